@@ -1,0 +1,27 @@
+"""The Celery application: `celery -A saas worker` and `celery -A saas beat`."""
+
+import os
+
+from celery import Celery
+from celery.signals import setup_logging, task_failure
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "saas.settings")
+
+app = Celery("saas")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**_: object) -> None:
+    """Celery leaves logging alone once this signal has a receiver; Django's LOGGING stands."""
+
+
+@task_failure.connect
+def log_failure(sender: object, task_id: str, exception: BaseException, **_: object) -> None:
+    """One line for a failed task, without its arguments and without the error's text, which may quote a record."""
+    import structlog
+
+    structlog.get_logger("saas.tasks").error(
+        "task_failed", task=getattr(sender, "name", ""), task_id=task_id, exc_info=exception
+    )

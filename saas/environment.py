@@ -1,0 +1,144 @@
+"""What the environment may say, read once and refused with a sentence when wrong."""
+
+import os
+import re
+import secrets
+import sys
+from pathlib import Path
+from typing import Literal
+
+import dj_database_url
+import dj_email_url
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sandbox.embedded import broker_url, postgres_url
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL = ROOT / ".local"
+
+_HOST = re.compile(r"(?=.{1,200}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_ADDRESS = re.compile(r"[^@\s()]+@[^@\s()]+\.[^@\s()]+")
+
+
+class Environment(BaseSettings):
+    """The variables of docs/configuration.md, typed. A `.env` beside manage.py is read too; the real environment wins."""
+
+    model_config = SettingsConfigDict(env_file=ROOT / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: str = Field(default_factory=lambda: postgres_url(ROOT))
+    celery_broker_url: str = Field(default_factory=lambda: broker_url(ROOT))
+    base_domain: str = "localhost"
+    public_scheme: Literal["http", "https"] = "https"
+    public_port: int | None = Field(default=None, ge=1, le=65535)
+    secret_key: str = ""
+    sealing_keys: str = ""
+    cliniko_api_url: str = "https://api.{shard}.cliniko.com/v1"
+    cliniko_app_name: str = "Sidechart"
+    cliniko_contact_email: str = ""
+    email_url: str = "console://"
+    default_from_email: str = ""
+    debug: bool = False
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    sync_interval_seconds: int = Field(default=60, ge=1, le=3600)
+    state_directory: Path = LOCAL
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: str) -> str:
+        if not value.startswith(("postgres://", "postgresql://")):
+            raise ValueError("must be a PostgreSQL address, like postgresql://user:password@host:5432/sidechart")
+        return value
+
+    @field_validator("celery_broker_url")
+    @classmethod
+    def _broker(cls, value: str) -> str:
+        if not value.startswith(("redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")):
+            raise ValueError("must be a Redis or RabbitMQ address, like redis://host:6379/0 or amqp://user@host//")
+        return value
+
+    @field_validator("base_domain")
+    @classmethod
+    def _domain(cls, value: str) -> str:
+        if not _HOST.fullmatch(value):
+            raise ValueError("must be a bare lower-case host name, like sidechart.example")
+        return value
+
+    @field_validator("cliniko_api_url")
+    @classmethod
+    def _api_url(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s?#]+", value):
+            raise ValueError("must be a web address; {shard} in it stands for the key's shard")
+        return value.rstrip("/")
+
+    @field_validator("email_url")
+    @classmethod
+    def _email_url(cls, value: str) -> str:
+        try:
+            dj_email_url.parse(value)
+        except (KeyError, ValueError) as unreadable:
+            raise ValueError("must be a mail address, like smtp+tls://user:password@host:587") from unreadable
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_on_this_machine(cls, values: dict[str, object]) -> dict[str, object]:
+        """On localhost the secrets are made once and kept in .local/, so that a fresh checkout just runs."""
+        if values.get("base_domain", "localhost") != "localhost":
+            return values
+        filled = {"public_scheme": "http", "public_port": 8000, "cliniko_contact_email": "ops@sidechart.example"}
+        for name in ("secret_key", "sealing_keys"):
+            if not values.get(name):
+                filled[name] = _local_secret(name)
+        return filled | values
+
+    @model_validator(mode="after")
+    def _production_needs(self) -> "Environment":
+        if len(self.secret_key) < 50:
+            raise ValueError("SECRET_KEY must be set to at least 50 random characters")
+        if not self.sealing_key_list or min(map(len, self.sealing_key_list)) < 32:
+            raise ValueError("SEALING_KEYS must hold one or more random keys of at least 32 characters, comma-separated")
+        if not _ADDRESS.fullmatch(self.cliniko_contact_email):
+            raise ValueError("CLINIKO_CONTACT_EMAIL must be an e-mail address: Cliniko blocks clients without one")
+        return self
+
+    @property
+    def sealing_key_list(self) -> list[str]:
+        return [key.strip() for key in self.sealing_keys.split(",") if key.strip()]
+
+    @property
+    def database(self) -> dict[str, object]:
+        """Django's DATABASES entry, with django-tenants' backend."""
+        return dict(dj_database_url.parse(self.database_url, engine="django_tenants.postgresql_backend"))
+
+    @property
+    def email(self) -> dict[str, object]:
+        """Django's EMAIL_* settings by name."""
+        return dict(dj_email_url.parse(self.email_url))
+
+
+def _local_secret(name: str) -> str:
+    """The secret kept in .local/, made by whichever process asks first."""
+    path = LOCAL / "secrets" / name
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mine = path.with_suffix(f".{os.getpid()}")
+    if not path.exists():
+        mine.touch(mode=0o600)
+        mine.write_text(secrets.token_urlsafe(48))
+        try:
+            os.link(mine, path)  # fails when another process was first: its secret is the one
+        except FileExistsError:
+            mine.unlink()
+        mine.unlink(missing_ok=True)
+    return path.read_text()
+
+
+def read_environment() -> Environment:
+    """The environment; exits with status 1 and one sentence on standard error when something in it is wrong."""
+    try:
+        return Environment()
+    except ValidationError as refused:
+        first = refused.errors(include_url=False, include_input=False)[0]
+        variable = "_".join(str(part) for part in first["loc"]).upper()
+        reason = first["msg"].removeprefix("Value error, ")
+        sys.exit(f"{variable} {reason}." if variable else f"{reason}.")

@@ -1,0 +1,1 @@
+"""PostgreSQL backend: django-tenants', which asks the server before it sets the search path again."""

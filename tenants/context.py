@@ -1,0 +1,63 @@
+"""The door into a clinic for everything that is not a request: tasks, commands, tests."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from django.db import connection
+from django_tenants.utils import get_public_schema_name
+
+from tenants.models import Clinic
+
+
+class NoSuchClinic(LookupError):
+    """No clinic of this name is there."""
+
+
+class AlreadyInside(RuntimeError):
+    """A clinic was entered from inside a clinic: leave the first one before."""
+
+
+def current_clinic() -> Clinic:
+    """The clinic whose door we are inside of. Raises NoSuchClinic in public."""
+    if not isinstance(connection.tenant, Clinic):
+        raise NoSuchClinic("This runs inside a clinic only.")
+    return connection.tenant
+
+
+def find_clinic(label: str) -> Clinic:
+    """The clinic of `label`. Raises NoSuchClinic with a sentence for ops."""
+    clinic = Clinic.objects.exclude(state=Clinic.State.PURGED).filter(label=label).first()
+    if clinic is None:
+        raise NoSuchClinic(f"There is no clinic {label!r}: `manage.py clinic list` shows the ones that are.")
+    return clinic
+
+
+@contextmanager
+def inside(clinic: Clinic) -> Iterator[Clinic]:
+    """Enter the clinic's schema, alone on the search path; on leaving, public again. Raises AlreadyInside."""
+    if connection.schema_name != get_public_schema_name():
+        raise AlreadyInside("Leave the first clinic before entering another.")
+    connection.set_tenant(clinic, include_public=False)
+    try:
+        with structlog.contextvars.bound_contextvars(clinic=clinic.label):
+            yield clinic
+    finally:
+        connection.set_schema_to_public()
+
+
+@contextmanager
+def clinic_context(label: str) -> Iterator[Clinic]:
+    """Enter a clinic by its label. Raises NoSuchClinic, AlreadyInside."""
+    with inside(find_clinic(label)) as clinic:
+        yield clinic
+
+
+@contextmanager
+def clinic_of_schema(schema_name: str) -> Iterator[Clinic]:
+    """Enter an active clinic by its schema, as a task does. Raises NoSuchClinic when it is gone or not active."""
+    clinic = Clinic.objects.filter(schema_name=schema_name, state=Clinic.State.ACTIVE).first()
+    if clinic is None:
+        raise NoSuchClinic("The clinic of this task is gone or not active.")
+    with inside(clinic):
+        yield clinic

@@ -1,0 +1,24 @@
+"""Host names of clinics: reading them from a request, writing them into a link."""
+
+import re
+
+from django.conf import settings
+
+_PORT = re.compile(r":\d{1,5}\Z")
+
+
+def canonical_host(raw: str) -> str:
+    """A Host header without port, trailing dot and capitals: `Bondi.Sidechart.example.:443` is `bondi.sidechart.example`."""
+    return _PORT.sub("", raw.strip()).removesuffix(".").lower()
+
+
+def label_of(host: str) -> str | None:
+    """The first-level label under the base domain, or None for any other canonical host, two levels included."""
+    label, dot, rest = host.partition(".")
+    return label if dot and rest == settings.BASE_DOMAIN else None
+
+
+def clinic_url(label: str, path: str = "/") -> str:
+    """The address of `path` at a clinic, for e-mails, commands and Cliniko's button."""
+    port = f":{settings.PUBLIC_PORT}" if settings.PUBLIC_PORT else ""
+    return f"{settings.PUBLIC_SCHEME}://{label}.{settings.BASE_DOMAIN}{port}{path}"

@@ -1,0 +1,38 @@
+"""The label of a clinic: the one first-level part of its host name."""
+
+import re
+
+LABEL_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{1,61}[a-z0-9])$"
+
+# Names that people or protocols expect to be somebody else's, and ours.
+RESERVED_LABELS = frozenset(
+    """
+    account accounts admin administrator api app apps assets auth autoconfig autodiscover billing blog bounce cdn cliniko
+    console dashboard demo dev dns docs email files ftp health help host hostmaster imap info internal intranet invite
+    isatap landing localhost log login logout mail media metrics mta mta-sts news noc ns1 ns2 ns3 ns4 ops owner
+    password pop pop3 portal postmaster private prod public registry root sandbox secure security server settings
+    sidechart sign-in sign-up signin signup smtp ssl ssladmin staff staging static status support sync system
+    sysadmin team test tls usenet uucp vpn webmail webmaster wpad www www1 www2 www3
+    """.split()
+)
+
+
+class LabelRefused(ValueError):
+    """This label cannot be a clinic's; the message says why."""
+
+
+def check_label(label: str) -> str:
+    """Return `label` unchanged when it may be a clinic's subdomain.
+
+    Raises LabelRefused with one sentence otherwise. One level only, as Cliniko's wildcard covers one level only.
+    """
+    if not re.fullmatch(LABEL_PATTERN.strip("^$"), label):
+        raise LabelRefused(
+            f"{label!r} cannot be a subdomain: use 3 to 63 small letters, digits and dashes, "
+            "with a letter or digit at both ends."
+        )
+    if label.startswith("xn--"):
+        raise LabelRefused(f"{label!r} cannot be a subdomain: internationalised names (xn--) are not taken.")
+    if label in RESERVED_LABELS:
+        raise LabelRefused(f"{label!r} is reserved: choose another subdomain.")
+    return label

@@ -1,0 +1,57 @@
+"""The door into a clinic for a request: host name to clinic to schema."""
+
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from tenants.context import inside
+from tenants.hosts import canonical_host, label_of
+from tenants.models import Clinic
+
+
+class ClinicMiddleware:
+    """Serve a clinic's pages on its own host, public pages on the base host, one neutral 404 on every other.
+
+    `request.clinic` is the Clinic, or None on the base host.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        raw = request.META.get("HTTP_HOST", "")
+        host = canonical_host(raw)
+        request.META["HTTP_HOST"] = host + (f":{raw.rpartition(':')[2]}" if raw[-1:].isdigit() and ":" in raw else "")
+        connection.set_schema_to_public()
+        if host == settings.BASE_DOMAIN:
+            request.clinic = None  # type: ignore[attr-defined]
+            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
+            return self.get_response(request)
+        clinic = _clinic_at(host)
+        if clinic is None:
+            return nobody_here()
+        request.clinic = clinic  # type: ignore[attr-defined]
+        with inside(clinic):
+            return self.get_response(request)
+
+
+def _clinic_at(host: str) -> Clinic | None:
+    label = label_of(host)
+    if label is None:
+        return None
+    serving = [Clinic.State.SETUP, Clinic.State.ACTIVE]
+    return Clinic.objects.filter(domains__domain=label, domains__is_primary=True, state__in=serving).first()
+
+
+def nobody_here() -> HttpResponse:
+    """The same page for an unknown, a misspelt and a suspended clinic, so that it tells nothing about any."""
+    response = HttpResponse(render_to_string("tenants/nobody_here.html"), status=404)
+    response["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; frame-ancestors 'none'"
+    response["Cache-Control"] = "no-store"
+    response["X-Robots-Tag"] = "noindex"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response

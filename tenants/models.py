@@ -1,0 +1,67 @@
+"""What the public schema knows of clinics: that they exist, where they live and when their next sync is due."""
+
+import secrets
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django_tenants.models import DomainMixin, TenantMixin
+
+from tenants.labels import LABEL_PATTERN, RESERVED_LABELS
+
+
+def new_schema_name() -> str:
+    """A surrogate: a clinic may be renamed, its schema never is."""
+    return f"clinic_{secrets.token_hex(8)}"
+
+
+def _label_rule(field: str) -> Q:
+    taken_by_us = Q(**{f"{field}__startswith": "xn--"}) | Q(**{f"{field}__in": sorted(RESERVED_LABELS)})
+    return Q(**{f"{field}__regex": LABEL_PATTERN}) & ~taken_by_us
+
+
+class Clinic(TenantMixin):
+    """A clinic, one schema. Its staff, key, patients and history are in that schema and nowhere else."""
+
+    class State(models.TextChoices):
+        SETUP = "setup"
+        ACTIVE = "active"
+        SUSPENDED = "suspended"
+        CLOSING = "closing"
+        PURGED = "purged"
+
+    auto_create_schema = False  # ops.onboarding creates row, schema and tables in one transaction
+    auto_drop_schema = False
+
+    schema_name = models.CharField(max_length=63, unique=True, default=new_schema_name, editable=False)
+    label = models.CharField(max_length=63, unique=True)
+    name = models.CharField(max_length=200)
+    state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
+    sync_due_at = models.DateTimeField(default=timezone.now, db_index=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=_label_rule("label"), name="clinic_label_is_a_subdomain"),
+            models.CheckConstraint(
+                condition=Q(schema_name__regex=r"^clinic_[0-9a-f]{16}$"), name="clinic_schema_name_is_a_surrogate"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["setup", "active", "suspended", "closing", "purged"]), name="clinic_state_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Domain(DomainMixin):
+    """A label that leads to a clinic. `domain` holds the label alone: BASE_DOMAIN is the environment's to say."""
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=_label_rule("domain"), name="domain_is_a_label"),
+            models.UniqueConstraint(
+                fields=["tenant"], condition=Q(is_primary=True), name="one_primary_domain_for_each_clinic"
+            ),
+        ]
