@@ -1,0 +1,71 @@
+// Small helps for hands on the keyboard. Every page works without this file.
+
+const typing = (element) => element.closest("input, textarea, select, [contenteditable]") !== null;
+
+// "/" goes to the search box of the page, or else to the one in the top bar.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  const boxes = [...document.querySelectorAll("[data-search-key]")].filter((box) => box.offsetParent !== null);
+  if (boxes.length === 0) return;
+  event.preventDefault();
+  boxes[0].focus();
+  boxes[0].select();
+});
+
+// Arrow keys walk from the search box through the results and back.
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step || !event.target.closest("[data-walk]")) return;
+  const stops = [...document.querySelectorAll("[data-walk] input[type=search], [data-walk] .people a")];
+  const next = stops[stops.indexOf(event.target) + step];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+});
+
+// Escape and a click elsewhere close an open menu.
+const closeMenus = (except) => {
+  for (const menu of document.querySelectorAll("[data-menu][open]")) if (menu !== except) menu.open = false;
+};
+document.addEventListener("click", (event) => closeMenus(event.target.closest("[data-menu]")));
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("[data-menu][open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+// Copy buttons say that they did, to eyes and to screen readers.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  const before = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = before; }, 1500);
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) window.print();
+});
+
+// "checked 3 min ago" keeps telling the truth while the page stays open.
+const ago = (seconds) => {
+  if (seconds < 10) return "just now";
+  if (seconds < 60) return `${Math.floor(seconds)} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
+  return null; // the server's words, with a date, stand
+};
+const tellTime = () => {
+  for (const time of document.querySelectorAll("time[data-ago]")) {
+    const words = ago((Date.now() - Date.parse(time.dateTime)) / 1000);
+    if (words) time.textContent = words;
+  }
+};
+setInterval(tellTime, 10000);
+
+// A page kept by the browser for its back button may be of a session that has ended: ask the server again.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) window.location.reload();
+});
