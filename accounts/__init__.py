@@ -1,0 +1,1 @@
+"""Who is this: a clinic's staff, their roles, invitations, sign-in and sessions."""

@@ -1,0 +1,56 @@
+"""How allauth behaves at a clinic: closed signup, no `next`, links of our own hosts, limits per clinic, account and address."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal import ratelimit
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.models import clean_email
+from tenants.context import current_clinic
+from tenants.hosts import clinic_url
+
+
+class StaffAdapter(DefaultAccountAdapter):
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": "That e-mail address and password do not belong together. Check both and try again.",
+        "too_many_login_attempts": "Too many tries. Wait five minutes, or choose a new password.",
+        "invalid_password_reset": "This link is no longer valid.",
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def is_safe_url(self, url: str) -> bool:
+        """No address that a visitor hands in is followed: allauth asks this for every `next`. Return tickets do that job."""
+        return False
+
+    def is_ajax(self, request: HttpRequest) -> bool:
+        """Pages answer with pages: allauth would answer JSON, form values included, to any script that asks."""
+        return False
+
+    def clean_email(self, email: str) -> str:
+        return clean_email(email)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        super().send_mail(template_prefix, email, {"clinic": current_clinic()} | context)
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """The link in the mail, made from the settings and not from the request's Host header."""
+        uid, _, token = key.partition("-")
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": token})
+        return clinic_url(current_clinic().label, path)
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("home")
+
+    def forgive_failed_sign_ins(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        """Whoever has just chosen a new password may use it at once, from the address where they did."""
+        self._delete_login_attempts_cached_email(request, email=user.get_username())
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        # allauth's own key is the account alone: anybody could lock a colleague out from far away.
+        address = ratelimit.get_ip(request)
+        return f"{current_clinic().schema_name}:{clean_email(credentials.get('email', ''))}:{address}"

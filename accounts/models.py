@@ -1,0 +1,117 @@
+"""A clinic's staff, the invitations that make them, and what their sessions leave behind."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.db import connection, models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from accounts.roles import Role
+
+
+def clean_email(email: str) -> str:
+    """The one spelling under which an e-mail address is stored and compared."""
+    return email.strip().lower()
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Create staff with this e-mail address; without a password they can sign in only after a reset."""
+        user = self.model(email=clean_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=clean_email(username or ""))
+
+
+class User(AbstractBaseUser):
+    """A member of a clinic's staff. Whoever works at two clinics is two users: one in each clinic's schema."""
+
+    email = models.EmailField("e-mail address", max_length=254, unique=True)
+    name = models.CharField(max_length=200)
+    role = models.CharField(max_length=10, choices=Role, default=Role.READONLY)
+    is_active = models.BooleanField(default=True)
+    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="user_email_unique_in_any_case"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="user_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.email = clean_email(self.email)
+        super().save(*args, **kwargs)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        # Named by Django: both the current hash and the SECRET_KEY_FALLBACKS ones are made here. With the schema in it,
+        # a session is worth nothing at another clinic even for the same id, password hash and session row.
+        salt = "accounts.User.session"
+        value = f"{connection.schema_name}|{self.pk}|{self.password}"
+        return salted_hmac(salt, value, secret=secret, algorithm="sha256").hexdigest()
+
+
+class Invitation(models.Model):
+    """A link that lets one person choose a password and become staff. Only the token's digest is kept."""
+
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=10, choices=Role)
+    token_digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="invitations")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=Q(accepted_at=None, revoked_at=None),
+                name="one_pending_invitation_for_each_email",
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="invitation_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} as {self.get_role_display()}"
+
+
+class UsedTicket(models.Model):
+    """A return ticket that brought somebody back to a page, and the only session that it counts for from then on."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    session_digest = models.CharField(max_length=64)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    used_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"ticket {self.digest[:8]}"
+
+
+class CacheEntry(models.Model):
+    """A row of Django's DatabaseCache, so that a migration and not `createcachetable` makes the table in each schema."""
+
+    cache_key = models.CharField(max_length=255, primary_key=True)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "cache_entry"
+
+    def __str__(self) -> str:
+        return self.cache_key

@@ -1,0 +1,74 @@
+"""What each role may do: one table, asked by views through `permission_required` and by templates through `may`."""
+
+from collections.abc import Callable
+from enum import Enum
+from functools import wraps
+from typing import Any, Protocol, runtime_checkable
+
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "Owner"
+    ADMIN = "admin", "Admin"
+    CLINICIAN = "clinician", "Clinician"
+    RECEPTION = "reception", "Reception"
+    READONLY = "readonly", "Read-only"
+
+
+class Permission(Enum):
+    VIEW_PATIENTS = "view_patients"
+    MANAGE_STAFF = "manage_staff"
+    VIEW_SETTINGS = "view_settings"
+    MANAGE_KEY = "manage_key"
+
+
+_OF_EVERYONE = frozenset({Permission.VIEW_PATIENTS})
+_OF_MANAGERS = _OF_EVERYONE | {Permission.MANAGE_STAFF, Permission.VIEW_SETTINGS, Permission.MANAGE_KEY}
+
+PERMISSIONS: dict[str, frozenset[Permission]] = {
+    Role.OWNER: _OF_MANAGERS,
+    Role.ADMIN: _OF_MANAGERS,
+    Role.CLINICIAN: _OF_EVERYONE,
+    Role.RECEPTION: _OF_EVERYONE,
+    Role.READONLY: _OF_EVERYONE,
+}
+
+# Whom a member of staff may invite: nobody hands out more than they hold.
+INVITABLE: dict[str, tuple[Role, ...]] = {
+    Role.OWNER: tuple(Role),
+    Role.ADMIN: tuple(role for role in Role if role is not Role.OWNER),
+}
+
+
+@runtime_checkable
+class _Staff(Protocol):
+    role: str
+    is_active: bool
+
+
+def may(user: object, permission: Permission) -> bool:
+    """Whether `user` may do this in the clinic they are signed in at; never for a visitor or a disabled account."""
+    if not isinstance(user, _Staff) or not user.is_active:
+        return False
+    return permission in PERMISSIONS.get(user.role, frozenset())
+
+
+View = Callable[..., HttpResponse]
+
+
+def permission_required(permission: Permission) -> Callable[[View], View]:
+    """Answer 403 to staff whose role does not hold `permission`. Visitors never get this far: SignInRequired asks first."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not may(request.user, permission):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate

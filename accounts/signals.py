@@ -1,0 +1,24 @@
+"""What happens around a sign-in: the session is bound to its clinic, and a new password clears the failed tries."""
+
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from allauth.account.signals import password_reset
+from django.contrib.auth.signals import user_logged_in
+from django.db import connection
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from accounts.models import User
+
+SESSION_CLINIC = "clinic"
+
+
+@receiver(user_logged_in)
+def bind_session_to_clinic(sender: Any, request: HttpRequest, **_: Any) -> None:
+    request.session[SESSION_CLINIC] = connection.schema_name
+
+
+@receiver(password_reset)
+def forgive_failed_sign_ins(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
+    get_adapter().forgive_failed_sign_ins(request, user)
