@@ -22,7 +22,7 @@ _ADDRESS = re.compile(r"[^@\s()]+@[^@\s()]+\.[^@\s()]+")
 
 
 class Environment(BaseSettings):
-    """The variables of docs/configuration.md, typed. A `.env` beside manage.py is read too; the real environment wins."""
+    """The variables of docs/configuration.md, typed. `.env` beside manage.py is read too; the environment wins."""
 
     model_config = SettingsConfigDict(env_file=ROOT / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -97,7 +97,9 @@ class Environment(BaseSettings):
         if len(self.secret_key) < 50:
             raise ValueError("SECRET_KEY must be set to at least 50 random characters")
         if not self.sealing_key_list or min(map(len, self.sealing_key_list)) < 32:
-            raise ValueError("SEALING_KEYS must hold one or more random keys of at least 32 characters, comma-separated")
+            raise ValueError(
+                "SEALING_KEYS must hold one or more random keys of at least 32 characters, comma-separated"
+            )
         if not _ADDRESS.fullmatch(self.cliniko_contact_email):
             raise ValueError("CLINIKO_CONTACT_EMAIL must be an e-mail address: Cliniko blocks clients without one")
         return self

@@ -14,7 +14,9 @@ UNSAFE = {
 @register
 def no_setting_opens_a_side_door(**_: object) -> list[CheckMessage]:
     return [
-        Error(f"{name} must stay unset: {danger}.", hint=f"Remove {name} from the settings.", id=f"tenants.E{number:03}")
+        Error(
+            f"{name} must stay unset: {danger}.", hint=f"Remove {name} from the settings.", id=f"tenants.E{number:03}"
+        )
         for number, (name, danger) in enumerate(UNSAFE.items(), start=1)
         if getattr(settings, name, None)
     ]
@@ -27,10 +29,16 @@ def patients_and_sessions_stay_inside(**_: object) -> list[CheckMessage]:
     errors: list[CheckMessage] = []
     if inside_only:
         errors.append(
-            Error(f"{', '.join(sorted(inside_only))} must not be in SHARED_APPS: patients live in clinics.", id="tenants.E010")
+            Error(
+                f"{', '.join(sorted(inside_only))} must not be in SHARED_APPS: patients live in clinics.",
+                id="tenants.E010",
+            )
         )
     if missing:
         errors.append(
-            Error(f"{', '.join(sorted(missing))} must be in TENANT_APPS: a session counts in one clinic.", id="tenants.E011")
+            Error(
+                f"{', '.join(sorted(missing))} must be in TENANT_APPS: a session counts in one clinic.",
+                id="tenants.E011",
+            )
         )
     return errors

@@ -8,7 +8,7 @@ _PORT = re.compile(r":\d{1,5}\Z")
 
 
 def canonical_host(raw: str) -> str:
-    """A Host header without port, trailing dot and capitals: `Bondi.Sidechart.example.:443` is `bondi.sidechart.example`."""
+    """A Host header without port, trailing dot and capitals: `Bondi.Example.Org.:443` is `bondi.example.org`."""
     return _PORT.sub("", raw.strip()).removesuffix(".").lower()
 
 

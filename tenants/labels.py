@@ -4,16 +4,13 @@ import re
 
 LABEL_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{1,61}[a-z0-9])$"
 
-# Names that people or protocols expect to be somebody else's, and ours.
+# Names that people or protocols expect to be ours or nobody's: RFC 2142 mailboxes, usual services, our own words.
 RESERVED_LABELS = frozenset(
-    """
-    account accounts admin administrator api app apps assets auth autoconfig autodiscover billing blog bounce cdn cliniko
-    console dashboard demo dev dns docs email files ftp health help host hostmaster imap info internal intranet invite
-    isatap landing localhost log login logout mail media metrics mta mta-sts news noc ns1 ns2 ns3 ns4 ops owner
-    password pop pop3 portal postmaster private prod public registry root sandbox secure security server settings
-    sidechart sign-in sign-up signin signup smtp ssl ssladmin staff staging static status support sync system
-    sysadmin team test tls usenet uucp vpn webmail webmaster wpad www www1 www2 www3
-    """.split()
+    "account accounts admin administrator api app assets auth autoconfig autodiscover billing blog cdn cliniko console "
+    "dashboard dns docs email ftp health help host hostmaster imap info internal intranet invite isatap landing "
+    "localhost login logout mail media metrics mta mta-sts noc ns1 ns2 ns3 ns4 ops owner password pop3 portal "
+    "postmaster private public root sandbox secure security server settings sidechart sign-in sign-up signin signup "
+    "smtp ssl static status support sync system sysadmin usenet vpn webmail webmaster wpad www www1 www2 www3".split()
 )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import structlog
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse

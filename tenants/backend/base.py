@@ -2,7 +2,7 @@ from django_tenants.postgresql_backend.base import DatabaseWrapper as TenantsDat
 
 
 class DatabaseWrapper(TenantsDatabaseWrapper):
-    """Skips `SET search_path` when the server itself reports that path, from PostgreSQL 18 on; older ones are set always.
+    """Skips `SET search_path` when the server itself reports that path, which it does from PostgreSQL 18 on.
 
     What the server reports is right after rollbacks, pooling and errors too, which a remembered value
     (TENANT_LIMIT_SET_CALLS) is not.

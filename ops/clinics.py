@@ -1,0 +1,146 @@
+"""What ops do with clinics, one function each: the service under commands and console alike."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+
+from accounts import invitations
+from accounts.models import User
+from sync import connection as cliniko_connection
+from sync import queries
+from sync.cliniko import ApiKey
+from sync.connection import Connected
+from sync.models import Cursor, RefusedPayload, Run
+from sync.resources import RESOURCES
+from sync.tasks import wake
+from tenants.context import clinic_context, inside
+from tenants.hosts import clinic_url
+from tenants.labels import check_label
+from tenants.models import Clinic, Domain
+
+
+class Refused(Exception):
+    """What was asked for cannot be done; the message is a sentence for ops."""
+
+
+@dataclass(frozen=True)
+class Onboarded:
+    """A new clinic's addresses. The invitation's is secret: it makes its reader the owner."""
+
+    clinic: str
+    url: str
+    launch_url: str
+    invite_url: str
+
+
+def create(label: str, *, name: str, owner_email: str) -> Onboarded:
+    """Make a clinic: its row, domain, schema, tables and the owner's invitation, all in one transaction.
+
+    Killed half-way it leaves nothing. Raises LabelRefused and Refused.
+    """
+    check_label(label)
+    if not name.strip():
+        raise Refused("The clinic needs a name.")
+    _check_address(owner_email)
+    try:
+        with transaction.atomic():
+            clinic = Clinic.objects.create(label=label, name=name.strip())
+            Domain.objects.create(domain=label, tenant=clinic)
+            clinic.create_schema(verbosity=0)
+            with inside(clinic):
+                invitation, invite_url = invitations.invite(email=owner_email, role=User.Role.OWNER)
+    except IntegrityError:
+        if not Domain.objects.filter(domain=label).exists():
+            raise
+        raise Refused(f"The subdomain {label!r} is taken.") from None
+    with inside(clinic):
+        invitations.send(invitation, invite_url)
+    return Onboarded(label, clinic_url(label), clinic_url(label, "/patients"), invite_url)
+
+
+def invite(label: str, *, email: str, role: str) -> str:
+    """Invite staff to a clinic and return the invitation's address. Raises NoSuchClinic and Refused."""
+    _check_address(email)
+    with clinic_context(label):
+        try:
+            invitation, invite_url = invitations.invite(email=email, role=User.Role(role))
+        except invitations.InvitationRefused as refused:
+            raise Refused(str(refused)) from None
+        invitations.send(invitation, invite_url)
+    return invite_url
+
+
+def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
+    """Try the key with Cliniko, store it, and make the clinic due. Raises NoSuchClinic and ClinikoError."""
+    with clinic_context(label) as clinic:
+        connected = cliniko_connection.connect(key, confirm_other_account=confirm_other_account)
+    wake(clinic.schema_name)
+    return connected
+
+
+def listing() -> list[dict[str, Any]]:
+    """Every clinic there is, by label, as the public schema knows it."""
+    clinics = Clinic.objects.exclude(state=Clinic.State.PURGED).order_by("label")
+    return [
+        {"clinic": clinic.label, "name": clinic.name, "state": clinic.state, "url": clinic_url(clinic.label)}
+        for clinic in clinics
+    ]
+
+
+def report(label: str) -> dict[str, Any]:
+    """How one clinic stands: states, counts, cursors, last run; of the key its state and last four characters only."""
+    with clinic_context(label) as clinic:
+        held = cliniko_connection.load()
+        status = queries.status()
+        run = Run.objects.order_by("-started_at").first()
+        return {
+            "clinic": clinic.label,
+            "name": clinic.name,
+            "state": clinic.state,
+            "url": clinic_url(clinic.label),
+            "launch_url": clinic_url(clinic.label, "/patients"),
+            "sync_state": status.state,
+            "sync_sentence": status.sentence,
+            "key_state": _key_state(held.state),
+            "key_last4": held.key_last4,
+            "account": held.account_name,
+            "counts": {resource.name: resource.model._default_manager.count() for resource in RESOURCES},
+            "totals": dict(Cursor.objects.values_list("resource", "total")),
+            "refused_payloads": RefusedPayload.objects.count(),
+            "staff": User.objects.filter(is_active=True).count(),
+            "cursors": {cursor.resource: _cursor(cursor) for cursor in Cursor.objects.order_by("resource")},
+            "last_run": _run(run) if run else None,
+        }
+
+
+def _check_address(email: str) -> None:
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise Refused(f"{email!r} is not an e-mail address.") from None
+
+
+def _key_state(state: str) -> str:
+    return {"no_key": "missing", "key_invalid": "invalid", "key_forbidden": "forbidden"}.get(state, "ok")
+
+
+def _cursor(cursor: Cursor) -> dict[str, Any]:
+    return {
+        "imported_at": cursor.imported_at,
+        "cursor": cursor.cursor,
+        "checked_at": cursor.checked_at,
+        "refused_at": cursor.refused_at,
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "result": run.result,
+        "reason": run.reason,
+        "resources": run.resources,
+    }

@@ -1,0 +1,192 @@
+"""Cliniko over HTTP: requests out, typed answers and named errors back. Knows no Django.
+
+# Reference: https://docs.api.cliniko.com
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+
+PER_PAGE = 100  # the most Cliniko gives
+CONNECT_TIMEOUT = 3.05
+READ_TIMEOUT = 20.0
+DEFAULT_PAUSE = timedelta(seconds=60)  # the window of Cliniko's limit, when a 429 names no time
+LONGEST_PAUSE = timedelta(hours=1)
+
+_KEY = re.compile(r"[A-Za-z0-9+/=_-]{8,300}")
+_SHARD = re.compile(r"[a-z]{2}[0-9]{1,2}")
+
+
+class ClinikoError(Exception):
+    """Cliniko did not give what was asked for."""
+
+
+class KeyRefused(ClinikoError):
+    """This text cannot be a Cliniko API key."""
+
+
+class KeyInvalid(ClinikoError):
+    """Cliniko does not accept the API key (401)."""
+
+
+class KeyForbidden(ClinikoError):
+    """The Cliniko user who made the API key may not read this (403)."""
+
+
+class RecordNotFound(ClinikoError):
+    """Cliniko has no such record (404)."""
+
+
+class RateLimited(ClinikoError):
+    """The key's requests for this minute are used up (429). `until` says when to go on, by our clock."""
+
+    def __init__(self, until: datetime):
+        super().__init__("Cliniko's limit of requests is reached.")
+        self.until = until
+
+
+class Unreachable(ClinikoError):
+    """Cliniko does not answer, or answers with an error of its own (5xx, time-out, broken body)."""
+
+
+class RequestRefused(ClinikoError):
+    """Cliniko finds the request wrong (400 and other 4xx)."""
+
+
+class ApiKey:
+    """A clinic's API key. Its text leaves through `reveal()` alone; repr and str show the last four characters."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str):
+        if not _KEY.fullmatch(text):
+            raise KeyRefused("This is not a Cliniko API key: it is one line of letters, digits and dashes.")
+        self._text = text
+
+    @property
+    def shard(self) -> str:
+        """What follows the last dash, such as `au2`; a key without such a suffix is an old one and lives on `au1`."""
+        suffix = self._text.rpartition("-")[2]
+        return suffix if _SHARD.fullmatch(suffix) and suffix != self._text else "au1"
+
+    @property
+    def last4(self) -> str:
+        return self._text[-4:]
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"…{self.last4}"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer to a list request. `clock` is Cliniko's own time of the answer, UTC."""
+
+    records: list[dict[str, Any]]
+    has_more: bool
+    total: int | None
+    clock: datetime
+
+
+class Cliniko:
+    """One clinic's Cliniko account, reached with its key. Requests go to the shard's address and nowhere else."""
+
+    def __init__(self, key: ApiKey, *, api_url: str, user_agent: str, timeout: float = READ_TIMEOUT):
+        self._base = api_url.replace("{shard}", key.shard).rstrip("/")
+        self._timeout = (min(CONNECT_TIMEOUT, timeout), timeout)
+        self._session = requests.Session()
+        self._session.auth = (key.reveal(), "")
+        self._session.headers.update({"Accept": "application/json", "User-Agent": user_agent})
+
+    def close(self) -> None:
+        self._session.close()
+
+    def list(self, resource: str, *, filters: Sequence[str], sort: str, per_page: int = PER_PAGE) -> Page:
+        """The first page of `resource` under `filters`, such as `id:>17`. Never a later one: those move meanwhile.
+
+        Raises the errors above.
+        """
+        body, clock = self._get(f"/{resource}", {"q[]": list(filters), "sort": sort, "per_page": per_page})
+        records = body.get(resource)
+        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+            raise Unreachable(f"Cliniko's answer holds no list of {resource}.")
+        links = body.get("links")
+        has_more = isinstance(links, dict) and bool(links.get("next"))
+        return Page(records=records, has_more=has_more, total=_count(body.get("total_entries")), clock=clock)
+
+    def record(self, resource: str, cliniko_id: str) -> dict[str, Any]:
+        """One record. Raises RecordNotFound and the other errors above."""
+        return self._get(f"/{resource}/{cliniko_id}")[0]
+
+    def user(self) -> dict[str, Any]:
+        """The Cliniko user who made the key."""
+        return self._get("/user")[0]
+
+    def settings(self) -> dict[str, Any]:
+        """The account's public settings: name, subdomain, time zone, words."""
+        return self._get("/settings/public")[0]
+
+    def _get(self, path: str, query: dict[str, Any] | None = None) -> tuple[dict[str, Any], datetime]:
+        try:
+            response = self._session.get(self._base + path, params=query, timeout=self._timeout, allow_redirects=False)
+        except requests.RequestException as failure:
+            # The library's text holds the address; its type says enough.
+            raise Unreachable(f"Cliniko cannot be reached ({type(failure).__name__}).") from None
+        clock = _clock(response)
+        _raise_for_status(response, clock)
+        try:
+            body = response.json()
+        except ValueError:
+            raise Unreachable("Cliniko's answer is not JSON.") from None
+        if not isinstance(body, dict):
+            raise Unreachable("Cliniko's answer has an unknown form.")
+        return body, clock
+
+
+def _clock(response: requests.Response) -> datetime:
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return datetime.now(UTC)
+
+
+def _count(value: object) -> int | None:
+    """`total_entries`, which comes as a number or as text."""
+    return int(value) if isinstance(value, int | str) and str(value).isdecimal() else None
+
+
+def _raise_for_status(response: requests.Response, clock: datetime) -> None:
+    status = response.status_code
+    if status == 200:
+        return
+    if status == 401:
+        raise KeyInvalid("Cliniko does not accept the API key.")
+    if status == 403:
+        raise KeyForbidden("The Cliniko user who made the API key may not read this.")
+    if status == 404:
+        raise RecordNotFound("Cliniko has no such record.")
+    if status == 429:
+        raise RateLimited(_resume_at(response, clock))
+    if status < 400 or status >= 500:
+        raise Unreachable(f"Cliniko answered with status {status}.")
+    raise RequestRefused(f"Cliniko refused the request with status {status}.")
+
+
+def _resume_at(response: requests.Response, clock: datetime) -> datetime:
+    """When the limit resets, on our clock: the distance is measured on Cliniko's, since the two may differ."""
+    reset = response.headers.get("X-RateLimit-Reset", "")
+    after = response.headers.get("Retry-After", "")
+    pause = DEFAULT_PAUSE
+    if reset.isdecimal() and len(reset) <= 11:
+        pause = datetime.fromtimestamp(int(reset), UTC) - clock
+    elif after.isdecimal() and len(after) <= 6:
+        pause = timedelta(seconds=int(after))
+    pause = min(max(pause, timedelta(seconds=1)), LONGEST_PAUSE)
+    return datetime.now(UTC) + pause

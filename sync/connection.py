@@ -1,0 +1,153 @@
+"""The clinic's connection to Cliniko: taking a key, opening the client, and the state that people are told."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import uniform
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from sync.cliniko import (
+    ApiKey,
+    Cliniko,
+    ClinikoError,
+    KeyForbidden,
+    KeyInvalid,
+    RateLimited,
+)
+from sync.engine import restart_import
+from sync.models import Connection, Cursor
+from sync.payloads import text
+from sync.resources import RESOURCES
+from sync.sealing import KeyCannotBeOpened, seal, unseal
+from tenants.context import current_clinic
+
+State = Connection.State
+LONGEST_BACKOFF = timedelta(minutes=15)
+
+
+class NoKey(ClinikoError):
+    """No API key is stored for this clinic yet."""
+
+
+class AnotherAccount(ClinikoError):
+    """The new key belongs to another Cliniko account than the mirrored one; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Connected:
+    """Whom a key speaks for, and what it may read: by resource label, True or False."""
+
+    account: str
+    shard: str
+    user: str
+    role: str
+    may_read: dict[str, bool]
+
+
+def load() -> Connection:
+    return Connection.objects.filter(id=1).first() or Connection(id=1)
+
+
+def open_client(*, timeout: float | None = None) -> Cliniko:
+    """The client with the clinic's stored key. Raises NoKey, and KeyInvalid when the key cannot be opened here."""
+    connection = load()
+    if not connection.sealed_key:
+        raise NoKey("No Cliniko API key is stored for this clinic yet.")
+    try:
+        key = unseal(connection.sealed_key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
+    except KeyCannotBeOpened as unopened:
+        raise KeyInvalid(str(unopened)) from None
+    return _client(key, timeout)
+
+
+def _client(key: ApiKey, timeout: float | None = None) -> Cliniko:
+    limits = {} if timeout is None else {"timeout": timeout}
+    return Cliniko(key, api_url=settings.CLINIKO_API_URL, user_agent=settings.CLINIKO_USER_AGENT, **limits)
+
+
+def connect(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
+    """Ask Cliniko who this key is and what it may read; store it only when it works.
+
+    The stored key stays in use until then. Raises KeyInvalid, KeyForbidden (patients are not to be read),
+    AnotherAccount, RateLimited and Unreachable.
+    """
+    client = _client(key)
+    user, account = client.user(), client.settings()
+    may_read = {resource.label: _may_read(client, resource.name) for resource in RESOURCES}
+    if not may_read["patients"]:
+        raise KeyForbidden(f"The Cliniko user who made this key, {_name(user)}, may not read patients.")
+    subdomain = text(account, "subdomain")
+    with transaction.atomic():
+        Connection.objects.get_or_create(id=1)
+        held = Connection.objects.select_for_update().get(id=1)
+        moved = bool(held.account_subdomain) and held.account_subdomain != subdomain
+        if moved and not confirm_other_account:
+            raise AnotherAccount(
+                f"This key belongs to another Cliniko account ({text(account, 'name')}) than the mirrored one "
+                f"({held.account_name}): nothing was changed."
+            )
+        _store(held, key, user, account)
+        Cursor.objects.update(refused_at=None)
+        if moved:
+            restart_import()
+    return Connected(text(account, "name"), key.shard, _name(user), text(user, "role"), may_read)
+
+
+def _may_read(client: Cliniko, resource: str) -> bool:
+    try:
+        client.list(resource, filters=(), sort="id:asc", per_page=1)
+    except KeyForbidden:
+        return False
+    return True
+
+
+def _name(user: dict[str, object]) -> str:
+    return f"{text(user, 'first_name')} {text(user, 'last_name')}".strip()
+
+
+def _store(held: Connection, key: ApiKey, user: dict[str, object], account: dict[str, object]) -> None:
+    zone = text(account, "time_zone")
+    terminology = account.get("terminology")
+    word = text(terminology, "patient").lower() if isinstance(terminology, dict) else ""
+    held.sealed_key = seal(key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
+    held.key_last4, held.shard = key.last4, key.shard
+    held.account_name, held.account_subdomain = text(account, "name"), text(account, "subdomain")
+    held.time_zone = zone if zone in available_timezones() else "UTC"
+    held.patient_word = word or "patient"
+    held.key_user_name, held.key_user_role = _name(user), text(user, "role")
+    held.connected_at = timezone.now()
+    held.state, held.state_since, held.resume_at, held.failures = State.OK, timezone.now(), None, 0
+    held.save()
+
+
+def note_success() -> None:
+    """Cliniko answered: whatever hindered is over."""
+    Connection.objects.filter(id=1).exclude(state=State.OK).update(
+        state=State.OK, state_since=timezone.now(), resume_at=None, failures=0
+    )
+
+
+def note_failure(failure: ClinikoError) -> None:
+    """Remember why Cliniko did not answer, and until when it is left alone."""
+    held = load()
+    state, held.resume_at = _verdict(failure, held)
+    if state != held.state:
+        held.state, held.state_since = state, timezone.now()
+    held.failures += 1
+    held.save(update_fields=["state", "state_since", "resume_at", "failures"] if held.sealed_key else None)
+
+
+def _verdict(failure: ClinikoError, held: Connection) -> tuple[Connection.State, datetime | None]:
+    if isinstance(failure, NoKey):
+        return State.NO_KEY, None
+    if isinstance(failure, KeyInvalid):
+        return State.KEY_INVALID, None
+    if isinstance(failure, KeyForbidden):
+        return State.KEY_FORBIDDEN, timezone.now() + timedelta(hours=1)
+    if isinstance(failure, RateLimited):
+        return State.RATE_LIMITED, failure.until
+    pause = min(timedelta(seconds=15 * 2 ** min(held.failures, 6)), LONGEST_BACKOFF)
+    return State.UNREACHABLE, timezone.now() + pause * uniform(0.8, 1.2)  # noqa: S311 - jitter

@@ -1,0 +1,67 @@
+"""A clinic's turn: open the client, take the lease, run the slice, note how it went."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.utils import timezone
+
+from sync import connection
+from sync.cliniko import ClinikoError
+from sync.engine import Slice, run_slice
+from sync.lease import Lease, LeaseHeld, LeaseLost
+from sync.models import Connection, Cursor
+from sync.resources import Resource
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How a turn ended: with `more` to do, to be left alone `not_before` a time, or `never` until somebody acts."""
+
+    more: bool = False
+    not_before: datetime | None = None
+    never: bool = False
+
+
+def take_turn(*, seconds: float, pages: int) -> Turn:
+    """Mirror for at most this long. Every failure is noted on the connection; none is raised."""
+    held = connection.load()
+    if held.state in (Connection.State.NO_KEY, Connection.State.KEY_INVALID, Connection.State.PAUSED):
+        return Turn(never=True)
+    if held.resume_at and held.resume_at > timezone.now():
+        return Turn(not_before=held.resume_at)
+    try:
+        return Turn(more=not run(seconds=seconds, pages=pages))
+    except LeaseHeld:
+        return Turn()
+    except LeaseLost:
+        log.warning("lease_lost")
+        return Turn()
+    except ClinikoError as failure:
+        resume_at = connection.load().resume_at
+        log.warning("sync_stopped", reason=type(failure).__name__)
+        return Turn(not_before=resume_at, never=resume_at is None)
+
+
+def run(
+    *,
+    seconds: float | None = None,
+    pages: int | None = None,
+    on_page: Callable[[Resource, Cursor], None] = lambda resource, cursor: None,
+) -> bool:
+    """Mirror until done (True) or out of time (False).
+
+    Raises LeaseHeld, LeaseLost and, noted on the connection before, ClinikoError.
+    """
+    try:
+        with closing(connection.open_client()) as client, Lease() as lease:
+            result = run_slice(Slice(client, lease, seconds=seconds, pages=pages, on_page=on_page))
+    except ClinikoError as failure:
+        connection.note_failure(failure)
+        raise
+    connection.note_success()
+    return result.result == result.Result.DONE

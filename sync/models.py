@@ -1,0 +1,152 @@
+"""The tables of the mirror. Rows name each other by Cliniko's ids without foreign keys: they arrive in any order."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class Connection(models.Model):
+    """The clinic's connection to Cliniko: one row, from the first key on."""
+
+    class State(models.TextChoices):
+        NO_KEY = "no_key"
+        OK = "ok"
+        RATE_LIMITED = "rate_limited"
+        KEY_INVALID = "key_invalid"
+        KEY_FORBIDDEN = "key_forbidden"
+        UNREACHABLE = "unreachable"
+        PAUSED = "paused"
+
+    id = models.SmallAutoField(primary_key=True)
+    sealed_key = models.TextField(blank=True)
+    key_last4 = models.CharField(max_length=4, blank=True)
+    shard = models.CharField(max_length=4, blank=True)
+    account_name = models.TextField(blank=True)
+    account_subdomain = models.TextField(blank=True)
+    time_zone = models.TextField(default="UTC")
+    patient_word = models.TextField(default="patient")
+    key_user_name = models.TextField(blank=True)
+    key_user_role = models.TextField(blank=True)
+    connected_at = models.DateTimeField(null=True)
+    state = models.CharField(max_length=16, choices=State, default=State.NO_KEY)
+    state_since = models.DateTimeField(default=timezone.now)
+    resume_at = models.DateTimeField(null=True, help_text="Not before this time is Cliniko asked again.")
+    failures = models.PositiveIntegerField(default=0, help_text="Unanswered runs in a row.")
+    lease_token = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_connection_for_a_clinic")]
+
+
+class Cursor(models.Model):
+    """How far one resource is mirrored. Written in the transaction of the rows it speaks of."""
+
+    resource = models.CharField(max_length=40, primary_key=True)
+    imported_at = models.DateTimeField(null=True, help_text="When the full import ended; empty while it runs.")
+    after_id = models.CharField(max_length=20, blank=True, help_text="The walk by id has seen all up to here.")
+    cursor = models.DateTimeField(null=True, help_text="A tick reads all that changed from here on, Cliniko's clock.")
+    position = models.DateTimeField(null=True, help_text="How far the tick under way has come.")
+    walk_clock = models.DateTimeField(null=True, help_text="Cliniko's clock at the first page of the walk under way.")
+    checked_at = models.DateTimeField(null=True, help_text="Everything Cliniko held at this time is here.")
+    total = models.PositiveIntegerField(null=True, help_text="Records Cliniko counted at the start of the import.")
+    refused_at = models.DateTimeField(null=True, help_text="Since when Cliniko answers 403 for this resource.")
+    asks_hidden = models.BooleanField(
+        default=True, help_text="False once Cliniko refused the filters for hidden records."
+    )
+
+
+class Run(models.Model):
+    """One pass of the sync, for people who ask what happened when."""
+
+    class Result(models.TextChoices):
+        RUNNING = "running"
+        DONE = "done"
+        CONTINUES = "continues"
+        STOPPED = "stopped"
+
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    result = models.CharField(max_length=10, choices=Result, default=Result.RUNNING)
+    reason = models.TextField(blank=True)
+    resources = models.JSONField(default=dict, help_text="By resource: fetched, written, requests.")
+
+    class Meta:
+        indexes = [models.Index(fields=["-started_at"])]
+
+
+class RefusedPayload(models.Model):
+    """A record that could not be read, kept aside with the reason; the rest of its page went on."""
+
+    resource = models.CharField(max_length=40)
+    cliniko_id = models.CharField(max_length=40, blank=True)
+    payload = models.TextField(help_text="JSON text as received.")
+    reason = models.TextField()
+    refused_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["resource", "cliniko_id"], name="one_refusal_for_a_record")]
+
+
+class PatientRefresh(models.Model):
+    """The latest re-read of one patient on a launch; its row is what makes a re-read single flight."""
+
+    cliniko_id = models.CharField(max_length=20, primary_key=True)
+    started_at = models.DateTimeField()
+    checked_at = models.DateTimeField(null=True)
+
+
+class Mirrored(models.Model):
+    """A record as Cliniko gave it. `sequence` was drawn before the request: of two answers the later request's wins."""
+
+    cliniko_id = models.CharField(max_length=20, primary_key=True)
+    payload = models.JSONField()
+    updated_at = models.DateTimeField()
+    archived_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)
+    sequence = models.BigIntegerField()
+    first_seen_at = models.DateTimeField(db_default=models.functions.Now())
+
+    class Meta:
+        abstract = True
+
+
+class Patient(Mirrored):
+    merged_into = models.CharField(max_length=20, null=True)  # noqa: DJ001 - no survivor is not an empty survivor
+    date_of_birth = models.DateField(null=True)
+    sort_name = models.TextField(help_text="Family name first, folded, for lists.")
+    search_names = models.TextField(help_text="All names, folded.")
+    search_phones = models.TextField(help_text="Digits of all phones, blank-separated.")
+
+    class Meta:
+        indexes = [models.Index(fields=["date_of_birth"]), models.Index(fields=["sort_name"])]
+
+
+class MedicalAlert(Mirrored):
+    patient_id = models.CharField(max_length=20, db_index=True)
+    name = models.TextField()
+
+
+class Appointment(Mirrored):
+    patient_id = models.CharField(max_length=20, blank=True)
+    practitioner_id = models.CharField(max_length=20, blank=True)
+    business_id = models.CharField(max_length=20, blank=True)
+    appointment_type_id = models.CharField(max_length=20, blank=True)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["patient_id", "starts_at"])]
+
+
+class Practitioner(Mirrored):
+    name = models.TextField()
+
+
+class Business(Mirrored):
+    name = models.TextField()
+
+
+class AppointmentType(Mirrored):
+    name = models.TextField()

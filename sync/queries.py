@@ -1,0 +1,265 @@
+"""The read door for pages: one call, one answer, nothing of Cliniko's client or the engine."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from sync import connection, models
+from sync.payloads import digits, fold, moment, text
+from sync.records import (
+    Alert,
+    Appointment,
+    PatientRecord,
+    PatientSummary,
+    Status,
+    address_lines,
+    custom_sections,
+    full_name,
+    phones,
+)
+
+State = models.Connection.State
+_SHARDED = "https://{subdomain}.{shard}.cliniko.com"
+_BIRTH_DATES = (
+    re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"),
+    re.compile(r"(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d{4})"),
+)
+
+
+@dataclass(frozen=True)
+class ClinicFacts:
+    """What the clinic's Cliniko account says of itself."""
+
+    time_zone: str
+    patient_word: str
+    cliniko_url: str
+
+
+@dataclass(frozen=True)
+class MirrorStatus:
+    """How the mirror stands. `sentence` tells staff what is wrong and who can do what; empty when all is well."""
+
+    state: str
+    sentence: str
+    checked_at: datetime | None
+    patients: int
+    importing: bool
+
+
+def patient(cliniko_id: str) -> PatientRecord | None:
+    """The patient of this id with alerts and appointments, archived, merged and deleted ones too; None if not here."""
+    row = models.Patient.objects.filter(cliniko_id=cliniko_id).first()
+    if row is None:
+        return None
+    checks = {cursor.resource: cursor for cursor in models.Cursor.objects.all()}
+    coming, past = _appointments(cliniko_id)
+    payload = row.payload
+    return PatientRecord(
+        cliniko_id=row.cliniko_id,
+        name=full_name(payload),
+        first_name=text(payload, "first_name"),
+        last_name=text(payload, "last_name"),
+        preferred_name=text(payload, "preferred_first_name"),
+        title=text(payload, "title"),
+        pronouns=_pronouns(payload),
+        date_of_birth=row.date_of_birth,
+        sex=text(payload, "sex"),
+        gender_identity=text(payload, "gender_identity"),
+        email=text(payload, "email"),
+        phones=phones(payload),
+        address_lines=address_lines(payload),
+        emergency_contact=text(payload, "emergency_contact"),
+        occupation=text(payload, "occupation"),
+        referral_source=text(payload, "referral_source"),
+        reminder_type=text(payload, "reminder_type"),
+        notes=text(payload, "notes"),
+        appointment_notes=text(payload, "appointment_notes"),
+        consent=_consent(payload.get("accepted_privacy_policy")),
+        concession=text(payload, "concession_type"),
+        custom_sections=custom_sections(payload),
+        created_at=moment(payload, "created_at"),
+        updated_at=row.updated_at,
+        archived_at=row.archived_at,
+        deleted_at=row.deleted_at,
+        merged_into=row.merged_into,
+        checked_at=_checked_at(row, checks.get("patients")),
+        alerts=_alerts(cliniko_id),
+        coming=coming,
+        past=past,
+        alerts_note=_note(row, checks.get("medical_alerts"), "Alerts"),
+        appointments_note=_note(row, checks.get("individual_appointments"), "Appointments"),
+    )
+
+
+def search(wanted: str, limit: int = 20) -> list[PatientSummary]:
+    """Patients by words of their names in any order, by birth date, part of a phone number, or Cliniko id."""
+    rows = models.Patient.objects.filter(deleted_at=None, merged_into=None)
+    for condition in _conditions(wanted):
+        rows = rows.filter(condition)
+    if not fold(wanted):
+        rows = rows.none()
+    return [_summary(row) for row in rows.order_by("archived_at", "sort_name", "cliniko_id")[:limit]]
+
+
+def summaries(cliniko_ids: Iterable[str]) -> dict[str, PatientSummary]:
+    """Those of the patients that are here, by id."""
+    rows = models.Patient.objects.filter(cliniko_id__in=list(cliniko_ids), deleted_at=None)
+    return {row.cliniko_id: _summary(row) for row in rows}
+
+
+def facts() -> ClinicFacts:
+    held = connection.load()
+    address = _SHARDED.format(subdomain=held.account_subdomain, shard=held.shard) if held.account_subdomain else ""
+    return ClinicFacts(time_zone=held.time_zone, patient_word=held.patient_word, cliniko_url=address)
+
+
+def status() -> MirrorStatus:
+    held = connection.load()
+    cursor = models.Cursor.objects.filter(resource="patients").first()
+    importing = bool(held.sealed_key) and (cursor is None or cursor.imported_at is None)
+    state = "importing" if importing and held.state == State.OK else held.state
+    return MirrorStatus(
+        state=state,
+        sentence=_sentence(state, held),
+        checked_at=cursor.checked_at if cursor else None,
+        patients=models.Patient.objects.filter(deleted_at=None).count(),
+        importing=importing,
+    )
+
+
+def _sentence(state: str, held: models.Connection) -> str:
+    """What is wrong and who can do what, for staff."""
+    return {
+        State.NO_KEY: "Sidechart is not connected to Cliniko yet. An owner or admin can enter the clinic's API key.",
+        "importing": "Patients are being copied from Cliniko for the first time. Everyone can be opened meanwhile.",
+        State.RATE_LIMITED: "Cliniko is limiting our requests. This clears by itself within minutes.",
+        State.KEY_INVALID: f"Cliniko refuses the API key …{held.key_last4}. An owner or admin can replace it.",
+        State.KEY_FORBIDDEN: "The Cliniko user who made the API key may not read patients. "
+        "An administrator can change that user's role in Cliniko.",
+        State.UNREACHABLE: "Cliniko cannot be reached at the moment. We keep trying; what you see is our latest copy.",
+        State.PAUSED: "Copying from Cliniko is paused. An owner or admin can resume it.",
+    }.get(state, "")
+
+
+def _conditions(wanted: str) -> Iterable[Q]:
+    birth_date, rest = _birth_date(wanted)
+    if birth_date:
+        yield Q(date_of_birth=birth_date)
+    if rest and not re.search(r"[^\d\s+()./-]", rest) and digits(rest):
+        yield _number(digits(rest))
+        return
+    for word in fold(rest).split():
+        yield Q(search_names__contains=word) | (_number(word) if word.isdecimal() else Q())
+
+
+def _number(typed: str) -> Q:
+    """A phone number is found by any three of its digits on, with or without the leading 0 that +61 replaces."""
+    by_id = Q(cliniko_id=typed)
+    national = typed.removeprefix("0")
+    return by_id | Q(search_phones__contains=national) if len(national) >= 3 else by_id
+
+
+def _birth_date(wanted: str) -> tuple[date | None, str]:
+    """A birth date in the text, day before month as in Australia, Britain and New Zealand, and the text without it."""
+    for pattern in _BIRTH_DATES:
+        found = pattern.search(wanted)
+        if found:
+            try:
+                born = date(*(int(found[part]) for part in "ymd"))
+            except ValueError:
+                continue
+            return born, wanted[: found.start()] + wanted[found.end() :]
+    return None, wanted
+
+
+def _summary(row: models.Patient) -> PatientSummary:
+    numbers = phones(row.payload)
+    return PatientSummary(
+        cliniko_id=row.cliniko_id,
+        name=full_name(row.payload),
+        date_of_birth=row.date_of_birth,
+        phone=numbers[0].number if numbers else "",
+        archived=row.archived_at is not None,
+    )
+
+
+def _pronouns(payload: dict[str, object]) -> str:
+    value = payload.get("pronouns")
+    if not isinstance(value, dict):
+        return text(payload, "pronouns")
+    return "/".join(filter(None, (text(value, case) for case in ("nominative", "accusative"))))
+
+
+def _consent(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _checked_at(row: models.Patient, cursor: models.Cursor | None) -> datetime | None:
+    """When this record was last known to be what Cliniko holds."""
+    refreshed = models.PatientRefresh.objects.filter(cliniko_id=row.cliniko_id).values_list("checked_at", flat=True)
+    times = [*refreshed, cursor.checked_at if cursor else None]
+    return max((time for time in times if time), default=row.first_seen_at)
+
+
+def _note(row: models.Patient, cursor: models.Cursor | None, what: str) -> str:
+    if cursor is not None and cursor.refused_at:
+        return f"{what} cannot be shown: the Cliniko user who made the API key may not read them. Look in Cliniko."
+    if cursor is None or cursor.checked_at is None or cursor.checked_at < row.first_seen_at:
+        return f"{what} are still being copied from Cliniko. Until then, look in Cliniko."
+    return ""
+
+
+def _alerts(patient_id: str) -> tuple[Alert, ...]:
+    rows = models.MedicalAlert.objects.filter(patient_id=patient_id, archived_at=None, deleted_at=None)
+    return tuple(Alert(row.cliniko_id, row.name) for row in rows.order_by("cliniko_id"))
+
+
+def _appointments(patient_id: str) -> tuple[tuple[Appointment, ...], tuple[Appointment, ...]]:
+    """Coming ones, soonest first, and past ones, latest first."""
+    rows = models.Appointment.objects.filter(patient_id=patient_id, archived_at=None, deleted_at=None)
+    found = _with_names(rows.order_by("starts_at", "cliniko_id"))
+    now = timezone.now()
+    coming = tuple(appointment for appointment in found if (appointment.ends_at or appointment.starts_at) >= now)
+    past = tuple(appointment for appointment in reversed(found) if (appointment.ends_at or appointment.starts_at) < now)
+    return coming, past
+
+
+def _with_names(rows: QuerySet[models.Appointment]) -> list[Appointment]:
+    listed = list(rows)
+    practitioners = _names(models.Practitioner, {row.practitioner_id for row in listed})
+    businesses = _names(models.Business, {row.business_id for row in listed})
+    types = _names(models.AppointmentType, {row.appointment_type_id for row in listed})
+    return [
+        Appointment(
+            cliniko_id=row.cliniko_id,
+            starts_at=row.starts_at,
+            ends_at=row.ends_at,
+            practitioner=practitioners.get(row.practitioner_id, ""),
+            business=businesses.get(row.business_id, ""),
+            appointment_type=types.get(row.appointment_type_id, ""),
+            status=_status(row),
+            cancellation_reason=text(row.payload, "cancellation_reason_description"),
+            notes=text(row.payload, "notes"),
+        )
+        for row in listed
+    ]
+
+
+def _names(
+    model: type[models.Practitioner] | type[models.Business] | type[models.AppointmentType], ids: set[str]
+) -> dict[str, str]:
+    if not ids:
+        return {}
+    return dict(model.objects.filter(cliniko_id__in=ids).values_list("cliniko_id", "name"))
+
+
+def _status(row: models.Appointment) -> Status:
+    if row.cancelled_at:
+        return "cancelled"
+    if row.payload.get("did_not_arrive") is True:
+        return "did_not_arrive"
+    return "arrived" if row.payload.get("patient_arrived") is True else "booked"

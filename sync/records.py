@@ -1,0 +1,173 @@
+"""What pages are given of a patient: frozen values read from the payload, no models."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from sync.payloads import items, text
+
+Status = Literal["booked", "arrived", "did_not_arrive", "cancelled"]
+_CHOSEN = {"checkboxes", "radiobuttons"}
+
+
+@dataclass(frozen=True)
+class Phone:
+    """`number` as written in Cliniko, `dial` as a tel: link takes it."""
+
+    kind: str
+    number: str
+    dial: str
+
+
+@dataclass(frozen=True)
+class Alert:
+    cliniko_id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Appointment:
+    cliniko_id: str
+    starts_at: datetime
+    ends_at: datetime | None
+    practitioner: str
+    business: str
+    appointment_type: str
+    status: Status
+    cancellation_reason: str
+    notes: str
+
+
+@dataclass(frozen=True)
+class CustomField:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class CustomSection:
+    name: str
+    fields: tuple[CustomField, ...]
+
+
+@dataclass(frozen=True)
+class PatientSummary:
+    """One line of a list."""
+
+    cliniko_id: str
+    name: str
+    date_of_birth: date | None
+    phone: str
+    archived: bool
+
+
+@dataclass(frozen=True)
+class PatientRecord:
+    """One patient as the screen shows it. Texts are empty where Cliniko says nothing.
+
+    `alerts_note` and `appointments_note` are sentences when those lists may be incomplete, empty otherwise: an empty
+    list of alerts must never be taken for "no alerts" while they are not here.
+    """
+
+    cliniko_id: str
+    name: str
+    first_name: str
+    last_name: str
+    preferred_name: str
+    title: str
+    pronouns: str
+    date_of_birth: date | None
+    sex: str
+    gender_identity: str
+    email: str
+    phones: tuple[Phone, ...]
+    address_lines: tuple[str, ...]
+    emergency_contact: str
+    occupation: str
+    referral_source: str
+    reminder_type: str
+    notes: str
+    appointment_notes: str
+    consent: bool | None
+    concession: str
+    custom_sections: tuple[CustomSection, ...]
+    created_at: datetime | None
+    updated_at: datetime
+    archived_at: datetime | None
+    deleted_at: datetime | None
+    merged_into: str | None
+    checked_at: datetime | None
+    alerts: tuple[Alert, ...] = ()
+    coming: tuple[Appointment, ...] = ()
+    past: tuple[Appointment, ...] = ()
+    alerts_note: str = ""
+    appointments_note: str = ""
+
+    def age_on(self, today: date) -> int | None:
+        """Whole years on that day, or None without a birth date."""
+        born = self.date_of_birth
+        if born is None or born > today:
+            return None
+        return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+    def age_text(self, today: date) -> str:
+        """The age as clinics say it: days, weeks and months for the youngest, years from two on; "" when unknown."""
+        years = self.age_on(today)
+        if years is None or self.date_of_birth is None:
+            return ""
+        if years >= 2:
+            return str(years)
+        days = (today - self.date_of_birth).days
+        if days < 14:
+            return _count(days, "day")
+        if days < 90:
+            return _count(days // 7, "week")
+        born = self.date_of_birth
+        return _count((today.year - born.year) * 12 + today.month - born.month - (today.day < born.day), "month")
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def full_name(payload: dict[str, Any]) -> str:
+    """The name a patient is greeted by and found under; "Unnamed" never hides that a record is there."""
+    first = text(payload, "first_name")
+    spelt = f"{first} {text(payload, 'last_name')}".strip()
+    return spelt or text(payload, "label") or text(payload, "preferred_first_name") or "Unnamed"
+
+
+def phones(payload: dict[str, Any]) -> tuple[Phone, ...]:
+    found = ((text(item, "phone_type"), text(item, "number")) for item in items(payload, "patient_phone_numbers"))
+    return tuple(Phone(kind, number, _dial(number)) for kind, number in found if number)
+
+
+def _dial(number: str) -> str:
+    return "".join(letter for letter in number if letter.isascii() and (letter.isdigit() or letter in "+*#"))
+
+
+def address_lines(payload: dict[str, Any]) -> tuple[str, ...]:
+    town = " ".join(filter(None, (text(payload, part) for part in ("city", "state", "post_code"))))
+    streets = [text(payload, part) for part in ("address_1", "address_2", "address_3")]
+    return tuple(filter(None, (*streets, town, text(payload, "country"))))
+
+
+def custom_sections(payload: dict[str, Any]) -> tuple[CustomSection, ...]:
+    """The clinic's own fields that hold something, whatever their types."""
+    sections = []
+    for section in items(payload.get("custom_fields"), "sections"):
+        values = ((text(item, "name"), _custom_value(item)) for item in items(section, "fields"))
+        fields = tuple(CustomField(name, value) for name, value in values if value)
+        if fields:
+            sections.append(CustomSection(text(section, "name"), fields))
+    return tuple(sections)
+
+
+def _custom_value(item: dict[str, Any]) -> str:
+    if text(item, "type") not in _CHOSEN:
+        return text(item, "value")
+    chosen = [text(option, "name") for option in items(item, "options") if option.get("selected") is True]
+    other = item.get("other")
+    if isinstance(other, dict) and other.get("selected") is True:
+        chosen.append(text(other, "value") or text(other, "name"))
+    return ", ".join(filter(None, chosen))

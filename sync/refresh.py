@@ -1,0 +1,95 @@
+"""Re-reading one patient on a launch, through the same write path as every page."""
+
+from contextlib import closing
+from datetime import timedelta
+from enum import Enum, auto
+
+from django.db import connection as database
+from django.db import transaction
+from django.utils import timezone
+
+from sync import connection
+from sync.cliniko import ClinikoError, KeyForbidden, KeyInvalid, RateLimited, RecordNotFound
+from sync.models import Connection, PatientRefresh
+from sync.resources import PATIENTS
+from sync.store import mark_deleted, next_sequence, write_page
+
+SINGLE_FLIGHT = timedelta(seconds=5)  # one request for a patient in this time, however many ask
+
+
+class Outcome(Enum):
+    """How a re-read ended."""
+
+    FRESH = auto()  # the mirror holds what Cliniko holds now
+    UNKNOWN = auto()  # Cliniko has no such patient; a mirrored one is a tombstone now
+    BUSY = auto()  # somebody else asks for this patient right now, or asked a moment ago
+    RATE_LIMITED = auto()
+    UNREACHABLE = auto()
+    KEY_INVALID = auto()
+    KEY_FORBIDDEN = auto()
+    NO_KEY = auto()
+
+
+def refresh_patient(cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
+    """Ask Cliniko for this patient once and store the answer. Takes about `timeout` seconds at the most; never raises
+    for what Cliniko does."""
+    blocked = _blocked()
+    if blocked:
+        return blocked
+    if not _take_off(cliniko_id):
+        return Outcome.BUSY
+    sequence = next_sequence()
+    try:
+        with closing(connection.open_client(timeout=timeout)) as client:
+            payload = client.record(PATIENTS.name, cliniko_id)
+    except RecordNotFound:
+        return _gone(cliniko_id, sequence)
+    except ClinikoError as failure:
+        connection.note_failure(failure)
+        return _named(failure)
+    if str(payload.get("id")) != cliniko_id:
+        return Outcome.UNREACHABLE
+    with transaction.atomic():
+        write_page(PATIENTS, [payload], sequence=sequence)
+        PatientRefresh.objects.filter(cliniko_id=cliniko_id).update(checked_at=timezone.now())
+    return Outcome.FRESH
+
+
+def _blocked() -> Outcome | None:
+    """An outcome that is known without asking: no key, a refused key, a limit that has not reset."""
+    held = connection.load()
+    waiting = held.resume_at is not None and held.resume_at > timezone.now()
+    if held.state == Connection.State.RATE_LIMITED:
+        return Outcome.RATE_LIMITED if waiting else None
+    return {
+        Connection.State.NO_KEY: Outcome.NO_KEY,
+        Connection.State.KEY_INVALID: Outcome.KEY_INVALID,
+    }.get(Connection.State(held.state))
+
+
+def _take_off(cliniko_id: str) -> bool:
+    """True for one caller in SINGLE_FLIGHT, decided by the database."""
+    table = database.ops.quote_name(PatientRefresh._meta.db_table)
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} AS held (cliniko_id, started_at) VALUES (%s, clock_timestamp())"  # noqa: S608
+            " ON CONFLICT (cliniko_id) DO UPDATE SET started_at = excluded.started_at"
+            " WHERE held.started_at < clock_timestamp() - %s",
+            [cliniko_id, SINGLE_FLIGHT],
+        )
+        return cursor.rowcount == 1
+
+
+def _gone(cliniko_id: str, sequence: int) -> Outcome:
+    mark_deleted(PATIENTS, cliniko_id, sequence=sequence)
+    # An id that Cliniko does not know leaves no row behind, or any website could fill the table by launching.
+    PatientRefresh.objects.filter(cliniko_id=cliniko_id).delete()
+    return Outcome.UNKNOWN
+
+
+def _named(failure: ClinikoError) -> Outcome:
+    if isinstance(failure, RateLimited):
+        return Outcome.RATE_LIMITED
+    if isinstance(failure, KeyForbidden):
+        return Outcome.KEY_FORBIDDEN
+    return Outcome.KEY_INVALID if isinstance(failure, KeyInvalid) else Outcome.UNREACHABLE

@@ -1,0 +1,34 @@
+"""Sealing of a clinic's API key: what is stored opens with our keys, in its own clinic, and nowhere else."""
+
+import base64
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from sync.cliniko import ApiKey
+
+
+class KeyCannotBeOpened(Exception):
+    """The stored API key does not open with the SEALING_KEYS of this environment in this clinic: enter it again."""
+
+
+def _box(clinic: str, keys: Sequence[str]) -> MultiFernet:
+    """The first key seals, all open. The clinic is part of each derived key: a ciphertext moved to another is noise."""
+    derived = (HKDF(SHA256(), 32, salt=None, info=b"sidechart cliniko key " + clinic.encode()) for _ in keys)
+    return MultiFernet(
+        [Fernet(base64.urlsafe_b64encode(kdf.derive(key.encode()))) for kdf, key in zip(derived, keys, strict=True)]
+    )
+
+
+def seal(key: ApiKey, *, clinic: str, keys: Sequence[str]) -> str:
+    return _box(clinic, keys).encrypt(key.reveal().encode()).decode()
+
+
+def unseal(sealed: str, *, clinic: str, keys: Sequence[str]) -> ApiKey:
+    """Raises KeyCannotBeOpened."""
+    try:
+        return ApiKey(_box(clinic, keys).decrypt(sealed).decode())
+    except InvalidToken:
+        raise KeyCannotBeOpened("The stored API key cannot be opened here: enter it again.") from None

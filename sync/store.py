@@ -1,0 +1,87 @@
+"""Writing answers into the mirror: one statement a page, older answers never over newer ones."""
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection
+from django.utils import timezone
+
+from sync.models import RefusedPayload
+from sync.payloads import PayloadRefused, storable
+from sync.resources import SHARED_COLUMNS, Resource, Row, read_payload
+
+
+def next_sequence() -> int:
+    """A number to draw before a request: its answer wins over the answers to requests with smaller ones."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('sync_answer_sequence')")
+        return int(cursor.fetchone()[0])
+
+
+def write_page(resource: Resource, payloads: Iterable[dict[str, Any]], *, sequence: int) -> int:
+    """Store one answer's records and return how many rows it changed. A payload that cannot be read is kept aside.
+
+    Rows are taken in order of id, so that two writers never wait for each other in a circle.
+    """
+    rows: dict[str, Row] = {}
+    for payload in payloads:
+        try:
+            row = read_payload(resource, payload)
+        except PayloadRefused as refused:
+            _keep_aside(resource, payload, str(refused))
+        else:
+            rows[row["cliniko_id"]] = row
+    if not rows:
+        return 0
+    body = _as_json([rows[cliniko_id] for cliniko_id in sorted(rows)])
+    with connection.cursor() as cursor:
+        cursor.execute(_upsert(resource), {"rows": body, "sequence": sequence})
+        changed = cursor.rowcount
+    RefusedPayload.objects.filter(resource=resource.name, cliniko_id__in=rows).delete()
+    return changed
+
+
+def mark_deleted(resource: Resource, cliniko_id: str, *, sequence: int) -> bool:
+    """Cliniko says that this record is gone: keep it as a tombstone. False when the mirror holds no such live row."""
+    rows = resource.model._default_manager.filter(cliniko_id=cliniko_id, deleted_at=None, sequence__lt=sequence)
+    return rows.update(deleted_at=timezone.now(), sequence=sequence) == 1
+
+
+@cache
+def _upsert(resource: Resource) -> str:
+    """An older answer loses; an equal one leaves the row untouched, down to its dead tuples.
+
+    Of two versions the later `updated_at` wins, and within one second the later request: Cliniko's clock ticks in
+    seconds.
+    """
+    columns = SHARED_COLUMNS | resource.columns
+    names = ", ".join(columns)
+    types = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "cliniko_id")
+    table = connection.ops.quote_name(resource.model._meta.db_table)
+    return (
+        f"INSERT INTO {table} AS held ({names}, sequence)"  # noqa: S608 - names come from the table of resources
+        f" SELECT {names}, %(sequence)s FROM jsonb_to_recordset(%(rows)s::jsonb) AS given ({types})"
+        f" ON CONFLICT (cliniko_id) DO UPDATE SET {changes}, sequence = excluded.sequence"
+        " WHERE (excluded.updated_at, excluded.sequence) > (held.updated_at, held.sequence)"
+        " AND (held.payload, held.deleted_at) IS DISTINCT FROM (excluded.payload, excluded.deleted_at)"
+    )
+
+
+def _as_json(value: Any) -> str:
+    body = json.dumps(value, cls=DjangoJSONEncoder)
+    # Escapes that jsonb refuses, looked for cheaply; surrogate pairs of honest characters come along and stay whole.
+    if "\\u0000" in body or "\\ud" in body:
+        body = json.dumps(storable(json.loads(body)), cls=DjangoJSONEncoder)
+    return body
+
+
+def _keep_aside(resource: Resource, payload: dict[str, Any], reason: str) -> None:
+    RefusedPayload.objects.update_or_create(
+        resource=resource.name,
+        cliniko_id=str(payload.get("id", ""))[:40].replace("\x00", ""),
+        defaults={"payload": json.dumps(payload), "reason": reason, "refused_at": timezone.now()},
+    )
