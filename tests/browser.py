@@ -1,0 +1,35 @@
+"""pytest plugin: browser tests run in the Chromium that the system has, and say how to get it where it has none."""
+
+import os
+import shutil
+
+import pytest
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
+NO_CHROMIUM = "no Chromium on this machine; get it with `apt-get install chromium`"
+
+ARGUMENTS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP *.localhost 127.0.0.1",
+]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if CHROMIUM or not item.get_closest_marker("browser"):
+        return
+    if os.environ.get("REQUIRE_BROWSER") == "1":
+        pytest.fail(NO_CHROMIUM, pytrace=False)
+    pytest.skip(NO_CHROMIUM)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dict[str, object]:
+    """pytest-playwright's own arguments and options, with the system's Chromium instead of a downloaded one."""
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox refuses to run as root
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": ARGUMENTS + as_root}
