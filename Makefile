@@ -28,7 +28,7 @@ $(INSTALLED): requirements/dev.txt
 		{ echo "Sidechart needs Python 3.11 or later as $(PYTHON); name another one: make setup PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "$(PYTHON) comes without venv; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv --clear .venv
+	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
@@ -63,5 +63,5 @@ down: ## Stop the containers
 	docker compose down
 
 clean: ## Remove the virtual environment, and all data, logs and keys of the demo
-	@if [ -d .venv ] && [ -d .local ]; then $(BIN)/python -m sandbox services stop; fi
+	@if [ -d .venv ] && [ -d .local ]; then $(BIN)/python -m sandbox services stop || true; fi
 	rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis staticfiles test-results
