@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from accounts import invitations
 from accounts.models import User
+from accounts.roles import Role
 from sync import connection as cliniko_connection
 from sync import queries
 from sync.cliniko import ApiKey
@@ -51,7 +52,7 @@ def create(label: str, *, name: str, owner_email: str) -> Onboarded:
             Domain.objects.create(domain=label, tenant=clinic)
             clinic.create_schema(verbosity=0)
             with inside(clinic):
-                invitation, invite_url = invitations.invite(email=owner_email, role=User.Role.OWNER)
+                invitation, invite_url = invitations.invite(email=owner_email, role=Role.OWNER)
     except IntegrityError:
         if not Domain.objects.filter(domain=label).exists():
             raise
@@ -66,7 +67,7 @@ def invite(label: str, *, email: str, role: str) -> str:
     _check_address(email)
     with clinic_context(label):
         try:
-            invitation, invite_url = invitations.invite(email=email, role=User.Role(role))
+            invitation, invite_url = invitations.invite(email=email, role=Role(role))
         except invitations.InvitationRefused as refused:
             raise Refused(str(refused)) from None
         invitations.send(invitation, invite_url)

@@ -1,10 +1,7 @@
 """The addresses on the base host."""
 
-from django.urls import path
-
-from saas.health import healthz, readyz
+from django.urls import include, path
 
 urlpatterns = [
-    path("healthz", healthz, name="healthz"),
-    path("readyz", readyz, name="readyz"),
+    path("", include("ops.urls")),
 ]

@@ -36,8 +36,7 @@ def find_clinic(label: str) -> Clinic:
 @contextmanager
 def inside(clinic: Clinic) -> Iterator[Clinic]:
     """Enter the clinic's schema, alone on the search path; on leaving, public again. Raises AlreadyInside."""
-    if connection.schema_name != get_public_schema_name():
-        raise AlreadyInside("Leave the first clinic before entering another.")
+    _stand_in_public()
     connection.set_tenant(clinic, include_public=False)
     try:
         with structlog.contextvars.bound_contextvars(clinic=clinic.label):
@@ -49,6 +48,7 @@ def inside(clinic: Clinic) -> Iterator[Clinic]:
 @contextmanager
 def clinic_context(label: str) -> Iterator[Clinic]:
     """Enter a clinic by its label. Raises NoSuchClinic, AlreadyInside."""
+    _stand_in_public()
     with inside(find_clinic(label)) as clinic:
         yield clinic
 
@@ -56,8 +56,14 @@ def clinic_context(label: str) -> Iterator[Clinic]:
 @contextmanager
 def clinic_of_schema(schema_name: str) -> Iterator[Clinic]:
     """Enter an active clinic by its schema, as a task does. Raises NoSuchClinic when it is gone or not active."""
+    _stand_in_public()
     clinic = Clinic.objects.filter(schema_name=schema_name, state=Clinic.State.ACTIVE).first()
     if clinic is None:
         raise NoSuchClinic("The clinic of this task is gone or not active.")
     with inside(clinic):
         yield clinic
+
+
+def _stand_in_public() -> None:
+    if connection.schema_name != get_public_schema_name():
+        raise AlreadyInside("Leave the first clinic before entering another.")

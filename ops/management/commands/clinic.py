@@ -12,7 +12,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from rich.console import Console
 from rich.table import Table
 
-from accounts.models import User
+from accounts.roles import Role
 from ops import clinics
 from ops.foreground import sync_in_foreground
 from sync.cliniko import ApiKey, ClinikoError
@@ -42,7 +42,7 @@ class Command(BaseCommand):
         sync.add_argument("--full", action="store_true", help="Read every record again, not only what changed.")
         invite = _action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
-        invite.add_argument("--role", choices=[role.value for role in User.Role], default=User.Role.RECEPTION.value)
+        invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
 
     def handle(self, *args: Any, **options: Any) -> None:
         action: Callable[[dict[str, Any]], None] = options["run"]

@@ -1,0 +1,121 @@
+"""The cast of every test: two clinics, bondi and harbour, with the same ids, e-mails and passwords in both."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoDbBlocker
+
+from accounts.models import User
+from accounts.roles import Role
+from sync.models import Connection, Cursor
+from sync.resources import PATIENTS, RESOURCES
+from sync.store import next_sequence, write_page
+from tenants.context import clinic_context
+from tenants.models import Clinic, Domain
+from tests.payloads import patient_payload
+
+PASSWORD = "correct horse 42"
+CLINICS = {"bondi": "Bondi Physio", "harbour": "Harbour Osteopathy"}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Django's test database, with the two clinics in it; every test starts from them and is rolled back to them."""
+    with django_db_blocker.unblock():
+        for label, name in CLINICS.items():
+            clinic = Clinic.objects.create(label=label, name=name)
+            Domain.objects.create(domain=label, tenant=clinic)
+            clinic.create_schema(verbosity=0)
+
+
+@pytest.fixture(autouse=True)
+def _begin_and_end_in_public(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
+        connection.set_schema_to_public()
+
+
+@pytest.fixture
+def bondi(db: None) -> Clinic:
+    return Clinic.objects.get(label="bondi")
+
+
+@pytest.fixture
+def harbour(db: None) -> Clinic:
+    return Clinic.objects.get(label="harbour")
+
+
+@pytest.fixture
+def browser_at(bondi: Clinic, harbour: Clinic) -> Callable[[str], Client]:
+    """`browser_at("bondi")`: a new browser whose requests go to that clinic's host."""
+    return lambda label: Client(HTTP_HOST=f"{label}.localhost")
+
+
+@pytest.fixture
+def staff_of(bondi: Clinic, harbour: Clinic) -> Callable[..., User]:
+    """`staff_of("bondi", role="owner")`: somebody of the clinic's staff, made when not there yet.
+
+    The same e-mail and password at every clinic, and as both schemas number from 1, the same id too.
+    """
+
+    def staff(label: str, role: str = Role.RECEPTION, email: str = "") -> User:
+        with clinic_context(label):
+            address = email or f"{role}@clinic.example"
+            found = User.objects.filter(email=address).first()
+            return found or User.objects.create_user(address, PASSWORD, name=f"Robin {role.title()}", role=role)
+
+    return staff
+
+
+@pytest.fixture
+def sign_in(browser_at: Callable[[str], Client], staff_of: Callable[..., User]) -> Callable[..., Client]:
+    """`sign_in("bondi", role="owner")`: a browser that went through the clinic's sign-in page."""
+
+    def signed_in(label: str, role: str = Role.RECEPTION, email: str = "") -> Client:
+        user = staff_of(label, role, email)
+        browser = browser_at(label)
+        answer = browser.post("/login", {"login": user.email, "password": PASSWORD})
+        assert answer.status_code == 302, answer.content.decode()
+        return browser
+
+    return signed_in
+
+
+@pytest.fixture
+def add_patient(bondi: Clinic, harbour: Clinic) -> Callable[..., str]:
+    """`add_patient("bondi", "42", first_name="Ada")`: put a patient into the clinic's mirror; returns the id."""
+
+    def add(label: str, cliniko_id: str = "42", **fields: Any) -> str:
+        with clinic_context(label):
+            write_page(PATIENTS, [patient_payload(cliniko_id, **fields)], sequence=next_sequence())
+        return cliniko_id
+
+    return add
+
+
+@pytest.fixture
+def mirrored(bondi: Clinic, harbour: Clinic) -> Callable[[str], None]:
+    """`mirrored("bondi")`: the clinic's first import is over and everything was checked just now."""
+
+    def finish(label: str) -> None:
+        now = timezone.now()
+        with clinic_context(label):
+            Connection.objects.update_or_create(
+                id=1,
+                defaults={
+                    "state": Connection.State.OK,
+                    "sealed_key": "not opened in this test",
+                    "account_subdomain": label,
+                    "time_zone": "Australia/Sydney",
+                },
+            )
+            for resource in RESOURCES:
+                Cursor.objects.update_or_create(
+                    resource=resource.name, defaults={"imported_at": now, "checked_at": now, "cursor": now}
+                )
+
+    return finish

@@ -1,0 +1,118 @@
+"""The two doors into a clinic, and what they keep out."""
+
+import threading
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.test import Client
+
+from accounts.models import User
+from tenants.context import AlreadyInside, NoSuchClinic, clinic_context, clinic_of_schema, current_clinic
+from tenants.models import Clinic
+
+
+def search_path() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW search_path")
+        return str(cursor.fetchone()[0])
+
+
+def test_inside_a_clinic_its_schema_is_alone_on_the_search_path(bondi: Clinic) -> None:
+    with clinic_context("bondi"):
+        assert search_path() == bondi.schema_name
+        assert current_clinic() == bondi
+
+
+def test_a_table_of_public_is_an_error_inside_a_clinic(bondi: Clinic) -> None:
+    with clinic_context("bondi"), pytest.raises(DatabaseError), transaction.atomic():
+        Clinic.objects.count()
+
+
+def test_leaving_a_clinic_leads_back_to_public_after_an_error_too(bondi: Clinic) -> None:
+    with pytest.raises(RuntimeError), clinic_context("bondi"):
+        raise RuntimeError
+    assert search_path() == "public"
+
+
+def test_a_clinic_is_not_entered_from_inside_another(bondi: Clinic, harbour: Clinic) -> None:
+    with clinic_context("bondi"):
+        with pytest.raises(AlreadyInside), clinic_context("harbour"):
+            pass
+        assert search_path() == bondi.schema_name
+
+
+def test_an_unknown_clinic_is_named_in_the_refusal(db: None) -> None:
+    with pytest.raises(NoSuchClinic, match="nowhere"), clinic_context("nowhere"):
+        pass
+
+
+def test_a_task_does_not_enter_a_suspended_clinic(bondi: Clinic) -> None:
+    Clinic.objects.filter(pk=bondi.pk).update(state=Clinic.State.SUSPENDED)
+    with pytest.raises(NoSuchClinic), clinic_of_schema(bondi.schema_name):
+        pass
+
+
+def test_rows_of_one_clinic_are_not_seen_in_the_other(bondi: Clinic, harbour: Clinic) -> None:
+    with clinic_context("bondi"):
+        User.objects.create_user("ada@clinic.example", name="Ada")
+    with clinic_context("harbour"):
+        assert not User.objects.exists()
+
+
+def test_after_a_rolled_back_error_the_connection_is_still_in_its_clinic(bondi: Clinic, harbour: Clinic) -> None:
+    with clinic_context("bondi"):
+        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+        assert search_path() == bondi.schema_name
+    with clinic_context("harbour"):
+        assert search_path() == harbour.schema_name
+
+
+def test_a_thread_started_inside_a_clinic_begins_in_public(bondi: Clinic) -> None:
+    seen: list[str] = []
+
+    def look() -> None:
+        seen.append(connection.schema_name)
+        connection.close()
+
+    with clinic_context("bondi"):
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+    assert seen == ["public"]
+
+
+@pytest.mark.parametrize("host", ["bondi.localhost", "BONDI.LocalHost", "bondi.localhost.", "bondi.localhost:8000"])
+def test_every_spelling_of_a_clinics_host_leads_to_the_clinic(bondi: Clinic, host: str) -> None:
+    assert Client(HTTP_HOST=host).get("/login").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "nowhere.localhost",
+        "www.bondi.localhost",
+        "www.localhost",
+        "a.bondi.localhost",
+        "bondi.localhost.evil.example",
+        "evil.example",
+        "bondilocalhost",
+        ".localhost",
+        "bondi..localhost",
+        "bondi.localhost:port",
+        "",
+        "bondi.localhost@evil.example",
+        "127.0.0.1",
+    ],
+)
+def test_every_other_host_gets_the_same_page_and_no_cookie(bondi: Clinic, host: str) -> None:
+    answer = Client(HTTP_HOST=host).get("/patients?patient_id=42")
+    nowhere = Client(HTTP_HOST="nowhere.localhost").get("/")
+    assert (answer.status_code, answer.content) == (404, nowhere.content)
+    assert not answer.cookies
+
+
+def test_a_suspended_clinic_answers_like_an_unknown_one(bondi: Clinic) -> None:
+    Clinic.objects.filter(pk=bondi.pk).update(state=Clinic.State.SUSPENDED)
+    suspended, unknown = (Client(HTTP_HOST=host).get("/") for host in ("bondi.localhost", "nowhere.localhost"))
+    assert (suspended.status_code, suspended.content) == (404, unknown.content)
