@@ -1,14 +1,16 @@
 """What ops do with clinics, one function each: the service under commands and console alike."""
 
 from dataclasses import dataclass
+from smtplib import SMTPException
 from typing import Any
 
+import structlog
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from accounts import invitations
-from accounts.models import User
+from accounts.models import Invitation, User
 from accounts.roles import Role
 from sync import connection as cliniko_connection
 from sync import queries
@@ -21,6 +23,8 @@ from tenants.context import clinic_context, inside
 from tenants.hosts import clinic_url
 from tenants.labels import check_label
 from tenants.models import Clinic, Domain
+
+log = structlog.get_logger(__name__)
 
 
 class Refused(Exception):
@@ -35,6 +39,7 @@ class Onboarded:
     url: str
     launch_url: str
     invite_url: str
+    mailed: bool = True
 
 
 def create(label: str, *, name: str, owner_email: str) -> Onboarded:
@@ -58,20 +63,29 @@ def create(label: str, *, name: str, owner_email: str) -> Onboarded:
             raise
         raise Refused(f"The subdomain {label!r} is taken.") from None
     with inside(clinic):
-        invitations.send(invitation, invite_url)
-    return Onboarded(label, clinic_url(label), clinic_url(label, "/patients"), invite_url)
+        mailed = _mail(invitation, invite_url)
+    return Onboarded(label, clinic_url(label), clinic_url(label, "/patients"), invite_url, mailed)
 
 
-def invite(label: str, *, email: str, role: str) -> str:
-    """Invite staff to a clinic and return the invitation's address. Raises NoSuchClinic and Refused."""
+def invite(label: str, *, email: str, role: str) -> tuple[str, bool]:
+    """Invite staff: the invitation's address, and whether it was mailed. Raises NoSuchClinic and Refused."""
     _check_address(email)
     with clinic_context(label):
         try:
             invitation, invite_url = invitations.invite(email=email, role=Role(role))
         except invitations.InvitationRefused as refused:
             raise Refused(str(refused)) from None
+        return invite_url, _mail(invitation, invite_url)
+
+
+def _mail(invitation: Invitation, invite_url: str) -> bool:
+    """Send the invitation. A mail server that fails does not undo it: ops can hand the address over another way."""
+    try:
         invitations.send(invitation, invite_url)
-    return invite_url
+    except (OSError, SMTPException):
+        log.warning("invitation_not_mailed")
+        return False
+    return True
 
 
 def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False) -> Connected:

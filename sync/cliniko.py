@@ -71,12 +71,17 @@ class ApiKey:
     @property
     def shard(self) -> str:
         """What follows the last dash, such as `au2`; a key without such a suffix is an old one and lives on `au1`."""
-        suffix = self._text.rpartition("-")[2]
-        return suffix if _SHARD.fullmatch(suffix) and suffix != self._text else "au1"
+        return self._parts[1] or "au1"
 
     @property
     def last4(self) -> str:
-        return self._text[-4:]
+        """The last four characters of the secret itself, without the shard that many keys share."""
+        return self._parts[0][-4:]
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        body, _, suffix = self._text.rpartition("-")
+        return (body, suffix) if body and _SHARD.fullmatch(suffix) else (self._text, "")
 
     def reveal(self) -> str:
         return self._text

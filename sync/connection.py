@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import uniform
+from typing import Any
 from zoneinfo import available_timezones
 
 from django.conf import settings
@@ -75,7 +76,8 @@ def connect(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
     AnotherAccount, RateLimited and Unreachable.
     """
     client = _client(key)
-    user, account = client.user(), client.settings()
+    user, settings_page = client.user(), client.settings()
+    account = _account(settings_page)
     may_read = {resource.label: _may_read(client, resource.name) for resource in RESOURCES}
     if not may_read["patients"]:
         raise KeyForbidden(f"The Cliniko user who made this key, {_name(user)}, may not read patients.")
@@ -89,7 +91,7 @@ def connect(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
                 f"This key belongs to another Cliniko account ({text(account, 'name')}) than the mirrored one "
                 f"({held.account_name}): nothing was changed."
             )
-        _store(held, key, user, account)
+        _store(held, key, user, account, word=_patient_word(settings_page))
         Cursor.objects.update(refused_at=None)
         if moved:
             restart_import()
@@ -104,19 +106,29 @@ def _may_read(client: Cliniko, resource: str) -> bool:
     return True
 
 
-def _name(user: dict[str, object]) -> str:
+def _name(user: dict[str, Any]) -> str:
     return f"{text(user, 'first_name')} {text(user, 'last_name')}".strip()
 
 
-def _store(held: Connection, key: ApiKey, user: dict[str, object], account: dict[str, object]) -> None:
-    zone = text(account, "time_zone")
-    terminology = account.get("terminology")
+def _account(settings_page: dict[str, Any]) -> dict[str, Any]:
+    """Name, subdomain and time zone stand in an object of their own, or at the top as older answers have them."""
+    account = settings_page.get("account")
+    return account if isinstance(account, dict) else settings_page
+
+
+def _patient_word(settings_page: dict[str, Any]) -> str:
+    terminology = settings_page.get("terminology")
     word = text(terminology, "patient").lower() if isinstance(terminology, dict) else ""
+    return word or "patient"
+
+
+def _store(held: Connection, key: ApiKey, user: dict[str, Any], account: dict[str, Any], *, word: str) -> None:
+    zone = text(account, "time_zone")
     held.sealed_key = seal(key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
     held.key_last4, held.shard = key.last4, key.shard
     held.account_name, held.account_subdomain = text(account, "name"), text(account, "subdomain")
     held.time_zone = zone if zone in available_timezones() else "UTC"
-    held.patient_word = word or "patient"
+    held.patient_word = word
     held.key_user_name, held.key_user_role = _name(user), text(user, "role")
     held.connected_at = timezone.now()
     held.state, held.state_since, held.resume_at, held.failures = State.OK, timezone.now(), None, 0

@@ -44,8 +44,10 @@ def refresh_patient(cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
             payload = client.record(PATIENTS.name, cliniko_id)
     except RecordNotFound:
         return _gone(cliniko_id, sequence)
+    except (KeyInvalid, RateLimited) as failure:
+        connection.note_failure(failure)  # these hold for every request; a slow answer holds for this one alone
+        return _named(failure)
     except ClinikoError as failure:
-        connection.note_failure(failure)
         return _named(failure)
     if str(payload.get("id")) != cliniko_id:
         return Outcome.UNREACHABLE

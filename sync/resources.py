@@ -21,7 +21,7 @@ from sync.payloads import (
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Resource:
     """One of Cliniko's lists and the table that mirrors it.
 

@@ -56,10 +56,10 @@ class Command(BaseCommand):
         made = clinics.create(options["label"], name=options["name"], owner_email=options["owner"])
         self._answer(
             options,
-            vars(made),
+            {name: value for name, value in vars(made).items() if name != "mailed"},
             f"{made.clinic} is there: {made.url}\n"
             f"Button in Cliniko: {made.launch_url}\n"
-            f"The owner's invitation (sent by e-mail; secret): {made.invite_url}",
+            f"The owner's invitation ({_mailed(made.mailed)}; secret): {made.invite_url}",
         )
 
     def list(self, options: dict[str, Any]) -> None:
@@ -104,12 +104,18 @@ class Command(BaseCommand):
         self._answer(options, result, "\n".join([f"State: {result['state']}", *lines]))
 
     def invite(self, options: dict[str, Any]) -> None:
-        invite_url = clinics.invite(options["label"], email=options["email"], role=options["role"])
+        invite_url, mailed = clinics.invite(options["label"], email=options["email"], role=options["role"])
         answer = {"clinic": options["label"], "email": options["email"], "role": options["role"]}
-        self._answer(options, answer | {"invite_url": invite_url}, f"Invitation (sent by e-mail; secret): {invite_url}")
+        self._answer(
+            options, answer | {"invite_url": invite_url}, f"Invitation ({_mailed(mailed)}; secret): {invite_url}"
+        )
 
     def _answer(self, options: dict[str, Any], data: object, words: str) -> None:
         self.stdout.write(json.dumps(data, cls=DjangoJSONEncoder) if options["json"] else words)
+
+
+def _mailed(mailed: bool) -> str:
+    return "sent by e-mail" if mailed else "the e-mail could NOT be sent, hand it over yourself"
 
 
 def _action(
