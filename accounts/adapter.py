@@ -1,4 +1,4 @@
-"""How allauth behaves at a clinic: closed signup, no `next`, links of our own hosts, limits per clinic, account and address."""
+"""How allauth behaves at a clinic: signup closed, no `next`, links of our own hosts, tries counted per address too."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class StaffAdapter(DefaultAccountAdapter):
         return False
 
     def is_safe_url(self, url: str) -> bool:
-        """No address that a visitor hands in is followed: allauth asks this for every `next`. Return tickets do that job."""
+        """Follow no address that a visitor hands in: allauth asks this for every `next`. Return tickets do that job."""
         return False
 
     def is_ajax(self, request: HttpRequest) -> bool:

@@ -17,6 +17,11 @@ def clean_email(email: str) -> str:
     return email.strip().lower()
 
 
+def schema_name() -> str:
+    """The schema we are inside of: a clinic's, or public."""
+    return connection.schema_name  # type: ignore[attr-defined]
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create staff with this e-mail address; without a password they can sign in only after a reset."""
@@ -61,7 +66,7 @@ class User(AbstractBaseUser):
         # Named by Django: both the current hash and the SECRET_KEY_FALLBACKS ones are made here. With the schema in it,
         # a session is worth nothing at another clinic even for the same id, password hash and session row.
         salt = "accounts.User.session"
-        value = f"{connection.schema_name}|{self.pk}|{self.password}"
+        value = f"{schema_name()}|{self.pk}|{self.password}"
         return salted_hmac(salt, value, secret=secret, algorithm="sha256").hexdigest()
 
 
@@ -104,7 +109,7 @@ class UsedTicket(models.Model):
 
 
 class CacheEntry(models.Model):
-    """A row of Django's DatabaseCache, so that a migration and not `createcachetable` makes the table in each schema."""
+    """A row of Django's DatabaseCache: a migration, not `createcachetable`, makes the table in each schema."""
 
     cache_key = models.CharField(max_length=255, primary_key=True)
     value = models.TextField()

@@ -5,18 +5,17 @@ from typing import Any
 from allauth.account.adapter import get_adapter
 from allauth.account.signals import password_reset
 from django.contrib.auth.signals import user_logged_in
-from django.db import connection
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts.models import User
+from accounts.models import User, schema_name
 
 SESSION_CLINIC = "clinic"
 
 
 @receiver(user_logged_in)
 def bind_session_to_clinic(sender: Any, request: HttpRequest, **_: Any) -> None:
-    request.session[SESSION_CLINIC] = connection.schema_name
+    request.session[SESSION_CLINIC] = schema_name()
 
 
 @receiver(password_reset)

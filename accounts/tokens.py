@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.db import connection
+
+from accounts.models import schema_name
 
 
 class ResetTokenGenerator(PasswordResetTokenGenerator):
@@ -12,4 +13,4 @@ class ResetTokenGenerator(PasswordResetTokenGenerator):
     key_salt = "accounts.tokens.ResetTokenGenerator"
 
     def _make_hash_value(self, user: Any, timestamp: int) -> str:
-        return f"{connection.schema_name}|{super()._make_hash_value(user, timestamp)}"
+        return f"{schema_name()}|{super()._make_hash_value(user, timestamp)}"

@@ -1,5 +1,25 @@
-"""The addresses of sign-in, invitations and staff, on a clinic's host."""
+"""The addresses of sign-in, passwords, invitations and staff. Names that begin with `account_` are allauth's."""
 
-from django.urls import URLPattern
+from allauth.account.views import account_inactive, password_reset_done, password_reset_from_key_done
+from django.urls import path, re_path
 
-urlpatterns: list[URLPattern] = []
+from accounts import staff_views, views
+
+urlpatterns = [
+    path("login", views.SignIn.as_view(), name="account_login"),
+    path("logout", views.SignOut.as_view(), name="account_logout"),
+    path("inactive/", account_inactive, name="account_inactive"),
+    path("password/change/", views.ChangePassword.as_view(), name="account_change_password"),
+    path("password/reset/", views.AskForReset.as_view(), name="account_reset_password"),
+    path("password/reset/done/", password_reset_done, name="account_reset_password_done"),
+    re_path(
+        r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$",
+        views.ChooseNewPassword.as_view(),
+        name="account_reset_password_from_key",
+    ),
+    path("password/reset/key/done/", password_reset_from_key_done, name="account_reset_password_from_key_done"),
+    path("invite/<str:token>/", staff_views.invitation, name="invitation"),
+    path("settings/staff/", staff_views.staff, name="staff"),
+    path("settings/staff/invite", staff_views.invite, name="staff_invite"),
+    path("settings/staff/invitations/<int:invitation_id>/revoke", staff_views.revoke, name="staff_revoke"),
+]

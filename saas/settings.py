@@ -108,6 +108,7 @@ CACHES = {
         "LOCATION": "cache_entry",
         "KEY_FUNCTION": "django_tenants.cache.make_key",
         "REVERSE_KEY_FUNCTION": "django_tenants.cache.reverse_key",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},  # past it Django drops rows by key, and so forgets who tried too often
     }
 }
 
@@ -133,6 +134,10 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+# The key is account and address (accounts.adapter), so colleagues behind one address do not lock each other out.
+ACCOUNT_RATE_LIMITS = {"login_failed": "5/300s/key,50/900s/ip"}
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if HTTPS else 0  # the one that ends TLS writes the last X-Forwarded-For entry
+PASSWORD_RESET_TIMEOUT = 60 * 60
 
 # --- The browser -----------------------------------------------------------------------------------------------------
 # A __Host- cookie is bound to one host by the browser; it needs https, so development on http uses plain names.

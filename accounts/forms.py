@@ -1,0 +1,110 @@
+"""The forms of sign-in, passwords, invitations and staff."""
+
+from typing import Any
+
+from allauth.account.fields import EmailField, PasswordField, SetPasswordField
+from allauth.account.forms import ChangePasswordForm, LoginForm, ResetPasswordForm, ResetPasswordKeyForm
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+
+from accounts.models import User, clean_email
+from accounts.roles import Role
+
+HINT = "At least 10 characters. A few words that only you put together are good."
+DIFFERENT = "The two passwords are different. Type the same one twice."
+
+
+class SignInForm(LoginForm):
+    password = PasswordField(label="Password", autocomplete="current-password")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = "E-mail address"
+        self.fields["login"].widget.attrs |= {"autocomplete": "username", "autofocus": True, "spellcheck": "false"}
+        _without_placeholders(self)
+
+
+class AskForResetForm(ResetPasswordForm):
+    email = EmailField(label="E-mail address")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].widget.attrs |= {"autocomplete": "username", "autofocus": True, "spellcheck": "false"}
+        _without_placeholders(self)
+
+
+class NewPasswordForm(ResetPasswordKeyForm):
+    password1 = SetPasswordField(label="New password", help_text=HINT)
+    password2 = PasswordField(label="New password again", autocomplete="new-password")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _without_placeholders(self)
+
+
+class PasswordChangeForm(ChangePasswordForm):
+    oldpassword = PasswordField(label="Password now", autocomplete="current-password")
+    password1 = SetPasswordField(label="New password", help_text=HINT)
+    password2 = PasswordField(label="New password again", autocomplete="new-password")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _without_placeholders(self)
+
+
+class AcceptForm(forms.Form):
+    """The invited person's name and password. `email` is the invitation's: a password like it is refused."""
+
+    name = forms.CharField(
+        label="Your name", max_length=200, widget=forms.TextInput(attrs={"autocomplete": "name", "autofocus": True})
+    )
+    password1 = forms.CharField(
+        label="Password",
+        strip=False,
+        help_text=HINT,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    password2 = forms.CharField(
+        label="Password again", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    )
+
+    def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.email = email
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        password = cleaned.get("password1")
+        if not password:
+            return cleaned
+        if cleaned.get("password2") not in (None, password):
+            self.add_error("password2", DIFFERENT)
+        try:
+            validate_password(password, User(email=self.email, name=cleaned.get("name", "")))
+        except forms.ValidationError as weak:
+            self.add_error("password1", weak)
+        return cleaned
+
+
+class InviteForm(forms.Form):
+    """Whom to invite. `roles` are the ones that the inviting person may hand out."""
+
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, roles: tuple[Role, ...], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(role.value, role.label) for role in roles]
+        self.fields["role"] = forms.ChoiceField(label="Role", choices=choices, initial=Role.RECEPTION)
+
+    def clean_email(self) -> str:
+        return clean_email(self.cleaned_data["email"])
+
+
+def _without_placeholders(form: forms.Form) -> None:
+    """Labels stand above their fields here; allauth writes them into the fields a second time."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("placeholder", None)
