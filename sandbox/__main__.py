@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from sandbox import embedded
+from sandbox import demo, embedded
+from sandbox.cast import Options
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -13,8 +14,12 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     services = commands.add_parser("services", help="embedded PostgreSQL and broker of this checkout")
     services.add_argument("action", choices=["start", "stop", "status"])
-    chosen = parser.parse_args()
-    embedded.main(ROOT, chosen.action)
+    demo.add_arguments(commands.add_parser("demo", help="the whole product with two clinics, until Ctrl-C"))
+    chosen = vars(parser.parse_args())
+    if chosen.pop("command") == "services":
+        embedded.main(ROOT, chosen["action"])
+    else:
+        demo.main(ROOT, Options(**chosen))
 
 
 if __name__ == "__main__":

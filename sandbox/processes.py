@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +19,6 @@ class Identity:
     pid: int
     born: str
 
-    def alive(self) -> bool:
-        return identify(self.pid) == self
-
 
 def identify(pid: int) -> Identity | None:
     """The living process with this id; None when it is gone or only waits to be reaped."""
@@ -33,12 +31,17 @@ def _state_and_birth(pid: int) -> tuple[str, str]:
         shown = subprocess.run(["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True)
         state, _, born = shown.stdout.strip().partition(" ")
         return state, born
+    fields = _stat(pid)
+    return (fields[0], fields[19]) if fields else ("", "")
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent, group and so on of a process; empty when it is gone."""
     try:
-        # Reference: proc_pid_stat(5): the name may hold anything, so count from its closing bracket.
-        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        # Reference: proc_pid_stat(5). The name comes before them and may hold anything: count from its closing bracket.
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return "", ""
-    return fields[0], fields[19]
+        return []
 
 
 def command_of(pid: int) -> str:
@@ -51,20 +54,33 @@ def command_of(pid: int) -> str:
         return ""
 
 
-def end_group(leader: int, sign: int = signal.SIGTERM) -> None:
-    """Send a signal to a process and to everything it started in its group; nothing when they are gone."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, sign)
+def end(leaders: list[Identity], patience: float = 15.0) -> None:
+    """End these processes and whatever is left in the groups they lead: politely, after `patience` seconds for good.
 
-
-def end(processes: list[Identity], patience: float = 10.0) -> None:
-    """End the groups these processes lead: politely, and after `patience` seconds for good."""
-    for process in processes:
-        if process.alive():
-            end_group(process.pid)
+    A leader is asked alone: gunicorn and Celery then finish what they are doing and end their children themselves.
+    """
+    ours = [leader.pid for leader in leaders if identify(leader.pid) in (leader, None)]
+    for pid in ours:
+        _signal(os.kill, pid, signal.SIGTERM)
     deadline = time.monotonic() + patience
-    while time.monotonic() < deadline and any(process.alive() for process in processes):
+    while time.monotonic() < deadline and _groups_alive(ours):
         time.sleep(0.05)
-    for process in processes:
-        if process.alive():
-            end_group(process.pid, signal.SIGKILL)
+    for pid in _groups_alive(ours):
+        _signal(os.killpg, pid, signal.SIGKILL)
+
+
+def _signal(send: Callable[[int, int], None], target: int, sign: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        send(target, sign)
+
+
+def _groups_alive(groups: Iterable[int]) -> set[int]:
+    """Those of these groups that have a living member; one that only waits to be reaped does not count."""
+    if PROC.joinpath("self").exists():
+        stats = (_stat(int(entry.name)) for entry in PROC.iterdir() if entry.name.isdigit())
+        alive = {int(stat[2]) for stat in stats if stat and stat[0] != "Z"}
+    else:  # macOS
+        shown = subprocess.run(["ps", "-axo", "pgid=,state="], capture_output=True, text=True).stdout
+        rows = (line.split() for line in shown.splitlines())
+        alive = {int(group) for group, state in rows if not state.startswith("Z")}
+    return alive.intersection(groups)

@@ -1,0 +1,56 @@
+"""The cast of the demo: two clinics, who signs in at each, and how large they are."""
+
+from dataclasses import dataclass
+
+ROLES = ("owner", "reception", "clinician")
+
+
+@dataclass(frozen=True)
+class Person:
+    clinic: str
+    role: str
+
+    @property
+    def email(self) -> str:
+        return f"{self.role}@{self.clinic}.example"
+
+    @property
+    def name(self) -> str:
+        return f"{self.clinic} {self.role}".title()
+
+    @property
+    def password(self) -> str:
+        """Printed for all to read: it opens nothing but invented patients on this machine."""
+        return f"just-looking-{self.clinic}"
+
+
+@dataclass(frozen=True)
+class DemoClinic:
+    label: str
+    name: str
+    patients: int
+
+    @property
+    def people(self) -> list[Person]:
+        return [Person(self.label, role) for role in ROLES]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `make demo` can be told."""
+
+    web_port: int
+    cliniko_port: int
+    bondi: int
+    harbour: int
+
+    @property
+    def clinics(self) -> list[DemoClinic]:
+        return [
+            DemoClinic("bondi", "Bondi Physio", self.bondi),
+            DemoClinic("harbour", "Harbour Osteopathy", self.harbour),
+        ]
+
+    def cliniko_url(self, clinic: DemoClinic) -> str:
+        """The clinic's patient list in the stand-in Cliniko."""
+        return f"http://localhost:{self.cliniko_port}/{clinic.label}/patients"
