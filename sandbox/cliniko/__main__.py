@@ -1,0 +1,5 @@
+"""`python -m sandbox.cliniko`"""
+
+from sandbox.cliniko.command import main
+
+raise SystemExit(main())

@@ -1,0 +1,128 @@
+"""The Cliniko accounts of the sandbox, the keys that open them, and the apps they have connected."""
+
+import base64
+import hashlib
+import json
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.cliniko.database import Database
+from sandbox.cliniko.errors import SandboxError
+
+
+@dataclass(frozen=True)
+class Account:
+    name: str
+    shard: str
+    settings: dict[str, Any]
+    requests_per_minute: int | None  # None: whatever the server was started with
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key as the account's owner sees it is `body-shard`."""
+
+    body: str
+    account: str
+    shard: str
+    user_id: int
+    forbidden: frozenset[str]
+    revoked: bool
+
+    @property
+    def text(self) -> str:
+        return f"{self.body}-{self.shard}"
+
+
+@dataclass(frozen=True)
+class ConnectedApp:
+    name: str
+    url: str
+
+
+KEYS = "SELECT keys.*, accounts.shard FROM keys JOIN accounts ON accounts.name = keys.account"
+
+
+class Accounts(Database):
+    def accounts(self) -> list[Account]:
+        with self.reading() as connection:
+            return [_account(row) for row in connection.execute("SELECT * FROM accounts ORDER BY name").fetchall()]
+
+    def account(self, name: str) -> Account | None:
+        with self.reading() as connection:
+            row = connection.execute("SELECT * FROM accounts WHERE name = ?", (name,)).fetchone()
+        return _account(row) if row else None
+
+    def set_requests_per_minute(self, account: str, requests: int | None) -> None:
+        """Give one account a budget of its own; None returns it to the server's."""
+        sql = "UPDATE accounts SET requests_per_minute = ? WHERE name = ?"
+        with self.writing() as connection:
+            connection.execute(sql, (requests, account))
+
+    def key(self, account: str) -> str:
+        """Answer the account's latest key that still works."""
+        sql = f"{KEYS} WHERE account = ? AND revoked_at IS NULL ORDER BY keys.rowid DESC"
+        with self.reading() as connection:
+            row = connection.execute(sql, (account,)).fetchone()
+        if not row:
+            raise SandboxError(f"{account} has no key that works.")
+        return _key(row).text
+
+    def find_key(self, text: str, shard: str) -> Key | None:
+        """Find what a caller signed with; with or without its suffix, and also when it was revoked."""
+        bodies = (text, text.removesuffix(f"-{shard}"))
+        with self.reading() as connection:
+            row = connection.execute(f"{KEYS} WHERE body IN (?, ?) AND shard = ?", (*bodies, shard)).fetchone()
+        return _key(row) if row else None
+
+    def issue_key(self, account: str, *, user_id: int | str | None = None) -> str:
+        """Make one more key, for the account's first user unless told otherwise."""
+        body = f"MS0xLVNBTkRCT1gt-{secrets.token_urlsafe(24)}"
+        with self.writing() as connection:
+            sql = "SELECT min(id) FROM records WHERE account = ? AND resource = 'users'"
+            user = int(user_id or connection.execute(sql, (account,)).fetchone()[0] or 0)
+            connection.execute("INSERT INTO keys (body, account, user_id) VALUES (?, ?, ?)", (body, account, user))
+        return self.key(account)
+
+    def revoke_key(self, key: str) -> None:
+        self._change_key(key, "revoked_at = ?", self.stamp())
+
+    def forbid(self, key: str, *resources: str) -> None:
+        """Let the role behind this key no longer see these resources (and only these)."""
+        self._change_key(key, "forbidden = ?", json.dumps(resources))
+
+    def apps(self, account: str) -> list[ConnectedApp]:
+        sql = "SELECT name, url FROM apps WHERE account = ? ORDER BY position"
+        with self.reading() as connection:
+            return [ConnectedApp(**row) for row in map(dict, connection.execute(sql, (account,)).fetchall())]
+
+    def connect_apps(self, account: str, apps: list[ConnectedApp]) -> None:
+        """Replace the account's connected patient apps. Whether a URL is approved is the page's business."""
+        with self.writing() as connection:
+            connection.execute("DELETE FROM apps WHERE account = ?", (account,))
+            rows = [(account, position, app.name, app.url) for position, app in enumerate(apps)]
+            connection.executemany("INSERT INTO apps VALUES (?, ?, ?, ?)", rows)
+
+    def _change_key(self, key: str, setting: str, value: str) -> None:
+        with self.writing() as connection:
+            sql = f"UPDATE keys SET {setting} WHERE body IN (?, ?)"  # noqa: S608
+            done = connection.execute(sql, (value, key, key.rpartition("-")[0]))
+        if not done.rowcount:
+            raise SandboxError("There is no such key.")
+
+
+def first_key_body(account: str, seed: int) -> str:
+    """The key an account starts with: always the same, so that a sandbox built anew still opens to whoever holds it."""
+    digest = hashlib.sha256(f"sandbox:{account}:{seed}".encode()).digest()
+    return "MS0xLVNBTkRCT1gt-" + base64.b32encode(digest).decode().rstrip("=").lower()[:40]
+
+
+def _account(row: sqlite3.Row) -> Account:
+    return Account(row["name"], row["shard"], json.loads(row["settings"]), row["requests_per_minute"])
+
+
+def _key(row: sqlite3.Row) -> Key:
+    forbidden = frozenset(json.loads(row["forbidden"]))
+    return Key(row["body"], row["account"], row["shard"], row["user_id"], forbidden, row["revoked_at"] is not None)

@@ -1,0 +1,140 @@
+"""Cliniko's API, for reading, below /api/<shard>/v1.
+
+Reference: docs.api.cliniko.com
+"""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, current_app, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from sandbox.cliniko import listing
+from sandbox.cliniko.accounts import Key
+from sandbox.cliniko.errors import ApiError, Forbidden, NotFound
+from sandbox.cliniko.gate import admit, signed_by
+from sandbox.cliniko.limits import Limits
+from sandbox.cliniko.rendering import rendered, tombstone
+from sandbox.cliniko.resources import RESOURCES, Resource
+from sandbox.cliniko.store import Store
+
+api = Blueprint("api", __name__, url_prefix="/api/<shard>/v1")
+ROOT = "/api/"
+
+
+def store() -> Store:
+    found: Store = current_app.extensions["cliniko_store"]
+    return found
+
+
+@api.url_value_preprocessor
+def take_shard(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    g.shard = values.pop("shard") if values else ""
+
+
+@api.before_request
+def check_caller() -> None:
+    limits: Limits = current_app.extensions["cliniko_limits"]
+    g.key = signed_by(request, store(), g.shard)
+    admit(request, store(), limits, g.key)
+
+
+@api.get("/user")
+def show_own_user() -> Response:
+    return _single(RESOURCES["users"], str(_key().user_id))
+
+
+@api.get("/settings/public")
+def show_settings() -> Response:
+    account = store().account(_key().account)
+    return jsonify({**(account.settings if account else {}), "links": {"self": f"{_base()}/settings/public"}})
+
+
+@api.get("/<resource>")
+def show_list(resource: str) -> Response:
+    return _list(_resource(resource))
+
+
+@api.get("/<resource>/<id>")
+def show_single(resource: str, id: str) -> Response:
+    found = _resource(resource)
+    subsets = {stamp.removesuffix("_at") for stamp in found.stamps}
+    return _list(found, subset=id) if id in subsets else _single(found, id)
+
+
+@api.get("/patients/<id>/medical_alerts")
+def show_alerts_of_patient(id: str) -> Response:
+    if not store().record(_key().account, "patients", id):
+        raise NotFound("The resource you were looking for could not be found.")
+    return _list(_resource("medical_alerts"), patient_id=id)
+
+
+def _resource(name: str) -> Resource:
+    if name not in RESOURCES:
+        raise NotFound("The resource you were looking for could not be found.")
+    if name in _key().forbidden:
+        raise Forbidden("You are not authorized to perform this action.")
+    return RESOURCES[name]
+
+
+def _single(resource: Resource, id: str) -> Response:
+    record = store().record(_key().account, resource.name, id)
+    if not record:
+        raise NotFound("The resource you were looking for could not be found.")
+    return jsonify(rendered(record, _base()))
+
+
+def _list(resource: Resource, *, subset: str = "", patient_id: str | None = None) -> Response:
+    asked = listing.question(resource, request.args, subset=subset, patient_id=patient_id)
+    page = listing.answer(store(), _key().account, asked)
+    shape = tombstone if (subset, resource.name) == ("deleted", "patients") else rendered
+    return jsonify(
+        {
+            resource.name: [shape(record, _base()) for record in page.records],
+            "total_entries": page.total,
+            "links": _page_links(asked, page),
+        }
+    )
+
+
+def _page_links(asked: listing.Question, page: listing.Page) -> dict[str, str]:
+    links = {"self": _page_url(asked.page)}
+    if asked.page * asked.per_page < page.total:
+        links["next"] = _page_url(asked.page + 1)
+    if asked.page > 1:
+        links["previous"] = _page_url(asked.page - 1)
+    return links
+
+
+def _page_url(number: int) -> str:
+    others = [(name, value) for name, value in request.args.items(multi=True) if name != "page"]
+    return f"{request.host_url.rstrip('/')}{request.path}?{urlencode([*others, ('page', number)])}"
+
+
+def _base() -> str:
+    return f"{request.host_url}api/{g.shard}/v1"
+
+
+def _key() -> Key:
+    key: Key = g.key
+    return key
+
+
+def answer_error(error: ApiError) -> tuple[Response, int, dict[str, str]]:
+    return jsonify({"message": error.message}), error.status, error.headers
+
+
+def answer_http_error(error: HTTPException) -> Response | HTTPException | tuple[Response, int]:
+    """Unknown addresses and methods of the API are told in JSON as well; the pages keep theirs."""
+    if not request.path.startswith(ROOT):
+        return error
+    return jsonify({"message": error.description}), error.code or 500
+
+
+def log_request(response: Response) -> Response:
+    response.date = store().now()
+    if request.path.startswith(ROOT):
+        key = g.get("key")
+        path = request.full_path.rstrip("?")
+        store().log_request(key.account if key else None, request.method, path, response.status_code)
+    return response

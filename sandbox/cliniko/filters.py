@@ -1,0 +1,96 @@
+"""The grammar of q[]: field, colon, operator, value, turned into SQL.
+
+Reference: docs.api.cliniko.com, "Filtering results".
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from sandbox.cliniko.clock import moment
+from sandbox.cliniko.errors import BadRequest
+from sandbox.cliniko.resources import Field, Resource
+
+FILTER = re.compile(r"([a-z][a-z0-9_]*):(!\?|\?|\*|>=|<=|!=|~~|~|>|<|=)(.*)", re.DOTALL)
+PRESENCE = {"?": "{} IS NOT NULL", "!?": "{} IS NULL", "*": "1"}
+ORDER = {">=", ">", "<=", "<"}
+OPERATORS = {
+    "datetime": ORDER,
+    "date": ORDER | {"="},
+    "integer": ORDER | {"=", "!="},
+    "string": {"=", "!=", "~", "~~"},
+}
+INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
+DATE_PATTERN = re.compile(r"[0-9*]{4}-[0-9*]{2}-[0-9*]{2}")
+LARGEST = 2**63 - 1  # what a SQLite integer holds; no Cliniko id comes near
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One filter as SQL. `field` tells the list which of its defaults the caller has taken over."""
+
+    field: str
+    sql: str
+    values: tuple[str | int, ...] = ()
+
+
+def condition(text: str, resource: Resource) -> Condition:
+    """Read one q[] value; raises BadRequest in Cliniko's words when it makes no sense."""
+    match = FILTER.fullmatch(text)
+    if not match:
+        raise BadRequest(f"{text[:80]} is not a valid filter")
+    name, operator, value = match.groups()
+    if name not in resource.fields:
+        raise BadRequest(f"{name} is not filterable")
+    return _compare(resource.fields[name], operator, value)
+
+
+def _compare(field: Field, operator: str, value: str) -> Condition:
+    if operator in PRESENCE:
+        if value:
+            raise BadRequest(f"{field.name}: {operator} takes no value")
+        return Condition(field.name, PRESENCE[operator].format(field.sql))
+    if operator not in OPERATORS[field.kind]:
+        raise BadRequest(f"{operator} is not a valid operator for {field.name}")
+    return READERS[field.kind](field, operator, value)
+
+
+def _datetime(field: Field, operator: str, value: str) -> Condition:
+    try:
+        moment(value)
+    except ValueError:
+        raise BadRequest(f"{field.name}: {value[:80]} is not a valid datetime") from None
+    return Condition(field.name, f"{field.sql} {operator} ?", (value,))
+
+
+def _date(field: Field, operator: str, value: str) -> Condition:
+    if operator == "=" and "*" in value and DATE_PATTERN.fullmatch(value):
+        return Condition(field.name, f"{field.sql} GLOB ?", (value.replace("*", "?"),))
+    try:
+        day = date.fromisoformat(value) if DATE_PATTERN.fullmatch(value) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise BadRequest(f"{field.name}: {value[:80]} is not a valid date")
+    return Condition(field.name, f"{field.sql} {operator} ?", (value,))
+
+
+def _integer(field: Field, operator: str, value: str) -> Condition:
+    parts = value.split(",")
+    if not all(INTEGER.fullmatch(part) for part in parts) or (len(parts) > 1 and operator != "="):
+        raise BadRequest(f"{field.name}: {value[:80]} is not a valid integer")
+    numbers = tuple(max(-LARGEST, min(LARGEST, int(part))) for part in parts)
+    if len(numbers) > 1:
+        return Condition(field.name, f"{field.sql} IN ({', '.join('?' * len(numbers))})", numbers)
+    return Condition(field.name, f"{field.sql} {operator} ?", numbers)
+
+
+def _string(field: Field, operator: str, value: str) -> Condition:
+    if operator in ("=", "!="):
+        return Condition(field.name, f"{field.sql} {operator} ? COLLATE NOCASE", (value,))
+    pattern = value.replace("\\", "\\\\").replace("_", "\\_")
+    pattern = f"%{pattern}%" if operator == "~" else pattern
+    return Condition(field.name, f"{field.sql} LIKE ? ESCAPE '\\'", (pattern,))
+
+
+READERS = {"datetime": _datetime, "date": _date, "integer": _integer, "string": _string}

@@ -1,0 +1,159 @@
+"""A record of any resource, and every way its life can turn."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sandbox.cliniko.database import Database
+from sandbox.cliniko.errors import SandboxError
+from sandbox.cliniko.resources import COLUMNS, RESOURCES
+
+FIRST_ID = 1713650742029190001
+ID_CEILING = 9 * 10**18  # ids given by hand may lie above; the next free one is looked for below
+PLACES = ", ".join("?" * (len(COLUMNS) + 3))
+INSERT = f"INSERT INTO records (account, resource, {', '.join(COLUMNS)}, body) VALUES ({PLACES})"  # noqa: S608
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row as it is stored: links to other records are bare ids until the API renders them."""
+
+    account: str
+    resource: str
+    id: int
+    created_at: str
+    updated_at: str
+    body: dict[str, Any]
+    archived_at: str | None = None
+    cancelled_at: str | None = None
+    deleted_at: str | None = None
+    patient_id: int | None = None
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> "Record":
+        columns = {name: row[name] for name in COLUMNS}
+        return cls(account=row["account"], resource=row["resource"], body=json.loads(row["body"]), **columns)
+
+    def row(self) -> tuple[Any, ...]:
+        columns = [getattr(self, name) for name in COLUMNS]
+        return (self.account, self.resource, *columns, json.dumps(self.body, ensure_ascii=False))
+
+
+class Records(Database):
+    """Reads and writes of single records. Every write is one transaction and moves updated_at."""
+
+    def record(self, account: str, resource: str, id: int | str, *, deleted: bool = False) -> Record | None:
+        """Answer the record, or None; a deleted one only when asked for."""
+        with self.reading() as connection:
+            found = _find(connection, account, resource, id)
+        return found if found and (deleted or not found.deleted_at) else None
+
+    def edit(self, account: str, resource: str, id: int | str, **fields: Any) -> None:
+        """Change fields of a record, as staff would on its page."""
+        self._change(account, resource, id, **fields)
+
+    def archive(self, account: str, id: int | str, *, resource: str = "patients") -> None:
+        self._change(account, resource, id, archived_at=self.stamp())
+
+    def unarchive(self, account: str, id: int | str, *, resource: str = "patients") -> None:
+        self._change(account, resource, id, archived_at=None)
+
+    def delete(self, account: str, id: int | str, *, resource: str = "patients") -> None:
+        """Remove a record; what hangs on a deleted patient goes with it."""
+        with self.writing() as connection:
+            self._write(connection, account, resource, id, deleted_at=self.stamp())
+            if resource == "patients":
+                for each in _attached(connection, account, id):
+                    self._write(connection, account, each.resource, each.id, deleted_at=self.stamp())
+
+    def merge(self, account: str, loser: int | str, survivor: int | str) -> None:
+        """Make two patients one: the loser is archived and points at the survivor, who gets all that hung on it."""
+        if int(loser) == int(survivor):
+            raise SandboxError("A patient cannot be merged into itself.")
+        at = self.stamp()
+        with self.writing() as connection:
+            if not _live(_find(connection, account, "patients", survivor)):
+                raise SandboxError(f"There is no patient {survivor} to merge into.")
+            self._write(
+                connection,
+                account,
+                "patients",
+                loser,
+                archived_at=at,
+                merged_at=at,
+                merged_with_patient=str(survivor),
+            )
+            self._write(connection, account, "patients", survivor)
+            for each in _attached(connection, account, loser):
+                self._write(connection, account, each.resource, each.id, patient_id=int(survivor))
+
+    def add(self, account: str, resource: str, body: dict[str, Any], **columns: Any) -> str:
+        """Store a new record and answer its id; `id` and any other column may be given."""
+        now = self.stamp()
+        with self.writing() as connection:
+            columns["id"] = int(columns.get("id") or _next_id(connection, account, resource))
+            record = Record(account, resource, body=body, **{"created_at": now, "updated_at": now, **columns})
+            try:
+                connection.execute(INSERT, record.row())
+            except sqlite3.IntegrityError:
+                raise SandboxError(f"{account} already has {resource}/{record.id}.") from None
+        return str(record.id)
+
+    def add_many(self, records: Iterable[Record]) -> None:
+        with self.writing() as connection:
+            connection.executemany(INSERT, (record.row() for record in records))
+
+    def of_patient(self, account: str, resource: str, patient_id: int | str) -> list[Record]:
+        """All that a patient has of one resource, archived and cancelled included, in the order it happened."""
+        sql = "SELECT * FROM records WHERE account = ? AND resource = ? AND patient_id = ? AND deleted_at IS NULL"
+        with self.reading() as connection:
+            rows = connection.execute(sql, (account, resource, int(patient_id))).fetchall()
+        return sorted(map(Record.from_row, rows), key=lambda each: (each.body.get("starts_at", ""), each.id))
+
+    def _change(self, account: str, resource: str, id: int | str, **changes: Any) -> None:
+        with self.writing() as connection:
+            self._write(connection, account, resource, id, **changes)
+
+    def _write(
+        self, connection: sqlite3.Connection, account: str, resource: str, id: int | str, **changes: Any
+    ) -> None:
+        found = _live(_find(connection, account, resource, id))
+        if not found:
+            raise SandboxError(f"{account} has no {resource}/{id}.")
+        columns = {name: changes.pop(name) for name in COLUMNS if name in changes}
+        columns.setdefault("updated_at", self.stamp())
+        changed = replace(found, body={**found.body, **changes}, **columns)
+        settings = ", ".join(f"{name} = ?" for name in (*COLUMNS, "body"))
+        sql = f"UPDATE records SET {settings} WHERE account = ? AND resource = ? AND id = ?"  # noqa: S608
+        connection.execute(sql, (*changed.row()[2:], account, resource, found.id))
+
+
+def _find(connection: sqlite3.Connection, account: str, resource: str, id: int | str) -> Record | None:
+    if resource not in RESOURCES:
+        raise SandboxError(f"The sandbox has no resource {resource}.")
+    text = str(id)
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) < 2**63):
+        return None
+    sql = "SELECT * FROM records WHERE account = ? AND resource = ? AND id = ?"
+    row = connection.execute(sql, (account, resource, int(text))).fetchone()
+    return Record.from_row(row) if row else None
+
+
+def _live(record: Record | None) -> Record | None:
+    return record if record and not record.deleted_at else None
+
+
+def _attached(connection: sqlite3.Connection, account: str, patient_id: int | str) -> list[Record]:
+    rows = []
+    for resource in ("medical_alerts", "individual_appointments"):
+        sql = "SELECT * FROM records WHERE account = ? AND resource = ? AND patient_id = ? AND deleted_at IS NULL"
+        rows += connection.execute(sql, (account, resource, int(patient_id))).fetchall()
+    return [Record.from_row(row) for row in rows]
+
+
+def _next_id(connection: sqlite3.Connection, account: str, resource: str) -> int:
+    sql = "SELECT max(id) FROM records WHERE account = ? AND resource = ? AND id < ?"
+    latest = connection.execute(sql, (account, resource, ID_CEILING)).fetchone()[0] or 0
+    return max(latest + 7, FIRST_ID)

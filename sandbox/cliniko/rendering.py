@@ -1,0 +1,46 @@
+"""Records as the API shows them: ids as text, other records by link."""
+
+from typing import Any
+
+from sandbox.cliniko.records import Record
+from sandbox.cliniko.resources import RESOURCES
+
+
+def rendered(record: Record, base: str) -> dict[str, Any]:
+    """The JSON of one record; `base` is the API's own address without a closing slash."""
+    resource = RESOURCES[record.resource]
+    body = {
+        "id": str(record.id),
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+        **record.body,
+        **{name: _moment(record, name) for name in resource.stamps},
+        **{name: _link(base, target, _target_id(record, name)) for name, target in resource.links.items()},
+    }
+    if record.resource == "patients":
+        body["label"] = full_name(record.body)
+        body["medical_alerts"] = _link(base, "patients", f"{record.id}/medical_alerts")
+    return {**body, "links": {"self": f"{base}/{record.resource}/{record.id}"}}
+
+
+def tombstone(record: Record, base: str) -> dict[str, Any]:
+    """All that /patients/deleted tells: when, and which, by link alone."""
+    return {"deleted_at": record.deleted_at, "links": {"self": f"{base}/{record.resource}/{record.id}"}}
+
+
+def full_name(body: dict[str, Any]) -> str:
+    return f"{body.get('first_name') or ''} {body.get('last_name') or ''}".strip()
+
+
+def _moment(record: Record, name: str) -> str | None:
+    """Empty values come as null or as "": patients show both, so that nobody relies on either."""
+    empty = "" if record.resource == "patients" and record.id % 3 == 0 else None
+    return getattr(record, name) or empty
+
+
+def _target_id(record: Record, name: str) -> str | None:
+    return str(record.patient_id) if name == "patient" else record.body.get(name)
+
+
+def _link(base: str, resource: str, id: str | None) -> dict[str, Any] | None:
+    return {"links": {"self": f"{base}/{resource}/{id}"}} if id else None

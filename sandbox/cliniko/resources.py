@@ -1,0 +1,91 @@
+"""What each resource of the API is made of: which fields filter, which link to another record.
+
+Reference: docs.api.cliniko.com, the "Filtering" part of each resource.
+"""
+
+from dataclasses import dataclass, field
+
+COLUMNS = ("id", "created_at", "updated_at", "archived_at", "cancelled_at", "deleted_at", "patient_id")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field that a list can be filtered and sorted by."""
+
+    name: str
+    kind: str  # datetime, date, integer, string or boolean
+
+    @property
+    def sql(self) -> str:
+        if self.name in COLUMNS:
+            return self.name
+        if self.kind == "integer":
+            return f"CAST(json_extract(body, '$.{self.name.removesuffix('_id')}') AS INTEGER)"
+        return f"json_extract(body, '$.{self.name}')"
+
+
+@dataclass(frozen=True)
+class Resource:
+    name: str
+    fields: dict[str, Field]
+    stamps: tuple[str, ...] = ()  # moments of its life that it shows: archived_at, cancelled_at, deleted_at
+    links: dict[str, str] = field(default_factory=dict)  # field -> resource it names by link
+
+
+def fields(**kinds: str) -> dict[str, Field]:
+    common = {"id": "integer", "created_at": "datetime", "updated_at": "datetime"}
+    return {name: Field(name, kind) for name, kind in {**common, **kinds}.items()}
+
+
+RESOURCES = {
+    resource.name: resource
+    for resource in (
+        Resource(
+            "patients",
+            fields(
+                date_of_birth="date",
+                email="string",
+                first_name="string",
+                last_name="string",
+                old_reference_id="string",
+                archived_at="datetime",
+            ),
+            stamps=("archived_at", "deleted_at"),
+            links={
+                "merged_with_patient": "patients",
+                "concession_type": "concession_types",
+                "referring_doctor": "contacts",
+            },
+        ),
+        Resource(
+            "medical_alerts",
+            fields(patient_id="integer", archived_at="datetime"),
+            stamps=("archived_at", "deleted_at"),
+            links={"patient": "patients"},
+        ),
+        Resource(
+            "individual_appointments",
+            fields(
+                appointment_type_id="integer",
+                archived_at="datetime",
+                business_id="integer",
+                cancelled_at="datetime",
+                ends_at="datetime",
+                patient_id="integer",
+                practitioner_id="integer",
+                starts_at="datetime",
+            ),
+            stamps=("archived_at", "cancelled_at", "deleted_at"),
+            links={
+                "patient": "patients",
+                "practitioner": "practitioners",
+                "business": "businesses",
+                "appointment_type": "appointment_types",
+            },
+        ),
+        Resource("practitioners", fields(), links={"user": "users"}),
+        Resource("businesses", fields(archived_at="datetime"), stamps=("archived_at",)),
+        Resource("appointment_types", fields(archived_at="datetime"), stamps=("archived_at",)),
+        Resource("users", fields()),
+    )
+}

@@ -1,0 +1,102 @@
+"""Fills an account with a clinic and its patients: the same for the same name, seed and day."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import accumulate, islice
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sandbox.cliniko import clinic
+from sandbox.cliniko.clock import moment, stamp
+from sandbox.cliniko.diary import House, alerts, appointments
+from sandbox.cliniko.people import person
+from sandbox.cliniko.records import FIRST_ID, Record
+
+DUPLICATES = 5  # patients that staff once entered twice and later merged
+COLUMNS = ("created_at", "updated_at", "cancelled_at")
+
+
+def ids() -> Iterator[int]:
+    """The same sequence for every account: Cliniko numbers each by itself, so ids of two clinics meet."""
+    random = Random("ids")
+    yield from accumulate((random.randint(1, 97) for _ in iter(int, 1)), initial=FIRST_ID)
+
+
+@dataclass
+class Seeding:
+    account: str
+    settings: dict[str, Any]
+    random: Random
+    now: datetime
+    patients: int
+
+    def records(self) -> Iterator[Record]:
+        yield from self._clinic()
+        patients = list(self._patients())
+        yield from patients
+        yield from self._attached(patients)
+
+    def _clinic(self) -> Iterator[Record]:
+        opened = stamp(self.now - timedelta(days=3000))
+        users = clinic.users(self.account)
+        country = self.settings["account"]["country"]
+        bodies = {
+            "users": users,
+            "practitioners": clinic.practitioners(self.account, list(islice(ids(), 2, len(users)))),
+            "businesses": clinic.businesses(self.settings["account"]["name"], country),
+            "appointment_types": clinic.appointment_types(),
+        }
+        for resource, each in bodies.items():
+            for number, body in zip(ids(), each, strict=False):
+                yield Record(self.account, resource, number, opened, opened, body)
+
+    def _patients(self) -> Iterator[Record]:
+        """Two in five came over in one import and share one second; the others registered one by one since."""
+        numbers = list(islice(ids(), self.patients))
+        imported = self.patients * 2 // 5
+        began = self.now - timedelta(days=900)
+        firsts: list[Record] = []
+        for place, number in enumerate(numbers):
+            since = max(0, place - imported) / max(1, self.patients - imported)
+            record = self._patient(number, began + timedelta(days=since * 898))
+            if place < DUPLICATES:
+                firsts.append(record)
+            elif place >= self.patients - DUPLICATES:
+                record = self._twin(record, firsts[place % DUPLICATES])
+            yield record
+
+    def _patient(self, number: int, created: datetime) -> Record:
+        body = person(self.random, self.now.date(), self.settings["account"]["country"])
+        updated = created if self.random.random() < 0.5 else created + (self.now - created) * self.random.random()
+        archived = None
+        if self.random.random() < 0.03:
+            updated = archived = max(created, self.now - timedelta(days=self.random.randint(2, 400)))
+        at = stamp(archived) if archived else None
+        return Record(self.account, "patients", number, stamp(created), stamp(updated), body, archived_at=at)
+
+    def _twin(self, record: Record, survivor: Record) -> Record:
+        """The same person entered a second time, found and merged yesterday."""
+        at = stamp(max(self.now - timedelta(days=1), moment(record.created_at)))
+        body = {**survivor.body, "merged_at": at, "merged_with_patient": str(survivor.id)}
+        return replace(record, body=body, archived_at=at, updated_at=at)
+
+    def _attached(self, patients: list[Record]) -> Iterator[Record]:
+        counts = {"practitioners": len(clinic.users(self.account)) - 2, "businesses": 2, "types": len(clinic.TYPES)}
+        zone = ZoneInfo(self.settings["account"]["time_zone"])
+        house = House(**{name: list(islice(ids(), count)) for name, count in counts.items()}, zone=zone)
+        alert_ids, appointment_ids = ids(), ids()
+        for patient in patients:
+            if patient.body["merged_at"]:
+                continue
+            for name in alerts(self.random):
+                yield self._of(patient, "medical_alerts", next(alert_ids), {"name": name})
+            for body in appointments(self.random, house, self.now, coming=not patient.archived_at):
+                body["patient_name"] = f"{patient.body['first_name']} {patient.body['last_name']}".strip()
+                yield self._of(patient, "individual_appointments", next(appointment_ids), body)
+
+    def _of(self, patient: Record, resource: str, number: int, body: dict[str, Any]) -> Record:
+        moments = {"created_at": patient.created_at, "updated_at": patient.created_at, "cancelled_at": None}
+        columns = {name: body.pop(name, moments[name]) for name in COLUMNS}
+        return Record(self.account, resource, number, body=body, patient_id=patient.id, **columns)

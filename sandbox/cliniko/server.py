@@ -1,0 +1,42 @@
+"""Serves the sandbox over HTTP: for good from the command line, or in a thread for a test."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+
+class Handler(WSGIRequestHandler):
+    """Keeps connections open, and quiet: the sandbox has a request log of its own."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes; together they would wait 40 ms for each other
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        pass
+
+
+def build_server(app: Flask, *, host: str = "127.0.0.1", port: int = 0) -> BaseWSGIServer:
+    """Take the port; raises OSError when somebody else has it."""
+    with socket.create_server((host, port)) as listening:  # bound here, because werkzeug would print and exit
+        return make_server(host, port, app, threaded=True, request_handler=Handler, fd=listening.fileno())
+
+
+@contextmanager
+def serve(app: Flask, port: int = 0) -> Iterator[str]:
+    """Serve in a thread for as long as the block runs; answers the base URL, http://127.0.0.1:<port>."""
+    server = build_server(app, port=port)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="sandbox-cliniko", daemon=True
+    )
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
