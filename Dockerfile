@@ -1,0 +1,26 @@
+# One image for web, worker, beat and migrations; docker-compose.yml says which is which.
+FROM python:3.13.13-slim-trixie
+
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    STATE_DIRECTORY=/var/lib/sidechart
+
+RUN useradd --system --uid 10001 --home-dir /var/lib/sidechart --create-home sidechart
+
+WORKDIR /app
+
+COPY requirements/base.txt requirements/
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/base.txt
+
+COPY . .
+
+# The settings want a production environment. These values serve this one command and are in no running container.
+RUN BASE_DOMAIN=build.example CLINIKO_CONTACT_EMAIL=build@build.example \
+    SECRET_KEY=only-while-building-qT7vXc2mLz9RkWn4bYp8sHd3fJg6aEuK0i \
+    SEALING_KEYS=only-while-building-B4xN8vKc2mQz7wRt \
+    python manage.py collectstatic --noinput
+
+USER sidechart
+EXPOSE 8000
+
+CMD ["gunicorn", "saas.wsgi", "--bind=0.0.0.0:8000", "--workers=3", "--threads=8", "--worker-tmp-dir=/dev/shm", "--no-control-socket"]
