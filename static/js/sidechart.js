@@ -65,6 +65,14 @@ const tellTime = () => {
 };
 setInterval(tellTime, 10000);
 
+// When a question to Sidechart itself finds no answer, the place that asked says so.
+const say = (failed) => (event) => {
+  const place = event.target.closest("form");
+  for (const words of place ? place.querySelectorAll("[data-failed]") : []) words.hidden = !failed;
+};
+document.addEventListener("htmx:beforeRequest", say(false));
+for (const trouble of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) document.addEventListener(trouble, say(true));
+
 // A page kept by the browser for its back button may be of a session that has ended: ask the server again.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) window.location.reload();

@@ -1,0 +1,45 @@
+"""Who looked at what."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class AccessEvent(models.Model):
+    """One look at patients' data, written before it is shown. Rows are only ever added.
+
+    What was searched for is not kept: that somebody searched, and which patients were opened then, is.
+    """
+
+    class Action(models.TextChoices):
+        VIEWED = "viewed", "viewed"
+        SEARCHED = "searched", "searched"
+        NOT_FOUND = "not_found", "looked for, not found"
+        DENIED = "denied", "was refused"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    user_email = models.CharField(max_length=254)  # still says who it was when the account is gone
+    action = models.CharField(max_length=10, choices=Action)
+    patient_id = models.CharField(max_length=20, blank=True)
+    request_id = models.CharField(max_length=32, blank=True)
+    occurred_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user", "action", "-occurred_at"], name="access_by_user"),
+            models.Index(fields=["patient_id", "-occurred_at"], name="access_by_patient"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(action__in=["viewed", "searched", "not_found", "denied"]), name="access_action_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(patient_id__regex="^[1-9][0-9]{0,19}$")
+                | Q(patient_id="", action__in=["searched", "denied"]),
+                name="access_names_its_patient",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_email} {self.get_action_display()} {self.patient_id}".strip()

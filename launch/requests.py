@@ -1,0 +1,30 @@
+"""What kind of request is this: a person opening a page, or a browser fetching ahead or on another page's behalf."""
+
+from django.http import HttpRequest, HttpResponse
+from django_htmx.middleware import HtmxDetails
+
+from accounts.models import User
+from tenants.models import Clinic
+
+
+class StaffRequest(HttpRequest):
+    """A request of somebody signed in at a clinic, as the middleware leaves it."""
+
+    user: User
+    clinic: Clinic
+    htmx: HtmxDetails
+
+
+def is_somebody_looking(request: HttpRequest) -> bool:
+    """Whether this loads a page into a window. Not so: prefetch, prerender, image, frame, script, fetch.
+
+    Browsers that send none of these headers are taken at their word.
+    """
+    headers = request.headers
+    ahead = any("prefetch" in headers.get(name, "").lower() for name in ("Sec-Purpose", "Purpose", "X-Moz"))
+    return not ahead and headers.get("Sec-Fetch-Dest", "document") == "document"
+
+
+def nobody_is_looking() -> HttpResponse:
+    """An empty refusal. Not a 204: a browser would keep that as the page it fetched ahead, and then show nothing."""
+    return HttpResponse(status=403)

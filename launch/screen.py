@@ -1,0 +1,89 @@
+"""The patient screen's picture of a record: what is next, what was last, the years, and whether anything changed."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from sync.queries import ClinicFacts
+from sync.records import Appointment, PatientRecord
+
+FRESH_FOR = timedelta(seconds=10)
+_TOOK_PLACE = ("booked", "arrived")  # many clinics never mark arrivals, so a past booking counts as a visit
+
+
+@dataclass(frozen=True)
+class Year:
+    """One year's past appointments, latest first, and what became of them."""
+
+    number: int
+    appointments: tuple[Appointment, ...]
+
+    @property
+    def visits(self) -> int:
+        return sum(appointment.status in _TOOK_PLACE for appointment in self.appointments)
+
+    @property
+    def cancelled(self) -> int:
+        return sum(appointment.status == "cancelled" for appointment in self.appointments)
+
+    @property
+    def missed(self) -> int:
+        return sum(appointment.status == "did_not_arrive" for appointment in self.appointments)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What the template shows; times are in the clinic's time zone, `word` is its word for patient."""
+
+    record: PatientRecord
+    word: str
+    today: date
+    age: str
+    next: Appointment | None
+    last: Appointment | None
+    years: tuple[Year, ...]
+    cliniko_link: str
+    version: str
+    just_checked: bool
+
+
+def screen_of(record: PatientRecord, facts: ClinicFacts, *, now: datetime) -> Screen:
+    """The screen for this record at this clinic at this moment."""
+    today = now.astimezone(ZoneInfo(facts.time_zone)).date()
+    return Screen(
+        record=record,
+        word=facts.patient_word,
+        today=today,
+        age=age_in_words(record.age_text(today)),
+        next=_first(record.coming),
+        last=_first(record.past),
+        years=_by_year(record.past, ZoneInfo(facts.time_zone)),
+        cliniko_link=f"{facts.cliniko_url}/patients/{record.cliniko_id}" if facts.cliniko_url else "",
+        version=version_of(record),
+        just_checked=record.checked_at is not None and now - record.checked_at < FRESH_FOR,
+    )
+
+
+def age_in_words(age: str) -> str:
+    """`34` is `34 years`; an age that names its unit stays."""
+    return f"{age} years" if age.isdecimal() else age
+
+
+def version_of(record: PatientRecord) -> str:
+    """The same text for the same record, whenever it was checked."""
+    # Coming appointments slip into the past while a page is open; that alone is no change.
+    appointments = sorted((*record.coming, *record.past), key=lambda appointment: appointment.cliniko_id)
+    content = (replace(record, checked_at=None, coming=(), past=()), appointments)
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
+
+
+def _first(appointments: Iterable[Appointment]) -> Appointment | None:
+    return next((appointment for appointment in appointments if appointment.status in _TOOK_PLACE), None)
+
+
+def _by_year(past: Iterable[Appointment], zone: ZoneInfo) -> tuple[Year, ...]:
+    by_year = groupby(past, key=lambda appointment: appointment.starts_at.astimezone(zone).year)
+    return tuple(Year(number, tuple(appointments)) for number, appointments in by_year)

@@ -1,0 +1,19 @@
+"""The addresses of what staff see."""
+
+from django.urls import path, register_converter
+
+from launch.ids import ClinikoIdConverter
+from launch.views import home, launch, patient, settings
+
+register_converter(ClinikoIdConverter, "cliniko_id")
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("search", home.search, name="search"),
+    path("patients", launch.launch, name="launch"),
+    # Cliniko's approved address has no slash at its end; people who type it may.
+    path("patients/", launch.launch, name="launch_with_slash"),
+    path("patients/<cliniko_id:patient_id>/", patient.patient, name="patient"),
+    path("patients/<cliniko_id:patient_id>/fresh", patient.fresh, name="patient_fresh"),
+    path("settings/", settings.settings, name="settings"),
+]

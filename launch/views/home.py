@@ -1,0 +1,45 @@
+"""Home: search, and the patients that this person opened last."""
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from launch.access import Action, patients_page, recently_opened, record_access
+from launch.requests import StaffRequest
+from sync import queries
+
+LONGEST_SEARCH = 100
+SHOWN = 20
+
+
+@patients_page
+@require_safe
+def home(request: StaffRequest) -> HttpResponse:
+    """Show the search box, who was opened last, and what staff should know of the mirror."""
+    return _show(request, "launch/home.html")
+
+
+@patients_page
+@require_http_methods(["GET", "HEAD", "POST"])
+def search(request: StaffRequest) -> HttpResponse:
+    """Find patients. What is searched for travels in the body, never in an address that histories and logs keep."""
+    if request.method != "POST":
+        return redirect("home")
+    text = " ".join(request.POST.get("text", "").replace("\x00", "").split())[:LONGEST_SEARCH]
+    template = "launch/_results.html" if request.htmx else "launch/home.html"
+    if not text:
+        return _show(request, template)
+    record_access(request, Action.SEARCHED)
+    found = queries.search(text, limit=SHOWN + 1)
+    return _show(request, template, text=text, found=found[:SHOWN], more=len(found) > SHOWN)
+
+
+def _show(request: StaffRequest, template: str, **context: object) -> HttpResponse:
+    facts = queries.facts()
+    if "found" not in context:
+        opened = recently_opened(request.user)
+        held = queries.summaries(opened)
+        context["recent"] = [held[patient_id] for patient_id in opened if patient_id in held]
+    with timezone.override(facts.time_zone):
+        return render(request, template, {"mirror": queries.status(), "word": facts.patient_word, **context})

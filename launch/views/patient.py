@@ -1,0 +1,90 @@
+"""The patient screen, and its own question for a fresh copy."""
+
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
+
+from launch.access import Action, is_viewing, patients_page, record_access
+from launch.arrival import arrive, survivor_of
+from launch.explanations import BANNERS, NOT_ARRIVED, UNREADABLE, explain
+from launch.ids import is_cliniko_id
+from launch.requests import StaffRequest, is_somebody_looking, nobody_is_looking
+from launch.screen import screen_of, version_of
+from sync import queries
+from sync.records import PatientRecord
+from sync.refresh import refresh_patient
+
+
+@patients_page
+@require_safe
+def patient(request: StaffRequest, patient_id: str) -> HttpResponse:
+    """Show the patient from the mirror; one that it does not hold is fetched while the page waits."""
+    if not is_somebody_looking(request):
+        return nobody_is_looking()
+    arrival = arrive(patient_id)
+    if arrival.record is None:
+        record_access(request, Action.NOT_FOUND, patient_id)
+        return explain(request, NOT_ARRIVED.get(arrival.outcome, UNREADABLE))
+    survivor = survivor_of(arrival.record)
+    if survivor != patient_id:
+        return redirect(_address(survivor, merged=patient_id))
+    view = record_access(request, Action.VIEWED, patient_id)
+    merged = _merged_into_this(request.GET.get("merged", ""), patient_id)
+    return _show(request, arrival.record, "launch/patient.html", view_id=view.pk, merged=merged, first_look=True)
+
+
+@patients_page
+@require_POST
+def fresh(request: StaffRequest, patient_id: str) -> HttpResponse:
+    """Re-read the patient for a page that is open: its screen again, or only the line of freshness if nothing changed.
+
+    Belongs to the view whose row in the access log the page names, and adds none of its own.
+    """
+    view_id = request.POST.get("view", "")
+    if not is_viewing(request.user, patient_id, view_id):
+        return nobody_is_looking()
+    outcome = refresh_patient(patient_id)
+    record = queries.patient(patient_id)
+    if not request.htmx or record is None:
+        return _turn_to(request, _address(patient_id))
+    survivor = survivor_of(record)
+    if survivor != patient_id:
+        return _turn_to(request, _address(survivor, merged=patient_id))
+    return _answer(request, record, view_id=int(view_id), banner=BANNERS.get(outcome))
+
+
+def _answer(request: StaffRequest, record: PatientRecord, **context: object) -> HttpResponse:
+    """The whole screen when it changed; otherwise the line of freshness alone, so that eyes and focus stay put."""
+    if request.POST.get("version") != version_of(record):
+        return _show(request, record, "launch/_screen.html", **context)
+    response = _show(request, record, "launch/_freshness.html", **context)
+    return reswap(retarget(response, "#freshness"), "outerHTML")
+
+
+def _show(request: StaffRequest, record: PatientRecord, template: str, **context: object) -> HttpResponse:
+    facts = queries.facts()
+    screen = screen_of(record, facts, now=timezone.now())
+    with timezone.override(facts.time_zone):
+        return render(request, template, {"screen": screen, "record": record, **context})
+
+
+def _address(patient_id: str, *, merged: str = "") -> str:
+    path = reverse("patient", args=[patient_id])
+    return f"{path}?{urlencode({'merged': merged})}" if merged else path
+
+
+def _turn_to(request: StaffRequest, address: str) -> HttpResponse:
+    return HttpResponseClientRedirect(address) if request.htmx else redirect(address)
+
+
+def _merged_into_this(claimed: str, patient_id: str) -> str:
+    """The id that led here by a merge, when it truly did: anybody can write an address."""
+    if claimed == patient_id or not is_cliniko_id(claimed):
+        return ""
+    loser = queries.patient(claimed)
+    return claimed if loser and survivor_of(loser) == patient_id else ""
