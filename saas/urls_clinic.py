@@ -5,6 +5,7 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("ops.urls")),
+    path("", include("launch.urls")),
 ]
 
 handler429 = "accounts.views.too_many_tries"  # asked for by allauth's rate limits

@@ -3,5 +3,6 @@
 from django.urls import include, path
 
 urlpatterns = [
+    path("", include("tenants.urls")),
     path("", include("ops.urls")),
 ]
