@@ -6,25 +6,17 @@ Reference: docs.api.cliniko.com
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, current_app, g, jsonify, request
-from werkzeug.exceptions import HTTPException
+from flask import Blueprint, Response, g, jsonify, request
 
 from sandbox.cliniko import listing
 from sandbox.cliniko.accounts import Key
-from sandbox.cliniko.errors import ApiError, Forbidden, NotFound
+from sandbox.cliniko.current import limits, store
+from sandbox.cliniko.errors import Forbidden, NotFound
 from sandbox.cliniko.gate import admit, signed_by
-from sandbox.cliniko.limits import Limits
 from sandbox.cliniko.rendering import rendered, tombstone
 from sandbox.cliniko.resources import RESOURCES, Resource
-from sandbox.cliniko.store import Store
 
 api = Blueprint("api", __name__, url_prefix="/api/<shard>/v1")
-ROOT = "/api/"
-
-
-def store() -> Store:
-    found: Store = current_app.extensions["cliniko_store"]
-    return found
 
 
 @api.url_value_preprocessor
@@ -34,9 +26,8 @@ def take_shard(endpoint: str | None, values: dict[str, Any] | None) -> None:
 
 @api.before_request
 def check_caller() -> None:
-    limits: Limits = current_app.extensions["cliniko_limits"]
     g.key = signed_by(request, store(), g.shard)
-    admit(request, store(), limits, g.key)
+    admit(request, store(), limits(), g.key)
 
 
 @api.get("/user")
@@ -118,23 +109,3 @@ def _base() -> str:
 def _key() -> Key:
     key: Key = g.key
     return key
-
-
-def answer_error(error: ApiError) -> tuple[Response, int, dict[str, str]]:
-    return jsonify({"message": error.message}), error.status, error.headers
-
-
-def answer_http_error(error: HTTPException) -> Response | HTTPException | tuple[Response, int]:
-    """Unknown addresses and methods of the API are told in JSON as well; the pages keep theirs."""
-    if not request.path.startswith(ROOT):
-        return error
-    return jsonify({"message": error.description}), error.code or 500
-
-
-def log_request(response: Response) -> Response:
-    response.date = store().now()
-    if request.path.startswith(ROOT):
-        key = g.get("key")
-        path = request.full_path.rstrip("?")
-        store().log_request(key.account if key else None, request.method, path, response.status_code)
-    return response

@@ -4,15 +4,32 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flask import Flask
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 
-from sandbox.cliniko.api import answer_error, answer_http_error, api, log_request
+from sandbox.cliniko import wording
+from sandbox.cliniko.answers import answer_api_error, answer_http_error, answer_sandbox_error, finish
+from sandbox.cliniko.api import api
 from sandbox.cliniko.clock import Clock, utc_now
-from sandbox.cliniko.errors import ApiError
+from sandbox.cliniko.current import limits_of, store_of
+from sandbox.cliniko.edits import edits
+from sandbox.cliniko.errors import ApiError, SandboxError
+from sandbox.cliniko.integrations import integrations
 from sandbox.cliniko.limits import Limits
+from sandbox.cliniko.pages import pages
 from sandbox.cliniko.store import Store
 
+__all__ = ["APPROVED", "create_app", "limits_of", "store_of"]
+
 APPROVED = ("http://*.localhost:8000/patients",)
+
+
+class JSON(DefaultJSONProvider):
+    sort_keys = False
+
+
+class Sandbox(Flask):
+    json_provider_class = JSON
 
 
 def create_app(
@@ -22,25 +39,16 @@ def create_app(
     approved_apps: Sequence[str] = APPROVED,
     now: Clock = utc_now,
 ) -> Flask:
-    """Build the sandbox over a database file (made when missing), or over a store that the caller keeps."""
-    app = Flask(__name__)
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    """Build the sandbox over a database file (made when missing), or over a store that brings its own clock."""
+    app = Sandbox(__name__)
     app.extensions["cliniko_store"] = database if isinstance(database, Store) else Store(database, now=now)
     app.extensions["cliniko_limits"] = Limits(requests_per_minute)
     app.extensions["cliniko_approved"] = tuple(approved_apps)
-    app.register_blueprint(api)
-    app.register_error_handler(ApiError, answer_error)
+    for blueprint in (api, integrations, edits, pages):
+        app.register_blueprint(blueprint)
+    app.register_error_handler(ApiError, answer_api_error)
+    app.register_error_handler(SandboxError, answer_sandbox_error)
     app.register_error_handler(HTTPException, answer_http_error)
-    app.after_request(log_request)
+    app.after_request(finish)
+    wording.register(app)
     return app
-
-
-def store_of(app: Flask) -> Store:
-    """The store behind an application, for tests that change what staff see."""
-    store: Store = app.extensions["cliniko_store"]
-    return store
-
-
-def limits_of(app: Flask) -> Limits:
-    limits: Limits = app.extensions["cliniko_limits"]
-    return limits

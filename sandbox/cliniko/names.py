@@ -74,7 +74,7 @@ STOCKS = (
         3, "Ngozi Adaeze Thandiwe Nkechi", "Chukwuemeka Sipho Kwabena Olúwaṣeun", "Nwachukwu-Eze Dlamini Ọláwálé Mensah"
     ),
 )
-ONE_WORD = ("Suharto-Wati", "Prabowati", "Kadek", "Madonna-Rae", "Nanjappa", "Björkdís")
+ONE_WORD = ("Suharto-Wati", "Prabowati", "Kadek", "Wiraatmaja", "Nanjappa", "Björkdís")
 LONG = (
     ("Wolfeschlegelia Maximiliana Theodora", "Montgomery-Featherstonehaugh-Cholmondeley-Warrington"),
     ("Keihanaikukauakahihuliheekahaunaele", "Kapu'ahi-Nāmakaokaha'i-Kealoha"),

@@ -112,6 +112,12 @@ class Records(Database):
             rows = connection.execute(sql, (account, resource, int(patient_id))).fetchall()
         return sorted(map(Record.from_row, rows), key=lambda each: (each.body.get("starts_at", ""), each.id))
 
+    def all(self, account: str, resource: str) -> list[Record]:
+        """Every record of a small resource, such as the practitioners."""
+        sql = "SELECT * FROM records WHERE account = ? AND resource = ? AND deleted_at IS NULL ORDER BY id"
+        with self.reading() as connection:
+            return [Record.from_row(row) for row in connection.execute(sql, (account, resource)).fetchall()]
+
     def _change(self, account: str, resource: str, id: int | str, **changes: Any) -> None:
         with self.writing() as connection:
             self._write(connection, account, resource, id, **changes)

@@ -15,6 +15,7 @@ from sandbox.cliniko.settings import account_settings
 from sandbox.cliniko.shapes import blank_appointment, blank_patient
 
 PATIENT_COLUMNS = {"id", "created_at", "updated_at", "archived_at"}
+RESERVED = {"api", "static"}  # words of our own in the first place of an address
 APPOINTMENT_COLUMNS = PATIENT_COLUMNS | {"cancelled_at"}
 
 
@@ -23,6 +24,8 @@ class Store(Accounts, Records, RequestLog):
 
     def add_account(self, name: str, shard: str = "au1", seed: int = 7, patients: int = 0) -> str:
         """Found an account with its clinic and so many invented patients; answer its key. All of it, or nothing."""
+        if name in RESERVED:
+            raise SandboxError(f"An account cannot be called {name}.")
         settings = account_settings(name)
         random = Random(f"{seed}:{name}")
         seeding = Seeding(name, settings, random, self.now(), patients)

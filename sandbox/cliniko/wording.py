@@ -1,0 +1,36 @@
+"""How the pages write names, days and times."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+from sandbox.cliniko.clock import moment
+from sandbox.cliniko.rendering import full_name
+
+
+def register(app: Flask) -> None:
+    app.jinja_env.filters.update(full_name=full_name, day=day, local=local)
+
+
+def day(text: str | None) -> str:
+    """21 August 1963"""
+    if not text:
+        return ""
+    when = date.fromisoformat(text)
+    return f"{when.day} {when:%B %Y}"
+
+
+def local(stamp: str | None, zone: str) -> str:
+    """Tue 24 Nov 2026, 9:15 am, by the clinic's clock."""
+    if not stamp:
+        return ""
+    when = moment(stamp).astimezone(ZoneInfo(zone))
+    return f"{when:%a} {when.day} {when:%b %Y}, {when.hour % 12 or 12}:{when:%M} {'am' if when.hour < 12 else 'pm'}"
+
+
+def age(born: str | None, today: date) -> int | None:
+    if not born:
+        return None
+    birthday = date.fromisoformat(born)
+    return today.year - birthday.year - ((today.month, today.day) < (birthday.month, birthday.day))
