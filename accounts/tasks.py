@@ -6,7 +6,7 @@ from importlib import import_module
 import structlog
 from celery import shared_task
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from accounts.models import CacheEntry, UsedTicket
@@ -23,7 +23,8 @@ def forget_sessions() -> None:
     for clinic in list(Clinic.objects.filter(state=Clinic.State.ACTIVE)):
         with inside(clinic):
             try:
-                forget_here()
+                with transaction.atomic():
+                    forget_here()
             except DatabaseError as failed:  # the other clinics' turns come all the same
                 log.error("forget_sessions_failed", exc_info=failed)
 

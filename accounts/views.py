@@ -81,6 +81,10 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
             messages.info(request, SIGN_IN_AGAIN)
         ticket = tickets.carried_by(request)
         return HttpResponseRedirect(reverse("account_login") + (f"?t={ticket}" if ticket else ""))
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(
+            status=403, headers={"HX-Refresh": "true"}
+        )  # the page loads again, with a token that counts
     return render(request, "accounts/stale_form.html", status=403)
 
 

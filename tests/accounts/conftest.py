@@ -1,0 +1,79 @@
+"""Accounts stand below the rooms that own the pages: stand-ins serve those addresses."""
+
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.db import connection
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.invitations import InvitationRefused
+from accounts.models import User
+from tenants.context import clinic_context
+from tenants.models import Clinic
+from tests.conftest import PASSWORD
+
+
+@pytest.fixture(autouse=True)
+def stand_in_pages(settings: Settings) -> None:
+    settings.ROOT_URLCONF = "tests.accounts.urls"
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(settings: Settings) -> None:
+    """Hashing that is slow on purpose would be most of the run."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def strict_browser_at(bondi: Clinic, harbour: Clinic) -> Callable[[str], Client]:
+    """Like `browser_at`, and CSRF tokens are checked as in production."""
+    return lambda label: Client(enforce_csrf_checks=True, HTTP_HOST=f"{label}.localhost")
+
+
+@pytest.fixture
+def twins(bondi: Clinic, harbour: Clinic) -> str:
+    """Somebody at both clinics with the same id, e-mail address and password hash; returns the address."""
+    email, password = "twin@clinic.example", make_password(PASSWORD)
+    for label in ("bondi", "harbour"):
+        with clinic_context(label):
+            User.objects.create(pk=1001, email=email, name="Robin Twin", role="reception", password=password)
+    return email
+
+
+@pytest.fixture
+def at_once(db: None) -> Callable[..., list[Any]]:
+    """`at_once(work, *others)`: run each in a thread with a connection of its own, all starting together.
+
+    Returns what they return or raise. They commit for real: what they leave, the test must delete the same way.
+    """
+
+    def run(*works: Callable[[], Any]) -> list[Any]:
+        ready = threading.Barrier(len(works))
+
+        def alone(work: Callable[[], Any]) -> Any:
+            try:
+                ready.wait(5)
+                with clinic_context("bondi"):
+                    return work()
+            except InvitationRefused as refused:
+                return refused
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(len(works)) as pool:
+            return list(pool.map(alone, works))
+
+    return run
+
+
+def field(page: str, name: str) -> str:
+    """The value of a form's field of this name, as the page gives it."""
+    found = re.search(rf'name="{name}"[^>]* value="([^"]*)"', page)
+    assert found, f"no field {name} on the page"
+    return found[1]

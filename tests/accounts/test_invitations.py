@@ -1,0 +1,171 @@
+"""How somebody becomes staff."""
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from accounts import invitations
+from accounts.models import Invitation, User
+from tenants.context import clinic_context
+
+EMAIL = "sam@clinic.example"
+ANSWERS = {"name": "Sam Okafor", "password1": "a longer horse 43", "password2": "a longer horse 43"}
+
+
+def invite(label: str, email: str = EMAIL, role: str = "clinician") -> str:
+    """Invite, and return the path of the link."""
+    with clinic_context(label):
+        _, url = invitations.invite(email, role)
+    host = f"http://{label}.localhost:8000"
+    assert url.startswith(f"{host}/invite/")
+    return url.removeprefix(host)
+
+
+def html_of(message: mail.EmailMessage) -> str:
+    assert isinstance(message, mail.EmailMultiAlternatives)
+    return str(message.alternatives[0][0])
+
+
+def test_an_invited_person_chooses_a_password_and_is_signed_in(browser_at):
+    browser = browser_at("bondi")
+    path = invite("bondi", f" {EMAIL.upper()} ")
+    page = browser.get(path).content.decode()
+    assert "Bondi Physio" in page
+    assert EMAIL in page
+    assert "Clinician" in page
+    assert browser.post(path, ANSWERS)["Location"] == "/"
+    assert browser.get("/patients/42/").status_code == 200
+    with clinic_context("bondi"):
+        user = User.objects.get()
+        assert (user.email, user.name, user.role) == (EMAIL, "Sam Okafor", "clinician")
+        assert user.check_password(ANSWERS["password1"])
+
+
+def test_an_invitation_leads_nowhere_else(browser_at):
+    path = invite("bondi")
+    assert browser_at("bondi").post(f"{path}?next=//evil.example", ANSWERS | {"next": "//e"})["Location"] == "/"
+
+
+def test_a_ticket_leads_on_from_an_invitation(browser_at):
+    browser = browser_at("bondi")
+    ticket = browser.get("/patients/42/")["Location"].partition("t=")[2]
+    assert browser.post(invite("bondi"), ANSWERS | {"t": ticket})["Location"] == "/patients/42/"
+
+
+def test_only_the_tokens_digest_is_kept(bondi):
+    token = invite("bondi").split("/")[2]
+    with clinic_context("bondi"):
+        assert token not in str(Invitation.objects.values_list().get())
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"expires_at": timezone.now() - timedelta(seconds=1)}, 410),
+        ({"revoked_at": timezone.now()}, 410),
+        ({"accepted_at": timezone.now()}, 410),
+        ({"token_digest": "0" * 64}, 404),
+    ],
+)
+def test_a_link_that_is_over_says_so_kindly_and_makes_nobody(browser_at, change, status):
+    path = invite("bondi")
+    with clinic_context("bondi"):
+        Invitation.objects.update(**change)
+    for answer in (browser_at("bondi").get(path), browser_at("bondi").post(path, ANSWERS)):
+        assert answer.status_code == status
+        assert "This invitation does not work" in answer.content.decode()
+    with clinic_context("bondi"):
+        assert not User.objects.exists()
+
+
+def test_a_link_of_another_clinic_is_unknown_and_stays_good_at_its_own(browser_at):
+    path = invite("bondi")
+    assert browser_at("harbour").post(path, ANSWERS).status_code == 404
+    assert browser_at("bondi").post(path, ANSWERS).status_code == 302
+
+
+def test_inviting_again_replaces_the_earlier_link(browser_at):
+    first, second = invite("bondi"), invite("bondi", EMAIL.title(), "owner")
+    assert browser_at("bondi").get(first).status_code == 410
+    assert "Owner" in browser_at("bondi").get(second).content.decode()
+
+
+def test_whoever_has_an_account_is_not_invited(staff_of):
+    email = staff_of("bondi").email
+    with (
+        clinic_context("bondi"),
+        pytest.raises(invitations.AlreadyStaff, match="already has an account at this clinic"),
+    ):
+        invitations.invite(email.upper(), "owner")
+
+
+def test_an_account_made_in_the_meantime_keeps_its_password(browser_at, staff_of):
+    path = invite("bondi")
+    staff_of("bondi", email=EMAIL)
+    assert browser_at("bondi").post(path, ANSWERS).status_code == 410
+    with clinic_context("bondi"):
+        assert not User.objects.get().check_password(ANSWERS["password1"])
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        ANSWERS | {"password2": "another"},
+        ANSWERS | {"password1": "short", "password2": "short"},
+        ANSWERS | {"password1": EMAIL, "password2": EMAIL},
+        ANSWERS | {"name": " "},
+        {},
+    ],
+)
+def test_a_wrong_answer_is_explained_and_the_link_stays_good(browser_at, answers):
+    path = invite("bondi")
+    answer = browser_at("bondi").post(path, answers)
+    assert answer.status_code == 200
+    assert browser_at("bondi").post(path, ANSWERS).status_code == 302
+
+
+def test_of_four_tabs_that_race_one_makes_the_account(at_once):
+    email = "four.tabs@clinic.example"
+    [(_, url)] = at_once(lambda: invitations.invite(email, "clinician"))
+    try:
+        tab = partial(invitations.accept, url.split("/")[4], "Sam Okafor", ANSWERS["password1"])
+        made = at_once(tab, tab, tab, tab)
+        assert sorted(type(one).__name__ for one in made) == ["InvitationOver"] * 3 + ["User"]
+    finally:
+        at_once(User.objects.filter(email=email).delete)
+        at_once(Invitation.objects.filter(email=email).delete)
+
+
+def test_of_four_invitations_at_once_one_is_pending(at_once):
+    email = "at.once@clinic.example"
+    again = partial(invitations.invite, email, "clinician")
+    try:
+        at_once(again, again, again, again)
+        assert at_once(invitations.pending().filter(email=email).count) == [1]
+    finally:
+        at_once(Invitation.objects.filter(email=email).delete)
+
+
+def test_the_mail_says_who_where_and_until_when(staff_of):
+    owner = staff_of("bondi", "owner")
+    with clinic_context("bondi"):
+        invitation, url = invitations.invite(EMAIL, "reception", owner)
+        invitations.send(invitation, url)
+    message = mail.outbox[0]
+    assert message.to == [EMAIL]
+    assert message.subject == "Your invitation to Sidechart at Bondi Physio"
+    html = html_of(message)
+    for body in (message.body, html):
+        for word in (owner.name, "Bondi Physio", "Reception", url, f"{invitation.expires_at:%B %Y}"):
+            assert word in body
+
+
+def test_a_clinics_name_with_markup_stays_a_name(bondi):
+    with clinic_context("bondi") as clinic:
+        clinic.name = "Bones & <b>Sons</b>"
+        invitations.send(*invitations.invite(EMAIL, "reception"))
+    assert "Bones & <b>Sons</b>" in mail.outbox[0].body
+    assert "Bones &amp; &lt;b&gt;Sons&lt;/b&gt;" in html_of(mail.outbox[0])

@@ -1,0 +1,112 @@
+"""The staff page, and what each role may do."""
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core import mail
+from django.db import IntegrityError, transaction
+
+from accounts import invitations
+from accounts.models import Invitation, User
+from accounts.roles import Permission, Role, may
+from tenants.context import clinic_context
+
+EMAIL = "sam@clinic.example"
+MANAGERS = {Role.OWNER, Role.ADMIN}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_role_may_what_the_table_says(role):
+    user = User(role=role)
+    assert may(user, Permission.VIEW_PATIENTS)
+    for permission in (Permission.MANAGE_STAFF, Permission.VIEW_SETTINGS, Permission.MANAGE_KEY):
+        assert may(user, permission) is (role in MANAGERS)
+
+
+def test_visitors_and_closed_accounts_may_nothing():
+    for user in (AnonymousUser(), User(role=Role.OWNER, is_active=False), User(role="boss"), None):
+        assert not any(may(user, permission) for permission in Permission)
+
+
+def test_roles_are_shown_in_words():
+    assert Role.labels == ["Owner", "Admin", "Clinician", "Reception", "Read-only"]
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_doors_hold_for_each_role(sign_in, role):
+    browser = sign_in("bondi", role)
+    allowed = role in MANAGERS
+    assert browser.get("/patients/42/").status_code == 200
+    assert browser.get("/settings/key/").status_code == (200 if allowed else 403)
+    assert browser.get("/settings/staff/").status_code == (200 if allowed else 403)
+    assert browser.post("/settings/staff/invite", {}).status_code == (422 if allowed else 403)
+    assert browser.post("/settings/staff/invitations/1/revoke").status_code == (302 if allowed else 403)
+    assert browser.get("/settings/staff/invite").status_code == 405
+
+
+def test_the_page_lists_this_clinics_people_and_invitations_only(sign_in, staff_of):
+    staff_of("harbour", email="kim@harbour.example")
+    with clinic_context("harbour"):
+        invitations.invite("lee@harbour.example", "reception")
+    with clinic_context("bondi"):
+        invitations.invite(EMAIL, "reception")
+    page = sign_in("bondi", Role.OWNER).get("/settings/staff/").content.decode()
+    assert "owner@clinic.example" in page
+    assert EMAIL in page
+    assert "harbour.example" not in page
+
+
+def test_an_owner_invites_somebody_by_mail(sign_in):
+    browser = sign_in("bondi", Role.OWNER)
+    answer = browser.post("/settings/staff/invite", {"email": f" {EMAIL.upper()}", "role": "owner"}, follow=True)
+    assert f"on its way to {EMAIL}" in answer.content.decode()
+    assert mail.outbox[0].to == [EMAIL]
+    with clinic_context("bondi"):
+        invitation = Invitation.objects.get()
+        assert invitation.invited_by is not None
+        assert (invitation.invited_by.role, invitation.role) == ("owner", "owner")
+
+
+def test_an_admin_makes_no_owner(sign_in, staff_of):
+    answer = sign_in("bondi", Role.ADMIN).post("/settings/staff/invite", {"email": EMAIL, "role": "owner"})
+    assert answer.status_code == 422
+    with clinic_context("bondi"):
+        admin = User.objects.get()
+        with pytest.raises(invitations.RoleRefused, match="cannot invite somebody as Owner"):
+            invitations.invite(EMAIL, "owner", admin)
+        assert not Invitation.objects.exists()
+    assert mail.outbox == []
+
+
+def test_whoever_is_here_already_is_not_invited_again(sign_in):
+    form = {"email": "owner@clinic.example", "role": "reception"}
+    answer = sign_in("bondi", Role.OWNER).post("/settings/staff/invite", form)
+    assert answer.status_code == 422
+    assert "already has an account" in answer.content.decode()
+
+
+def test_when_mail_fails_the_link_is_shown_once(sign_in, settings, browser_at):
+    browser = sign_in("bondi", Role.OWNER)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+    page = browser.post("/settings/staff/invite", {"email": EMAIL, "role": "reception"}).content.decode()
+    assert "http://bondi.localhost:8000/invite/" in page
+    assert "/invite/" not in browser.get("/settings/staff/").content.decode().replace("staff/invite", "")
+
+
+def test_an_invitation_is_taken_back(sign_in, browser_at):
+    with clinic_context("bondi"):
+        invitation, url = invitations.invite(EMAIL, "reception")
+    browser = sign_in("bondi", Role.OWNER)
+    path = f"/settings/staff/invitations/{invitation.pk}/revoke"
+    assert "no longer works" in browser.post(path, follow=True).content.decode()
+    assert "taken back before" in browser.post(path, follow=True).content.decode()
+    assert browser_at("bondi").get(url.removeprefix("http://bondi.localhost:8000")).status_code == 410
+
+
+def test_the_database_keeps_addresses_apart_in_any_case_and_roles_known(bondi, staff_of):
+    user = staff_of("bondi")
+    with clinic_context("bondi"):
+        for broken in ({"email": user.email.title()}, {"email": EMAIL, "role": "boss"}):
+            with pytest.raises(IntegrityError), transaction.atomic():
+                User.objects.bulk_create([User(name="Robin", **broken)])
+        assert User.objects.create_user(f" {EMAIL.upper()} ").email == EMAIL

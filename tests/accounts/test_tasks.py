@@ -1,0 +1,59 @@
+"""What is forgotten every day, and what must stay."""
+
+from datetime import timedelta
+
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.utils import timezone
+
+from accounts.models import CacheEntry, UsedTicket, User, schema_name
+from accounts.tasks import forget_sessions
+from tenants.context import clinic_context
+from tenants.models import Clinic
+
+
+def leave_traces(now) -> None:
+    user = User.objects.get()
+    for name, age in (("old", timedelta(days=2)), ("new", timedelta(hours=-2))):
+        at = now - age
+        Session.objects.create(session_key=name, session_data="", expire_date=at)
+        UsedTicket.objects.create(digest=name, session_digest="", user=user, used_at=at)
+        CacheEntry.objects.create(cache_key=name, value="", expires=at)
+
+
+def what_is_left() -> list[set[str]]:
+    return [
+        set(Session.objects.values_list("session_key", flat=True)),
+        set(UsedTicket.objects.values_list("digest", flat=True)),
+        set(CacheEntry.objects.values_list("cache_key", flat=True)),
+    ]
+
+
+def test_what_has_expired_is_forgotten_in_every_clinic_and_the_rest_stays(staff_of):
+    for label in ("bondi", "harbour"):
+        staff_of(label)
+        with clinic_context(label):
+            leave_traces(timezone.now())
+    forget_sessions()
+    for label in ("bondi", "harbour"):
+        with clinic_context(label):
+            assert what_is_left() == [{"new"}] * 3
+
+
+def test_a_clinic_that_fails_does_not_keep_the_others_waiting(staff_of):
+    staff_of("harbour")
+    with clinic_context("harbour"):
+        leave_traces(timezone.now())
+    Clinic.objects.create(label="aaa", name="Without its tables", schema_name="clinic_0000000000000000")
+    forget_sessions()
+    with clinic_context("harbour"):
+        assert what_is_left() == [{"new"}] * 3
+
+
+def test_the_cache_is_the_clinics_own(bondi, harbour):
+    with clinic_context("bondi"):
+        assert cache.add("key", "bondi", 60)
+        assert CacheEntry.objects.get().cache_key.startswith(f"{schema_name()}:")
+    with clinic_context("harbour"):
+        assert cache.get("key") is None
+        assert not CacheEntry.objects.exists()

@@ -1,0 +1,35 @@
+"""A clinic's addresses with stand-ins for the pages of the rooms above accounts."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import include, path
+
+from accounts.roles import Permission, permission_required
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    return render(request, "base.html")
+
+
+@permission_required(Permission.VIEW_PATIENTS)
+def patient(request: HttpRequest, cliniko_id: str = "") -> HttpResponse:
+    return HttpResponse(f"patient {cliniko_id or request.GET['patient_id']}")
+
+
+@permission_required(Permission.MANAGE_KEY)
+def key(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("the key's page")
+
+
+urlpatterns = [
+    path("", include("accounts.urls")),
+    path("", include("ops.urls")),
+    path("", home, name="home"),
+    path("search", home, name="search"),
+    path("settings/", home, name="settings"),
+    path("settings/key/", key, name="key"),
+    path("patients", patient),
+    path("patients/<str:cliniko_id>/", patient, name="patient"),
+]
+
+handler429 = "accounts.views.too_many_tries"
