@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from sync.cliniko import Cliniko, ClinikoError, KeyForbidden
 from sync.lease import Lease
-from sync.models import Cursor, Run
+from sync.models import Connection, Cursor, Run
 from sync.resources import RESOURCES, Resource
 from sync.store import next_sequence, write_page
 from sync.walks import advance, ask
@@ -46,14 +46,21 @@ class Slice:
     started: float = field(default_factory=time.monotonic)
 
     def run(self) -> bool:
-        """Walk every resource. True when all are at their end, False when the turn was over first.
+        """Walk every resource once: a pass, over as many turns as it takes. True at its end, False when the turn was
+        over first.
 
         Raises the errors of sync.cliniko, and LeaseLost; what was committed before stays.
         """
-        return all(self._walk(resource) for resource in RESOURCES)
+        pass_started_at = _begin_or_continue_pass()
+        if not all(self._walk(resource, pass_started_at) for resource in RESOURCES):
+            return False
+        Connection.objects.update(pass_started_at=None)
+        return True
 
-    def _walk(self, resource: Resource) -> bool:
+    def _walk(self, resource: Resource, pass_started_at: datetime) -> bool:
         cursor, _ = Cursor.objects.get_or_create(resource=resource.name)
+        if cursor.walked_at and cursor.walked_at >= pass_started_at:
+            return True
         if cursor.refused_at and timezone.now() - cursor.refused_at < RETRY_FORBIDDEN_AFTER:
             return True
         counts = self.counts.setdefault(resource.name, Counts())
@@ -95,6 +102,12 @@ class Slice:
         return late or (self.pages is not None and requests >= self.pages)
 
 
+def _begin_or_continue_pass() -> datetime:
+    Connection.objects.filter(pass_started_at=None).update(pass_started_at=timezone.now())
+    started = Connection.objects.values_list("pass_started_at", flat=True).get()
+    return started or timezone.now()
+
+
 def run_slice(turn: Slice) -> Run:
     """Run the slice and write its history. Re-raises ClinikoError after noting it; the Run is the latest row then."""
     run = Run.objects.create()
@@ -115,5 +128,13 @@ def run_slice(turn: Slice) -> Run:
 def restart_import() -> None:
     """Make the next run read everything again by id; rows and their history stay."""
     Cursor.objects.update(
-        imported_at=None, after_id="", cursor=None, position=None, walk_clock=None, total=None, refused_at=None
+        imported_at=None,
+        after_id="",
+        cursor=None,
+        position=None,
+        walk_clock=None,
+        walked_at=None,
+        total=None,
+        refused_at=None,
     )
+    Connection.objects.update(pass_started_at=None)

@@ -32,6 +32,7 @@ class Connection(models.Model):
     state_since = models.DateTimeField(default=timezone.now)
     resume_at = models.DateTimeField(null=True, help_text="Not before this time is Cliniko asked again.")
     failures = models.PositiveIntegerField(default=0, help_text="Unanswered runs in a row.")
+    pass_started_at = models.DateTimeField(null=True, help_text="When the pass under way began; empty between two.")
     lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
 
@@ -50,6 +51,7 @@ class Cursor(models.Model):
     walk_clock = models.DateTimeField(null=True, help_text="Cliniko's clock at the first page of the walk under way.")
     checked_at = models.DateTimeField(null=True, help_text="Everything Cliniko held at this time is here.")
     total = models.PositiveIntegerField(null=True, help_text="Records Cliniko counted at the start of the import.")
+    walked_at = models.DateTimeField(null=True, help_text="When the latest walk ended, our clock.")
     refused_at = models.DateTimeField(null=True, help_text="Since when Cliniko answers 403 for this resource.")
     asks_hidden = models.BooleanField(
         default=True, help_text="False once Cliniko refused the filters for hidden records."

@@ -26,8 +26,8 @@ def take_due_clinics() -> list[str]:
     """The schemas of the clinics that are due, moved on to their next time in the same statement."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE tenants_clinic SET sync_due_at = now() + %s * (0.9 + 0.1 * random())"
-            " WHERE state = %s AND sync_due_at <= now() RETURNING schema_name",
+            "UPDATE tenants_clinic SET sync_due_at = statement_timestamp() + %s * (0.9 + 0.1 * random())"
+            " WHERE state = %s AND sync_due_at <= statement_timestamp() RETURNING schema_name",
             [timedelta(seconds=settings.SYNC_INTERVAL_SECONDS), Clinic.State.ACTIVE],
         )
         return [row[0] for row in cursor.fetchall()]

@@ -62,7 +62,7 @@ def advance(cursor: Cursor, page: Page, *, overlap: timedelta, now: datetime) ->
     start = cursor.walk_clock - overlap
     cursor.cursor = max(cursor.cursor, start) if cursor.cursor else start
     cursor.imported_at = cursor.imported_at or now
-    cursor.checked_at = cursor.walk_clock
+    cursor.checked_at, cursor.walked_at = cursor.walk_clock, now
     cursor.position, cursor.walk_clock, cursor.after_id = None, None, ""
     return True
 

@@ -1,0 +1,62 @@
+"""A sandbox Cliniko with an account for each of the two clinics, reached over HTTP on this machine."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from sandbox.cliniko.app import create_app, store_of
+from sandbox.cliniko.server import serve
+from sandbox.cliniko.store import Store
+from sync import connection, mirror
+from sync.cliniko import ApiKey
+from sync.models import Patient
+from tenants.context import clinic_context
+from tenants.models import Clinic
+
+
+@dataclass
+class World:
+    """The sandbox's store, and the calls that a worker would make."""
+
+    store: Store
+    url: str
+
+    def connect(self, label: str) -> None:
+        with clinic_context(label):
+            connection.connect(ApiKey(self.store.key(label)))
+
+    def sync(self, label: str) -> None:
+        with clinic_context(label):
+            while not mirror.run(pages=3):
+                continue
+
+    def mirrored_names(self, label: str) -> dict[str, str]:
+        with clinic_context(label):
+            rows = Patient.objects.filter(archived_at=None, deleted_at=None)
+            return {row.cliniko_id: row.payload["first_name"] for row in rows}
+
+
+@pytest.fixture
+def world(tmp_path: Path, settings: Settings, bondi: Clinic, harbour: Clinic) -> Iterator[World]:
+    """Two Cliniko accounts without patients."""
+    app = create_app(tmp_path / "cliniko.sqlite3", requests_per_minute=100_000)
+    store = store_of(app)
+    store.add_account("bondi", "au1", seed=1)
+    store.add_account("harbour", "au2", seed=2)
+    with serve(app) as url:
+        settings.CLINIKO_API_URL = f"{url.rstrip('/')}/api/{{shard}}/v1"
+        yield World(store, url)
+
+
+@pytest.fixture
+def connected(world: World) -> Callable[[str], World]:
+    """`connected("bondi")`: the world with that clinic's key stored."""
+
+    def connect(label: str) -> World:
+        world.connect(label)
+        return world
+
+    return connect

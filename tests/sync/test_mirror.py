@@ -1,0 +1,296 @@
+"""The mirror against the sandbox Cliniko: whatever happens there, nobody is lost and nobody is mixed up."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.utils import timezone
+
+from sandbox.cliniko.clock import stamp
+from sync import connection, engine, mirror, queries
+from sync.cliniko import ApiKey, ClinikoError, KeyForbidden, KeyInvalid, KeyRefused, RateLimited
+from sync.engine import restart_import
+from sync.lease import Lease, LeaseHeld, LeaseLost
+from sync.models import Connection, Cursor, MedicalAlert, Patient, Practitioner, Run
+from sync.resources import PATIENTS, Resource
+from sync.store import write_page
+from tenants.context import clinic_context
+from tests.sync.conftest import World
+
+Connect = Callable[[str], World]
+A_WHILE_AGO = stamp(timezone.now() - timedelta(days=3))
+
+
+def people(world: World, label: str, count: int, **fields: str) -> list[str]:
+    return [
+        world.store.add_patient(
+            label, first_name=f"P{number}", created_at=A_WHILE_AGO, updated_at=A_WHILE_AGO, **fields
+        )
+        for number in range(count)
+    ]
+
+
+def test_the_first_import_brings_everybody_archived_ones_too(connected: Connect) -> None:
+    world = connected("bondi")
+    ids = people(world, "bondi", 230)
+    world.store.archive("bondi", ids[7])
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        assert set(Patient.objects.values_list("cliniko_id", flat=True)) == set(ids)
+        assert Patient.objects.get(cliniko_id=ids[7]).archived_at
+        assert Run.objects.filter(result=Run.Result.DONE).count() == 1
+
+
+def test_two_clinics_with_the_same_ids_mix_nothing(connected: Connect) -> None:
+    world = connected("bondi")
+    connected("harbour")
+    for label, name in (("bondi", "Ada"), ("harbour", "Ben")):
+        world.store.add_patient(label, id="42", first_name=name)
+    for label in ("bondi", "harbour", "bondi"):
+        world.sync(label)
+    assert world.mirrored_names("bondi") == {"42": "Ada"}
+    assert world.mirrored_names("harbour") == {"42": "Ben"}
+
+
+def test_a_tick_brings_edits_and_new_people(connected: Connect) -> None:
+    world = connected("bondi")
+    first, *_ = people(world, "bondi", 3)
+    world.sync("bondi")
+    world.store.edit("bondi", "patients", first, first_name="Renamed")
+    new = world.store.add_patient("bondi", first_name="New")
+    world.sync("bondi")
+    names = world.mirrored_names("bondi")
+    assert (names[first], names[new]) == ("Renamed", "New")
+
+
+def test_archiving_and_merging_reach_the_mirror(connected: Connect) -> None:
+    world = connected("bondi")
+    gone, loser, survivor = people(world, "bondi", 3)
+    world.store.add_alert("bondi", loser, "Penicillin allergy")
+    world.sync("bondi")
+    world.store.archive("bondi", gone)
+    world.store.merge("bondi", loser, survivor)
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        assert Patient.objects.get(cliniko_id=gone).archived_at
+        assert Patient.objects.get(cliniko_id=loser).merged_into == survivor
+        record = queries.patient(survivor)
+        assert record is not None
+        assert [alert.name for alert in record.alerts] == ["Penicillin allergy"]
+
+
+def test_edits_between_the_pages_of_an_import_lose_nobody(connected: Connect) -> None:
+    world = connected("bondi")
+    ids = people(world, "bondi", 450)
+
+    def meanwhile(resource: object, cursor: Cursor) -> None:
+        if cursor.resource == "patients":
+            for cliniko_id in ids[:150:10]:
+                world.store.edit("bondi", "patients", cliniko_id, first_name=f"Page{cursor.after_id or 'last'}")
+            world.store.add_patient("bondi", first_name="Late")
+
+    with clinic_context("bondi"):
+        mirror.run(on_page=meanwhile)
+    world.sync("bondi")
+    assert world.mirrored_names("bondi") == {
+        cliniko_id: world.store.patient("bondi", cliniko_id).body["first_name"]  # type: ignore[union-attr]
+        for cliniko_id in world.mirrored_names("bondi")
+    }
+    assert set(ids) <= world.mirrored_names("bondi").keys()
+    assert list(world.mirrored_names("bondi").values()).count("Late") == 5
+
+
+def test_a_tick_reads_hundreds_of_records_of_one_second(connected: Connect) -> None:
+    world = connected("bondi")
+    ids = people(world, "bondi", 320)
+    world.sync("bondi")
+    at_once = stamp(timezone.now())
+    for cliniko_id in reversed(ids):
+        world.store.edit("bondi", "patients", cliniko_id, first_name="Bulk", updated_at=at_once)
+    later = world.store.add_patient("bondi", first_name="Later")
+    world.sync("bondi")
+    names = world.mirrored_names("bondi")
+    assert {names[cliniko_id] for cliniko_id in ids} == {"Bulk"}
+    assert names[later] == "Later"
+
+
+def test_an_import_stopped_after_any_page_goes_on_where_it_was(connected: Connect) -> None:
+    world = connected("bondi")
+    ids = people(world, "bondi", 250)
+    before = world.store.count_requests("bondi")
+    with clinic_context("bondi"):
+        while not mirror.run(pages=1):
+            continue
+    assert world.mirrored_names("bondi").keys() == set(ids)
+    assert world.store.count_requests("bondi") - before < 20
+
+
+def test_an_error_between_rows_and_cursor_leaves_both_as_they_were(
+    connected: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = connected("bondi")
+    people(world, "bondi", 120)
+
+    def write_and_die(resource: Resource, payloads: list[dict[str, Any]], *, sequence: int) -> int:
+        write_page(resource, payloads, sequence=sequence)
+        raise RuntimeError("the worker died here")
+
+    with clinic_context("bondi"):
+        with monkeypatch.context() as patched:
+            patched.setattr(engine, "write_page", write_and_die)
+            with pytest.raises(RuntimeError):
+                mirror.run()
+        assert not Practitioner.objects.exists()
+        assert Cursor.objects.get().after_id == ""
+        mirror.run()
+    assert len(world.mirrored_names("bondi")) == 120
+
+
+def test_records_that_did_not_change_are_not_written_again(connected: Connect) -> None:
+    world = connected("bondi")
+    people(world, "bondi", 5)
+    world.sync("bondi")
+    versions = "SELECT cliniko_id, xmin::text FROM sync_patient ORDER BY 1"
+    with clinic_context("bondi"), database.cursor() as cursor:
+        before = cursor.execute(versions).fetchall()
+        restart_import()
+        mirror.run()
+        assert cursor.execute(versions).fetchall() == before
+
+
+def test_a_key_that_cliniko_refuses_stops_the_polling_until_it_changes(connected: Connect) -> None:
+    world = connected("bondi")
+    world.sync("bondi")
+    world.store.revoke_key(world.store.key("bondi"))
+    with clinic_context("bondi"):
+        assert mirror.take_turn(seconds=5, pages=50).never
+        assert connection.load().state == Connection.State.KEY_INVALID
+        asked = world.store.count_requests()
+        assert mirror.take_turn(seconds=5, pages=50).never
+        assert world.store.count_requests() == asked
+        connection.connect(ApiKey(world.store.issue_key("bondi")))
+        assert mirror.take_turn(seconds=5, pages=50) == mirror.Turn()
+        assert connection.load().state == Connection.State.OK
+
+
+def test_a_resource_that_the_key_may_not_read_leaves_the_others_running(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.forbid(world.store.key("bondi"), "medical_alerts")
+    (patient_id,) = people(world, "bondi", 1)
+    world.store.add_appointment("bondi", patient_id, stamp(timezone.now() + timedelta(days=1)))
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        record = queries.patient(patient_id)
+        assert record is not None
+        assert "may not read them" in record.alerts_note
+        assert len(record.coming) == 1
+        assert connection.load().state == Connection.State.OK
+
+
+def test_the_limit_ends_the_turn_and_nothing_is_asked_before_it_resets(connected: Connect) -> None:
+    world = connected("bondi")
+    people(world, "bondi", 300)
+    world.store.set_requests_per_minute("bondi", 2)
+    with clinic_context("bondi"):
+        with pytest.raises(RateLimited):
+            mirror.run()
+        held = connection.load()
+        assert held.state == Connection.State.RATE_LIMITED
+        assert held.resume_at is not None
+        assert timedelta(0) < held.resume_at - timezone.now() <= timedelta(seconds=61)
+        asked = world.store.count_requests()
+        assert mirror.take_turn(seconds=5, pages=50).not_before == held.resume_at
+        assert world.store.count_requests() == asked
+        world.store.set_requests_per_minute("bondi", None)
+        Connection.objects.update(resume_at=timezone.now())
+    world.sync("bondi")
+    assert len(world.mirrored_names("bondi")) == 300
+
+
+def test_a_key_of_another_account_is_refused_unless_confirmed(connected: Connect) -> None:
+    world = connected("bondi")
+    with clinic_context("bondi"):
+        stored = connection.load().sealed_key
+        other = ApiKey(world.store.key("harbour"))
+        with pytest.raises(connection.AnotherAccount, match="nothing was changed"):
+            connection.connect(other)
+        assert connection.load().sealed_key == stored
+        assert connection.connect(other, confirm_other_account=True).account == "Harbour Osteopathy"
+
+
+def test_a_key_that_does_not_work_is_never_stored(connected: Connect) -> None:
+    world = connected("bondi")
+    working = world.store.key("bondi")
+    blind = world.store.issue_key("bondi")
+    world.store.forbid(blind, "patients")
+    with clinic_context("bondi"):
+        stored = connection.load().sealed_key
+        for bad, refusal in (("MS0xLW5vdC1hLWtleQ-au1", KeyInvalid), (blind, KeyForbidden)):
+            with pytest.raises(refusal):
+                connection.connect(ApiKey(bad))
+        with pytest.raises(KeyRefused):
+            ApiKey("two words")
+        assert connection.load().sealed_key == stored
+    assert working
+    world.sync("bondi")
+
+
+def test_one_process_at_a_time_syncs_a_clinic(connected: Connect) -> None:
+    world = connected("bondi")
+    with clinic_context("bondi"):
+        with Lease(), pytest.raises(LeaseHeld):
+            mirror.run()
+        assert mirror.run()
+    connected("harbour")
+    with clinic_context("harbour"), Lease():
+        pass
+    assert world.store.count_requests("bondi")
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(connected: Connect) -> None:
+    world = connected("bondi")
+    people(world, "bondi", 250)
+
+    def lose(resource: object, cursor: Cursor) -> None:
+        if cursor.resource == PATIENTS.name:
+            Connection.objects.update(lease_token="00000000-0000-0000-0000-000000000001")
+
+    with clinic_context("bondi"):
+        with pytest.raises(LeaseLost):
+            mirror.run(on_page=lose)
+        assert Patient.objects.count() == 100
+        assert Cursor.objects.get(resource="patients").after_id == Patient.objects.latest("cliniko_id").cliniko_id
+
+
+def test_a_cliniko_that_does_not_answer_is_left_alone_for_longer_and_longer(
+    connected: Connect, settings: object
+) -> None:
+    connected("bondi")
+    settings.CLINIKO_API_URL = "http://127.0.0.1:9/{shard}"  # type: ignore[attr-defined]
+    waits = []
+    with clinic_context("bondi"):
+        for _ in range(3):
+            with pytest.raises(ClinikoError):
+                mirror.run()
+            held = connection.load()
+            assert held.resume_at is not None
+            waits.append(held.resume_at - timezone.now())
+        assert held.state == Connection.State.UNREACHABLE
+        assert waits[0] < waits[1] < waits[2] < timedelta(minutes=15)
+        assert "keep trying" in queries.status().sentence
+
+
+def test_alerts_that_were_taken_back_in_cliniko_are_no_longer_shown(connected: Connect) -> None:
+    world = connected("bondi")
+    (patient_id,) = people(world, "bondi", 1)
+    alert = world.store.add_alert("bondi", patient_id, "Latex allergy")
+    world.sync("bondi")
+    world.store.archive("bondi", alert, resource="medical_alerts")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        record = queries.patient(patient_id)
+        assert record is not None
+        assert not record.alerts
+        assert MedicalAlert.objects.count() == 1

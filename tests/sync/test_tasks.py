@@ -1,0 +1,69 @@
+"""The tasks: who is due, and what a message may and may not do."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from sync import tasks
+from tenants.context import AlreadyInside, clinic_context
+from tenants.models import Clinic
+
+
+def due(clinic: Clinic, *, seconds: float | None) -> None:
+    at = None if seconds is None else timezone.now() + timedelta(seconds=seconds)
+    Clinic.objects.filter(pk=clinic.pk).update(sync_due_at=at)
+
+
+def test_a_tick_takes_the_clinics_that_are_due_once(bondi: Clinic, harbour: Clinic) -> None:
+    due(bondi, seconds=-1)
+    due(harbour, seconds=30)
+    assert tasks.take_due_clinics() == [bondi.schema_name]
+    assert tasks.take_due_clinics() == []
+
+
+def test_a_tick_leaves_out_clinics_that_wait_for_somebody_or_are_suspended(bondi: Clinic, harbour: Clinic) -> None:
+    due(bondi, seconds=None)
+    due(harbour, seconds=-1)
+    Clinic.objects.filter(pk=harbour.pk).update(state=Clinic.State.SUSPENDED)
+    assert tasks.take_due_clinics() == []
+    tasks.wake(bondi.schema_name)
+    assert tasks.take_due_clinics() == [bondi.schema_name]
+
+
+def test_a_taken_clinic_is_due_again_within_the_interval(bondi: Clinic) -> None:
+    due(bondi, seconds=-1)
+    tasks.take_due_clinics()
+    bondi.refresh_from_db()
+    assert timedelta(seconds=50) < bondi.sync_due_at - timezone.now() <= timedelta(seconds=60)
+
+
+def test_a_task_for_a_clinic_that_is_gone_touches_nothing(db: None) -> None:
+    tasks.sync_clinic(schema_name="clinic_0000000000000000")
+    assert connection.schema_name == "public"
+
+
+def test_a_task_without_a_clinic_refuses_to_run() -> None:
+    with pytest.raises(TypeError):
+        tasks.sync_clinic()
+
+
+def test_a_task_does_not_run_from_inside_a_clinic(bondi: Clinic, harbour: Clinic) -> None:
+    with clinic_context("bondi"), pytest.raises(AlreadyInside):
+        tasks.sync_clinic(schema_name=harbour.schema_name)
+
+
+def test_a_clinic_without_a_key_is_not_polled_again(bondi: Clinic) -> None:
+    tasks.sync_clinic(schema_name=bondi.schema_name)
+    bondi.refresh_from_db()
+    assert bondi.sync_due_at is None
+
+
+def test_a_message_carries_the_schema_and_nothing_else(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[dict[str, str]] = []
+    monkeypatch.setattr(tasks.sync_clinic, "delay", lambda **message: sent.append(message))
+    due(bondi, seconds=-1)
+    tasks.tick()
+    assert {"schema_name": bondi.schema_name} in sent
+    assert all(message.keys() == {"schema_name"} for message in sent)
