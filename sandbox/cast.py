@@ -54,3 +54,10 @@ class Options:
     def cliniko_url(self, clinic: DemoClinic) -> str:
         """The clinic's patient list in the stand-in Cliniko."""
         return f"http://localhost:{self.cliniko_port}/{clinic.label}/patients"
+
+    def sidechart_url(self, clinic: DemoClinic) -> str:
+        return f"http://{clinic.label}.localhost:{self.web_port}/"
+
+    def integrations_url(self, clinic: DemoClinic) -> str:
+        """Where its Cliniko lists the connected patient apps."""
+        return f"http://localhost:{self.cliniko_port}/{clinic.label}/settings/integrations"

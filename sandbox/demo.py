@@ -18,7 +18,7 @@ from rich.console import Console
 from sandbox import embedded, welcome
 from sandbox.browsing import Browser
 from sandbox.cast import Options
-from sandbox.onboarding import Onboarding, mirrored
+from sandbox.onboarding import Onboarding, connect, mirrored
 from sandbox.supervisor import Child, DemoError, Supervisor, plain_environment, require_free
 
 STARTING_SECONDS = 60
@@ -95,13 +95,10 @@ class Demo:
 
     def _onboard(self) -> None:
         with self._step("Clinics"):
-            known = self._onboarding.known()
-            for clinic in self._options.clinics:
-                if clinic.label not in known:
-                    self._onboarding.create(clinic)
             keys = json.loads(self._keys_file.read_text())
-            reports = [self._onboarding.complete(clinic, keys[clinic.label]) for clinic in self._options.clinics]
+            reports = [self._onboarding.onboard(clinic, keys) for clinic in self._options.clinics]
         for clinic, report in zip(self._options.clinics, reports, strict=True):
+            connect(self._options.integrations_url(clinic), report["launch_url"])
             if not mirrored(report):
                 self._console.print(f"First sync of {clinic.name}:")
                 self._onboarding.mirror(clinic)
@@ -121,7 +118,9 @@ class Demo:
 
     def _start_web(self) -> None:
         listening = f"--bind=127.0.0.1:{self._options.web_port}"
-        self._python("web", "gunicorn", "saas.wsgi", listening, "--workers=2", "--threads=8", "--no-control-socket")
+        self._python(
+            "web", "gunicorn", "saas.wsgi", listening, "--workers=2", "--threads=8", "--preload", "--no-control-socket"
+        )
 
     def _wait_for(self, host: str, port: int, path: str) -> None:
         deadline = time.monotonic() + STARTING_SECONDS

@@ -3,6 +3,7 @@
 import json
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 from sandbox.browsing import Browser, Fields
 from sandbox.cast import DemoClinic, Person
@@ -17,25 +18,29 @@ class Onboarding:
     def __init__(self, supervisor: Supervisor):
         self._supervisor = supervisor
 
-    def known(self) -> set[str]:
-        """The labels of the clinics that exist."""
-        return {row["clinic"] for row in self.manage("list")}
-
-    def create(self, clinic: DemoClinic) -> None:
-        """Make the clinic; its owner accepts the invitation."""
-        owner = clinic.people[0]
-        made = self.manage("create", clinic.label, "--name", clinic.name, "--owner", owner.email)
-        accept(made["invite_url"], owner)
-
-    def complete(self, clinic: DemoClinic, key: str) -> dict[str, Any]:
-        """Give the clinic its key and its staff where they are missing; answers `clinic show`."""
-        report = self.show(clinic)
+    def onboard(self, clinic: DemoClinic, keys: dict[str, str]) -> dict[str, Any]:
+        """Make the clinic, give it its key and its staff, each where it is missing; answers `clinic show`."""
+        report = self._find(clinic) or self._create(clinic)
         if report["key_state"] != "ok":
-            self.manage("set-key", clinic.label, "--key-stdin", typed=key)
+            self.manage("set-key", clinic.label, "--key-stdin", typed=keys[clinic.label])
         if report["staff"] < len(clinic.people):
             for person in clinic.people:
                 self._invite(person)
         return report
+
+    def _find(self, clinic: DemoClinic) -> dict[str, Any] | None:
+        try:
+            return self.show(clinic)
+        except DemoError:
+            if clinic.label in {row["clinic"] for row in self.manage("list")}:
+                raise
+            return None
+
+    def _create(self, clinic: DemoClinic) -> dict[str, Any]:
+        owner = clinic.people[0]
+        made = self.manage("create", clinic.label, "--name", clinic.name, "--owner", owner.email)
+        accept(made["invite_url"], owner)
+        return self.show(clinic)
 
     def mirror(self, clinic: DemoClinic) -> dict[str, Any]:
         """Run the first sync with its progress bars on the terminal; answers `clinic show`."""
@@ -59,6 +64,25 @@ class Onboarding:
                 return
             raise
         accept(invited["invite_url"], person)
+
+
+def connect(settings_url: str, launch_url: str) -> None:
+    """Put the button on the clinic's patient pages: add Sidechart to Cliniko's connected patient apps, or correct it.
+
+    The rows that are there stay, unless Cliniko trusts one no longer: it saves all or none.
+    """
+    browser = Browser()
+    sent = [value for _, value in Fields(browser.get(settings_url).text).sent]
+    rows = [row for row in zip(sent[::2], sent[1::2], strict=False) if any(row)]
+    if ("Sidechart", launch_url) in rows:
+        return
+    others = [row for row in rows if urlsplit(row[1]).hostname != urlsplit(launch_url).hostname]
+    for kept in (others, []):
+        wanted = [*kept, ("Sidechart", launch_url)]
+        fields = [pair for name, url in wanted for pair in (("app_name", name), ("app_url", url))]
+        if browser.post(settings_url, fields).status_code == 303:
+            return
+    raise DemoError(f"Cliniko's sandbox does not take {launch_url} as a connected app.")
 
 
 def mirrored(report: dict[str, Any]) -> bool:

@@ -28,8 +28,8 @@ class Child:
 
     def obituary(self) -> str:
         """That it ended, and its last lines."""
-        lines = self.log.read_text(errors="replace").splitlines()[-15:]
-        return "\n".join([f"{self.name} ended with status {self.process.returncode}; the end of {self.log}:", *lines])
+        told = f"{self.name} ended with status {self.process.returncode}; the end of {self.log}:"
+        return f"{told}\n{_last_lines(self.log.read_text(errors='replace'))}"
 
 
 class Supervisor:
@@ -79,7 +79,7 @@ class Supervisor:
         output, complaint = process.communicate(typed)
         self._children.remove(child)
         if process.returncode:
-            raise DemoError((complaint or output).strip() or f"{' '.join(words)} failed.")
+            raise DemoError(_last_lines(complaint or output or f"{' '.join(words)} failed."))
         return output
 
     def check(self) -> None:
@@ -104,7 +104,7 @@ class Supervisor:
         self._remember()
 
     def _spawn(self, words: tuple[str, ...], **streams: int | IO[str] | None) -> subprocess.Popen[str]:
-        return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+        return subprocess.Popen(  # type: ignore[call-overload]
             words, cwd=self._root, env=self._environment, text=True, start_new_session=True, **streams
         )
 
@@ -123,6 +123,10 @@ class Supervisor:
             return [Identity(**known) for known in json.loads(self._memory.read_text())]
         except (FileNotFoundError, ValueError, TypeError):
             return []
+
+
+def _last_lines(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-15:])
 
 
 def require_free(port: int, option: str) -> None:
