@@ -170,8 +170,8 @@ CONTENT_SECURITY_POLICY = {
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]
-STATIC_ROOT = ROOT / "staticfiles"
-WHITENOISE_USE_FINDERS = BASE_DOMAIN == "localhost"
+WHITENOISE_USE_FINDERS = BASE_DOMAIN == "localhost"  # a fresh checkout needs no collectstatic
+STATIC_ROOT = None if WHITENOISE_USE_FINDERS else ROOT / "staticfiles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

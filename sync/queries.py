@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from sync import connection, models
@@ -102,7 +102,10 @@ def search(wanted: str, limit: int = 20) -> list[PatientSummary]:
         rows = rows.filter(condition)
     if not fold(wanted):
         rows = rows.none()
-    return [_summary(row) for row in rows.order_by("archived_at", "sort_name", "cliniko_id")[:limit]]
+    return [
+        _summary(row)
+        for row in rows.order_by(F("archived_at").asc(nulls_first=True), "sort_name", "cliniko_id")[:limit]
+    ]
 
 
 def summaries(cliniko_ids: Iterable[str]) -> dict[str, PatientSummary]:

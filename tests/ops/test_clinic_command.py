@@ -1,0 +1,161 @@
+"""`manage.py clinic …`, as ops run it: as a process, with right and with wrong input."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from pytest_django import Settings
+
+from accounts import invitations
+from accounts.models import Invitation
+from ops import clinics
+from sync.models import Connection
+from tenants.context import clinic_context
+from tenants.models import Clinic, Domain
+from tests.sync.conftest import World, world
+
+__all__ = ["world"]
+
+ROOT = Path(__file__).resolve().parents[2]
+Run = Callable[..., dict[str, object]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`run("show", "bondi")`: the command's JSON answer."""
+
+    def answer(*words: str, stdin: str = "") -> dict[str, object]:
+        monkeypatch.setattr(sys, "stdin", StringIO(stdin))
+        capsys.readouterr()
+        call_command("clinic", *words, "--json")
+        said: dict[str, object] = json.loads(capsys.readouterr().out)
+        return said
+
+    return answer
+
+
+def schemas() -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'clinic%'")
+        return {row[0] for row in cursor.fetchall()}
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        call_command("clinic", *words)
+    assert stopped.value.code == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+def test_create_makes_a_clinic_and_prints_its_addresses(
+    db: None, run: Run, mailoutbox: list[object], settings: Settings
+) -> None:
+    made = run("create", "coogee", "--name", "Coogee Physio", "--owner", "owner@coogee.example")
+    assert set(made) == {"clinic", "url", "launch_url", "invite_url"}
+    assert made["launch_url"] == "http://coogee.localhost:8000/patients"
+    assert str(made["invite_url"]).startswith("http://coogee.localhost:8000/invite/")
+    assert len(mailoutbox) == 1
+    with clinic_context("coogee"):
+        assert Invitation.objects.get().role == "owner"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["create", "Bondi", "--name", "B", "--owner", "a@b.example"], "small letters"),
+        (["create", "bondi", "--name", "B", "--owner", "a@b.example"], "taken"),
+        (["create", "www", "--name", "B", "--owner", "a@b.example"], "reserved"),
+        (["create", "coogee", "--name", " ", "--owner", "a@b.example"], "needs a name"),
+        (["create", "coogee", "--name", "C", "--owner", "nobody"], "not an e-mail address"),
+        (["show", "nowhere"], "no clinic 'nowhere'"),
+        (["sync", "nowhere"], "no clinic 'nowhere'"),
+        (["invite", "nowhere", "--email", "a@b.example"], "no clinic 'nowhere'"),
+        (["invite", "bondi", "--email", "nobody"], "not an e-mail address"),
+        (["sync", "bondi"], "No Cliniko API key"),
+        (["sync", "bondi", "--full"], "No Cliniko API key"),
+    ],
+)
+def test_wrong_input_gets_one_sentence_and_leaves_nothing(
+    bondi: Clinic, harbour: Clinic, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    before = schemas()
+    assert sentence in refusal(capsys, *words)
+    assert schemas() == before
+    assert set(Domain.objects.values_list("domain", flat=True)) == {"bondi", "harbour"}
+
+
+def test_a_create_that_fails_half_way_leaves_nothing_and_can_be_run_again(
+    db: None, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = schemas()
+    with monkeypatch.context() as patched:
+        patched.setattr(invitations, "invite", lambda **_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            clinics.create("coogee", name="Coogee", owner_email="owner@coogee.example")
+    assert schemas() == before
+    assert not Clinic.objects.filter(label="coogee").exists()
+    run("create", "coogee", "--name", "Coogee Physio", "--owner", "owner@coogee.example")
+
+
+def test_a_mail_server_that_fails_does_not_undo_a_clinic(db: None, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invitations, "send", lambda *_: (_ for _ in ()).throw(OSError("no mail server")))
+    assert run("create", "coogee", "--name", "Coogee", "--owner", "owner@coogee.example")["invite_url"]
+
+
+def test_list_and_show_say_how_clinics_stand(bondi: Clinic, harbour: Clinic, run: Run) -> None:
+    assert [row["clinic"] for row in run("list")] == ["bondi", "harbour"]  # type: ignore[index]
+    shown = run("show", "bondi")
+    assert (shown["state"], shown["key_state"], shown["last_run"]) == ("active", "missing", None)
+
+
+def test_set_key_sync_and_show(world: World, run: Run, bondi: Clinic) -> None:
+    world.store.add_patient("bondi", id="42", first_name="Ada")
+    key = world.store.key("bondi")
+    connected = run("set-key", "bondi", "--key-stdin", stdin=key + "\n")
+    assert connected["account"] == "Bondi Physio"
+    synced = run("sync", "bondi")
+    assert synced["state"] == "ok"
+    assert synced["resources"]["patients"] == {"fetched": 1, "written": 1, "requests": 1}  # type: ignore[index]
+    again = run("sync", "bondi", "--full")
+    assert again["resources"]["patients"] == {"fetched": 1, "written": 0, "requests": 1}  # type: ignore[index]
+    shown = run("show", "bondi")
+    assert shown["counts"]["patients"] == 1  # type: ignore[index]
+    assert key not in json.dumps(shown)
+
+
+def test_a_bad_key_is_refused_with_a_sentence_and_not_stored(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for typed, sentence in (("MS0xLW5vdC1hLWtleQ-au1", "does not accept"), ("a b", "not a Cliniko API key")):
+        monkeypatch.setattr(sys, "stdin", StringIO(typed))
+        said = refusal(capsys, "set-key", "bondi", "--key-stdin")
+        assert sentence in said
+        assert typed not in said
+    with clinic_context("bondi"):
+        assert not Connection.objects.exclude(sealed_key="").exists()
+
+
+def test_invite_prints_the_address_and_mails_it(bondi: Clinic, run: Run, mailoutbox: list[object]) -> None:
+    answer = run("invite", "bondi", "--email", "robin@clinic.example", "--role", "clinician")
+    assert str(answer["invite_url"]).startswith("http://bondi.localhost:8000/invite/")
+    assert len(mailoutbox) == 1
+
+
+@pytest.mark.parametrize("words", [[], ["create"], ["frobnicate"], ["show"], ["invite", "bondi", "--role", "king"]])
+def test_wrong_usage_exits_with_2(words: list[str]) -> None:
+    command = [sys.executable, "manage.py", "clinic", *words]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "usage:" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,120 @@
+"""Re-reading one patient on a launch."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from sync import queries
+from sync.models import Connection, Patient, PatientRefresh
+from sync.refresh import Outcome, refresh_patient
+from sync.resources import PATIENTS
+from sync.store import next_sequence, write_page
+from tenants.context import clinic_context
+from tests.sync.conftest import World
+
+Connect = Callable[[str], World]
+
+
+def refresh(cliniko_id: str = "42") -> Outcome:
+    with clinic_context("bondi"):
+        return refresh_patient(cliniko_id)
+
+
+def test_somebody_whom_the_mirror_does_not_hold_is_fetched_and_stored(connected: Connect) -> None:
+    connected("bondi").store.add_patient("bondi", id="42", first_name="Ada")
+    assert refresh() == Outcome.FRESH
+    with clinic_context("bondi"):
+        record = queries.patient("42")
+    assert record is not None
+    assert record.first_name == "Ada"
+    assert record.checked_at is not None
+    assert timezone.now() - record.checked_at < timedelta(seconds=5)
+
+
+def test_a_patient_of_the_other_clinic_is_unknown_here(connected: Connect) -> None:
+    connected("bondi").store.add_patient("harbour", id="42", first_name="Ben")
+    assert refresh() == Outcome.UNKNOWN
+
+
+def test_an_id_that_cliniko_does_not_know_leaves_no_row(connected: Connect) -> None:
+    connected("bondi")
+    assert refresh("77") == Outcome.UNKNOWN
+    with clinic_context("bondi"):
+        assert not PatientRefresh.objects.exists()
+        assert not Patient.objects.exists()
+
+
+def test_somebody_deleted_in_cliniko_becomes_a_tombstone(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42")
+    world.sync("bondi")
+    world.store.delete("bondi", "42")
+    assert refresh() == Outcome.UNKNOWN
+    with clinic_context("bondi"):
+        assert Patient.objects.get(cliniko_id="42").deleted_at
+
+
+def test_a_second_asker_within_moments_makes_no_request(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42")
+    refresh()
+    asked = world.store.count_requests()
+    assert refresh() == Outcome.BUSY
+    assert world.store.count_requests() == asked
+    with clinic_context("bondi"):
+        PatientRefresh.objects.update(started_at=timezone.now() - timedelta(minutes=1))
+    assert refresh() == Outcome.FRESH
+
+
+def test_a_page_asked_for_before_and_answered_after_does_not_undo_a_refresh(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42", first_name="Before")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        stale, sequence = Patient.objects.get(cliniko_id="42").payload, next_sequence()
+    world.store.edit("bondi", "patients", "42", first_name="After")
+    assert refresh() == Outcome.FRESH
+    with clinic_context("bondi"):
+        write_page(PATIENTS, [stale], sequence=sequence)
+    assert world.mirrored_names("bondi") == {"42": "After"}
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [
+        (Connection.State.KEY_INVALID, Outcome.KEY_INVALID),
+        (Connection.State.NO_KEY, Outcome.NO_KEY),
+        (Connection.State.RATE_LIMITED, Outcome.RATE_LIMITED),
+    ],
+)
+def test_what_is_known_to_fail_is_not_asked(connected: Connect, state: str, outcome: Outcome) -> None:
+    world = connected("bondi")
+    with clinic_context("bondi"):
+        Connection.objects.update(state=state, resume_at=timezone.now() + timedelta(minutes=1))
+    asked = world.store.count_requests()
+    assert refresh() == outcome
+    assert world.store.count_requests() == asked
+
+
+def test_a_clinic_without_a_key_says_so(bondi: object) -> None:
+    assert refresh() == Outcome.NO_KEY
+
+
+def test_a_cliniko_that_does_not_answer_is_said_to_and_held_against_nobody_else(
+    connected: Connect, settings: object
+) -> None:
+    connected("bondi")
+    settings.CLINIKO_API_URL = "http://127.0.0.1:9/{shard}"  # type: ignore[attr-defined]
+    assert refresh() == Outcome.UNREACHABLE
+    with clinic_context("bondi"):
+        assert Connection.objects.get().state == Connection.State.OK
+
+
+def test_a_key_that_cliniko_no_longer_takes_is_remembered(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.revoke_key(world.store.key("bondi"))
+    assert refresh() == Outcome.KEY_INVALID
+    with clinic_context("bondi"):
+        assert Connection.objects.get().state == Connection.State.KEY_INVALID
