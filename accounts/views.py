@@ -82,9 +82,8 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
         ticket = tickets.carried_by(request)
         return HttpResponseRedirect(reverse("account_login") + (f"?t={ticket}" if ticket else ""))
     if request.headers.get("HX-Request") == "true":
-        return HttpResponse(
-            status=403, headers={"HX-Refresh": "true"}
-        )  # the page loads again, with a token that counts
+        # The page loads again and so gets a token that counts.
+        return HttpResponse(status=403, headers={"HX-Refresh": "true"})
     return render(request, "accounts/stale_form.html", status=403)
 
 
