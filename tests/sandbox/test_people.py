@@ -1,0 +1,145 @@
+"""The invented clinic: the same each time, unlike the other clinic, and as varied as real life."""
+
+import re
+import time
+import unicodedata
+
+import pytest
+
+from sandbox.cliniko.store import Store
+
+PHONE = re.compile(r"(\+61 ?491 ?570 ?|61491570|0491 570 )\d{3}|02 5550 \d{4}")
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory):
+    from tests.sandbox.conftest import StandingClock
+
+    store = Store(tmp_path_factory.mktemp("seeded") / "cliniko.sqlite3", now=StandingClock())
+    began = time.perf_counter()
+    store.add_account("bondi", "au1", 7, 1200)
+    store.add_account("harbour", "au2", 7, 300)
+    store.took = time.perf_counter() - began
+    yield store
+    store.close()
+
+
+def bodies(store, account="bondi", resource="patients"):
+    return [record.body for record in store.all(account, resource)]
+
+
+def share(people, test):
+    return sum(map(bool, map(test, people))) / len(people)
+
+
+def test_seeding_1500_patients_takes_less_than_five_seconds(seeded):
+    assert seeded.took < 5
+
+
+def test_both_clinics_number_their_patients_alike_and_mean_other_people(seeded):
+    bondi, harbour = ({each.id: each.body for each in seeded.all(name, "patients")} for name in ("bondi", "harbour"))
+    assert set(harbour) < set(bondi)
+    assert min(bondi) == 1713650742029190001
+    same = [id for id in harbour if harbour[id]["first_name"] == bondi[id]["first_name"]]
+    assert len(same) < len(harbour) / 5
+
+
+def test_the_same_seed_invents_the_same_people_and_another_seed_others():
+    stores = [Store() for _ in range(3)]
+    for store, seed in zip(stores, (7, 7, 8), strict=True):
+        store.add_account("bondi", "au1", seed, 40)
+    names = [[body["last_name"] for body in bodies(store)] for store in stores]
+    keys = [store.key("bondi") for store in stores]
+    for store in stores:
+        store.close()
+    assert names[0] == names[1] != names[2]
+    assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.mark.parametrize(
+    "script", ["LATIN", "GREEK", "CYRILLIC", "ARABIC", "HEBREW", "CJK", "HIRAGANA", "HANGUL", "THAI", "DEVANAGARI"]
+)
+def test_names_come_in_many_scripts(seeded, script):
+    letters = {letter for body in bodies(seeded) for letter in body["first_name"] if letter.isalpha()}
+    assert any(unicodedata.name(letter).startswith(script) for letter in letters)
+
+
+@pytest.mark.parametrize("mark", ["'", "-", " ", "ā", "ễ", "Ó"])
+def test_names_hold_what_forms_forget(seeded, mark):
+    assert any(mark in body["first_name"] + body["last_name"] for body in bodies(seeded))
+
+
+def test_lives_are_as_varied_as_in_a_waiting_room(seeded):
+    people = bodies(seeded)
+    assert 0.02 < share(people, lambda each: not each["date_of_birth"]) < 0.07
+    births = sorted(each["date_of_birth"] for each in people if each["date_of_birth"])
+    assert births[0] < "1926"
+    assert births[-1] > "2025"
+    assert {len(each["patient_phone_numbers"]) for each in people} == {0, 1, 2, 3, 4}
+    assert {each["accepted_privacy_policy"] for each in people} == {True, False, None}
+    assert any(not each["last_name"] for each in people)
+    assert any(len(each["first_name"] + each["last_name"]) > 60 for each in people)
+    assert 0.01 < share(seeded.all("bondi", "patients"), lambda each: each.archived_at) < 0.06
+    assert sum(bool(each["merged_at"]) for each in people) == 5
+
+
+def test_empty_values_come_in_both_ways(seeded):
+    people = bodies(seeded)
+    for name in ("date_of_birth", "notes", "preferred_first_name"):
+        assert {None, ""} <= {each[name] for each in people}
+
+
+def test_nobody_can_be_reached(seeded):
+    for account in ("bondi", "harbour"):
+        for body in bodies(seeded, account):
+            assert all(PHONE.fullmatch(phone["number"]) for phone in body["patient_phone_numbers"])
+            assert not body["email"] or body["email"].endswith(("@example.com", "@example.org"))
+
+
+def test_custom_fields_come_in_every_type(seeded):
+    sections = [section for body in bodies(seeded) for section in body["custom_fields"]["sections"]]
+    kinds = {field["type"] for section in sections for field in section["fields"]}
+    assert kinds == {"text", "paragraph", "checkboxes", "radiobuttons", "date", "header"}
+    assert len({section["name"] for section in sections}) >= 3
+    assert any(field.get("other") for section in sections for field in section["fields"])
+
+
+def test_about_one_in_eight_has_alerts_some_long_one_with_markup(seeded):
+    alerts = seeded.all("bondi", "medical_alerts")
+    warned = {each.patient_id for each in alerts}
+    assert 0.08 < len(warned) / 1200 < 0.16
+    assert any("<script>" in each.body["name"] for each in alerts)
+    assert any(len(each.body["name"]) > 300 for each in alerts)
+
+
+def test_appointments_reach_two_years_back_and_eight_weeks_ahead(seeded):
+    visits = seeded.all("bondi", "individual_appointments")
+    starts = sorted(each.body["starts_at"] for each in visits)
+    assert "2024-03" <= starts[0][:7] <= "2024-04"
+    assert "2026-04-1" <= starts[-1] <= "2026-04-29"
+    assert any(each.body["did_not_arrive"] for each in visits)
+    assert any(each.body["patient_arrived"] for each in visits)
+    assert all(each.body["cancellation_reason_description"] for each in visits if each.cancelled_at)
+    assert not any(each.body["patient_arrived"] for each in visits if each.body["starts_at"] > "2026-03-03")
+    most = max(len(seeded.of_patient("bondi", "individual_appointments", each.patient_id)) for each in visits[:200])
+    assert most <= 14
+
+
+def test_nothing_was_changed_in_the_future_or_before_it_was_made(seeded):
+    for resource in ("patients", "medical_alerts", "individual_appointments"):
+        for each in seeded.all("bondi", resource):
+            assert each.created_at <= each.updated_at <= "2026-03-02T09:00:00Z"
+
+
+def test_an_import_gave_hundreds_of_patients_one_second(seeded):
+    seconds = [each.updated_at for each in seeded.all("bondi", "patients")]
+    assert max(map(seconds.count, set(seconds))) > 200
+
+
+def test_every_link_leads_somewhere(seeded):
+    known = {name: {str(each.id) for each in seeded.all("bondi", name)} for name in ("practitioners", "businesses")}
+    for each in seeded.all("bondi", "individual_appointments"):
+        assert each.body["practitioner"] in known["practitioners"]
+        assert each.body["business"] in known["businesses"]
+    assert 4 <= len(known["practitioners"]) <= 6
+    assert len(known["businesses"]) == 2

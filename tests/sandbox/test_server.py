@@ -1,0 +1,114 @@
+"""The sandbox as a program."""
+
+import json
+import signal
+import socket
+import stat
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from sandbox.cliniko.command import main
+from sandbox.cliniko.server import serve
+from tests.sandbox.conftest import MANNERS
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Start the program and wait until it says where it listens."""
+    running = []
+
+    def program(*arguments: str) -> tuple[subprocess.Popen[str], str]:
+        command = [sys.executable, "-m", "sandbox.cliniko", "--database", str(tmp_path / "c.sqlite3"), "--port", "0"]
+        process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        running.append(process)
+        line = next(line for line in process.stdout if line.startswith("Cliniko sandbox on "))
+        return process, line.split()[-1].rstrip("/")
+
+    yield program
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_it_serves_in_a_thread_for_a_test(app, store):
+    with serve(app) as base:
+        answer = requests.get(f"{base}/api/au1/v1/user", auth=(store.key("bondi"), ""), headers=MANNERS, timeout=5)
+    assert answer.status_code == 200
+    assert answer.json()["links"]["self"].startswith(f"{base}/api/au1/v1/users/")
+    with pytest.raises(requests.ConnectionError):
+        requests.get(base, timeout=5)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_the_program_seeds_hands_out_keys_and_stops_cleanly(program, tmp_path, sent):
+    keys_file = tmp_path / "keys.json"
+    process, base = program("--account", "bondi:12", "--account", "harbour:3", "--keys-file", str(keys_file))
+    keys = json.loads(keys_file.read_text())
+    assert stat.S_IMODE(keys_file.stat().st_mode) == 0o600
+    assert {name: key[-4:] for name, key in keys.items()} == {"bondi": "-au1", "harbour": "-au2"}
+    for shard, name, count in (("au1", "bondi", 12), ("au2", "harbour", 3)):
+        url = f"{base}/api/{shard}/v1/patients?q[]=archived_at:*"
+        answer = requests.get(url, auth=(keys[name], ""), headers=MANNERS, timeout=5)
+        assert answer.json()["total_entries"] == count
+    process.send_signal(sent)
+    assert process.wait(5) == 0
+    assert process.stderr.read() == ""
+
+
+def test_a_second_start_keeps_what_staff_changed(program):
+    process, base = program("--account", "bondi:3")
+    requests.post(f"{base}/bondi/patients", data={"first_name": "Niamh"}, timeout=5)
+    process.terminate()
+    process.wait(5)
+    _, base = program("--account", "bondi:3")
+    assert "Niamh" in requests.get(f"{base}/bondi/patients", timeout=5).text
+
+
+def test_the_approved_url_can_be_chosen(program):
+    _, base = program("--account", "bondi:0", "--approve", "http://*.localhost:9000/patients")
+    for port, status in ((9000, 200), (8000, 400)):
+        form = {"app_name": "Sidechart", "app_url": f"http://bondi.localhost:{port}/patients"}
+        assert requests.post(f"{base}/bondi/settings/integrations", data=form, timeout=5).status_code == status
+
+
+def test_a_taken_port_is_one_sentence(tmp_path, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["--database", str(tmp_path / "c.sqlite3"), "--port", str(port), "--account", "bondi:5000"]) == 1
+    said = capsys.readouterr().err
+    assert (
+        said == f"sandbox.cliniko: Cannot listen on 127.0.0.1:{port} (the port is taken); choose another with --port.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--account", "Bondi"],
+        ["--account", "bondi:many"],
+        ["--account", "api:1"],
+        ["--port", "x"],
+        ["--port", "70000"],
+        ["--requests-per-minute", "lots"],
+        ["--database", "/dev/null/x"],
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path, capsys, arguments):
+    try:
+        status = main(["--database", str(tmp_path / "c.sqlite3"), "--port", "0", *arguments])
+    except SystemExit as stopped:
+        status = stopped.code
+    assert status == 1
+    said = capsys.readouterr().err
+    assert said.startswith("sandbox.cliniko: ")
+    assert said.count("\n") == 1
+
+
+def test_it_explains_itself(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    assert stopped.value.code == 0
+    assert "--keys-file" in capsys.readouterr().out
