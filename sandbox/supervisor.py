@@ -33,18 +33,21 @@ class Child:
 
 
 class Supervisor:
-    """The processes of one demo. What it starts it writes down first thing, so that the next demo finds it."""
+    """The processes of one demo. What it starts it writes down first thing, so that the next demo finds it.
 
-    def __init__(self, root: Path, environment: dict[str, str]):
+    They run in the checkout `root`; notes and logs go below `state`, which is the checkout too unless said otherwise.
+    """
+
+    def __init__(self, root: Path, environment: dict[str, str], state: Path | None = None):
         self._root = root
         self._environment = environment
-        self._home = root / ".local" / "demo"
-        self._logs = root / ".local" / "logs"
+        self._home = (state or root) / ".local" / "demo"
+        self.logs = (state or root) / ".local" / "logs"
         self._children: list[Child] = []
 
     def only_one(self) -> IO[str]:
         """Hold the checkout's demo lock, and end what a killed demo left running. Raises DemoError when one is up."""
-        for directory in (self._home, self._logs):
+        for directory in (self._home, self.logs):
             directory.mkdir(parents=True, exist_ok=True)
         lock = (self._home / "lock").open("a")
         try:
@@ -57,7 +60,7 @@ class Supervisor:
 
     def start(self, name: str, *words: str) -> Child:
         """Start a process in the background, in a session of its own: Ctrl-C reaches us alone and we end it in turn."""
-        log = self._logs / f"{name}.log"
+        log = self.logs / f"{name}.log"
         with log.open("w") as output:
             process = self._spawn(words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         child = Child(name, process, log)
@@ -73,7 +76,7 @@ class Supervisor:
         process = self._spawn(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None if shown else subprocess.PIPE
         )
-        child = Child(words[0], process, self._logs)
+        child = Child(words[0], process, self.logs)
         self._children.append(child)
         self._remember()
         output, complaint = process.communicate(typed)
@@ -87,6 +90,15 @@ class Supervisor:
         for child in self._children:
             if child.process.poll() is not None:
                 raise DemoError(child.obituary())
+
+    def child(self, name: str) -> Child:
+        """The process started under this name last."""
+        return next(child for child in reversed(self._children) if child.name == name)
+
+    def forget(self, child: Child) -> None:
+        """Leave a process that has ended out from now on."""
+        self._children.remove(child)
+        self._remember()
 
     def watch(self) -> None:
         """Return never; raises DemoError as soon as a process ends."""

@@ -1,0 +1,73 @@
+"""A real worker and a real beat keep the mirror fresh, whatever happens to them."""
+
+import json
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from sandbox.cliniko.store import Store
+from tests.end_to_end.stack import INTERVAL_SECONDS, Stack, start_worker, wait_until
+
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("stack")]
+
+TWO_TICKS = 2 * INTERVAL_SECONDS
+IN_THE_MIRROR = """
+import json
+from tenants.context import clinic_context
+from sync.models import Patient
+with clinic_context("{label}"):
+    print(json.dumps({{row.cliniko_id: row.payload["first_name"] for row in Patient.objects.all()}}))
+"""
+
+
+def mirrored_names(stack: Stack, label: str) -> dict[str, str]:
+    script = IN_THE_MIRROR.format(label=label)
+    said = stack.supervisor.run(sys.executable, "manage.py", "shell", "--verbosity=0", "--command", script)
+    names: dict[str, str] = json.loads(said.splitlines()[-1])
+    return names
+
+
+def first_patient(store: Store, label: str) -> str:
+    return store.add_patient(label, first_name="Before", last_name="Edit")
+
+
+def test_a_patient_edited_in_cliniko_is_in_the_mirror_within_two_ticks(stack: Stack) -> None:
+    cliniko_id = first_patient(stack.store, "bondi")
+    wait_until(lambda: cliniko_id in mirrored_names(stack, "bondi"), what="a new patient")
+    stack.store.edit("bondi", "patients", cliniko_id, first_name="After")
+    time.sleep(TWO_TICKS + 1)
+    assert mirrored_names(stack, "bondi")[cliniko_id] == "After"
+
+
+def test_both_clinics_hold_their_own_people_under_the_same_ids(stack: Stack) -> None:
+    bondi, harbour = mirrored_names(stack, "bondi"), mirrored_names(stack, "harbour")
+    shared = bondi.keys() & harbour.keys()
+    assert shared, "the two accounts number their patients alike"
+    for label, names in (("bondi", bondi), ("harbour", harbour)):
+        for cliniko_id in shared:
+            record = stack.store.patient(label, cliniko_id)
+            assert record is not None
+            assert names[cliniko_id] == record.body["first_name"]
+
+
+def test_a_killed_worker_is_made_up_for_by_the_next(stack: Stack) -> None:
+    worker = stack.supervisor.child("worker")
+    os.killpg(worker.process.pid, signal.SIGKILL)
+    worker.process.wait()
+    stack.supervisor.forget(worker)
+    cliniko_id = first_patient(stack.store, "harbour")
+    start_worker(stack)
+    wait_until(lambda: cliniko_id in mirrored_names(stack, "harbour"), seconds=120, what="the next worker")
+
+
+def test_no_key_and_no_patient_is_in_a_log(stack: Stack) -> None:
+    logs = stack.log_text()
+    assert logs
+    for label in ("bondi", "harbour"):
+        assert stack.store.key(label) not in logs
+        for cliniko_id, name in mirrored_names(stack, label).items():
+            assert cliniko_id not in logs
+            assert f'"{name}"' not in logs
