@@ -31,7 +31,7 @@ CREATE INDEX IF NOT EXISTS records_by_update ON records
   (account, resource, updated_at, id, archived_at, cancelled_at, deleted_at);
 CREATE INDEX IF NOT EXISTS records_by_creation ON records
   (account, resource, created_at, id, archived_at, cancelled_at, deleted_at);
-CREATE INDEX IF NOT EXISTS records_by_patient ON records (account, resource, patient_id);
+CREATE INDEX IF NOT EXISTS records_of_patient ON records (account, resource, patient_id, created_at, id);
 CREATE INDEX IF NOT EXISTS requests_by_account ON requests (account, id);
 """
 

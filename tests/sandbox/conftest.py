@@ -1,5 +1,6 @@
 """Two clinics in the cast, a clock that stands still until it is told to move, and a caller who knows the manners."""
 
+import shutil
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from sandbox.cliniko.app import create_app
+from sandbox.cliniko.app import create_app, limits_of
 from sandbox.cliniko.store import Store
 
 MANNERS = {"User-Agent": "Sidechart (dev@sidechart.example)", "Accept": "application/json"}
@@ -56,18 +57,35 @@ def clock():
     return StandingClock()
 
 
-@pytest.fixture
-def store(tmp_path, clock):
-    store = Store(tmp_path / "cliniko.sqlite3", now=clock)
+@pytest.fixture(scope="session")
+def two_clinics(tmp_path_factory):
+    """A database with both accounts and no patients, to be copied."""
+    path = tmp_path_factory.mktemp("two_clinics") / "cliniko.sqlite3"
+    store = Store(path, now=StandingClock())
     store.add_account("bondi", "au1")
     store.add_account("harbour", "au2")
+    store.close()
+    return path
+
+
+@pytest.fixture
+def store(two_clinics, tmp_path, clock):
+    store = Store(shutil.copy(two_clinics, tmp_path), now=clock)
     yield store
     store.close()
 
 
+@pytest.fixture(scope="session")
+def shared_app():
+    return create_app(":memory:")
+
+
 @pytest.fixture
-def app(store):
-    return create_app(store)
+def app(shared_app, store):
+    """One application serves every test, each with a store of its own: building it costs more than most tests."""
+    shared_app.extensions["cliniko_store"] = store
+    limits_of(shared_app).forget()
+    return shared_app
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from sandbox.cliniko.errors import SandboxError
 
 HOST = "http://localhost/api/au1/v1"
 FIELDS = """id first_name last_name preferred_first_name title label date_of_birth sex gender_identity pronouns email
-patient_phone_numbers address_1 address_2 address_3 city state post_code country country_code time_zone emergency_contact
-occupation referral_source reminder_type notes appointment_notes medicare medicare_reference_number dva_card_number
-accepted_privacy_policy accepted_email_marketing accepted_sms_marketing custom_fields concession_type referring_doctor
-created_at updated_at archived_at deleted_at merged_at merged_with_patient links"""
+patient_phone_numbers address_1 address_2 address_3 city state post_code country country_code time_zone
+emergency_contact occupation referral_source reminder_type notes appointment_notes medicare medicare_reference_number
+dva_card_number accepted_privacy_policy accepted_email_marketing accepted_sms_marketing custom_fields concession_type
+referring_doctor created_at updated_at archived_at deleted_at merged_at merged_with_patient links"""
 
 
 @pytest.fixture

@@ -7,19 +7,16 @@ import unicodedata
 import pytest
 
 from sandbox.cliniko.store import Store
+from tests.sandbox.conftest import StandingClock
 
 PHONE = re.compile(r"(\+61 ?491 ?570 ?|61491570|0491 570 )\d{3}|02 5550 \d{4}")
 
 
 @pytest.fixture(scope="module")
 def seeded(tmp_path_factory):
-    from tests.sandbox.conftest import StandingClock
-
     store = Store(tmp_path_factory.mktemp("seeded") / "cliniko.sqlite3", now=StandingClock())
-    began = time.perf_counter()
     store.add_account("bondi", "au1", 7, 1200)
     store.add_account("harbour", "au2", 7, 300)
-    store.took = time.perf_counter() - began
     yield store
     store.close()
 
@@ -32,8 +29,12 @@ def share(people, test):
     return sum(map(bool, map(test, people))) / len(people)
 
 
-def test_seeding_1500_patients_takes_less_than_five_seconds(seeded):
-    assert seeded.took < 5
+def test_seeding_1500_patients_takes_less_than_five_seconds():
+    store = Store()
+    began = time.perf_counter()
+    store.add_account("bondi", "au1", 7, 1500)
+    assert time.perf_counter() - began < 5
+    store.close()
 
 
 def test_both_clinics_number_their_patients_alike_and_mean_other_people(seeded):

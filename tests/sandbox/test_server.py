@@ -24,7 +24,7 @@ def program(tmp_path):
         command = [sys.executable, "-m", "sandbox.cliniko", "--database", str(tmp_path / "c.sqlite3"), "--port", "0"]
         process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         running.append(process)
-        line = next(line for line in process.stdout if line.startswith("Cliniko sandbox on "))
+        line = next(line for line in process.stdout or () if line.startswith("Cliniko sandbox on "))
         return process, line.split()[-1].rstrip("/")
 
     yield program
@@ -97,11 +97,9 @@ def test_a_taken_port_is_one_sentence(tmp_path, capsys):
     ],
 )
 def test_bad_input_is_one_sentence(tmp_path, capsys, arguments):
-    try:
-        status = main(["--database", str(tmp_path / "c.sqlite3"), "--port", "0", *arguments])
-    except SystemExit as stopped:
-        status = stopped.code
-    assert status == 1
+    with pytest.raises(SystemExit) as stopped:
+        raise SystemExit(main(["--database", str(tmp_path / "c.sqlite3"), "--port", "0", *arguments]))
+    assert stopped.value.code == 1
     said = capsys.readouterr().err
     assert said.startswith("sandbox.cliniko: ")
     assert said.count("\n") == 1

@@ -14,7 +14,7 @@ def test_edits_keys_and_apps_survive_a_restart(store, clock):
     key = store.issue_key("bondi")
     store.close()
     again = Store(store.path, now=clock)
-    assert again.patient("bondi", id).body["first_name"] == "Adaeze"
+    assert again.all("bondi", "patients")[0].body["first_name"] == "Adaeze"
     assert again.key("bondi") == key
     again.close()
 
@@ -22,7 +22,7 @@ def test_edits_keys_and_apps_survive_a_restart(store, clock):
 def test_what_one_process_writes_another_reads(store, clock):
     other = Store(store.path, now=clock)
     id = other.add_patient("bondi", first_name="Ada")
-    assert store.patient("bondi", id).body["first_name"] == "Ada"
+    assert [str(each.id) for each in store.all("bondi", "patients")] == [id]
     other.close()
 
 
