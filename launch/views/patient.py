@@ -15,9 +15,8 @@ from launch.explanations import BANNERS, NOT_ARRIVED, UNREADABLE, explain
 from launch.ids import is_cliniko_id
 from launch.requests import StaffRequest, is_somebody_looking, nobody_is_looking
 from launch.screen import screen_of, version_of
-from sync import queries
+from sync import queries, refresh
 from sync.records import PatientRecord
-from sync.refresh import refresh_patient
 
 
 @patients_page
@@ -48,7 +47,7 @@ def fresh(request: StaffRequest, patient_id: str) -> HttpResponse:
     view_id = request.POST.get("view", "")
     if not is_viewing(request.user, patient_id, view_id):
         return nobody_is_looking()
-    outcome = refresh_patient(patient_id)
+    outcome = refresh.refresh_patient(patient_id)
     record = queries.patient(patient_id)
     if not request.htmx or record is None:
         return _turn_to(request, _address(patient_id))

@@ -2,6 +2,9 @@
 
 const typing = (element) => element.closest("input, textarea, select, [contenteditable]") !== null;
 
+// htmx notes the page's path, which names a patient, for a history that we do not use. Nothing of a patient stays.
+window.sessionStorage.removeItem("htmx-current-path-for-history");
+
 // "/" goes to the search box of the page, or else to the one in the top bar.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
