@@ -76,8 +76,8 @@ STOCKS = (
 )
 ONE_WORD = ("Suharto-Wati", "Prabowati", "Kadek", "Wiraatmaja", "Nanjappa", "Björkdís")
 LONG = (
-    ("Wolfeschlegelia Maximiliana Theodora", "Montgomery-Featherstonehaugh-Cholmondeley-Warrington"),
-    ("Keihanaikukauakahihuliheekahaunaele", "Kapu'ahi-Nāmakaokaha'i-Kealoha"),
+    ("Bartholomea Maximiliana Theodora", "Longbottomley-Featherstonewood-Underhillingham-Ashcombe"),
+    ("Kalanimahinaokealaula", "Kapu'ahi-Nāmakamāluhia-Kealohaonālani-Makanikeoe"),
     ("Venkatanarasimharajuvaripeta Srinivasa", "Ramachandran Subramaniam Krishnamoorthy"),
 )
 PREFERRED = ("Bill", "Kit", "Mimi", "Sunny", "Teddy", "Nan", "Bubba", "Jo", "Ziggy", "Beau")
