@@ -5,6 +5,7 @@ WEB_PORT ?= 8000
 CLINIKO_PORT ?= 8100
 JOBS ?= 2
 ARGS ?=
+export WEB_PORT CLINIKO_PORT
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -33,7 +34,7 @@ $(INSTALLED): requirements/dev.txt
 	@touch $@
 
 demo: setup ## The whole product with two clinics and a stand-in Cliniko, until Ctrl-C
-	@WEB_PORT=$(WEB_PORT) CLINIKO_PORT=$(CLINIKO_PORT) $(BIN)/python -m sandbox demo $(ARGS)
+	@exec $(BIN)/python -m sandbox demo $(ARGS)
 
 services: setup ## Embedded PostgreSQL and broker, left running
 	@$(BIN)/python -m sandbox services start
