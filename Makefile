@@ -14,7 +14,7 @@ INSTALLED := .venv/.installed
 CHECK_ENVIRONMENT = BASE_DOMAIN=sidechart.example PUBLIC_SCHEME=https \
 	SECRET_KEY=only-for-checks-V7cQ2mZr9tXw4LkD8sYb3nHf6pJg1eUa5oTi0RqW \
 	SEALING_KEYS=only-for-checks-B4xN8vKc2mQz7wRt5yLp9sHd3fJg6aEu \
-	CLINIKO_CONTACT_EMAIL=ops@sidechart.example EMAIL_URL=smtp+tls://user:password@mail.sidechart.example:587 DEBUG=false
+	CLINIKO_CONTACT_EMAIL=ops@sidechart.example EMAIL_URL=submission://user:password@mail.sidechart.example:587 DEBUG=false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo services stop test check lock up down clean
@@ -43,7 +43,7 @@ stop: setup ## Stop them
 	@$(BIN)/python -m sandbox services stop
 
 test: setup ## Every test (ARGS="-k launch", JOBS=4)
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 check: setup ## Style, types, layers, settings, migrations
 	$(BIN)/ruff check .

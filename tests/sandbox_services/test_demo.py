@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(".git", ".local", ".venv", ".*_cache", "__pycache__", "staticfiles", "test-results")
 UP = "Sidechart is up"
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("demo")]
 
 
 @dataclass
