@@ -152,13 +152,15 @@ def as_service_user() -> tuple[str, ...]:
     """The words before a command that let it run where PostgreSQL does: it refuses to be root, so root lends it nobody.
 
     nobody keeps the one right of root it needs, to reach a checkout in a closed home directory; where the machine does
-    not give that right away, plain nobody must do.
+    not give that right away, plain nobody must do. Nothing on the disk is opened to others.
     """
     if os.geteuid() != 0:
         return ()
     nobody = pwd.getpwnam("nobody")
     plain = ("setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups")
-    reaching = (*plain, "--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+    # Reference: capabilities(7). Without no_setuid_fixup access(2), which initdb asks, does not count the right kept.
+    kept = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup")
+    reaching = (*plain, *kept)
     try:
         return reaching if subprocess.run([*reaching, "true"], capture_output=True).returncode == 0 else plain
     except FileNotFoundError as missing:

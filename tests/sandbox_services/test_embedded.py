@@ -14,7 +14,7 @@ import kombu
 import psycopg
 import pytest
 
-from sandbox import embedded, processes
+from sandbox import embedded, postgres, processes
 from sandbox.places import LONGEST_SOCKET_PATH
 from sandbox.postgres import Postgres
 from sandbox.valkey import Valkey
@@ -118,6 +118,15 @@ def test_nobody_else_on_the_machine_gets_in(root: Path) -> None:
     embedded.start(root, fsync=False)
     for directory in (Postgres(root).sockets, Valkey(root).socket.parent):
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root lends PostgreSQL another user")
+def test_root_may_keep_the_checkout_in_a_closed_directory(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root.chmod(0o700)
+    (root / "bin").symlink_to(postgres.binaries())
+    monkeypatch.setattr(postgres, "binaries", lambda: root / "bin")
+    assert "postgres" in embedded.start(root, fsync=False)
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700
 
 
 def test_a_directory_of_somebody_else_is_refused_with_a_sentence(root: Path, tmp_path: Path) -> None:
