@@ -24,12 +24,6 @@ def stand_in_pages(settings: Settings) -> None:
     settings.ROOT_URLCONF = "tests.accounts.urls"
 
 
-@pytest.fixture(autouse=True)
-def quick_hashes(settings: Settings) -> None:
-    """Hashing that is slow on purpose would be most of the run."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def strict_browser_at(bondi: Clinic, harbour: Clinic) -> Callable[[str], Client]:
     """Like `browser_at`, and CSRF tokens are checked as in production."""
