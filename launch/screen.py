@@ -3,14 +3,13 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from sync.queries import ClinicFacts
 from sync.records import Appointment, PatientRecord
 
-FRESH_FOR = timedelta(seconds=10)
 _TOOK_PLACE = ("booked", "arrived")  # many clinics never mark arrivals, so a past booking counts as a visit
 
 
@@ -47,7 +46,6 @@ class Screen:
     years: tuple[Year, ...]
     cliniko_link: str
     version: str
-    just_checked: bool
 
 
 def screen_of(record: PatientRecord, facts: ClinicFacts, *, now: datetime) -> Screen:
@@ -63,7 +61,6 @@ def screen_of(record: PatientRecord, facts: ClinicFacts, *, now: datetime) -> Sc
         years=_by_year(record.past, ZoneInfo(facts.time_zone)),
         cliniko_link=f"{facts.cliniko_url}/patients/{record.cliniko_id}" if facts.cliniko_url else "",
         version=version_of(record),
-        just_checked=record.checked_at is not None and now - record.checked_at < FRESH_FOR,
     )
 
 

@@ -14,7 +14,9 @@ from sync.models import Connection, PatientRefresh
 from sync.resources import PATIENTS
 from sync.store import mark_deleted, next_sequence, write_page
 
-SINGLE_FLIGHT = timedelta(seconds=5)  # one request for a patient in this time, however many ask
+# One request for a patient at a time, however many ask, and none so soon after the last that nobody can have edited.
+UNANSWERED_FOR = timedelta(seconds=5)
+ANSWERED_FOR = timedelta(seconds=2)
 
 
 class Outcome(Enum):
@@ -70,14 +72,15 @@ def _blocked() -> Outcome | None:
 
 
 def _take_off(cliniko_id: str) -> bool:
-    """True for one caller in SINGLE_FLIGHT, decided by the database."""
+    """True for one caller at a time, decided by the database."""
     table = database.ops.quote_name(PatientRefresh._meta.db_table)
     with database.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} AS held (cliniko_id, started_at) VALUES (%s, clock_timestamp())"  # noqa: S608
             " ON CONFLICT (cliniko_id) DO UPDATE SET started_at = excluded.started_at"
-            " WHERE held.started_at < clock_timestamp() - %s",
-            [cliniko_id, SINGLE_FLIGHT],
+            " WHERE held.started_at < clock_timestamp() - %s"
+            " OR held.checked_at >= held.started_at AND held.started_at < clock_timestamp() - %s",
+            [cliniko_id, UNANSWERED_FOR, ANSWERED_FOR],
         )
         return cursor.rowcount == 1
 

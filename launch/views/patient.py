@@ -54,7 +54,9 @@ def fresh(request: StaffRequest, patient_id: str) -> HttpResponse:
     survivor = survivor_of(record)
     if survivor != patient_id:
         return _turn_to(request, _address(survivor, merged=patient_id))
-    return _answer(request, record, view_id=int(view_id), banner=BANNERS.get(outcome))
+    # Somebody else's question may have been answered before the edit that this person came to see: ask once more.
+    busy = outcome is refresh.Outcome.BUSY
+    return _answer(request, record, view_id=int(view_id), banner=BANNERS.get(outcome), ask_again=busy)
 
 
 def _answer(request: StaffRequest, record: PatientRecord, **context: object) -> HttpResponse:

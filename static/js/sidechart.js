@@ -26,6 +26,23 @@ document.addEventListener("keydown", (event) => {
   next.focus();
 });
 
+// While the people listed are not those of the words typed, nobody of them can be opened: Enter would hit a stranger.
+const box = document.querySelector("#search-text");
+if (box) {
+  const results = document.querySelector("#results");
+  let asked = box.defaultValue;
+  let answered = box.defaultValue;
+  const settle = () => { results.inert = box.value !== answered; };
+  box.addEventListener("input", settle);
+  box.form.addEventListener("htmx:beforeRequest", () => { asked = box.value; });
+  results.addEventListener("htmx:afterSwap", () => { answered = asked; settle(); });
+  // Fast fingers type before this file is here.
+  document.addEventListener("htmx:load", () => {
+    settle();
+    if (results.inert) window.htmx.trigger(box.form, "submit");
+  }, { once: true });
+}
+
 // Escape and a click elsewhere close an open menu.
 const closeMenus = (except) => {
   for (const menu of document.querySelectorAll("[data-menu][open]")) if (menu !== except) menu.open = false;
