@@ -1,7 +1,6 @@
 """Re-reading one patient on a launch, through the same write path as every page."""
 
 from contextlib import closing
-from datetime import timedelta
 from enum import Enum, auto
 
 from django.db import connection as database
@@ -15,8 +14,8 @@ from sync.resources import PATIENTS
 from sync.store import mark_deleted, next_sequence, write_page
 
 # One request for a patient at a time, however many ask, and none so soon after the last that nobody can have edited.
-UNANSWERED_FOR = timedelta(seconds=5)
-ANSWERED_FOR = timedelta(seconds=2)
+UNANSWERED_SECONDS = 5
+ANSWERED_SECONDS = 2
 
 
 class Outcome(Enum):
@@ -78,9 +77,10 @@ def _take_off(cliniko_id: str) -> bool:
         cursor.execute(
             f"INSERT INTO {table} AS held (cliniko_id, started_at) VALUES (%s, clock_timestamp())"  # noqa: S608
             " ON CONFLICT (cliniko_id) DO UPDATE SET started_at = excluded.started_at"
-            " WHERE held.started_at < clock_timestamp() - %s"
-            " OR held.checked_at >= held.started_at AND held.started_at < clock_timestamp() - %s",
-            [cliniko_id, UNANSWERED_FOR, ANSWERED_FOR],
+            " WHERE held.started_at < clock_timestamp() - make_interval(secs => %s)"
+            " OR held.checked_at >= held.started_at"
+            " AND held.started_at < clock_timestamp() - make_interval(secs => %s)",
+            [cliniko_id, UNANSWERED_SECONDS, ANSWERED_SECONDS],
         )
         return cursor.rowcount == 1
 

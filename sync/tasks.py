@@ -1,6 +1,6 @@
 """Doors for Celery: a task names a clinic by its schema, enters it and makes one call."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from celery import shared_task
@@ -26,9 +26,10 @@ def take_due_clinics() -> list[str]:
     """The schemas of the clinics that are due, moved on to their next time in the same statement."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE tenants_clinic SET sync_due_at = statement_timestamp() + %s * (0.9 + 0.1 * random())"
+            "UPDATE tenants_clinic"
+            " SET sync_due_at = statement_timestamp() + make_interval(secs => %s) * (0.9 + 0.1 * random())"
             " WHERE state = %s AND sync_due_at <= statement_timestamp() RETURNING schema_name",
-            [timedelta(seconds=settings.SYNC_INTERVAL_SECONDS), Clinic.State.ACTIVE],
+            [settings.SYNC_INTERVAL_SECONDS, Clinic.State.ACTIVE],
         )
         return [row[0] for row in cursor.fetchall()]
 

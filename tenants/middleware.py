@@ -5,11 +5,11 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from django.conf import settings
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from tenants.context import inside
+from tenants.database import connection
 from tenants.hosts import canonical_host, label_of
 from tenants.models import Clinic
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker, Settings
@@ -15,6 +14,7 @@ from sync.models import Connection, Cursor
 from sync.resources import PATIENTS, RESOURCES
 from sync.store import next_sequence, write_page
 from tenants.context import clinic_context
+from tenants.database import connection
 from tenants.models import Clinic, Domain
 from tests.payloads import patient_payload
 

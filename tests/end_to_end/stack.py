@@ -111,12 +111,15 @@ def _bring_up(stack: Stack, keys: dict[str, str]) -> None:
         stack.onboarding.onboard(clinic, keys)
     start_worker(stack)
     stack.supervisor.start("beat", python, "-m", "celery", "-A", "saas", "beat")
-    for clinic in stack.options.clinics:
-        wait_until(lambda clinic=clinic: stack.onboarding.show(clinic)["sync_state"] == "ok", what="the first import")
+    wait_until(lambda: _imported(stack), what="the first imports")
 
 
 def start_worker(stack: Stack) -> None:
     stack.supervisor.start("worker", sys.executable, "-m", "celery", "-A", "saas", "worker", "--concurrency=1")
+
+
+def _imported(stack: Stack) -> bool:
+    return all(stack.onboarding.show(clinic)["sync_state"] == "ok" for clinic in stack.options.clinics)
 
 
 def _answers(url: str) -> bool:

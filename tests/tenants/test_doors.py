@@ -3,11 +3,12 @@
 import threading
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.test import Client
 
 from accounts.models import User
 from tenants.context import AlreadyInside, NoSuchClinic, clinic_context, clinic_of_schema, current_clinic
+from tenants.database import connection
 from tenants.models import Clinic
 
 

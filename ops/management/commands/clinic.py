@@ -70,7 +70,7 @@ class Command(BaseCommand):
         table = Table("Clinic", "Name", "State", "Address", box=None)
         for row in rows:
             table.add_row(row["clinic"], row["name"], row["state"], row["url"])
-        Console(file=self.stdout).print(table)
+        self._print(table)
 
     def show(self, options: dict[str, Any]) -> None:
         report = clinics.report(options["label"])
@@ -81,7 +81,7 @@ class Command(BaseCommand):
         for name, value in report.items():
             shown = json.dumps(value, cls=DjangoJSONEncoder, indent=1) if isinstance(value, dict) else str(value)
             table.add_row(name.replace("_", " "), shown)
-        Console(file=self.stdout, markup=False).print(table)
+        self._print(table)
 
     def set_key(self, options: dict[str, Any]) -> None:
         typed = sys.stdin.readline() if options["key_stdin"] else getpass.getpass("Cliniko API key: ")
@@ -109,6 +109,12 @@ class Command(BaseCommand):
         self._answer(
             options, answer | {"invite_url": invite_url}, f"Invitation ({_mailed(mailed)}; secret): {invite_url}"
         )
+
+    def _print(self, table: Table) -> None:
+        console = Console(markup=False, highlight=False)
+        with console.capture() as printed:
+            console.print(table)
+        self.stdout.write(printed.get(), ending="")
 
     def _answer(self, options: dict[str, Any], data: object, words: str) -> None:
         self.stdout.write(json.dumps(data, cls=DjangoJSONEncoder) if options["json"] else words)
