@@ -11,13 +11,14 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 # What a production environment sets. The values are made up; nothing but the checks ever sees them.
-CHECK_ENVIRONMENT = BASE_DOMAIN=sidechart.example PUBLIC_SCHEME=https \
+CHECK_ENVIRONMENT = DATABASE_URL=postgresql://checks@127.0.0.1:9/checks CELERY_BROKER_URL=redis://127.0.0.1:9/0 \
+	BASE_DOMAIN=sidechart.example PUBLIC_SCHEME=https \
 	SECRET_KEY=only-for-checks-V7cQ2mZr9tXw4LkD8sYb3nHf6pJg1eUa5oTi0RqW \
 	SEALING_KEYS=only-for-checks-B4xN8vKc2mQz7wRt5yLp9sHd3fJg6aEu \
 	CLINIKO_CONTACT_EMAIL=ops@sidechart.example EMAIL_URL=submission://user:password@mail.sidechart.example:587 DEBUG=false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo services stop test check lock up down clean
+.PHONY: help setup demo services stop test pictures check lock up down clean
 
 help: ## This list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
@@ -45,13 +46,16 @@ stop: setup ## Stop them
 test: setup ## Every test (ARGS="-k launch", JOBS=4)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
+pictures: setup ## Every screen into docs/pictures/ (needs Chromium; ARGS=folder)
+	@$(BIN)/python -m tests.end_to_end.pictures $(ARGS)
+
 check: setup ## Style, types, layers, settings, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy .
 	$(CHECK_ENVIRONMENT) $(BIN)/python manage.py check --deploy --fail-level WARNING
-	$(CHECK_ENVIRONMENT) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(CHECK_ENVIRONMENT) $(BIN)/python -W "ignore:Got an error checking a consistent" manage.py makemigrations --check --dry-run
 
 lock: setup ## Pin the dependencies anew
 	for set in base dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -182,6 +182,7 @@ class Demo:
             CLINIKO_CONTACT_EMAIL="ops@sidechart.example",
             EMAIL_URL=f"file:///{self._root / '.local' / 'mail'}",
             SYNC_INTERVAL_SECONDS="15",
+            STATE_DIRECTORY=str(self._root / ".local"),
             DEBUG="false",
             LOG_LEVEL="INFO",
         )
