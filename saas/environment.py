@@ -4,8 +4,10 @@ import os
 import re
 import secrets
 import sys
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import dj_database_url
 import dj_email_url
@@ -18,7 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
 
 _HOST = re.compile(r"(?=.{1,200}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
-_ADDRESS = re.compile(r"[^@\s()]+@[^@\s()]+\.[^@\s()]+")
+_ADDRESS = re.compile(r"[!-'*-?A-~]+@[!-'*-?A-~]+\.[!-'*-?A-~]+")
+_PRODUCT = re.compile(r"(?=.{1,100}\Z)[!-'*-~]+( [!-'*-~]+)*")  # goes into User-Agent, before "(contact address)"
+_MAIL_SCHEMES = {"smtp", "submission", "console", "file", "memory", "dummy"}
 
 
 class Environment(BaseSettings):
@@ -46,14 +50,19 @@ class Environment(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _postgresql(cls, value: str) -> str:
-        if not value.startswith(("postgres://", "postgresql://")):
+        try:
+            named = value.startswith(("postgres://", "postgresql://")) and dj_database_url.parse(value)["NAME"]
+        except ValueError:  # its own text would quote the password
+            named = None
+        if not named:
             raise ValueError("must be a PostgreSQL address, like postgresql://user:password@host:5432/sidechart")
         return value
 
     @field_validator("celery_broker_url")
     @classmethod
     def _broker(cls, value: str) -> str:
-        if not value.startswith(("redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")):
+        schemes = ("redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
+        if not value.startswith(schemes) or not _has_a_readable_port(value):
             raise ValueError("must be a Redis or RabbitMQ address, like redis://host:6379/0 or amqp://user@host//")
         return value
 
@@ -67,17 +76,41 @@ class Environment(BaseSettings):
     @field_validator("cliniko_api_url")
     @classmethod
     def _api_url(cls, value: str) -> str:
-        if not re.fullmatch(r"https?://[^\s?#]+", value):
+        if not re.fullmatch(r"https?://[^\s?#{}]+", value.replace("{shard}", "au1")):
             raise ValueError("must be a web address; {shard} in it stands for the key's shard")
         return value.rstrip("/")
 
     @field_validator("email_url")
     @classmethod
     def _email_url(cls, value: str) -> str:
+        scheme, _, rest = value.partition("://")
         try:
-            dj_email_url.parse(value)
-        except (KeyError, ValueError) as unreadable:
-            raise ValueError("must be a mail address, like smtp+tls://user:password@host:587") from unreadable
+            readable = scheme in _MAIL_SCHEMES and bool(dj_email_url.parse(value))
+        except ValueError:
+            readable = False
+        if not readable or (scheme == "submission" and not rest):
+            raise ValueError("must be a mail address, like submission://user:password@host:587")
+        return value
+
+    @field_validator("cliniko_app_name")
+    @classmethod
+    def _app_name(cls, value: str) -> str:
+        if not _PRODUCT.fullmatch(value):
+            raise ValueError("must be up to 100 ASCII letters, digits and signs without brackets: Cliniko reads it")
+        return value
+
+    @field_validator("default_from_email")
+    @classmethod
+    def _from_email(cls, value: str) -> str:
+        if value and not (value.isprintable() and _ADDRESS.fullmatch(parseaddr(value)[1])):
+            raise ValueError("must be a sender, like Sidechart <no-reply@sidechart.example>")
+        return value
+
+    @field_validator("state_directory")
+    @classmethod
+    def _directory(cls, value: Path) -> Path:
+        if value != LOCAL and not value.is_dir():
+            raise ValueError("must be a directory that is there and that beat may write to")
         return value
 
     @model_validator(mode="before")
@@ -119,6 +152,13 @@ class Environment(BaseSettings):
         return dict(dj_email_url.parse(self.email_url))
 
 
+def _has_a_readable_port(address: str) -> bool:
+    try:
+        return urlsplit(address).port != 0
+    except ValueError:
+        return False
+
+
 def _local_secret(name: str) -> str:
     """The secret kept in .local/, made by whichever process asks first."""
     path = LOCAL / "secrets" / name
@@ -142,5 +182,5 @@ def read_environment() -> Environment:
     except ValidationError as refused:
         first = refused.errors(include_url=False, include_input=False)[0]
         variable = "_".join(str(part) for part in first["loc"]).upper()
-        reason = first["msg"].removeprefix("Value error, ")
+        reason = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
         sys.exit(f"{variable} {reason}." if variable else f"{reason}.")

@@ -190,6 +190,7 @@ EMAIL_HOST_PASSWORD = ENVIRONMENT.email["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS = ENVIRONMENT.email["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = ENVIRONMENT.email["EMAIL_USE_SSL"]
 EMAIL_FILE_PATH = ENVIRONMENT.email["EMAIL_FILE_PATH"]
+EMAIL_TIMEOUT = ENVIRONMENT.email["EMAIL_TIMEOUT"] or 10  # a mail server that hangs must not hold a page
 DEFAULT_FROM_EMAIL = ENVIRONMENT.default_from_email or f"Sidechart <no-reply@{BASE_DOMAIN}>"
 
 # --- Words and time --------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Promises of the whole house: no single room can keep or break them alone."""

@@ -1,0 +1,47 @@
+"""What a production environment sets, and commands that run in it as processes."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from saas.environment import Environment
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PRODUCTION = {
+    "BASE_DOMAIN": "sidechart.example",
+    "SECRET_KEY": "only-for-tests-V7cQ2mZr9tXw4LkD8sYb3nHf6pJg1eUa5oTi0RqW",
+    "SEALING_KEYS": "only-for-tests-B4xN8vKc2mQz7wRt5yLp9sHd3fJg6aEu",
+    "CLINIKO_CONTACT_EMAIL": "ops@sidechart.example",
+    "DATABASE_URL": "postgresql://sidechart:password@db.internal:5432/sidechart",
+    "CELERY_BROKER_URL": "redis://broker.internal:6379/0",
+    "EMAIL_URL": "submission://user:password@mail.internal:587",
+}
+
+
+def run_python(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with these words in production, changed by `environment`; of our variables no other one is set."""
+    # Empty counts as unset and still wins over a .env that this machine may have.
+    unset = dict.fromkeys((name.upper() for name in Environment.model_fields), "")
+    of_browsers = {"DJANGO_ALLOW_ASYNC_UNSAFE": ""}
+    env = {**os.environ, **unset, **of_browsers, **PRODUCTION, **environment}
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+@cache
+def production_settings() -> dict[str, Any]:
+    """Django's settings as production has them, those that JSON can hold."""
+    program = (
+        "import json; from saas import settings;"
+        "held = {name: value for name, value in vars(settings).items() if name.isupper()};"
+        "print(json.dumps(held, default=repr))"
+    )
+    run = run_python("-c", program)
+    assert run.returncode == 0, run.stderr
+    held: dict[str, Any] = json.loads(run.stdout)
+    return held
