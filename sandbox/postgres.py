@@ -4,6 +4,7 @@ Drives the wheel's `initdb` and `pg_ctl` instead of its Python interface, which 
 Python process and opens every directory above the data to everybody when root runs it.
 """
 
+import contextlib
 import importlib.util
 import os
 import pwd
@@ -70,6 +71,7 @@ class Postgres:
         """Have it running, with its database; True when this call started it."""
         if self.answers():
             return False
+        as_service_user()  # refuses before anything is made
         for directory in (self.home, self.sockets):
             claim(directory, _service_user_id())
         if not (self.data / "PG_VERSION").exists():
@@ -160,13 +162,14 @@ def as_service_user() -> tuple[str, ...]:
     plain = ("setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups")
     # Reference: capabilities(7). Without no_setuid_fixup access(2), which initdb asks, does not count the right kept.
     kept = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup")
-    reaching = (*plain, *kept)
-    try:
-        return reaching if subprocess.run([*reaching, "true"], capture_output=True).returncode == 0 else plain
-    except FileNotFoundError as missing:
-        raise ServiceError(
-            "PostgreSQL does not run as root: install setpriv (util-linux) or use another user."
-        ) from missing
+    for words in ((*plain, *kept), plain):
+        with contextlib.suppress(FileNotFoundError):
+            if subprocess.run([*words, "true"], capture_output=True).returncode == 0:
+                return words
+    raise ServiceError(
+        "PostgreSQL does not run as root, and root cannot lend it another user here: "
+        "run as an ordinary user, install setpriv (util-linux), or set DATABASE_URL."
+    )
 
 
 def _service_user_id() -> int:
