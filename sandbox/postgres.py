@@ -62,7 +62,7 @@ class Postgres:
 
     def answers(self) -> bool:
         """Whether it takes connections right now."""
-        if not (self.sockets / SOCKET).exists():
+        if not os.path.exists(self.sockets / SOCKET):  # Path.exists() raises where another user's directory is closed
             return False
         asked = [str(binaries() / "pg_isready"), "-q", "-h", str(self.sockets), "-p", "5432"]
         return subprocess.run(asked, env=_plain_environment()).returncode == 0
@@ -118,7 +118,7 @@ class Postgres:
         """The id of the server that runs on this data, by its pid file and only if that tells the truth."""
         try:
             pid = int((self.data / "postmaster.pid").read_text().split(maxsplit=1)[0])
-        except (FileNotFoundError, IndexError, ValueError):
+        except (OSError, IndexError, ValueError):
             return None
         return pid if str(self.data) in command_of(pid) else None
 

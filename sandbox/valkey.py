@@ -88,7 +88,7 @@ class Valkey:
         """The id of the server that runs on this socket, by its pid file and only if that tells the truth."""
         try:
             pid = int((self.home / "pid").read_text())
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return None
         return pid if "valkey-server" in command_of(pid) and str(self.socket) in command_of(pid) else None
 
