@@ -57,9 +57,9 @@ check: setup ## Style, types, layers, settings, migrations
 	$(CHECK_ENVIRONMENT) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(CHECK_ENVIRONMENT) $(BIN)/python -W "ignore:Got an error checking a consistent" manage.py makemigrations --check --dry-run
 
-lock: setup ## Pin the dependencies anew
-	for set in base dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-emit-index-url --no-emit-find-links -o requirements/$$set.txt requirements/$$set.in || exit; done
+lock: setup ## Pin the dependencies (ARGS=--upgrade: anew)
+	cd requirements && for set in base dev; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(ARGS) -o $$set.txt $$set.in || exit; done
 
 up: ## The product in containers (docker compose, .env)
 	docker compose up --build --detach --wait
