@@ -1,7 +1,7 @@
 """What hangs on a patient: medical alerts, and appointments in the two years behind and the eight weeks ahead."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,16 +47,22 @@ def alerts(random: Random) -> list[str]:
     return random.sample(ALERTS, random.choice((1, 1, 1, 2, 2, 3))) if random.random() < 0.12 else []
 
 
-def appointments(random: Random, house: House, now: datetime, *, coming: bool) -> list[dict[str, Any]]:
-    """A patient's appointments; `cancelled_at`, `created_at` and `updated_at` are there to be taken out as columns."""
+def appointments(
+    random: Random, house: House, now: datetime, *, born: date | None, coming: bool
+) -> list[dict[str, Any]]:
+    """A patient's appointments, none before birth; the record's own times are there to be taken out as columns."""
     count = random.choices(COUNTS, WEIGHTS)[0]
     usual = random.choice(house.practitioners)
-    return [_appointment(random, house, now, usual, ahead=coming and random.random() < 0.22) for _ in range(count)]
+    known = min(730, (now.date() - born).days) if born else 730
+    days = [
+        random.randint(1, 56) if coming and random.random() < 0.22 else -random.randint(1, 730) for _ in range(count)
+    ]
+    return [_appointment(random, house, now, usual, day) for day in days if day > -known]
 
 
-def _appointment(random: Random, house: House, now: datetime, usual: int, *, ahead: bool) -> dict[str, Any]:
+def _appointment(random: Random, house: House, now: datetime, usual: int, days: int) -> dict[str, Any]:
     kind = random.randrange(len(house.types))
-    days = random.randint(1, 56) if ahead else -random.randint(1, 730)
+    ahead = days > 0
     starts = _opening(random, now + timedelta(days=days), house.zone)
     ends = starts + timedelta(minutes=TYPES[kind][1])
     booked = min(starts - timedelta(days=random.randint(1, 40)), now - timedelta(hours=random.randint(1, 400)))

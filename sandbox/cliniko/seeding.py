@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import accumulate, islice
 from random import Random
 from typing import Any
@@ -92,7 +92,9 @@ class Seeding:
                 continue
             for name in alerts(self.random):
                 yield self._of(patient, "medical_alerts", next(alert_ids), {"name": name})
-            for body in appointments(self.random, house, self.now, coming=not patient.archived_at):
+            birthday = patient.body["date_of_birth"]
+            born = date.fromisoformat(birthday) if birthday else None
+            for body in appointments(self.random, house, self.now, born=born, coming=not patient.archived_at):
                 body["patient_name"] = f"{patient.body['first_name']} {patient.body['last_name']}".strip()
                 yield self._of(patient, "individual_appointments", next(appointment_ids), body)
 
