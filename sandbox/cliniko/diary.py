@@ -16,7 +16,7 @@ ALERTS = (
     "Latex allergy",
     "Anticoagulants (warfarin): no dry needling",
     "Epilepsy, last seizure last winter",
-    "Pregnant, third trimester",
+    "Hears little on the left – face the patient when speaking",
     "Fainted at the first visit; keep lying down for ten minutes",
     "Falls risk – walk with the patient",
     "Diabetes type 1, carries glucose",

@@ -1,0 +1,96 @@
+"""`make pictures`: every screen, wide and narrow, light and dark, into docs/pictures/ (or the folder named)."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, ViewportSize, sync_playwright
+
+from sandbox import embedded
+from tests.browser import ARGUMENTS, CHROMIUM, NO_CHROMIUM
+from tests.end_to_end.stack import ROOT, Stack, running_stack
+
+SIZES = {"wide": ViewportSize(width=1280, height=860), "narrow": ViewportSize(width=390, height=844)}
+
+
+class Camera:
+    """Takes the pictures of one size and colour scheme."""
+
+    def __init__(self, page: Page, folder: Path, suffix: str):
+        self.page = page
+        self._folder = folder
+        self._suffix = suffix
+
+    def take(self, name: str, *, whole: bool = True) -> None:
+        self.page.wait_for_load_state("networkidle")
+        self.page.screenshot(path=self._folder / f"{name}-{self._suffix}.png", full_page=whole)
+
+
+def main(folder: Path) -> None:
+    """Bring the stack up over a database of its own and picture it. Exits with a sentence without Chromium."""
+    if not CHROMIUM:
+        sys.exit(NO_CHROMIUM)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home, embedded.running(Path(home), fsync=False):
+        os.environ["DATABASE_URL"] = embedded.postgres_url(Path(home))
+        os.environ["CELERY_BROKER_URL"] = embedded.broker_url(Path(home))
+        with running_stack(Path(home), worker="pictures") as stack, sync_playwright() as playwright:
+            patient_id = _somebody_with_alerts(stack)
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, "--no-sandbox"])
+            for size, viewport in SIZES.items():
+                for scheme in ("light", "dark"):
+                    page = browser.new_page(viewport=viewport, color_scheme=scheme)
+                    _walk(Camera(page, folder, f"{size}-{scheme}"), stack, patient_id)
+                    page.close()
+
+
+def _somebody_with_alerts(stack: Stack) -> str:
+    """The patient with the most to show: alerts first, then appointments."""
+
+    def wealth(patient_id: str) -> tuple[int, int]:
+        alerts = stack.store.of_patient("bondi", "medical_alerts", patient_id)
+        appointments = stack.store.of_patient("bondi", "individual_appointments", patient_id)
+        return min(len(alerts), 1), len(appointments)
+
+    patients = (str(record.id) for record in stack.store.all("bondi", "patients") if not record.archived_at)
+    return max(patients, key=wealth)
+
+
+def _walk(camera: Camera, stack: Stack, patient_id: str) -> None:
+    page, owner = camera.page, stack.person("bondi", "owner")
+    page.goto(stack.cliniko("bondi", "/settings/integrations"))
+    page.get_by_label("App name").first.fill("Sidechart")
+    page.get_by_label("App URL").first.fill(stack.sidechart("bondi", "/patients"))
+    page.get_by_role("button", name="Save connected patient apps").click()
+    page.goto(stack.cliniko("bondi", f"/patients/{patient_id}"))
+    page.get_by_role("button", name="Open in").click()
+    camera.take("cliniko-button", whole=False)
+    page.goto(stack.sidechart("bondi", f"/patients?patient_id={patient_id}"))
+    camera.take("sign-in")
+    page.get_by_label("E-mail").fill(owner.email)
+    page.get_by_label("Password", exact=True).fill(owner.password)
+    page.get_by_role("button", name="Sign in").click()
+    camera.take("patient")
+    page.goto(stack.sidechart("bondi"))
+    camera.take("home")
+    page.get_by_role("searchbox").press_sequentially("an")
+    page.get_by_text("found").wait_for()
+    camera.take("search")
+    for name, path in (
+        ("settings", "/settings/"),
+        ("staff", "/settings/staff/"),
+        ("unknown-patient", "/patients?patient_id=77"),
+        ("malformed-launch", "/patients?patient_id=x"),
+        ("not-found", "/nothing-here"),
+    ):
+        page.goto(stack.sidechart("bondi", path))
+        camera.take(name)
+    page.goto(stack.sidechart("nowhere"))
+    camera.take("nobody-here")
+    page.goto(f"http://localhost:{stack.options.web_port}/")
+    camera.take("landing")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "pictures")
