@@ -1,0 +1,102 @@
+"""Every address of the house, and what each kind of visitor gets there: one table, read by several tests."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+TICKET = "/login?t=…"  # sign in, and come back here afterwards
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is answered: a status, or where a redirect leads. `visitor` is also what staff of another clinic get."""
+
+    method: str
+    route: str
+    path: str
+    visitor: str
+    manager: str  # owner and admin
+    staff: str  # clinician, reception and read-only
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+RESET_KEY = r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$"
+REVOKE = "settings/staff/invitations/<int:invitation_id>/revoke"
+PATIENT = "patients/<cliniko_id:patient_id>/"
+FRESH = "patients/<cliniko_id:patient_id>/fresh"
+
+# Patient 42 is in the mirror. Nobody is named in a form, and no form is filled in.
+AT_A_CLINIC = [
+    Row("GET", "", "/", TICKET, "200", "200"),
+    Row("POST", "", "/", "/login", "405", "405"),
+    Row("GET", "search", "/search", TICKET, "/", "/"),
+    Row("POST", "search", "/search", "/login", "200", "200"),
+    Row("GET", "patients", "/patients?patient_id=42", TICKET, "/patients/42/", "/patients/42/"),
+    Row("GET", "patients", "/patients", "400", "400", "400"),
+    Row("POST", "patients", "/patients?patient_id=42", "405", "405", "405"),
+    Row("GET", "patients/", "/patients/?patient_id=42", TICKET, "/patients/42/", "/patients/42/"),
+    Row("POST", "patients/", "/patients/?patient_id=42", "405", "405", "405"),
+    Row("GET", PATIENT, "/patients/42/", TICKET, "200", "200"),
+    Row("HEAD", PATIENT, "/patients/42/", TICKET, "200", "200"),
+    Row("POST", PATIENT, "/patients/42/", "/login", "405", "405"),
+    Row("GET", FRESH, "/patients/42/fresh", TICKET, "405", "405"),
+    Row("POST", FRESH, "/patients/42/fresh", "/login", "403", "403"),  # belongs to no view
+    Row("GET", "settings/", "/settings/", TICKET, "200", "403"),
+    Row("GET", "settings/staff/", "/settings/staff/", TICKET, "200", "403"),
+    Row("GET", "settings/staff/invite", "/settings/staff/invite", TICKET, "405", "405"),
+    Row("POST", "settings/staff/invite", "/settings/staff/invite", "/login", "422", "403"),
+    Row("GET", REVOKE, "/settings/staff/invitations/1/revoke", TICKET, "405", "405"),
+    Row("POST", REVOKE, "/settings/staff/invitations/1/revoke", "/login", "/settings/staff/", "403"),
+    Row("GET", "login", "/login", "200", "/", "/"),
+    Row("POST", "login", "/login", "200", "/", "/"),
+    Row("GET", "logout", "/logout", "/login", "200", "200"),
+    Row("POST", "logout", "/logout", "/login", "/login", "/login"),
+    Row("GET", "inactive/", "/inactive/", "200", "200", "200"),
+    Row("GET", "password/change/", "/password/change/", TICKET, "200", "200"),
+    Row("POST", "password/change/", "/password/change/", "/login", "200", "200"),
+    Row("GET", "password/reset/", "/password/reset/", "200", "200", "200"),
+    Row("POST", "password/reset/", "/password/reset/", "200", "200", "200"),
+    Row("GET", "password/reset/done/", "/password/reset/done/", "200", "200", "200"),
+    Row("GET", RESET_KEY, "/password/reset/key/1-none/", "200", "200", "200"),  # says that it is no longer valid
+    Row("POST", RESET_KEY, "/password/reset/key/1-none/", "200", "200", "200"),
+    Row("GET", "password/reset/key/done/", "/password/reset/key/done/", "200", "200", "200"),
+    Row("GET", "invite/<str:token>/", "/invite/none/", "404", "404", "404"),
+    Row("POST", "invite/<str:token>/", "/invite/none/", "404", "404", "404"),
+    Row("GET", "healthz", "/healthz", "200", "200", "200"),
+    Row("GET", "readyz", "/readyz", "200", "200", "200"),
+]
+
+FOUND = "http://bondi.localhost:8000/"
+
+ON_THE_BASE_HOST = [
+    Row("GET", "", "/", "200", "200", "200"),
+    Row("POST", "", "/", "405", "405", "405"),
+    Row("GET", "find-clinic", "/find-clinic", "400", "400", "400"),
+    Row("GET", "find-clinic", "/find-clinic?clinic=bondi", FOUND, FOUND, FOUND),
+    Row("GET", "healthz", "/healthz", "200", "200", "200"),
+    Row("GET", "readyz", "/readyz", "200", "200", "200"),
+]
+
+
+def routes_of(urlconf: str) -> set[str]:
+    """Every route that the URL resolver knows, as written in the URL modules."""
+    return set(_walk(get_resolver(urlconf)))
+
+
+def _walk(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLPattern):
+            yield prefix + str(entry.pattern)
+        else:
+            yield from _walk(entry, prefix + str(entry.pattern))
+
+
+def outcome(answer: Any) -> str:
+    """The answer in the table's words."""
+    return answer.get("Location", str(answer.status_code)).partition("?t=")[0] + (
+        "?t=…" if "?t=" in answer.get("Location", "") else ""
+    )

@@ -1,0 +1,48 @@
+"""Every URL x every kind of visitor, in one table that has to name them all."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from accounts.roles import Role
+from tests.house.addresses import AT_A_CLINIC, ON_THE_BASE_HOST, Row, outcome, routes_of
+
+MANAGERS = (Role.OWNER, Role.ADMIN)
+pytestmark = pytest.mark.usefixtures("alike", "no_cliniko")
+
+
+@pytest.mark.parametrize(
+    ("urlconf", "table"), [("saas.urls_clinic", AT_A_CLINIC), ("saas.urls_public", ON_THE_BASE_HOST)]
+)
+def test_the_table_names_every_route_and_no_other(urlconf: str, table: list[Row]) -> None:
+    assert {row.route for row in table} == routes_of(urlconf)
+
+
+@pytest.mark.parametrize("row", AT_A_CLINIC, ids=str)
+def test_at_a_clinic_each_gets_what_the_table_says(
+    browser_at: Callable[[str], Client], sign_in: Callable[..., Client], row: Row
+) -> None:
+    browsers = {"visitor": browser_at("bondi")} | {role.value: sign_in("bondi", role) for role in Role}
+    got = {who: outcome(browser.generic(row.method, row.path)) for who, browser in browsers.items()}
+    assert got == {"visitor": row.visitor} | {
+        role.value: row.manager if role in MANAGERS else row.staff for role in Role
+    }
+
+
+@pytest.mark.parametrize("row", AT_A_CLINIC, ids=str)
+def test_staff_of_another_clinic_are_visitors_here_and_stay_signed_in_there(
+    sign_in: Callable[..., Client], row: Row
+) -> None:
+    browser = sign_in("harbour", Role.OWNER)
+    cookie = browser.cookies["sessionid"].value
+    assert outcome(browser.generic(row.method, row.path, headers={"Host": "bondi.localhost"})) == row.visitor
+    browser.cookies["sessionid"] = cookie
+    assert browser.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("row", ON_THE_BASE_HOST, ids=str)
+def test_the_base_host_treats_everybody_alike(client: Client, sign_in: Callable[..., Client], row: Row) -> None:
+    browser = sign_in("bondi", Role.OWNER)
+    for each, expected in ((client, row.visitor), (browser, row.manager)):
+        assert outcome(each.generic(row.method, row.path, headers={"Host": "localhost"})) == expected
