@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -23,6 +24,7 @@ from sync.records import (
 )
 
 State = models.Connection.State
+STALE_AFTER = timedelta(minutes=10)  # ten ticks missed
 _SHARDED = "https://{subdomain}.{shard}.cliniko.com"
 _BIRTH_DATES = (
     re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"),
@@ -57,7 +59,7 @@ def patient(cliniko_id: str) -> PatientRecord | None:
         return None
     checks = {cursor.resource: cursor for cursor in models.Cursor.objects.all()}
     coming, past = _appointments(cliniko_id)
-    payload = row.payload
+    payload, zone = row.payload, connection.load().time_zone
     return PatientRecord(
         cliniko_id=row.cliniko_id,
         name=full_name(payload),
@@ -90,8 +92,8 @@ def patient(cliniko_id: str) -> PatientRecord | None:
         alerts=_alerts(cliniko_id),
         coming=coming,
         past=past,
-        alerts_note=_note(row, checks.get("medical_alerts"), "Alerts"),
-        appointments_note=_note(row, checks.get("individual_appointments"), "Appointments"),
+        alerts_note=_note(row, checks.get("medical_alerts"), "Alerts", zone),
+        appointments_note=_note(row, checks.get("individual_appointments"), "Appointments", zone),
     )
 
 
@@ -208,11 +210,15 @@ def _checked_at(row: models.Patient, cursor: models.Cursor | None) -> datetime |
     return max((time for time in times if time), default=row.first_seen_at)
 
 
-def _note(row: models.Patient, cursor: models.Cursor | None, what: str) -> str:
+def _note(row: models.Patient, cursor: models.Cursor | None, what: str, zone: str) -> str:
+    """Why a list may lack something, though the patient was checked just now: lists and single reads fail apart."""
     if cursor is not None and cursor.refused_at:
         return f"{what} cannot be shown: the Cliniko user who made the API key may not read them. Look in Cliniko."
     if cursor is None or cursor.checked_at is None or cursor.checked_at < row.first_seen_at:
         return f"{what} are still being copied from Cliniko. Until then, look in Cliniko."
+    if timezone.now() - cursor.checked_at > STALE_AFTER:
+        since = timezone.localtime(cursor.checked_at, ZoneInfo(zone)).strftime("%-d %b %Y, %H:%M")
+        return f"{what} were last copied from Cliniko on {since}. Newer ones may be missing: look in Cliniko."
     return ""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from sync import queries
+from sync import models, queries
 from sync.models import Connection, Cursor
 from sync.records import PatientRecord
 from sync.resources import PATIENTS, RESOURCES
@@ -161,6 +161,18 @@ def test_somebody_new_has_a_note_until_the_next_check(add_patient: Add, mirrored
         Cursor.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
     add_patient("bondi")
     assert record().alerts_note
+
+
+def test_lists_that_fail_while_single_reads_work_are_said_to_be_old(
+    add_patient: Add, mirrored: Callable[[str], None]
+) -> None:
+    add_patient("bondi")
+    mirrored("bondi")
+    with clinic_context("bondi"):
+        models.Patient.objects.update(first_seen_at=timezone.now() - timedelta(days=1))
+        Cursor.objects.filter(resource="medical_alerts").update(checked_at=timezone.now() - timedelta(hours=3))
+    assert "last copied from Cliniko on" in record().alerts_note
+    assert record().appointments_note == ""
 
 
 def test_alerts_of_this_patient_only(add_patient: Add) -> None:
