@@ -25,6 +25,6 @@ def is_somebody_looking(request: HttpRequest) -> bool:
     return not ahead and headers.get("Sec-Fetch-Dest", "document") == "document"
 
 
-def nobody_is_looking() -> HttpResponse:
+def empty_refusal() -> HttpResponse:
     """An empty refusal. Not a 204: a browser would keep that as the page it fetched ahead, and then show nothing."""
     return HttpResponse(status=403)

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from accounts.tickets import sign_in_redirect
 from launch.explanations import NO_PATIENT_NAMED, explain
 from launch.ids import is_cliniko_id
-from launch.requests import is_somebody_looking, nobody_is_looking
+from launch.requests import empty_refusal, is_somebody_looking
 
 
 @login_not_required
@@ -20,7 +20,7 @@ def launch(request: HttpRequest) -> HttpResponse:
     Any website can make a browser ask this, so it reads no patient, asks Cliniko nothing and writes nothing.
     """
     if not is_somebody_looking(request):
-        return nobody_is_looking()
+        return empty_refusal()
     named = request.GET.getlist("patient_id")
     if len(named) != 1 or not is_cliniko_id(named[0]):
         return explain(request, NO_PATIENT_NAMED)

@@ -13,7 +13,7 @@ from launch.access import Action, is_viewing, patients_page, record_access
 from launch.arrival import arrive, survivor_of
 from launch.explanations import BANNERS, NOT_ARRIVED, UNREADABLE, explain
 from launch.ids import is_cliniko_id
-from launch.requests import StaffRequest, is_somebody_looking, nobody_is_looking
+from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
 from launch.screen import screen_of, version_of
 from sync import queries, refresh
 from sync.records import PatientRecord
@@ -24,7 +24,7 @@ from sync.records import PatientRecord
 def patient(request: StaffRequest, patient_id: str) -> HttpResponse:
     """Show the patient from the mirror; one that it does not hold is fetched while the page waits."""
     if not is_somebody_looking(request):
-        return nobody_is_looking()
+        return empty_refusal()
     arrival = arrive(patient_id)
     if arrival.record is None:
         record_access(request, Action.NOT_FOUND, patient_id)
@@ -46,7 +46,7 @@ def fresh(request: StaffRequest, patient_id: str) -> HttpResponse:
     """
     view_id = request.POST.get("view", "")
     if not is_viewing(request.user, patient_id, view_id):
-        return nobody_is_looking()
+        return empty_refusal()
     outcome = refresh.refresh_patient(patient_id)
     record = queries.patient(patient_id)
     if not request.htmx or record is None:

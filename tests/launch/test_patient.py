@@ -11,6 +11,7 @@ from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
+from accounts.roles import PERMISSIONS, Role
 from launch.models import AccessEvent
 from sync.models import Connection, Cursor
 from sync.refresh import Outcome
@@ -89,6 +90,18 @@ def test_the_row_names_the_request(reception: Client) -> None:
     request_id = reception.get("/patients/42/")["X-Request-ID"]
     with clinic_context("bondi"):
         assert AccessEvent.objects.get().request_id == request_id
+
+
+@pytest.mark.parametrize(("path", "patient_id"), [("/patients/42/", "42"), ("/", "")])
+def test_somebody_whose_role_sees_no_patients_is_refused_and_noted(
+    reception: Client, monkeypatch: pytest.MonkeyPatch, cliniko: Cliniko, path: str, patient_id: str
+) -> None:
+    monkeypatch.setitem(PERMISSIONS, Role.RECEPTION, frozenset())
+    answer = reception.get(path)
+    assert answer.status_code == 403
+    assert "Lindqvist" not in answer.content.decode()
+    assert access_log("bondi") == [("reception@clinic.example", "denied", patient_id)]
+    assert cliniko.asked == []
 
 
 def test_nothing_is_shown_when_the_row_cannot_be_written(reception: Client, monkeypatch: pytest.MonkeyPatch) -> None:
