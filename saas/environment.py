@@ -38,6 +38,7 @@ class Environment(BaseSettings):
     secret_key: str = ""
     sealing_keys: str = ""
     cliniko_api_url: str = "https://api.{shard}.cliniko.com/v1"
+    cliniko_web_url: str = "https://{subdomain}.{shard}.cliniko.com"
     cliniko_app_name: str = "Sidechart"
     cliniko_contact_email: str = ""
     email_url: str = "console://"
@@ -76,9 +77,12 @@ class Environment(BaseSettings):
     @field_validator("cliniko_api_url")
     @classmethod
     def _api_url(cls, value: str) -> str:
-        if not re.fullmatch(r"https?://[^\s?#{}]+", value.replace("{shard}", "au1")):
-            raise ValueError("must be a web address; {shard} in it stands for the key's shard")
-        return value.rstrip("/")
+        return _web_address(value, "{shard}")
+
+    @field_validator("cliniko_web_url")
+    @classmethod
+    def _web_url(cls, value: str) -> str:
+        return _web_address(value, "{shard}", "{subdomain}")
 
     @field_validator("email_url")
     @classmethod
@@ -157,6 +161,15 @@ def _has_a_readable_port(address: str) -> bool:
         return urlsplit(address).port != 0
     except ValueError:
         return False
+
+
+def _web_address(value: str, *places: str) -> str:
+    plain = value
+    for place in places:
+        plain = plain.replace(place, "au1")
+    if not re.fullmatch(r"https?://[^\s?#{}]+", plain):
+        raise ValueError(f"must be a web address; {' and '.join(places)} in it stand for the clinic's own")
+    return value.rstrip("/")
 
 
 def _local_secret(name: str) -> str:

@@ -202,6 +202,7 @@ USE_I18N = False
 # --- Cliniko ---------------------------------------------------------------------------------------------------------
 SEALING_KEYS = ENVIRONMENT.sealing_key_list
 CLINIKO_API_URL = ENVIRONMENT.cliniko_api_url
+CLINIKO_WEB_URL = ENVIRONMENT.cliniko_web_url
 CLINIKO_USER_AGENT = f"{ENVIRONMENT.cliniko_app_name} ({ENVIRONMENT.cliniko_contact_email})"
 SYNC_INTERVAL_SECONDS = ENVIRONMENT.sync_interval_seconds
 SYNC_SLICE_SECONDS = 20

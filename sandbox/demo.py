@@ -178,6 +178,7 @@ class Demo:
             PUBLIC_SCHEME="http",
             PUBLIC_PORT=str(self._options.web_port),
             CLINIKO_API_URL=f"http://127.0.0.1:{self._options.cliniko_port}/api/{{shard}}/v1",
+            CLINIKO_WEB_URL=f"http://localhost:{self._options.cliniko_port}/{{subdomain}}",
             CLINIKO_APP_NAME="Sidechart",
             CLINIKO_CONTACT_EMAIL="ops@sidechart.example",
             EMAIL_URL=f"file:///{self._root / '.local' / 'mail'}",

@@ -15,9 +15,9 @@ class PayloadRefused(ValueError):
 
 
 def text(payload: dict[str, Any], field: str) -> str:
-    """The field as text; null, missing and "" are all empty."""
+    """The field as text; null, missing, "" and whatever is neither text nor number are all empty."""
     value = payload.get(field)
-    return value.strip() if isinstance(value, str) else "" if value is None else str(value)
+    return str(value).strip() if isinstance(value, str | int | float) else ""
 
 
 def cliniko_id(payload: dict[str, Any]) -> str:

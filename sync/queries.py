@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -25,7 +26,6 @@ from sync.records import (
 
 State = models.Connection.State
 STALE_AFTER = timedelta(minutes=10)  # ten ticks missed
-_SHARDED = "https://{subdomain}.{shard}.cliniko.com"
 _BIRTH_DATES = (
     re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"),
     re.compile(r"(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d{4})"),
@@ -118,8 +118,8 @@ def summaries(cliniko_ids: Iterable[str]) -> dict[str, PatientSummary]:
 
 def facts() -> ClinicFacts:
     held = connection.load()
-    address = _SHARDED.format(subdomain=held.account_subdomain, shard=held.shard) if held.account_subdomain else ""
-    return ClinicFacts(time_zone=held.time_zone, patient_word=held.patient_word, cliniko_url=address)
+    place = settings.CLINIKO_WEB_URL.replace("{subdomain}", held.account_subdomain).replace("{shard}", held.shard)
+    return ClinicFacts(held.time_zone, held.patient_word, cliniko_url=place if held.account_subdomain else "")
 
 
 def status() -> MirrorStatus:

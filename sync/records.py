@@ -163,8 +163,19 @@ def custom_sections(payload: dict[str, Any]) -> tuple[CustomSection, ...]:
     return tuple(sections)
 
 
+def _date(value: str) -> str:
+    """`2025-03-09` as `9 Mar 2025`; whatever is no date stays as it is."""
+    try:
+        return date.fromisoformat(value).strftime("%-d %b %Y")
+    except ValueError:
+        return value
+
+
 def _custom_value(item: dict[str, Any]) -> str:
-    if text(item, "type") not in _CHOSEN:
+    kind = text(item, "type")
+    if kind == "date":
+        return _date(text(item, "value"))
+    if kind not in _CHOSEN:
         return text(item, "value")
     chosen = [text(option, "name") for option in items(item, "options") if option.get("selected") is True]
     other = item.get("other")

@@ -27,6 +27,7 @@ WORLD = {
     "PUBLIC_SCHEME": "http",
     "PUBLIC_PORT": "8000",
     "CLINIKO_API_URL": "https://api.{shard}.cliniko.com/v1",
+    "CLINIKO_WEB_URL": "https://{subdomain}.{shard}.cliniko.com",
     "CLINIKO_APP_NAME": "Sidechart",
     "CLINIKO_CONTACT_EMAIL": "ops@sidechart.example",
     "EMAIL_URL": "console://",

@@ -136,6 +136,7 @@ def _environment(options: Options, database: str, state: Path) -> dict[str, str]
         PUBLIC_SCHEME="http",
         PUBLIC_PORT=str(options.web_port),
         CLINIKO_API_URL=f"http://127.0.0.1:{options.cliniko_port}/api/{{shard}}/v1",
+        CLINIKO_WEB_URL=f"http://cliniko.localhost:{options.cliniko_port}/{{subdomain}}",
         EMAIL_URL=f"file:///{state / 'mail'}",
         SYNC_INTERVAL_SECONDS=str(INTERVAL_SECONDS),
         STATE_DIRECTORY=str(state),

@@ -25,6 +25,7 @@ WRONG = {
     "SECRET_KEY": ["", "opensesame"],
     "SEALING_KEYS": ["", ",", "opensesame", f"{PRODUCTION['SEALING_KEYS']},opensesame"],
     "CLINIKO_API_URL": ["api.cliniko.com", "ftp://api.cliniko.com", "https://api.{region}.cliniko.com/v1"],
+    "CLINIKO_WEB_URL": ["cliniko.com", "https://{clinic}.cliniko.com"],
     "CLINIKO_APP_NAME": ["Side(chart)", "Side\nchart", "Sídechart", "x" * 101],
     "CLINIKO_CONTACT_EMAIL": ["", "nobody", "nöbody@sidechart.example", "a@b.example\nX-Header: 1"],
     "EMAIL_URL": ["nonsense", "https://mail.internal", "smtp://mail:port", "smtps://mail:465", "submission://"],

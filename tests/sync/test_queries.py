@@ -196,6 +196,8 @@ def test_custom_fields_of_every_type_are_read(add_patient: Add) -> None:
             "options": [{"name": "Asthma", "selected": True}, {"name": "None"}],
             "other": {"enabled": True, "selected": True, "value": "Hay fever"},
         },
+        {"name": "Injured", "type": "date", "value": "2025-03-09"},
+        {"name": "Since", "type": "date", "value": "last spring"},
         {"name": "Smoker", "type": "radiobuttons", "options": [{"name": "No", "selected": True}]},
         "nonsense",
     ]
@@ -204,14 +206,25 @@ def test_custom_fields_of_every_type_are_read(add_patient: Add) -> None:
     assert [(field.name, field.value) for field in section.fields] == [
         ("Sport", "Netball"),
         ("Conditions", "Asthma, Hay fever"),
+        ("Injured", "9 Mar 2025"),
+        ("Since", "last spring"),
         ("Smoker", "No"),
     ]
 
 
 @pytest.mark.parametrize("odd", [None, "", [], "text", 7, {"sections": None}, {"sections": [{"fields": None}]}])
 def test_odd_payloads_show_as_empty_and_never_fail(add_patient: Add, odd: Any) -> None:
-    add_patient("bondi", custom_fields=odd, patient_phone_numbers=odd, pronouns=odd, first_name=None, last_name="")
+    add_patient(
+        "bondi",
+        custom_fields=odd,
+        patient_phone_numbers=odd,
+        pronouns=odd,
+        concession_type={"links": {}},
+        first_name=None,
+        last_name="",
+    )
     assert record().name == "Unnamed"
+    assert record().concession == ""
     assert record().custom_sections == ()
 
 
