@@ -39,6 +39,19 @@ def alike(
 
 
 @pytest.fixture
+def staff_browser(alike: dict[str, str]) -> Callable[..., Client]:
+    """`staff_browser("bondi", "owner")`: a browser with a session of that clinic, made without its sign-in page."""
+
+    def browser(label: str, role: str = Role.RECEPTION) -> Client:
+        client = Client(HTTP_HOST=f"{label}.localhost")
+        with clinic_context(label):
+            client.force_login(User.objects.get(email=alike[role]))
+        return client
+
+    return browser
+
+
+@pytest.fixture
 def no_cliniko() -> Iterator[responses.RequestsMock]:
     """A network without Cliniko: calls are counted and fail."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as network:

@@ -21,9 +21,9 @@ def test_the_table_names_every_route_and_no_other(urlconf: str, table: list[Row]
 
 @pytest.mark.parametrize("row", AT_A_CLINIC, ids=str)
 def test_at_a_clinic_each_gets_what_the_table_says(
-    browser_at: Callable[[str], Client], sign_in: Callable[..., Client], row: Row
+    browser_at: Callable[[str], Client], staff_browser: Callable[..., Client], row: Row
 ) -> None:
-    browsers = {"visitor": browser_at("bondi")} | {role.value: sign_in("bondi", role) for role in Role}
+    browsers = {"visitor": browser_at("bondi")} | {role.value: staff_browser("bondi", role) for role in Role}
     got = {who: outcome(browser.generic(row.method, row.path)) for who, browser in browsers.items()}
     assert got == {"visitor": row.visitor} | {
         role.value: row.manager if role in MANAGERS else row.staff for role in Role
@@ -32,9 +32,9 @@ def test_at_a_clinic_each_gets_what_the_table_says(
 
 @pytest.mark.parametrize("row", AT_A_CLINIC, ids=str)
 def test_staff_of_another_clinic_are_visitors_here_and_stay_signed_in_there(
-    sign_in: Callable[..., Client], row: Row
+    staff_browser: Callable[..., Client], row: Row
 ) -> None:
-    browser = sign_in("harbour", Role.OWNER)
+    browser = staff_browser("harbour", Role.OWNER)
     cookie = browser.cookies["sessionid"].value
     assert outcome(browser.generic(row.method, row.path, headers={"Host": "bondi.localhost"})) == row.visitor
     browser.cookies["sessionid"] = cookie
@@ -42,7 +42,7 @@ def test_staff_of_another_clinic_are_visitors_here_and_stay_signed_in_there(
 
 
 @pytest.mark.parametrize("row", ON_THE_BASE_HOST, ids=str)
-def test_the_base_host_treats_everybody_alike(client: Client, sign_in: Callable[..., Client], row: Row) -> None:
-    browser = sign_in("bondi", Role.OWNER)
+def test_the_base_host_treats_everybody_alike(client: Client, staff_browser: Callable[..., Client], row: Row) -> None:
+    browser = staff_browser("bondi", Role.OWNER)
     for each, expected in ((client, row.visitor), (browser, row.manager)):
         assert outcome(each.generic(row.method, row.path, headers={"Host": "localhost"})) == expected
