@@ -53,10 +53,10 @@ WSGI_APPLICATION = "saas.wsgi.application"
 
 MIDDLEWARE = [
     "saas.logs.RequestLog",
+    "accounts.middleware.PrivacyHeaders",  # outside the door: also on what the door itself answers, errors included
+    "csp.middleware.CSPMiddleware",
     "tenants.middleware.ClinicMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "accounts.middleware.PrivacyHeaders",
-    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -9,3 +9,4 @@ urlpatterns = [
 ]
 
 handler429 = "accounts.views.too_many_tries"  # asked for by allauth's rate limits
+handler500 = "tenants.views.server_error"

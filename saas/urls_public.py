@@ -6,3 +6,5 @@ urlpatterns = [
     path("", include("tenants.urls")),
     path("", include("ops.urls")),
 ]
+
+handler500 = "tenants.views.server_error"

@@ -54,8 +54,6 @@ def nobody_here() -> HttpResponse:
     # No file is served on such a host, so the page holds its style, and the policy names it by its digest.
     digest = b64encode(sha256(render_to_string("tenants/nobody_here.css").encode()).digest()).decode()
     response["Content-Security-Policy"] = f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'"
-    response["Cache-Control"] = "no-store"
-    response["X-Robots-Tag"] = "noindex"
     response["X-Content-Type-Options"] = "nosniff"
     response["Referrer-Policy"] = "same-origin"
     return response

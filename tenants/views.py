@@ -1,9 +1,10 @@
-"""The base host: what Sidechart is, and the way to one's clinic."""
+"""The base host: what Sidechart is, and the way to one's clinic; and the page for a failure on any host."""
 
 from csp.decorators import csp_update
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from tenants.hosts import canonical_host, clinic_url, label_of
@@ -30,6 +31,11 @@ def find_clinic(request: HttpRequest) -> HttpResponse:
         context = {"base_domain": settings.BASE_DOMAIN, "typed": typed, "wrong": bool(typed.strip())}
         return render(request, "public/landing.html", context, status=400)
     return redirect(clinic_url(label))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The page for a failure of ours. Django's own asks for the session, which a failure at the door leaves unmade."""
+    return HttpResponseServerError(render_to_string("500.html"))
 
 
 def _label_in(typed: str) -> str:
