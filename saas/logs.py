@@ -63,6 +63,7 @@ def logging_settings(level: str) -> dict[str, object]:
             # These write paths, arguments and error texts; RequestLog and log_failure say the same without them.
             "django.request": silent,
             "django.security": silent,
+            "django.server": silent,
             "celery.app.trace": silent,
             "urllib3": {"level": "WARNING"},
             "kombu": {"level": "WARNING"},
