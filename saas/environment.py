@@ -137,6 +137,10 @@ class Environment(BaseSettings):
             raise ValueError(
                 "SEALING_KEYS must hold one or more random keys of at least 32 characters, comma-separated"
             )
+        if self.base_domain != "localhost" and self.debug:
+            raise ValueError("DEBUG must be off outside localhost: its pages show patients to whoever meets an error")
+        if self.base_domain != "localhost" and self.cliniko_api_url.startswith("http:"):
+            raise ValueError("CLINIKO_API_URL must be https outside localhost: every request carries the clinic's key")
         if not _ADDRESS.fullmatch(self.cliniko_contact_email):
             raise ValueError("CLINIKO_CONTACT_EMAIL must be an e-mail address: Cliniko blocks clients without one")
         return self

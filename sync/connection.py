@@ -1,5 +1,6 @@
 """The clinic's connection to Cliniko: taking a key, opening the client, and the state that people are told."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import uniform
@@ -81,7 +82,7 @@ def connect(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
     may_read = {resource.label: _may_read(client, resource.name) for resource in RESOURCES}
     if not may_read["patients"]:
         raise KeyForbidden(f"The Cliniko user who made this key, {_name(user)}, may not read patients.")
-    subdomain = text(account, "subdomain")
+    subdomain = _subdomain(account)
     with transaction.atomic():
         Connection.objects.get_or_create(id=1)
         held = Connection.objects.select_for_update().get(id=1)
@@ -116,6 +117,12 @@ def _account(settings_page: dict[str, Any]) -> dict[str, Any]:
     return account if isinstance(account, dict) else settings_page
 
 
+def _subdomain(account: dict[str, Any]) -> str:
+    """The account's own; it goes into links, so anything but a label counts as none."""
+    subdomain = text(account, "subdomain").lower()
+    return subdomain if re.fullmatch(r"[a-z0-9][a-z0-9-]*", subdomain) else ""
+
+
 def _patient_word(settings_page: dict[str, Any]) -> str:
     terminology = settings_page.get("terminology")
     word = text(terminology, "patient").lower() if isinstance(terminology, dict) else ""
@@ -126,7 +133,7 @@ def _store(held: Connection, key: ApiKey, user: dict[str, Any], account: dict[st
     zone = text(account, "time_zone")
     held.sealed_key = seal(key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
     held.key_last4, held.shard = key.last4, key.shard
-    held.account_name, held.account_subdomain = text(account, "name"), text(account, "subdomain")
+    held.account_name, held.account_subdomain = text(account, "name"), _subdomain(account)
     held.time_zone = zone if zone in available_timezones() else "UTC"
     held.patient_word = word
     held.key_user_name, held.key_user_role = _name(user), text(user, "role")

@@ -294,3 +294,12 @@ def test_alerts_that_were_taken_back_in_cliniko_are_no_longer_shown(connected: C
         assert record is not None
         assert not record.alerts
         assert MedicalAlert.objects.count() == 1
+
+
+@pytest.mark.parametrize("hostile", ["evil.example/", "a@evil", "", "-", "a b"])
+def test_a_subdomain_that_is_no_label_goes_into_no_link(world: World, hostile: str) -> None:
+    with world.store.writing() as accounts:
+        accounts.execute("UPDATE accounts SET settings = json_set(settings, '$.account.subdomain', ?)", (hostile,))
+    world.connect("bondi")
+    with clinic_context("bondi"):
+        assert queries.facts().cliniko_url == ""
