@@ -11,17 +11,16 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from sync import connection, models
-from sync.payloads import digits, fold, moment, text
+from sync.payloads import digits, fold, text
 from sync.records import (
     Alert,
     Appointment,
     PatientRecord,
     PatientSummary,
     Status,
-    address_lines,
-    custom_sections,
     full_name,
     phones,
+    told_by,
 )
 
 State = models.Connection.State
@@ -59,31 +58,10 @@ def patient(cliniko_id: str) -> PatientRecord | None:
         return None
     checks = {cursor.resource: cursor for cursor in models.Cursor.objects.all()}
     coming, past = _appointments(cliniko_id)
-    payload, zone = row.payload, connection.load().time_zone
+    zone = connection.load().time_zone
     return PatientRecord(
         cliniko_id=row.cliniko_id,
-        name=full_name(payload),
-        first_name=text(payload, "first_name"),
-        last_name=text(payload, "last_name"),
-        preferred_name=text(payload, "preferred_first_name"),
-        title=text(payload, "title"),
-        pronouns=_pronouns(payload),
         date_of_birth=row.date_of_birth,
-        sex=text(payload, "sex"),
-        gender_identity=text(payload, "gender_identity"),
-        email=text(payload, "email"),
-        phones=phones(payload),
-        address_lines=address_lines(payload),
-        emergency_contact=text(payload, "emergency_contact"),
-        occupation=text(payload, "occupation"),
-        referral_source=text(payload, "referral_source"),
-        reminder_type=text(payload, "reminder_type"),
-        notes=text(payload, "notes"),
-        appointment_notes=text(payload, "appointment_notes"),
-        consent=_consent(payload.get("accepted_privacy_policy")),
-        concession=text(payload, "concession_type"),
-        custom_sections=custom_sections(payload),
-        created_at=moment(payload, "created_at"),
         updated_at=row.updated_at,
         archived_at=row.archived_at,
         deleted_at=row.deleted_at,
@@ -94,6 +72,7 @@ def patient(cliniko_id: str) -> PatientRecord | None:
         past=past,
         alerts_note=_note(row, checks.get("medical_alerts"), "Alerts", zone),
         appointments_note=_note(row, checks.get("individual_appointments"), "Appointments", zone),
+        **told_by(row.payload),
     )
 
 
@@ -190,17 +169,6 @@ def _summary(row: models.Patient) -> PatientSummary:
         phone=numbers[0].number if numbers else "",
         archived=row.archived_at is not None,
     )
-
-
-def _pronouns(payload: dict[str, object]) -> str:
-    value = payload.get("pronouns")
-    if not isinstance(value, dict):
-        return text(payload, "pronouns")
-    return "/".join(filter(None, (text(value, case) for case in ("nominative", "accusative"))))
-
-
-def _consent(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
 
 
 def _checked_at(row: models.Patient, cursor: models.Cursor | None) -> datetime | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sync.payloads import items, text
+from sync.payloads import items, moment, text
 
 Status = Literal["booked", "arrived", "did_not_arrive", "cancelled"]
 _CHOSEN = {"checkboxes", "radiobuttons"}
@@ -128,6 +128,34 @@ class PatientRecord:
 
 def _count(number: int, unit: str) -> str:
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def told_by(payload: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a PatientRecord that are read from the payload alone."""
+    plain = (
+        "first_name last_name title sex gender_identity email emergency_contact occupation referral_source "
+        "reminder_type notes appointment_notes".split()
+    )
+    consent = payload.get("accepted_privacy_policy")
+    return {field: text(payload, field) for field in plain} | {
+        "name": full_name(payload),
+        "preferred_name": text(payload, "preferred_first_name"),
+        "pronouns": pronouns(payload),
+        "phones": phones(payload),
+        "address_lines": address_lines(payload),
+        "consent": consent if isinstance(consent, bool) else None,
+        "concession": text(payload, "concession_type"),
+        "custom_sections": custom_sections(payload),
+        "created_at": moment(payload, "created_at"),
+    }
+
+
+def pronouns(payload: dict[str, Any]) -> str:
+    """Pronouns as spelt, or as `she/her` where Cliniko gives the cases."""
+    value = payload.get("pronouns")
+    if not isinstance(value, dict):
+        return text(payload, "pronouns")
+    return "/".join(filter(None, (text(value, case) for case in ("nominative", "accusative"))))
 
 
 def full_name(payload: dict[str, Any]) -> str:
