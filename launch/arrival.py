@@ -23,7 +23,7 @@ class Arrival:
 def arrive(patient_id: str) -> Arrival:
     """Find the patient; takes PATIENCE_SECONDS at the most when the mirror does not hold them."""
     record = queries.patient(patient_id)
-    if record is not None:
+    if record is not None and record.deleted_at is None:
         return Arrival(record)
     give_up = time.monotonic() + PATIENCE_SECONDS
     outcome = refresh.refresh_patient(patient_id, timeout=PATIENCE_SECONDS)
@@ -32,7 +32,7 @@ def arrive(patient_id: str) -> Arrival:
     while record is None and outcome is Outcome.BUSY and time.monotonic() < give_up:
         time.sleep(_LOOK_AGAIN_SECONDS)
         record = queries.patient(patient_id)
-    return Arrival(record, outcome)
+    return Arrival(record, outcome)  # a tombstone, too, is asked for again: a wrong 404 must not last
 
 
 def survivor_of(record: PatientRecord) -> str:

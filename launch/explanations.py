@@ -120,6 +120,7 @@ NOT_ARRIVED: dict[Outcome, Explanation] = {
 
 
 BANNERS: dict[Outcome, Banner] = {
+    Outcome.UNREADABLE: Banner("Cliniko's answer could not be read, so this may be an older copy. Look in Cliniko."),
     Outcome.RATE_LIMITED: Banner("Cliniko asks us to wait a moment. This is Sidechart's latest copy.", again=True),
     Outcome.UNREACHABLE: Banner("Cliniko does not answer right now. This is Sidechart's latest copy.", again=True),
     Outcome.KEY_INVALID: Banner("Cliniko does not accept this clinic's key any more, so this copy cannot be checked."),

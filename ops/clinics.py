@@ -122,6 +122,9 @@ def report(label: str) -> dict[str, Any]:
             "key_state": _key_state(held.state),
             "key_last4": held.key_last4,
             "account": held.account_name,
+            "key_user": held.key_user_name,
+            "key_role": held.key_user_role,
+            "connected_at": held.connected_at,
             "counts": {resource.name: resource.model._default_manager.count() for resource in RESOURCES},
             "totals": dict(Cursor.objects.values_list("resource", "total")),
             "refused_payloads": RefusedPayload.objects.count(),
@@ -148,6 +151,7 @@ def _cursor(cursor: Cursor) -> dict[str, Any]:
         "cursor": cursor.cursor,
         "checked_at": cursor.checked_at,
         "refused_at": cursor.refused_at,
+        "asks_hidden": cursor.asks_hidden,
     }
 
 

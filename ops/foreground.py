@@ -15,6 +15,7 @@ from sync.engine import restart_import
 from sync.lease import Lease, LeaseHeld
 from sync.models import Cursor, Run
 from sync.resources import Resource
+from sync.tasks import wake
 from tenants.context import clinic_context
 
 TURN_SECONDS = 0.5  # between two looks at a clinic that a worker is syncing, or that has to wait
@@ -50,12 +51,14 @@ def sync_in_foreground(label: str, *, full: bool, quiet: bool) -> dict[str, Any]
         console=Console(stderr=True),
     )
     shown = Console(stderr=True).is_terminal and not quiet
-    with clinic_context(label), progress if shown else nullcontext():
+    with clinic_context(label) as clinic, progress if shown else nullcontext():
         if full:
             _restart()
         started = Run.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         _run_until_done(Bars(progress) if shown else None)
-        return {"state": queries.status().state, "resources": _sums(started)}
+        result = {"state": queries.status().state, "resources": _sums(started)}
+    wake(clinic.schema_name)  # it works again: whatever kept the workers away is over
+    return result
 
 
 def _restart() -> None:

@@ -18,10 +18,14 @@ def keep_our_logging(**_: object) -> None:
 
 
 @task_failure.connect
-def log_failure(sender: object, task_id: str, exception: BaseException, **_: object) -> None:
+def log_failure(sender: object, task_id: str, exception: BaseException, kwargs: dict[str, str], **_: object) -> None:
     """One line for a failed task, without its arguments and without the error's text, which may quote a record."""
     import structlog
 
     structlog.get_logger("saas.tasks").error(
-        "task_failed", task=getattr(sender, "name", ""), task_id=task_id, exc_info=exception
+        "task_failed",
+        task=getattr(sender, "name", ""),
+        task_id=task_id,
+        schema_name=kwargs.get("schema_name"),
+        exc_info=exception,
     )

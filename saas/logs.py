@@ -87,7 +87,15 @@ class RequestLog:
         response = self.get_response(request)
         route = request.resolver_match.route if request.resolver_match else None
         elapsed = round((time.perf_counter() - started) * 1000, 1)
-        log.info("request", method=request.method, route=route, status=response.status_code, milliseconds=elapsed)
+        clinic = getattr(request, "clinic", None)
+        log.info(
+            "request",
+            clinic=clinic and clinic.label,
+            method=request.method,
+            route=route,
+            status=response.status_code,
+            milliseconds=elapsed,
+        )
         response["X-Request-ID"] = request_id
         return response
 

@@ -3,18 +3,21 @@
 # Reference: https://docs.api.cliniko.com
 """
 
+import json
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import requests
+import urllib3
 
 PER_PAGE = 100  # the most Cliniko gives
 CONNECT_TIMEOUT = 3.05
-READ_TIMEOUT = 20.0
+TIMEOUT = 40.0  # seconds for a whole answer; half of it for the first byte
 DEFAULT_PAUSE = timedelta(seconds=60)  # the window of Cliniko's limit, when a 429 names no time
 LONGEST_PAUSE = timedelta(hours=1)
 
@@ -54,8 +57,16 @@ class Unreachable(ClinikoError):
     """Cliniko does not answer, or answers with an error of its own (5xx, time-out, broken body)."""
 
 
+class ServerError(Unreachable):
+    """Cliniko answers with an error of its own (5xx); other lists may well work."""
+
+
 class RequestRefused(ClinikoError):
     """Cliniko finds the request wrong (400 and other 4xx)."""
+
+
+class NotFilterable(RequestRefused):
+    """Cliniko cannot filter this list by that field (400)."""
 
 
 class ApiKey:
@@ -103,9 +114,9 @@ class Page:
 class Cliniko:
     """One clinic's Cliniko account, reached with its key. Requests go to the shard's address and nowhere else."""
 
-    def __init__(self, key: ApiKey, *, api_url: str, user_agent: str, timeout: float = READ_TIMEOUT):
+    def __init__(self, key: ApiKey, *, api_url: str, user_agent: str, timeout: float = TIMEOUT):
         self._base = api_url.replace("{shard}", key.shard).rstrip("/")
-        self._timeout = (min(CONNECT_TIMEOUT, timeout), timeout)
+        self._seconds = timeout
         self._session = requests.Session()
         self._session.auth = (key.reveal(), "")
         self._session.headers.update({"Accept": "application/json", "User-Agent": user_agent})
@@ -123,8 +134,11 @@ class Cliniko:
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
             raise Unreachable(f"Cliniko's answer holds no list of {resource}.")
         links = body.get("links")
-        has_more = isinstance(links, dict) and bool(links.get("next"))
-        return Page(records=records, has_more=has_more, total=_count(body.get("total_entries")), clock=clock)
+        if not isinstance(links, dict):  # without them a cut page would pass for the last one
+            raise Unreachable(f"Cliniko's list of {resource} does not say whether it goes on.")
+        return Page(
+            records=records, has_more=bool(links.get("next")), total=_count(body.get("total_entries")), clock=clock
+        )
 
     def record(self, resource: str, cliniko_id: str) -> dict[str, Any]:
         """One record. Raises RecordNotFound and the other errors above."""
@@ -140,19 +154,44 @@ class Cliniko:
 
     def _get(self, path: str, query: dict[str, Any] | None = None) -> tuple[dict[str, Any], datetime]:
         try:
-            response = self._session.get(self._base + path, params=query, timeout=self._timeout, allow_redirects=False)
-        except requests.RequestException as failure:
+            response, content = self._answer(path, query)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
             # The library's text holds the address; its type says enough.
             raise Unreachable(f"Cliniko cannot be reached ({type(failure).__name__}).") from None
         clock = _clock(response)
-        _raise_for_status(response, clock)
+        _raise_for_status(response, content, clock)
         try:
-            body = response.json()
+            body = json.loads(content, parse_constant=_refuse_constant)
         except ValueError:
             raise Unreachable("Cliniko's answer is not JSON.") from None
         if not isinstance(body, dict):
             raise Unreachable("Cliniko's answer has an unknown form.")
         return body, clock
+
+    def _answer(self, path: str, query: dict[str, Any] | None) -> tuple[requests.Response, bytes]:
+        """The answer with its whole body, within the client's seconds also when it comes in drops."""
+        give_up = time.monotonic() + self._seconds
+        limits = (min(CONNECT_TIMEOUT, self._seconds / 2), self._seconds / 2)
+        content = bytearray()
+        with self._session.get(
+            self._base + path, params=query, timeout=limits, allow_redirects=False, stream=True
+        ) as response:
+            while chunk := response.raw.read1(65_536, decode_content=True):
+                content += chunk
+                if time.monotonic() > give_up:
+                    raise requests.ReadTimeout
+        return response, bytes(content)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON.")
+
+
+_NAMED: dict[int, tuple[type[ClinikoError], str]] = {
+    401: (KeyInvalid, "Cliniko does not accept the API key."),
+    403: (KeyForbidden, "The Cliniko user who made the API key may not read this."),
+    404: (RecordNotFound, "Cliniko has no such record."),
+}
 
 
 def _clock(response: requests.Response) -> datetime:
@@ -167,21 +206,21 @@ def _count(value: object) -> int | None:
     return int(value) if isinstance(value, int | str) and str(value).isdecimal() else None
 
 
-def _raise_for_status(response: requests.Response, clock: datetime) -> None:
+def _raise_for_status(response: requests.Response, content: bytes, clock: datetime) -> None:
     status = response.status_code
     if status == 200:
         return
-    if status == 401:
-        raise KeyInvalid("Cliniko does not accept the API key.")
-    if status == 403:
-        raise KeyForbidden("The Cliniko user who made the API key may not read this.")
-    if status == 404:
-        raise RecordNotFound("Cliniko has no such record.")
     if status == 429:
         raise RateLimited(_resume_at(response, clock))
-    if status < 400 or status >= 500:
-        raise Unreachable(f"Cliniko answered with status {status}.")
-    raise RequestRefused(f"Cliniko refused the request with status {status}.")
+    if status == 400 and b"not filterable" in content:
+        raise NotFilterable("Cliniko cannot filter this list by that field.")
+    if status in _NAMED:
+        error, sentence = _NAMED[status]
+        raise error(sentence)
+    if 400 <= status < 500:
+        raise RequestRefused(f"Cliniko refused the request with status {status}.")
+    kind = ServerError if status >= 500 else Unreachable
+    raise kind(f"Cliniko answered with status {status}.")
 
 
 def _resume_at(response: requests.Response, clock: datetime) -> datetime:

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from sync.cliniko import (
@@ -19,8 +20,7 @@ from sync.cliniko import (
     KeyInvalid,
     RateLimited,
 )
-from sync.engine import restart_import
-from sync.models import Connection, Cursor
+from sync.models import Connection, Cursor, PatientRefresh, RefusedPayload
 from sync.payloads import text
 from sync.resources import RESOURCES
 from sync.sealing import KeyCannotBeOpened, seal, unseal
@@ -56,13 +56,17 @@ def load() -> Connection:
 def open_client(*, timeout: float | None = None) -> Cliniko:
     """The client with the clinic's stored key. Raises NoKey, and KeyInvalid when the key cannot be opened here."""
     connection = load()
-    if not connection.sealed_key:
-        raise NoKey("No Cliniko API key is stored for this clinic yet.")
+    require_key(connection)
     try:
         key = unseal(connection.sealed_key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
     except KeyCannotBeOpened as unopened:
         raise KeyInvalid(str(unopened)) from None
     return _client(key, timeout)
+
+
+def require_key(connection: Connection) -> None:
+    if not connection.sealed_key:
+        raise NoKey("No Cliniko API key is stored for this clinic yet.")
 
 
 def _client(key: ApiKey, timeout: float | None = None) -> Cliniko:
@@ -93,10 +97,18 @@ def connect(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
                 f"({held.account_name}): nothing was changed."
             )
         _store(held, key, user, account, word=_patient_word(settings_page))
-        Cursor.objects.update(refused_at=None)
+        Cursor.objects.update(refused_at=None, asks_hidden=True)
         if moved:
-            restart_import()
+            _forget_account()
     return Connected(text(account, "name"), key.shard, _name(user), text(user, "role"), may_read)
+
+
+def _forget_account() -> None:
+    """Nothing of one account may be taken for another's: ids count up alike in all of them."""
+    for resource in RESOURCES:
+        resource.model._default_manager.all().delete()
+    for rows in (Cursor.objects, RefusedPayload.objects, PatientRefresh.objects):
+        rows.all().delete()
 
 
 def _may_read(client: Cliniko, resource: str) -> bool:
@@ -139,24 +151,28 @@ def _store(held: Connection, key: ApiKey, user: dict[str, Any], account: dict[st
     held.key_user_name, held.key_user_role = _name(user), text(user, "role")
     held.connected_at = timezone.now()
     held.state, held.state_since, held.resume_at, held.failures = State.OK, timezone.now(), None, 0
+    held.lease_token = held.lease_until = None  # a worker under way with the former key writes nothing more
+    held.pass_under_way = False
     held.save()
 
 
-def note_success() -> None:
-    """Cliniko answered: whatever hindered is over."""
-    Connection.objects.filter(id=1).exclude(state=State.OK).update(
-        state=State.OK, state_since=timezone.now(), resume_at=None, failures=0
-    )
+def is_still(held: Connection) -> bool:
+    """Whether the key is the one that `held` was loaded with; holds until the caller's transaction ends."""
+    return Connection.objects.select_for_update().filter(id=1, sealed_key=held.sealed_key).exists()
 
 
-def note_failure(failure: ClinikoError) -> None:
-    """Remember why Cliniko did not answer, and until when it is left alone."""
-    held = load()
-    state, held.resume_at = _verdict(failure, held)
-    if state != held.state:
-        held.state, held.state_since = state, timezone.now()
-    held.failures += 1
-    held.save(update_fields=["state", "state_since", "resume_at", "failures"] if held.sealed_key else None)
+def note_success(held: Connection) -> None:
+    """Cliniko answered to this key: whatever hindered is over."""
+    rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(state__in=[State.OK, State.PAUSED])
+    rows.update(state=State.OK, state_since=timezone.now(), resume_at=None, failures=0)
+
+
+def note_failure(failure: ClinikoError, held: Connection) -> None:
+    """Remember why Cliniko did not answer to this key, and until when it is left alone; of a former key nothing."""
+    state, resume_at = _verdict(failure, held)
+    rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key)
+    rows.exclude(state=state).update(state=state, state_since=timezone.now())
+    rows.update(resume_at=resume_at, failures=F("failures") + 1)
 
 
 def _verdict(failure: ClinikoError, held: Connection) -> tuple[Connection.State, datetime | None]:

@@ -3,17 +3,18 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
-from sync.cliniko import Cliniko, ClinikoError, KeyForbidden
+from sync.cliniko import Cliniko, ClinikoError, KeyForbidden, ServerError
 from sync.lease import Lease
 from sync.models import Connection, Cursor, Run
-from sync.resources import RESOURCES, Resource
+from sync.resources import PATIENTS, RESOURCES, Resource
 from sync.store import next_sequence, write_page
 from sync.walks import advance, ask
 
@@ -49,37 +50,49 @@ class Slice:
         """Walk every resource once: a pass, over as many turns as it takes. True at its end, False when the turn was
         over first.
 
-        Raises the errors of sync.cliniko, and LeaseLost; what was committed before stays.
+        One list that Cliniko fails to give does not keep the others from being walked; its ServerError is raised at the
+        end, as is KeyForbidden when patients may not be read. Raises the other errors of sync.cliniko, and LeaseLost.
+        What was committed before stays.
         """
-        pass_started_at = _begin_or_continue_pass()
-        if not all(self._walk(resource, pass_started_at) for resource in RESOURCES):
-            return False
-        Connection.objects.update(pass_started_at=None)
+        number = _begin_or_continue_pass()
+        failures: list[ServerError] = []
+        for resource in RESOURCES:
+            try:
+                if not self._walk(resource, number):
+                    return False
+            except ServerError as failure:
+                failures.append(failure)
+        Connection.objects.update(pass_under_way=False)
+        if failures:
+            raise failures[0]
+        if Cursor.objects.filter(resource=PATIENTS.name).exclude(refused_at=None).exists():
+            raise KeyForbidden("The Cliniko user who made the API key may not read patients.")
         return True
 
-    def _walk(self, resource: Resource, pass_started_at: datetime) -> bool:
+    def _walk(self, resource: Resource, number: int) -> bool:
         cursor, _ = Cursor.objects.get_or_create(resource=resource.name)
-        if cursor.walked_at and cursor.walked_at >= pass_started_at:
-            return True
-        if cursor.refused_at and timezone.now() - cursor.refused_at < RETRY_FORBIDDEN_AFTER:
+        resting = cursor.refused_at and timezone.now() - cursor.refused_at < RETRY_FORBIDDEN_AFTER
+        if cursor.walked_in_pass == number or (resting and resource is not PATIENTS):
             return True
         counts = self.counts.setdefault(resource.name, Counts())
         try:
             while not self._over():
-                if self._page(resource, cursor, counts):
+                if self._page(resource, cursor, counts, number):
                     return True
         except KeyForbidden:
             self._refuse(resource, cursor)
             return True
         return False
 
-    def _page(self, resource: Resource, cursor: Cursor, counts: Counts) -> bool:
+    def _page(self, resource: Resource, cursor: Cursor, counts: Counts, number: int) -> bool:
         sequence = next_sequence()
         counts.requests += 1
         page = ask(self.client, resource, cursor)
         first = cursor.walk_clock is None
         done = advance(cursor, page, overlap=timedelta(seconds=settings.SYNC_OVERLAP_SECONDS), now=timezone.now())
         cursor.refused_at = None
+        if done:
+            cursor.walked_in_pass = number
         if first and cursor.total is None:
             cursor.total = page.total
         with transaction.atomic():
@@ -102,14 +115,14 @@ class Slice:
         return late or (self.pages is not None and requests >= self.pages)
 
 
-def _begin_or_continue_pass() -> datetime:
-    Connection.objects.filter(pass_started_at=None).update(pass_started_at=timezone.now())
-    started = Connection.objects.values_list("pass_started_at", flat=True).get()
-    return started or timezone.now()
+def _begin_or_continue_pass() -> int:
+    """The number of the pass under way. Numbers and not times: clocks of workers differ."""
+    Connection.objects.filter(pass_under_way=False).update(pass_number=F("pass_number") + 1, pass_under_way=True)
+    return Connection.objects.values_list("pass_number", flat=True).get()
 
 
 def run_slice(turn: Slice) -> Run:
-    """Run the slice and write its history. Re-raises ClinikoError after noting it; the Run is the latest row then."""
+    """Run the slice and write its history, the reason of an error included, which travels on."""
     run = Run.objects.create()
     result, reason = Run.Result.STOPPED, "The worker was stopped."
     try:
@@ -117,6 +130,9 @@ def run_slice(turn: Slice) -> Run:
         result, reason = (Run.Result.DONE, "") if done else (Run.Result.CONTINUES, "")
     except ClinikoError as failure:
         reason = str(failure)
+        raise
+    except Exception as failure:
+        reason = f"An error of our own: {type(failure).__name__}."  # its text may quote a record
         raise
     finally:
         run.result, run.reason, run.finished_at = result, reason, timezone.now()
@@ -133,8 +149,9 @@ def restart_import() -> None:
         cursor=None,
         position=None,
         walk_clock=None,
-        walked_at=None,
+        walked_in_pass=0,
         total=None,
         refused_at=None,
+        asks_hidden=True,
     )
-    Connection.objects.update(pass_started_at=None)
+    Connection.objects.update(pass_under_way=False)

@@ -28,7 +28,7 @@ class Turn:
 
 
 def take_turn(*, seconds: float, pages: int) -> Turn:
-    """Mirror for at most this long. Every failure is noted on the connection; none is raised."""
+    """Mirror for at most this long. What Cliniko does is noted on the connection and not raised."""
     held = connection.load()
     if held.state in (Connection.State.NO_KEY, Connection.State.KEY_INVALID, Connection.State.PAUSED):
         return Turn(never=True)
@@ -57,11 +57,15 @@ def run(
 
     Raises LeaseHeld, LeaseLost and, noted on the connection before, ClinikoError.
     """
+    held = connection.load()
     try:
-        with closing(connection.open_client()) as client, Lease() as lease:
+        connection.require_key(held)
+        # The lease comes first: a new key takes it away, so a client opened under it has the key that counts.
+        with Lease() as lease, closing(connection.open_client()) as client:
+            held = connection.load()
             result = run_slice(Slice(client, lease, seconds=seconds, pages=pages, on_page=on_page))
     except ClinikoError as failure:
-        connection.note_failure(failure)
+        connection.note_failure(failure, held)
         raise
-    connection.note_success()
+    connection.note_success(held)
     return result.result == result.Result.DONE

@@ -32,7 +32,8 @@ class Connection(models.Model):
     state_since = models.DateTimeField(default=timezone.now)
     resume_at = models.DateTimeField(null=True, help_text="Not before this time is Cliniko asked again.")
     failures = models.PositiveIntegerField(default=0, help_text="Unanswered runs in a row.")
-    pass_started_at = models.DateTimeField(null=True, help_text="When the pass under way began; empty between two.")
+    pass_number = models.PositiveBigIntegerField(default=0, help_text="Of the latest pass over all resources.")
+    pass_under_way = models.BooleanField(default=False)
     lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
 
@@ -51,7 +52,7 @@ class Cursor(models.Model):
     walk_clock = models.DateTimeField(null=True, help_text="Cliniko's clock at the first page of the walk under way.")
     checked_at = models.DateTimeField(null=True, help_text="Everything Cliniko held at this time is here.")
     total = models.PositiveIntegerField(null=True, help_text="Records Cliniko counted at the start of the import.")
-    walked_at = models.DateTimeField(null=True, help_text="When the latest walk ended, our clock.")
+    walked_in_pass = models.PositiveBigIntegerField(default=0, help_text="The latest pass that walked it to its end.")
     refused_at = models.DateTimeField(null=True, help_text="Since when Cliniko answers 403 for this resource.")
     asks_hidden = models.BooleanField(
         default=True, help_text="False once Cliniko refused the filters for hidden records."
@@ -82,6 +83,7 @@ class RefusedPayload(models.Model):
 
     resource = models.CharField(max_length=40)
     cliniko_id = models.CharField(max_length=40, blank=True)
+    patient_id = models.CharField(max_length=20, blank=True, help_text="Whom it is about, where that can be read.")
     payload = models.TextField(help_text="JSON text as received.")
     reason = models.TextField()
     refused_at = models.DateTimeField(default=timezone.now)
@@ -114,7 +116,7 @@ class Mirrored(models.Model):
 
 
 class Patient(Mirrored):
-    merged_into = models.CharField(max_length=20, null=True)  # noqa: DJ001 - no survivor is not an empty survivor
+    merged_into = models.CharField(max_length=20, null=True, db_index=True)  # noqa: DJ001 - no survivor is not an empty survivor
     date_of_birth = models.DateField(null=True)
     sort_name = models.TextField(help_text="Family name first, folded, for lists.")
     search_names = models.TextField(help_text="All names, folded.")

@@ -51,14 +51,11 @@ def needed_moment(payload: dict[str, Any], field: str) -> datetime:
 
 
 def day(payload: dict[str, Any], field: str) -> date | None:
-    """A date or None. Raises PayloadRefused."""
-    value = payload.get(field)
-    if value in (None, ""):
-        return None
+    """A date; None when there is none or it cannot be read, which is no reason to withhold the record."""
     try:
-        return date.fromisoformat(str(value)[:10])
+        return date.fromisoformat(str(payload.get(field))[:10])
     except ValueError:
-        raise PayloadRefused(f"{field} is not a date.") from None
+        return None
 
 
 def linked_id(payload: dict[str, Any], field: str) -> str:

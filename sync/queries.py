@@ -57,7 +57,8 @@ def patient(cliniko_id: str) -> PatientRecord | None:
     if row is None:
         return None
     checks = {cursor.resource: cursor for cursor in models.Cursor.objects.all()}
-    coming, past = _appointments(cliniko_id)
+    ids = [cliniko_id, *_merged_into(cliniko_id)]
+    coming, past = _appointments(ids)
     zone = connection.load().time_zone
     return PatientRecord(
         cliniko_id=row.cliniko_id,
@@ -67,11 +68,11 @@ def patient(cliniko_id: str) -> PatientRecord | None:
         deleted_at=row.deleted_at,
         merged_into=row.merged_into,
         checked_at=_checked_at(row, checks.get("patients")),
-        alerts=_alerts(cliniko_id),
+        alerts=_alerts(ids),
         coming=coming,
         past=past,
-        alerts_note=_note(row, checks.get("medical_alerts"), "Alerts", zone),
-        appointments_note=_note(row, checks.get("individual_appointments"), "Appointments", zone),
+        alerts_note=_note(row, "medical_alerts", "Alerts", checks, zone),
+        appointments_note=_note(row, "individual_appointments", "Appointments", checks, zone),
         **told_by(row.payload),
     )
 
@@ -178,10 +179,13 @@ def _checked_at(row: models.Patient, cursor: models.Cursor | None) -> datetime |
     return max((time for time in times if time), default=row.first_seen_at)
 
 
-def _note(row: models.Patient, cursor: models.Cursor | None, what: str, zone: str) -> str:
+def _note(row: models.Patient, resource: str, what: str, checks: dict[str, models.Cursor], zone: str) -> str:
     """Why a list may lack something, though the patient was checked just now: lists and single reads fail apart."""
+    cursor = checks.get(resource)
     if cursor is not None and cursor.refused_at:
         return f"{what} cannot be shown: the Cliniko user who made the API key may not read them. Look in Cliniko."
+    if models.RefusedPayload.objects.filter(resource=resource, patient_id=row.cliniko_id).exists():
+        return f"Not all {what.lower()} could be read. Look in Cliniko."
     if cursor is None or cursor.checked_at is None or cursor.checked_at < row.first_seen_at:
         return f"{what} are still being copied from Cliniko. Until then, look in Cliniko."
     if timezone.now() - cursor.checked_at > STALE_AFTER:
@@ -190,14 +194,25 @@ def _note(row: models.Patient, cursor: models.Cursor | None, what: str, zone: st
     return ""
 
 
-def _alerts(patient_id: str) -> tuple[Alert, ...]:
-    rows = models.MedicalAlert.objects.filter(patient_id=patient_id, archived_at=None, deleted_at=None)
+def _merged_into(survivor: str) -> list[str]:
+    """Who was merged into this patient: what hangs on them is the survivor's, whether it was moved yet or not."""
+    losers: list[str] = []
+    found = [survivor]
+    while found:
+        rows = models.Patient.objects.filter(merged_into__in=found).exclude(cliniko_id__in=[survivor, *losers])
+        found = list(rows.values_list("cliniko_id", flat=True))
+        losers += found
+    return losers
+
+
+def _alerts(patient_ids: list[str]) -> tuple[Alert, ...]:
+    rows = models.MedicalAlert.objects.filter(patient_id__in=patient_ids, archived_at=None, deleted_at=None)
     return tuple(Alert(row.cliniko_id, row.name) for row in rows.order_by("cliniko_id"))
 
 
-def _appointments(patient_id: str) -> tuple[tuple[Appointment, ...], tuple[Appointment, ...]]:
+def _appointments(patient_ids: list[str]) -> tuple[tuple[Appointment, ...], tuple[Appointment, ...]]:
     """Coming ones, soonest first, and past ones, latest first."""
-    rows = models.Appointment.objects.filter(patient_id=patient_id, archived_at=None, deleted_at=None)
+    rows = models.Appointment.objects.filter(patient_id__in=patient_ids, archived_at=None, deleted_at=None)
     found = _with_names(rows.order_by("starts_at", "cliniko_id"))
     now = timezone.now()
     coming = tuple(appointment for appointment in found if (appointment.ends_at or appointment.starts_at) >= now)

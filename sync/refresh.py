@@ -8,9 +8,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from sync import connection
-from sync.cliniko import ClinikoError, KeyForbidden, KeyInvalid, RateLimited, RecordNotFound
-from sync.models import Connection, PatientRefresh
-from sync.resources import PATIENTS
+from sync.cliniko import (
+    Cliniko,
+    ClinikoError,
+    KeyForbidden,
+    KeyInvalid,
+    NotFilterable,
+    RateLimited,
+    RecordNotFound,
+)
+from sync.models import Connection, MedicalAlert, PatientRefresh, RefusedPayload
+from sync.resources import ALERTS, PATIENTS
 from sync.store import mark_deleted, next_sequence, write_page
 
 # One request for a patient at a time, however many ask, and none so soon after the last that nobody can have edited.
@@ -23,6 +31,7 @@ class Outcome(Enum):
 
     FRESH = auto()  # the mirror holds what Cliniko holds now
     UNKNOWN = auto()  # Cliniko has no such patient; a mirrored one is a tombstone now
+    UNREADABLE = auto()  # Cliniko's answer lacks what every record has; the mirror is as it was
     BUSY = auto()  # somebody else asks for this patient right now, or asked a moment ago
     RATE_LIMITED = auto()
     UNREACHABLE = auto()
@@ -32,30 +41,61 @@ class Outcome(Enum):
 
 
 def refresh_patient(cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
-    """Ask Cliniko for this patient once and store the answer. Takes about `timeout` seconds at the most; never raises
-    for what Cliniko does."""
+    """Ask Cliniko for this patient and their medical alerts once and store the answers. Takes about `timeout` seconds
+    at the most; never raises for what Cliniko does."""
     blocked = _blocked()
     if blocked:
         return blocked
     if not _take_off(cliniko_id):
         return Outcome.BUSY
-    sequence = next_sequence()
+    held = connection.load()
     try:
-        with closing(connection.open_client(timeout=timeout)) as client:
-            payload = client.record(PATIENTS.name, cliniko_id)
-    except RecordNotFound:
-        return _gone(cliniko_id, sequence)
+        with closing(connection.open_client(timeout=timeout / 2)) as client:
+            return _reread(client, cliniko_id, held)
     except (KeyInvalid, RateLimited) as failure:
-        connection.note_failure(failure)  # these hold for every request; a slow answer holds for this one alone
+        connection.note_failure(failure, held)  # these hold for every request; a slow answer holds for this one alone
         return _named(failure)
     except ClinikoError as failure:
         return _named(failure)
+
+
+def _reread(client: Cliniko, cliniko_id: str, held: Connection) -> Outcome:
+    sequence = next_sequence()
+    try:
+        payload = client.record(PATIENTS.name, cliniko_id)
+    except RecordNotFound:
+        return _gone(cliniko_id, sequence, held)
     if str(payload.get("id")) != cliniko_id:
         return Outcome.UNREACHABLE
     with transaction.atomic():
+        if not connection.is_still(held):
+            return Outcome.BUSY
         write_page(PATIENTS, [payload], sequence=sequence)
+        if RefusedPayload.objects.filter(resource=PATIENTS.name, cliniko_id=cliniko_id).exists():
+            return Outcome.UNREADABLE
+    if _reread_alerts(client, cliniko_id, held):
         PatientRefresh.objects.filter(cliniko_id=cliniko_id).update(checked_at=timezone.now())
     return Outcome.FRESH
+
+
+def _reread_alerts(client: Cliniko, patient_id: str, held: Connection) -> bool:
+    """Whether the mirror holds the patient's alerts as they are now: nobody is "checked" without them."""
+    sequence = next_sequence()
+    try:
+        page = client.list(ALERTS.name, filters=(f"patient_id:={patient_id}", *ALERTS.hidden), sort="id:asc")
+    except KeyForbidden:
+        return True  # the screen says that alerts cannot be shown
+    except NotFilterable:
+        return False  # the next tick brings them
+    with transaction.atomic():
+        if not connection.is_still(held):
+            return False
+        write_page(ALERTS, page.records, sequence=sequence)
+        if not page.has_more:
+            listed = [str(record.get("id")) for record in page.records]
+            gone = MedicalAlert.objects.filter(patient_id=patient_id, deleted_at=None, sequence__lt=sequence)
+            gone.exclude(cliniko_id__in=listed).update(deleted_at=timezone.now(), sequence=sequence)
+    return True
 
 
 def _blocked() -> Outcome | None:
@@ -85,8 +125,10 @@ def _take_off(cliniko_id: str) -> bool:
         return cursor.rowcount == 1
 
 
-def _gone(cliniko_id: str, sequence: int) -> Outcome:
-    mark_deleted(PATIENTS, cliniko_id, sequence=sequence)
+def _gone(cliniko_id: str, sequence: int, held: Connection) -> Outcome:
+    with transaction.atomic():
+        if connection.is_still(held):
+            mark_deleted(PATIENTS, cliniko_id, sequence=sequence)
     # An id that Cliniko does not know leaves no row behind, or any website could fill the table by launching.
     PatientRefresh.objects.filter(cliniko_id=cliniko_id).delete()
     return Outcome.UNKNOWN

@@ -143,3 +143,4 @@ RESOURCES = (
     ),
 )
 PATIENTS = next(resource for resource in RESOURCES if resource.name == "patients")
+ALERTS = next(resource for resource in RESOURCES if resource.name == "medical_alerts")

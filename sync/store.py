@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from sync.models import RefusedPayload
-from sync.payloads import PayloadRefused, storable
+from sync.payloads import PayloadRefused, linked_id, storable
 from sync.resources import SHARED_COLUMNS, Resource, Row, read_payload
 
 
@@ -67,6 +67,7 @@ def _upsert(resource: Resource) -> str:
         f" SELECT {names}, %(sequence)s FROM jsonb_to_recordset(%(rows)s::jsonb) AS given ({types})"
         f" ON CONFLICT (cliniko_id) DO UPDATE SET {changes}, sequence = excluded.sequence"
         " WHERE (excluded.updated_at, excluded.sequence) > (held.updated_at, held.sequence)"
+        " AND (held.deleted_at IS NULL OR excluded.sequence > held.sequence)"
         " AND (held.payload, held.deleted_at) IS DISTINCT FROM (excluded.payload, excluded.deleted_at)"
     )
 
@@ -83,5 +84,10 @@ def _keep_aside(resource: Resource, payload: dict[str, Any], reason: str) -> Non
     RefusedPayload.objects.update_or_create(
         resource=resource.name,
         cliniko_id=str(payload.get("id", ""))[:40].replace("\x00", ""),
-        defaults={"payload": json.dumps(payload), "reason": reason, "refused_at": timezone.now()},
+        defaults={
+            "patient_id": linked_id(payload, "patient"),
+            "payload": json.dumps(payload),
+            "reason": reason,
+            "refused_at": timezone.now(),
+        },
     )

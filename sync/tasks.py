@@ -1,6 +1,6 @@
 """Doors for Celery: a task names a clinic by its schema, enters it and makes one call."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from celery import shared_task
@@ -12,6 +12,8 @@ from sync import mirror
 from tenants.context import NoSuchClinic, clinic_of_schema
 from tenants.models import Clinic
 
+# A clinic that waits for somebody to act is looked at all the same, at no cost: no wake-up can be lost for good.
+LOOK_AGAIN_AFTER = timedelta(hours=1)
 log = structlog.get_logger(__name__)
 
 
@@ -44,16 +46,17 @@ def sync_clinic(*, schema_name: str) -> None:
         log.warning("task_without_clinic", schema_name=schema_name)
         return
     if outcome.more:
+        # The rest has its own message: ticks meanwhile would only queue up more of the same.
+        postpone(schema_name, timezone.now() + timedelta(seconds=settings.SYNC_INTERVAL_SECONDS))
         sync_clinic.delay(schema_name=schema_name)
     elif outcome.not_before or outcome.never:
-        postpone(schema_name, outcome.not_before)
+        postpone(schema_name, outcome.not_before or timezone.now() + LOOK_AGAIN_AFTER)
 
 
-def postpone(schema_name: str, until: datetime | None) -> None:
-    """Leave the clinic alone until then, never sooner than its next turn; None until somebody wakes it."""
-    if until is not None and until <= timezone.now():
-        return
-    Clinic.objects.filter(schema_name=schema_name).update(sync_due_at=until)
+def postpone(schema_name: str, until: datetime) -> None:
+    """Leave the clinic alone until then, never sooner than its next turn."""
+    if until > timezone.now():
+        Clinic.objects.filter(schema_name=schema_name).update(sync_due_at=until)
 
 
 def wake(schema_name: str) -> None:

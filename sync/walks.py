@@ -4,15 +4,22 @@ Page numbers are never used: they are positions in a list that moves while one r
 # Reference: docs/sync.md
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-from sync.cliniko import Cliniko, Page, RequestRefused, Unreachable
+import structlog
+
+from sync.cliniko import Cliniko, NotFilterable, Page, Unreachable
 from sync.models import Cursor
 from sync.payloads import PayloadRefused, cliniko_id, needed_moment
 from sync.resources import Resource
 
+log = structlog.get_logger(__name__)
 SECOND = timedelta(seconds=1)
+Place = TypeVar("Place", int, datetime)
 
 
 @dataclass(frozen=True)
@@ -28,10 +35,10 @@ def next_step(cursor: Cursor) -> Step:
     if cursor.imported_at is None:
         return Step((f"id:>{cursor.after_id or 0}",), "id:asc")
     since = _since(cursor)
-    if cursor.after_id:  # a whole page shared this second: read the second by id
-        return Step(
-            (f"updated_at:>={stamp(since)}", f"updated_at:<={stamp(since)}", f"id:>{cursor.after_id}"), "id:asc"
-        )
+    if cursor.after_id:  # a whole page shared this second: read it by id
+        # Up to the next second, and not "<=" this one: times may have fractions that are not shown.
+        second = (f"updated_at:>={stamp(since)}", f"updated_at:<{stamp(since + SECOND)}")
+        return Step((*second, f"id:>{cursor.after_id}"), "id:asc")
     return Step((f"updated_at:>={stamp(since)}",), "updated_at:asc,id:asc")
 
 
@@ -41,7 +48,8 @@ def ask(client: Cliniko, resource: Resource, cursor: Cursor) -> Page:
     if cursor.asks_hidden:
         try:
             return client.list(resource.name, filters=(*step.filters, *resource.hidden), sort=step.sort)
-        except RequestRefused:
+        except NotFilterable:
+            log.warning("hidden_records_not_listed", resource=resource.name)
             cursor.asks_hidden = False
     return client.list(resource.name, filters=step.filters, sort=step.sort)
 
@@ -52,7 +60,7 @@ def advance(cursor: Cursor, page: Page, *, overlap: timedelta, now: datetime) ->
     Raises Unreachable for a page that claims to go on and does not move: walking it would never end.
     """
     if cursor.walk_clock is None:
-        cursor.walk_clock = page.clock
+        cursor.walk_clock = min(page.clock, now)  # a clock that runs ahead would skip what changes until then
     if page.has_more:
         _move(cursor, page)
         return False
@@ -62,24 +70,19 @@ def advance(cursor: Cursor, page: Page, *, overlap: timedelta, now: datetime) ->
     start = cursor.walk_clock - overlap
     cursor.cursor = max(cursor.cursor, start) if cursor.cursor else start
     cursor.imported_at = cursor.imported_at or now
-    cursor.checked_at, cursor.walked_at = cursor.walk_clock, now
+    cursor.checked_at = cursor.walk_clock
     cursor.position, cursor.walk_clock, cursor.after_id = None, None, ""
     return True
 
 
 def _move(cursor: Cursor, page: Page) -> None:
-    try:
-        last_id = max((cliniko_id(record) for record in page.records), key=int)
-        last_change = needed_moment(page.records[-1], "updated_at")
-    except (ValueError, IndexError, PayloadRefused):
-        raise Unreachable("Cliniko's page says that more follows, and shows nothing to go on from.") from None
-    by_id = cursor.imported_at is None or bool(cursor.after_id)
-    if by_id:
-        if int(last_id) <= int(cursor.after_id or 0):
+    if cursor.imported_at is None or cursor.after_id:
+        last_id = _last(page, lambda record: int(cliniko_id(record)))
+        if last_id <= int(cursor.after_id or 0):
             raise Unreachable("Cliniko's pages do not move on.")
-        cursor.after_id = last_id
+        cursor.after_id = str(last_id)
         return
-    since = _since(cursor)
+    since, last_change = _since(cursor), _last(page, lambda record: needed_moment(record, "updated_at"))
     if last_change < since:
         raise Unreachable("Cliniko's pages are out of order.")
     if last_change - since < SECOND:
@@ -87,6 +90,19 @@ def _move(cursor: Cursor, page: Page) -> None:
         cursor.position, cursor.after_id = since.replace(microsecond=0), "0"
     else:
         cursor.position = last_change
+
+
+def _last(page: Page, read: Callable[[dict[str, Any]], Place]) -> Place:
+    """How far the page leads. A record that cannot be read is kept aside elsewhere and stops nobody."""
+    places = []
+    for record in page.records:
+        with suppress(PayloadRefused):
+            places.append(read(record))
+    if not places:
+        raise Unreachable("Cliniko's page says that more follows, and shows nothing to go on from.")
+    if places != sorted(places):
+        raise Unreachable("Cliniko's pages are out of order.")
+    return places[-1]
 
 
 def _since(cursor: Cursor) -> datetime:

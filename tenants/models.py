@@ -37,9 +37,7 @@ class Clinic(TenantMixin):
     label = models.CharField(max_length=63, unique=True)
     name = models.CharField(max_length=200)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
-    sync_due_at = models.DateTimeField(
-        null=True, default=timezone.now, db_index=True, help_text="Empty while somebody has to act first."
-    )
+    sync_due_at = models.DateTimeField(default=timezone.now, db_index=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

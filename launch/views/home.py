@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from launch.access import Action, patients_page, recently_opened, record_access
-from launch.requests import StaffRequest
+from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
 from sync import queries
 
 LONGEST_SEARCH = 100
@@ -17,6 +17,8 @@ SHOWN = 20
 @require_safe
 def home(request: StaffRequest) -> HttpResponse:
     """Show the search box, who was opened last, and what staff should know of the mirror."""
+    if not is_somebody_looking(request):
+        return empty_refusal()
     return _show(request, "launch/home.html")
 
 

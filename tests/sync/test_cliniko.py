@@ -113,7 +113,20 @@ def test_every_status_has_its_named_error(status: int, error: type[Exception]) -
 
 
 @responses.activate
-@pytest.mark.parametrize("body", ["", "<html>", '{"patients": [', "[]", '"patients"', "{}", '{"patients": [1]}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "<html>",
+        '{"patients": [',
+        "[]",
+        '"patients"',
+        "{}",
+        '{"patients": [1]}',
+        '{"patients": []}',
+        '{"patients": [], "links": {}, "n": NaN}',
+    ],
+)
 def test_a_broken_body_is_cliniko_not_answering(body: str) -> None:
     responses.get(f"{BASE}/patients", body=body)
     with pytest.raises(Unreachable):
