@@ -168,6 +168,7 @@ def test_the_search_finds_and_opens_somebody_by_keyboard_alone(
     expect(box).to_be_focused()
     page.keyboard.type("okonkwo")
     expect(page.get_by_text("1 patient found")).to_be_visible()
+    expect(page.locator("#results:not([inert]) a")).to_have_count(1)  # an older list cannot be walked
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect_patient(page, BEN)
