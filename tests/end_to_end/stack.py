@@ -30,6 +30,7 @@ class Stack:
     """What runs, and where to reach it."""
 
     options: Options
+    database: str
     store: Store
     supervisor: Supervisor
     onboarding: Onboarding
@@ -92,7 +93,7 @@ def running_stack(state: Path, *, worker: str) -> Iterator[Stack]:
     }
     with serve(app, options.cliniko_port), new_database(f"sidechart_stack_{worker}") as database:
         supervisor = Supervisor(ROOT, _environment(options, database, state), state)
-        stack = Stack(options, store, supervisor, Onboarding(supervisor))
+        stack = Stack(options, database, store, supervisor, Onboarding(supervisor))
         with supervisor.only_one():
             try:
                 _bring_up(stack, keys)
