@@ -14,6 +14,7 @@ class AccessEvent(models.Model):
 
     class Action(models.TextChoices):
         VIEWED = "viewed", "viewed"
+        LISTED = "listed", "saw a list of those opened last"
         SEARCHED = "searched", "searched"
         NOT_FOUND = "not_found", "looked for, not found"
         DENIED = "denied", "was refused"
@@ -32,11 +33,12 @@ class AccessEvent(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(action__in=["viewed", "searched", "not_found", "denied"]), name="access_action_known"
+                condition=Q(action__in=["viewed", "listed", "searched", "not_found", "denied"]),
+                name="access_action_known",
             ),
             models.CheckConstraint(
                 condition=Q(patient_id__regex="^[1-9][0-9]{0,19}$")
-                | Q(patient_id="", action__in=["searched", "denied"]),
+                | Q(patient_id="", action__in=["listed", "searched", "denied"]),
                 name="access_names_its_patient",
             ),
         ]

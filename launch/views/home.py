@@ -43,5 +43,7 @@ def _show(request: StaffRequest, template: str, **context: object) -> HttpRespon
         opened = recently_opened(request.user)
         held = queries.summaries(opened)
         context["recent"] = [held[patient_id] for patient_id in opened if patient_id in held]
+        if context["recent"]:
+            record_access(request, Action.LISTED)
     with timezone.override(facts.time_zone):
         return render(request, template, {"mirror": queries.status(), "word": facts.patient_word, **context})

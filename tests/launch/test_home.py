@@ -83,6 +83,15 @@ def test_more_than_a_list_holds_is_said(reception: Client, add_patient: Callable
     assert "The first 20" in found
 
 
+def test_a_list_of_people_is_shown_only_with_its_row(reception: Client, add_patient: Callable[..., str]) -> None:
+    reception.get("/")
+    assert access_log("bondi") == []
+    add_patient("bondi", "42")
+    reception.get("/patients/42/")
+    reception.get("/")
+    assert [action for _, action, _ in access_log("bondi")] == ["viewed", "listed"]
+
+
 def test_recently_opened_are_ones_own_latest_first(
     reception: Client, add_patient: Callable[..., str], sign_in: Callable[..., Client]
 ) -> None:
