@@ -1,5 +1,6 @@
 """Django's settings, all on this page. What varies comes from saas.environment: see docs/configuration.md."""
 
+from celery.schedules import crontab
 from csp.constants import NONCE, NONE, SELF
 
 from saas.environment import ROOT, read_environment
@@ -225,7 +226,9 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SYNC_INTERVAL_SECONDS,
         "options": {"expires": SYNC_INTERVAL_SECONDS},
     },
-    "accounts.forget_sessions": {"task": "accounts.forget_sessions", "schedule": 24 * 60 * 60},
+    # At an hour, while Australia sleeps, and not every 24 hours: beat may be restarted more often than that.
+    "accounts.forget_sessions": {"task": "accounts.forget_sessions", "schedule": crontab(hour="16", minute="17")},
+    "sync.forget_runs": {"task": "sync.forget_runs", "schedule": crontab(hour="16", minute="37")},
 }
 
 LOGGING = logging_settings(ENVIRONMENT.log_level)

@@ -9,11 +9,13 @@ from django.db import connection
 from django.utils import timezone
 
 from sync import mirror
-from tenants.context import NoSuchClinic, clinic_of_schema
+from sync.models import Run
+from tenants.context import NoSuchClinic, clinic_of_schema, in_every_clinic
 from tenants.models import Clinic
 
 # A clinic that waits for somebody to act is looked at all the same, at no cost: no wake-up can be lost for good.
 LOOK_AGAIN_AFTER = timedelta(hours=1)
+RUNS_KEPT_FOR = timedelta(days=30)
 log = structlog.get_logger(__name__)
 
 
@@ -51,6 +53,16 @@ def sync_clinic(*, schema_name: str) -> None:
         sync_clinic.delay(schema_name=schema_name)
     elif outcome.not_before or outcome.never:
         postpone(schema_name, outcome.not_before or timezone.now() + LOOK_AGAIN_AFTER)
+
+
+@shared_task(name="sync.forget_runs")
+def forget_runs() -> None:
+    """Delete the history of runs older than a month, in every active clinic."""
+    in_every_clinic(forget_runs_here)
+
+
+def forget_runs_here() -> None:
+    Run.objects.filter(started_at__lt=timezone.now() - RUNS_KEPT_FOR).delete()
 
 
 def postpone(schema_name: str, until: datetime) -> None:

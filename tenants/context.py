@@ -1,13 +1,16 @@
 """The door into a clinic for everything that is not a request: tasks, commands, tests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
+from django.db import DatabaseError, transaction
 from django_tenants.utils import get_public_schema_name
 
 from tenants.database import connection
 from tenants.models import Clinic
+
+log = structlog.get_logger(__name__)
 
 
 class NoSuchClinic(LookupError):
@@ -62,6 +65,18 @@ def clinic_of_schema(schema_name: str) -> Iterator[Clinic]:
         raise NoSuchClinic("The clinic of this task is gone or not active.")
     with inside(clinic):
         yield clinic
+
+
+def in_every_clinic(work: Callable[[], object]) -> None:
+    """Do `work` inside every active clinic, each in a transaction of its own. One that fails is logged and the others'
+    turns come all the same."""
+    for clinic in list(Clinic.objects.filter(state=Clinic.State.ACTIVE)):
+        with inside(clinic):
+            try:
+                with transaction.atomic():
+                    work()
+            except DatabaseError as failed:
+                log.error("clinic_failed", work=work.__name__, exc_info=failed)
 
 
 def _stand_in_public() -> None:

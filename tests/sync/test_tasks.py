@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from sync import tasks
+from sync.models import Run
 from tenants.context import AlreadyInside, clinic_context
 from tenants.database import connection
 from tenants.models import Clinic
@@ -66,3 +67,14 @@ def test_a_message_carries_the_schema_and_nothing_else(bondi: Clinic, monkeypatc
     tasks.tick()
     assert {"schema_name": bondi.schema_name} in sent
     assert all(message.keys() == {"schema_name"} for message in sent)
+
+
+def test_runs_are_forgotten_after_a_month_in_every_clinic(bondi: Clinic, harbour: Clinic) -> None:
+    for label in ("bondi", "harbour"):
+        with clinic_context(label):
+            for days in (1, 29, 31):
+                Run.objects.create(started_at=timezone.now() - timedelta(days=days))
+    tasks.forget_runs()
+    for label in ("bondi", "harbour"):
+        with clinic_context(label):
+            assert Run.objects.count() == 2
