@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from sync import tasks
+from sync import mirror, tasks
 from sync.models import Run
 from tenants.context import AlreadyInside, clinic_context
 from tenants.database import connection
@@ -78,3 +78,15 @@ def test_runs_are_forgotten_after_a_month_in_every_clinic(bondi: Clinic, harbour
     for label in ("bondi", "harbour"):
         with clinic_context(label):
             assert Run.objects.count() == 2
+
+
+def test_a_clinic_with_more_to_do_gets_one_message_and_no_tick_meanwhile(
+    bondi: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, str]] = []
+    monkeypatch.setattr(tasks.sync_clinic, "delay", lambda **message: sent.append(message))
+    monkeypatch.setattr(mirror, "take_turn", lambda **_: mirror.Turn(more=True))
+    due(bondi, seconds=-1)
+    tasks.sync_clinic(schema_name=bondi.schema_name)
+    assert sent == [{"schema_name": bondi.schema_name}]
+    assert bondi.schema_name not in tasks.take_due_clinics()
