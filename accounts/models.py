@@ -3,13 +3,14 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
-from django.db import connection, models
+from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.roles import Role
+from tenants.database import connection
 
 
 def clean_email(email: str) -> str:
@@ -19,7 +20,7 @@ def clean_email(email: str) -> str:
 
 def schema_name() -> str:
     """The schema we are inside of: a clinic's, or public."""
-    return connection.schema_name  # type: ignore[attr-defined]
+    return str(connection.schema_name)
 
 
 class UserManager(BaseUserManager["User"]):
