@@ -90,7 +90,7 @@ def connect(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
     with transaction.atomic():
         Connection.objects.get_or_create(id=1)
         held = Connection.objects.select_for_update().get(id=1)
-        moved = bool(held.account_subdomain) and held.account_subdomain != subdomain
+        moved = bool(held.connected_at) and held.account_subdomain != subdomain
         if moved and not confirm_other_account:
             raise AnotherAccount(
                 f"This key belongs to another Cliniko account ({text(account, 'name')}) than the mirrored one "

@@ -9,7 +9,7 @@ import structlog
 from django.utils import timezone
 
 from sync import connection
-from sync.cliniko import ClinikoError
+from sync.cliniko import ClinikoError, RateLimited
 from sync.engine import Slice, run_slice
 from sync.lease import Lease, LeaseHeld, LeaseLost
 from sync.models import Connection, Cursor
@@ -55,9 +55,12 @@ def run(
 ) -> bool:
     """Mirror until done (True) or out of time (False).
 
-    Raises LeaseHeld, LeaseLost and, noted on the connection before, ClinikoError.
+    Raises LeaseHeld, LeaseLost and, noted on the connection before, ClinikoError. Before Cliniko's limit has reset it
+    raises RateLimited without asking, whoever calls.
     """
     held = connection.load()
+    if held.state == Connection.State.RATE_LIMITED and held.resume_at and held.resume_at > timezone.now():
+        raise RateLimited(held.resume_at)
     try:
         connection.require_key(held)
         # The lease comes first: a new key takes it away, so a client opened under it has the key that counts.

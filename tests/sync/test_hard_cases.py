@@ -14,7 +14,7 @@ from pytest_django import Settings
 from ops.foreground import sync_in_foreground
 from sandbox.cliniko.clock import stamp
 from sync import connection, mirror, queries, tasks
-from sync.cliniko import ApiKey, Cliniko, KeyForbidden, KeyInvalid, Page, RequestRefused, ServerError
+from sync.cliniko import ApiKey, Cliniko, KeyForbidden, KeyInvalid, Page, RateLimited, RequestRefused, ServerError
 from sync.lease import LeaseLost
 from sync.models import Connection, Cursor, Patient
 from sync.refresh import Outcome, refresh_patient
@@ -135,6 +135,26 @@ def test_a_new_key_takes_the_lease_from_a_worker_with_the_former_one(connected: 
         with pytest.raises(LeaseLost):
             mirror.run(on_page=change_key)
         assert not Patient.objects.exists()
+
+
+def test_an_account_that_was_nameless_before_is_not_taken_for_another(connected: Connect) -> None:
+    world = connected("bondi")
+    with clinic_context("bondi"):
+        Connection.objects.update(account_subdomain="")
+        with pytest.raises(connection.AnotherAccount):
+            connection.connect(ApiKey(world.store.key("harbour")))
+
+
+def test_a_sync_by_hand_asks_nothing_before_the_limit_resets(connected: Connect) -> None:
+    world = connected("bondi")
+    asked = world.store.count_requests()
+    with clinic_context("bondi"):
+        resume_at = timezone.now() + timedelta(minutes=1)
+        Connection.objects.update(state=Connection.State.RATE_LIMITED, resume_at=resume_at)
+        with pytest.raises(RateLimited) as limit:
+            mirror.run()
+    assert limit.value.until == resume_at
+    assert world.store.count_requests() == asked
 
 
 def test_a_late_refusal_of_the_former_key_says_nothing_of_the_new_one(connected: Connect) -> None:
