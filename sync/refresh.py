@@ -115,7 +115,7 @@ def _take_off(cliniko_id: str) -> bool:
     table = database.ops.quote_name(PatientRefresh._meta.db_table)
     with database.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} AS held (cliniko_id, started_at) VALUES (%s, clock_timestamp())"  # noqa: S608
+            f"INSERT INTO {table} AS held (cliniko_id, started_at) VALUES (%s, clock_timestamp())"  # noqa: S608 - our own table
             " ON CONFLICT (cliniko_id) DO UPDATE SET started_at = excluded.started_at"
             " WHERE held.started_at < clock_timestamp() - make_interval(secs => %s)"
             " OR held.checked_at >= held.started_at"

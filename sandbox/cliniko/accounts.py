@@ -107,7 +107,7 @@ class Accounts(Database):
 
     def _change_key(self, key: str, setting: str, value: str) -> None:
         with self.writing() as connection:
-            sql = f"UPDATE keys SET {setting} WHERE body IN (?, ?)"  # noqa: S608
+            sql = f"UPDATE keys SET {setting} WHERE body IN (?, ?)"
             done = connection.execute(sql, (value, key, key.rpartition("-")[0]))
         if not done.rowcount:
             raise SandboxError("There is no such key.")

@@ -59,10 +59,10 @@ def answer(database: Database, account: str, asked: Question) -> Page:
     where, values = _where(account, asked)
     bounds = (asked.per_page, (asked.page - 1) * asked.per_page)
     with database.reading() as connection:
-        total = connection.execute(f"SELECT count(*) FROM records WHERE {where}", values).fetchone()[0]  # noqa: S608
+        total = connection.execute(f"SELECT count(*) FROM records WHERE {where}", values).fetchone()[0]
         # First the places, from an index alone; then the bodies of this one page.
-        places = f"SELECT rowid AS place FROM records WHERE {where} ORDER BY {asked.order} LIMIT ? OFFSET ?"  # noqa: S608
-        sql = f"SELECT records.* FROM ({places}) JOIN records ON records.rowid = place ORDER BY {asked.order}"  # noqa: S608
+        places = f"SELECT rowid AS place FROM records WHERE {where} ORDER BY {asked.order} LIMIT ? OFFSET ?"
+        sql = f"SELECT records.* FROM ({places}) JOIN records ON records.rowid = place ORDER BY {asked.order}"
         rows = connection.execute(sql, (*values, *bounds)).fetchall()
     return Page(tuple(Record.from_row(row) for row in rows), total)
 

@@ -33,8 +33,8 @@ def find_patients(store: Store, account: str, text: str, *, page: int = 1, archi
     order = "fold(json_extract(body, '$.last_name') || ' ' || json_extract(body, '$.first_name')), id LIMIT ? OFFSET ?"
     with store.reading() as connection:
         connection.create_function("fold", 1, fold, deterministic=True)
-        total = connection.execute(f"SELECT count(*) FROM records WHERE {where}", (account, *words)).fetchone()[0]  # noqa: S608
-        sql = f"SELECT * FROM records WHERE {where} ORDER BY {order}"  # noqa: S608
+        total = connection.execute(f"SELECT count(*) FROM records WHERE {where}", (account, *words)).fetchone()[0]
+        sql = f"SELECT * FROM records WHERE {where} ORDER BY {order}"
         rows = connection.execute(sql, (account, *words, PER_PAGE, (page - 1) * PER_PAGE)).fetchall()
     return Found([Record.from_row(row) for row in rows], total, page)
 

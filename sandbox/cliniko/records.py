@@ -13,7 +13,7 @@ from sandbox.cliniko.resources import COLUMNS, RESOURCES
 FIRST_ID = 1713650742029190001
 ID_CEILING = 9 * 10**18  # ids given by hand may lie above; the next free one is looked for below
 PLACES = ", ".join("?" * (len(COLUMNS) + 3))
-INSERT = f"INSERT INTO records (account, resource, {', '.join(COLUMNS)}, body) VALUES ({PLACES})"  # noqa: S608
+INSERT = f"INSERT INTO records (account, resource, {', '.join(COLUMNS)}, body) VALUES ({PLACES})"
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Records(Database):
         columns.setdefault("updated_at", self.stamp())
         changed = replace(found, body={**found.body, **changes}, **columns)
         settings = ", ".join(f"{name} = ?" for name in (*COLUMNS, "body"))
-        sql = f"UPDATE records SET {settings} WHERE account = ? AND resource = ? AND id = ?"  # noqa: S608
+        sql = f"UPDATE records SET {settings} WHERE account = ? AND resource = ? AND id = ?"
         connection.execute(sql, (*changed.row()[2:], account, resource, found.id))
 
 
