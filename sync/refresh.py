@@ -17,7 +17,7 @@ from sync.cliniko import (
     RateLimited,
     RecordNotFound,
 )
-from sync.models import Connection, MedicalAlert, PatientRefresh, RefusedPayload
+from sync.models import Connection, Cursor, MedicalAlert, PatientRefresh, RefusedPayload
 from sync.resources import ALERTS, PATIENTS
 from sync.store import mark_deleted, next_sequence, write_page
 
@@ -84,7 +84,8 @@ def _reread_alerts(client: Cliniko, patient_id: str, held: Connection) -> bool:
     try:
         page = client.list(ALERTS.name, filters=(f"patient_id:={patient_id}", *ALERTS.hidden), sort="id:asc")
     except KeyForbidden:
-        return True  # the screen says that alerts cannot be shown
+        # Fine where the screen says already that alerts cannot be shown; news of it comes with the next tick.
+        return Cursor.objects.filter(resource=ALERTS.name).exclude(refused_at=None).exists()
     except NotFilterable:
         return False  # the next tick brings them
     with transaction.atomic():

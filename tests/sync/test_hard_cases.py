@@ -16,7 +16,7 @@ from sandbox.cliniko.clock import stamp
 from sync import connection, mirror, queries, tasks
 from sync.cliniko import ApiKey, Cliniko, KeyForbidden, KeyInvalid, Page, RateLimited, RequestRefused, ServerError
 from sync.lease import LeaseLost
-from sync.models import Connection, Cursor, Patient
+from sync.models import Connection, Cursor, Patient, PatientRefresh
 from sync.refresh import Outcome, refresh_patient
 from sync.resources import ALERTS, PATIENTS
 from sync.store import mark_deleted, next_sequence, write_page
@@ -88,6 +88,23 @@ def test_nobody_is_checked_just_now_while_their_alerts_cannot_be_read(
     assert record is not None
     assert record.checked_at is not None
     assert timezone.now() - record.checked_at > timedelta(minutes=4)
+
+
+def test_a_key_that_may_no_longer_read_alerts_checks_nobody_before_the_screen_says_so(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42")
+    world.sync("bondi")
+    world.store.forbid(world.store.key("bondi"), "medical_alerts")
+    with clinic_context("bondi"):
+        assert refresh_patient("42") == Outcome.FRESH
+        assert PatientRefresh.objects.get().checked_at is None
+        mirror.run()
+        PatientRefresh.objects.all().delete()
+        assert refresh_patient("42") == Outcome.FRESH
+        assert PatientRefresh.objects.get().checked_at is not None
+        record = queries.patient("42")
+    assert record is not None
+    assert "may not read them" in record.alerts_note
 
 
 def test_alerts_of_somebody_merged_are_the_survivors_before_cliniko_moves_them(bondi: Clinic) -> None:
