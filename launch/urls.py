@@ -16,4 +16,5 @@ urlpatterns = [
     path("patients/<cliniko_id:patient_id>/", patient.patient, name="patient"),
     path("patients/<cliniko_id:patient_id>/fresh", patient.fresh, name="patient_fresh"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/mirror", settings.mirror, name="settings_mirror"),
 ]

@@ -8,15 +8,16 @@ import structlog
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models import Count
 
 from accounts import invitations
 from accounts.models import Invitation, User
 from accounts.roles import Role
 from sync import connection as cliniko_connection
-from sync import queries
+from sync import standing
 from sync.cliniko import ApiKey
 from sync.connection import Connected
-from sync.models import Cursor, RefusedPayload, Run
+from sync.models import Cursor, Reconcile, RefusedPayload, Run
 from sync.resources import RESOURCES
 from sync.tasks import wake
 from tenants.context import clinic_context, inside
@@ -109,7 +110,7 @@ def report(label: str) -> dict[str, Any]:
     """How one clinic stands: states, counts, cursors, last run; of the key its state and last four characters only."""
     with clinic_context(label) as clinic:
         held = cliniko_connection.load()
-        status = queries.status()
+        now = standing.standing()
         run = Run.objects.order_by("-started_at").first()
         return {
             "clinic": clinic.label,
@@ -117,19 +118,25 @@ def report(label: str) -> dict[str, Any]:
             "state": clinic.state,
             "url": clinic_url(clinic.label),
             "launch_url": clinic_url(clinic.label, "/patients"),
-            "sync_state": status.state,
-            "sync_sentence": status.sentence,
+            "sync_state": now.state,
+            "sync_sentence": now.sentence,
+            "sync_state_since": now.since,
+            "sync_resumes_at": now.until,
             "key_state": _key_state(held.state),
             "key_last4": held.key_last4,
             "account": held.account_name,
             "key_user": held.key_user_name,
             "key_role": held.key_user_role,
             "connected_at": held.connected_at,
+            "requests_left": cliniko_connection.requests_left(),
             "counts": {resource.name: resource.model._default_manager.count() for resource in RESOURCES},
             "totals": dict(Cursor.objects.values_list("resource", "total")),
+            "incomplete": {each.name: each.sentence for each in standing.by_resource() if each.sentence},
             "refused_payloads": RefusedPayload.objects.count(),
+            "refused_because": _reasons(),
             "staff": User.objects.filter(is_active=True).count(),
             "cursors": {cursor.resource: _cursor(cursor) for cursor in Cursor.objects.order_by("resource")},
+            "reconciles": {each.resource: _reconcile(each) for each in Reconcile.objects.order_by("resource")},
             "last_run": _run(run) if run else None,
         }
 
@@ -151,7 +158,25 @@ def _cursor(cursor: Cursor) -> dict[str, Any]:
         "cursor": cursor.cursor,
         "checked_at": cursor.checked_at,
         "refused_at": cursor.refused_at,
+        "failures": cursor.failures,
+        "due_at": cursor.due_at,
         "asks_hidden": cursor.asks_hidden,
+    }
+
+
+def _reasons() -> dict[str, int]:
+    """How many records could not be read, by resource and reason; whose they are stays in the clinic's schema."""
+    counted = RefusedPayload.objects.values_list("resource", "reason").annotate(Count("id")).order_by()
+    return {f"{resource}: {reason}": count for resource, reason, count in counted}
+
+
+def _reconcile(state: Reconcile) -> dict[str, Any]:
+    return {
+        "under_way": state.after_id is not None,
+        "due_at": state.due_at,
+        "finished_at": state.finished_at,
+        "compared": state.compared,
+        "mended": state.mended,
     }
 
 

@@ -8,13 +8,15 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from sync import mirror, queries
+from sync import mirror
 from sync.cliniko import RateLimited
 from sync.connection import open_client
-from sync.engine import restart_import
+from sync.engine import Progress as Walked
+from sync.engine import compare_everything
 from sync.lease import Lease, LeaseHeld
-from sync.models import Cursor, Run
+from sync.models import Run
 from sync.resources import Resource
+from sync.standing import standing
 from sync.tasks import wake
 from tenants.context import clinic_context
 
@@ -28,17 +30,18 @@ class Bars:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
 
-    def on_page(self, resource: Resource, cursor: Cursor) -> None:
+    def on_page(self, resource: Resource, walked: Walked) -> None:
         if resource.name not in self._tasks:
-            self._tasks[resource.name] = self._progress.add_task(resource.label, total=cursor.total)
-        held = resource.model._default_manager.count()
-        total = cursor.total if cursor.imported_at is None else held
-        self._progress.update(self._tasks[resource.name], completed=held, total=total)
+            self._tasks[resource.name] = self._progress.add_task(resource.label)
+        # A tick knows how many there were when it began, and may find more on its way.
+        total = None if walked.total is None else max(walked.total, walked.done)
+        self._progress.update(self._tasks[resource.name], completed=walked.done, total=total)
 
 
 def sync_in_foreground(label: str, *, full: bool, quiet: bool) -> dict[str, Any]:
-    """Mirror the clinic until it is up to date and answer `{"state", "resources"}`, the resources by name with
-    fetched, written and requests.
+    """Mirror the clinic until it is up to date and answer `{"state", "resources", "mended"}`: the resources by name
+    with fetched, written and requests; with `full` every record is compared, and `mended` tells by resource how many
+    were not as in Cliniko.
 
     Waits for a worker that holds the lease and for Cliniko's limit. Raises NoSuchClinic, and ClinikoError for what
     does not pass by itself.
@@ -53,32 +56,37 @@ def sync_in_foreground(label: str, *, full: bool, quiet: bool) -> dict[str, Any]
     shown = Console(stderr=True).is_terminal and not quiet
     with clinic_context(label) as clinic, progress if shown else nullcontext():
         if full:
-            _restart()
+            _compare()
         started = Run.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         _run_until_done(Bars(progress) if shown else None)
-        result = {"state": queries.status().state, "resources": _sums(started)}
+        sums = _sums(started)
+        mended = {name: counts.pop("mended") for name, counts in sums.items()}
+        result = {"state": standing().state, "resources": sums, "mended": mended if full else {}}
     wake(clinic.schema_name)  # it works again: whatever kept the workers away is over
     return result
 
 
-def _restart() -> None:
+def _compare() -> None:
     open_client().close()  # without a usable key the import could not run: say so before anything is reset
     while True:
         try:
             with Lease():
-                return restart_import()
+                return compare_everything()
         except LeaseHeld:
             time.sleep(TURN_SECONDS)
 
 
 def _run_until_done(bars: Bars | None) -> None:
+    everything = True
     while True:
         try:
-            if mirror.run(on_page=bars.on_page if bars else lambda resource, cursor: None):
+            if mirror.run(everything=everything, on_page=bars.on_page if bars else lambda resource, walked: None):
                 return
+            everything = False
         except LeaseHeld:
             time.sleep(TURN_SECONDS)
         except RateLimited as limit:
+            everything = False
             time.sleep(max((limit.until - timezone.now()).total_seconds(), TURN_SECONDS))
 
 

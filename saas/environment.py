@@ -41,6 +41,8 @@ class Environment(BaseSettings):
     cliniko_web_url: str = "https://{subdomain}.{shard}.cliniko.com"
     cliniko_app_name: str = "Sidechart"
     cliniko_contact_email: str = ""
+    cliniko_requests_per_minute: int = Field(default=200, ge=10, le=10_000_000)
+    cliniko_requests_reserved: int = Field(default=60, ge=0)
     email_url: str = "console://"
     default_from_email: str = ""
     debug: bool = False
@@ -141,6 +143,8 @@ class Environment(BaseSettings):
             raise ValueError("DEBUG must be off outside localhost: its pages show patients to whoever meets an error")
         if self.base_domain != "localhost" and self.cliniko_api_url.startswith("http:"):
             raise ValueError("CLINIKO_API_URL must be https outside localhost: every request carries the clinic's key")
+        if self.cliniko_requests_reserved > self.cliniko_requests_per_minute // 2:
+            raise ValueError("CLINIKO_REQUESTS_RESERVED must leave the sync half of CLINIKO_REQUESTS_PER_MINUTE")
         if not _ADDRESS.fullmatch(self.cliniko_contact_email):
             raise ValueError("CLINIKO_CONTACT_EMAIL must be an e-mail address: Cliniko blocks clients without one")
         return self

@@ -2,6 +2,7 @@
 
 from celery.schedules import crontab
 from csp.constants import NONCE, NONE, SELF
+from kombu import Queue
 
 from saas.environment import ROOT, read_environment
 from saas.logs import logging_settings
@@ -205,6 +206,8 @@ SEALING_KEYS = ENVIRONMENT.sealing_key_list
 CLINIKO_API_URL = ENVIRONMENT.cliniko_api_url
 CLINIKO_WEB_URL = ENVIRONMENT.cliniko_web_url
 CLINIKO_USER_AGENT = f"{ENVIRONMENT.cliniko_app_name} ({ENVIRONMENT.cliniko_contact_email})"
+CLINIKO_REQUESTS_PER_MINUTE = ENVIRONMENT.cliniko_requests_per_minute
+CLINIKO_REQUESTS_RESERVED = ENVIRONMENT.cliniko_requests_reserved
 SYNC_INTERVAL_SECONDS = ENVIRONMENT.sync_interval_seconds
 SYNC_SLICE_SECONDS = 20
 SYNC_SLICE_PAGES = 40
@@ -217,6 +220,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True  # a message whose worker dies is not given to the next one: the next tick makes it up
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 120
+# Two lines that every worker serves in turn: whatever is short, and clinics whose import goes on (sync.tasks).
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("long")]
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(ENVIRONMENT.state_directory / "celerybeat-schedule")
@@ -228,7 +233,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     # At an hour, while Australia sleeps, and not every 24 hours: beat may be restarted more often than that.
     "accounts.forget_sessions": {"task": "accounts.forget_sessions", "schedule": crontab(hour="16", minute="17")},
-    "sync.forget_runs": {"task": "sync.forget_runs", "schedule": crontab(hour="16", minute="37")},
+    "sync.forget": {"task": "sync.forget", "schedule": crontab(hour="16", minute="37")},
 }
 
 LOGGING = logging_settings(ENVIRONMENT.log_level)

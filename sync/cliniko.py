@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import requests
 import urllib3
@@ -53,6 +53,10 @@ class RateLimited(ClinikoError):
         self.until = until
 
 
+class BudgetSpent(RateLimited):
+    """This minute's share of the key's requests is used up; Cliniko was not asked. `until` says when to go on."""
+
+
 class Unreachable(ClinikoError):
     """Cliniko does not answer, or answers with an error of its own (5xx, time-out, broken body)."""
 
@@ -62,7 +66,7 @@ class ServerError(Unreachable):
 
 
 class RequestRefused(ClinikoError):
-    """Cliniko finds the request wrong (400 and other 4xx)."""
+    """Cliniko finds the request wrong (400 and other 4xx); other lists may well work."""
 
 
 class NotFilterable(RequestRefused):
@@ -87,7 +91,12 @@ class ApiKey:
     @property
     def last4(self) -> str:
         """The last four characters of the secret itself, without the shard that many keys share."""
-        return self._parts[0][-4:]
+        return self.body[-4:]
+
+    @property
+    def body(self) -> str:
+        """The secret itself: a key works with and without its shard."""
+        return self._parts[0]
 
     @property
     def _parts(self) -> tuple[str, str]:
@@ -111,12 +120,31 @@ class Page:
     clock: datetime
 
 
+class Budget(Protocol):
+    """The requests that may be made with a key."""
+
+    def spend(self) -> None:
+        """Count one request that is about to be made. Raises BudgetSpent when it must not be."""
+
+    def block(self, until: datetime) -> None:
+        """Cliniko refused a request (429): none is to be made before `until`."""
+
+
 class Cliniko:
     """One clinic's Cliniko account, reached with its key. Requests go to the shard's address and nowhere else."""
 
-    def __init__(self, key: ApiKey, *, api_url: str, user_agent: str, timeout: float = TIMEOUT):
+    def __init__(
+        self,
+        key: ApiKey,
+        *,
+        api_url: str,
+        user_agent: str,
+        timeout: float = TIMEOUT,
+        budget: Budget | None = None,
+    ):
         self._base = api_url.replace("{shard}", key.shard).rstrip("/")
         self._seconds = timeout
+        self._budget = budget
         self._session = requests.Session()
         self._session.auth = (key.reveal(), "")
         self._session.headers.update({"Accept": "application/json", "User-Agent": user_agent})
@@ -124,12 +152,15 @@ class Cliniko:
     def close(self) -> None:
         self._session.close()
 
-    def list(self, resource: str, *, filters: Sequence[str], sort: str, per_page: int = PER_PAGE) -> Page:
+    def list(
+        self, resource: str, *, filters: Sequence[str] = (), sort: str, per_page: int = PER_PAGE, subset: str = ""
+    ) -> Page:
         """The first page of `resource` under `filters`, such as `id:>17`. Never a later one: those move meanwhile.
 
-        Raises the errors above.
+        `subset` names a list beside the main one, such as `deleted`. Raises the errors above.
         """
-        body, clock = self._get(f"/{resource}", {"q[]": list(filters), "sort": sort, "per_page": per_page})
+        path = f"/{resource}/{subset}" if subset else f"/{resource}"
+        body, clock = self._get(path, {"q[]": list(filters), "sort": sort, "per_page": per_page})
         records = body.get(resource)
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
             raise Unreachable(f"Cliniko's answer holds no list of {resource}.")
@@ -153,16 +184,23 @@ class Cliniko:
         return self._get("/settings/public")[0]
 
     def _get(self, path: str, query: dict[str, Any] | None = None) -> tuple[dict[str, Any], datetime]:
+        if self._budget:
+            self._budget.spend()
         try:
             response, content = self._answer(path, query)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
             # The library's text holds the address; its type says enough.
             raise Unreachable(f"Cliniko cannot be reached ({type(failure).__name__}).") from None
         clock = _clock(response)
-        _raise_for_status(response, content, clock)
+        try:
+            _raise_for_status(response, content, clock)
+        except RateLimited as limit:
+            if self._budget:
+                self._budget.block(limit.until)
+            raise
         try:
             body = json.loads(content, parse_constant=_refuse_constant)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unreachable("Cliniko's answer is not JSON.") from None
         if not isinstance(body, dict):
             raise Unreachable("Cliniko's answer has an unknown form.")

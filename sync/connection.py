@@ -7,26 +7,33 @@ from random import uniform
 from typing import Any
 from zoneinfo import available_timezones
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from sync.budget import share_of
 from sync.cliniko import (
     ApiKey,
+    BudgetSpent,
     Cliniko,
     ClinikoError,
     KeyForbidden,
     KeyInvalid,
     RateLimited,
+    RecordNotFound,
 )
-from sync.models import Connection, Cursor, PatientRefresh, RefusedPayload
+from sync.models import Connection, Cursor, PatientChange, PatientRefresh, Reconcile, RefusedPayload
 from sync.payloads import text
 from sync.resources import RESOURCES
 from sync.sealing import KeyCannotBeOpened, seal, unseal
+from sync.signals import key_refused
+from tenants.budgets import Purpose
 from tenants.context import current_clinic
 
 State = Connection.State
+log = structlog.get_logger(__name__)
 LONGEST_BACKOFF = timedelta(minutes=15)
 
 
@@ -53,15 +60,27 @@ def load() -> Connection:
     return Connection.objects.filter(id=1).first() or Connection(id=1)
 
 
-def open_client(*, timeout: float | None = None) -> Cliniko:
+def open_client(*, timeout: float | None = None, purpose: Purpose = "background") -> Cliniko:
     """The client with the clinic's stored key. Raises NoKey, and KeyInvalid when the key cannot be opened here."""
+    return _client(stored_key(), timeout, purpose)
+
+
+def stored_key() -> ApiKey:
+    """Raises NoKey, and KeyInvalid when the stored key cannot be opened here."""
     connection = load()
     require_key(connection)
     try:
-        key = unseal(connection.sealed_key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
+        return unseal(connection.sealed_key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
     except KeyCannotBeOpened as unopened:
         raise KeyInvalid(str(unopened)) from None
-    return _client(key, timeout)
+
+
+def requests_left() -> int | None:
+    """Requests that the stored key may still make this minute; None without a key that opens."""
+    try:
+        return share_of(stored_key(), "background").left()
+    except ClinikoError:
+        return None
 
 
 def require_key(connection: Connection) -> None:
@@ -69,9 +88,15 @@ def require_key(connection: Connection) -> None:
         raise NoKey("No Cliniko API key is stored for this clinic yet.")
 
 
-def _client(key: ApiKey, timeout: float | None = None) -> Cliniko:
+def _client(key: ApiKey, timeout: float | None = None, purpose: Purpose = "launches") -> Cliniko:
     limits = {} if timeout is None else {"timeout": timeout}
-    return Cliniko(key, api_url=settings.CLINIKO_API_URL, user_agent=settings.CLINIKO_USER_AGENT, **limits)
+    return Cliniko(
+        key,
+        api_url=settings.CLINIKO_API_URL,
+        user_agent=settings.CLINIKO_USER_AGENT,
+        budget=share_of(key, purpose),
+        **limits,
+    )
 
 
 def connect(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
@@ -97,7 +122,7 @@ def connect(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
                 f"({held.account_name}): nothing was changed."
             )
         _store(held, key, user, account, word=_patient_word(settings_page))
-        Cursor.objects.update(refused_at=None, asks_hidden=True)
+        Cursor.objects.update(refused_at=None, asks_hidden=True, failures=0, due_at=timezone.now())
         if moved:
             _forget_account()
     return Connected(text(account, "name"), key.shard, _name(user), text(user, "role"), may_read)
@@ -107,14 +132,14 @@ def _forget_account() -> None:
     """Nothing of one account may be taken for another's: ids count up alike in all of them."""
     for resource in RESOURCES:
         resource.model._default_manager.all().delete()
-    for rows in (Cursor.objects, RefusedPayload.objects, PatientRefresh.objects):
-        rows.all().delete()
+    for model in (Cursor, Reconcile, RefusedPayload, PatientRefresh, PatientChange):
+        model._default_manager.all().delete()
 
 
 def _may_read(client: Cliniko, resource: str) -> bool:
     try:
         client.list(resource, filters=(), sort="id:asc", per_page=1)
-    except KeyForbidden:
+    except (KeyForbidden, RecordNotFound):
         return False
     return True
 
@@ -152,7 +177,7 @@ def _store(held: Connection, key: ApiKey, user: dict[str, Any], account: dict[st
     held.connected_at = timezone.now()
     held.state, held.state_since, held.resume_at, held.failures = State.OK, timezone.now(), None, 0
     held.lease_token = held.lease_until = None  # a worker under way with the former key writes nothing more
-    held.pass_under_way = False
+    held.owners_told_at = None
     held.save()
 
 
@@ -164,11 +189,16 @@ def is_still(held: Connection) -> bool:
 def note_success(held: Connection) -> None:
     """Cliniko answered to this key: whatever hindered is over."""
     rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(state__in=[State.OK, State.PAUSED])
-    rows.update(state=State.OK, state_since=timezone.now(), resume_at=None, failures=0)
+    rows.update(state=State.OK, state_since=timezone.now(), resume_at=None, failures=0, owners_told_at=None)
 
 
 def note_failure(failure: ClinikoError, held: Connection) -> None:
-    """Remember why Cliniko did not answer to this key, and until when it is left alone; of a former key nothing."""
+    """Remember why Cliniko did not answer to this key, and until when it is left alone; of a former key nothing.
+
+    That our own share of requests is used up is no failure.
+    """
+    if isinstance(failure, BudgetSpent):
+        return
     state, resume_at = _verdict(failure, held)
     rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key)
     rows.exclude(state=state).update(state=state, state_since=timezone.now())
@@ -181,8 +211,24 @@ def _verdict(failure: ClinikoError, held: Connection) -> tuple[Connection.State,
     if isinstance(failure, KeyInvalid):
         return State.KEY_INVALID, None
     if isinstance(failure, KeyForbidden):
-        return State.KEY_FORBIDDEN, timezone.now() + timedelta(hours=1)
+        return State.KEY_FORBIDDEN, None  # other lists may be read: the list of patients rests, not the clinic
     if isinstance(failure, RateLimited):
         return State.RATE_LIMITED, failure.until
-    pause = min(timedelta(seconds=15 * 2 ** min(held.failures, 6)), LONGEST_BACKOFF)
-    return State.UNREACHABLE, timezone.now() + pause * uniform(0.8, 1.2)  # noqa: S311 - jitter
+    return State.UNREACHABLE, timezone.now() + backoff(held.failures)
+
+
+def backoff(failures: int) -> timedelta:
+    """How long to leave alone what failed so many times in a row: 15 s, 30 s, … up to 15 minutes, jittered."""
+    pause = min(timedelta(seconds=15 * 2 ** min(failures, 6)), LONGEST_BACKOFF)
+    return pause * uniform(0.8, 1.2)  # noqa: S311 - jitter
+
+
+def tell_owners() -> None:
+    """Once for a refused key, let whoever knows the owners tell them. Untold, they are told on the next call."""
+    untold = Connection.objects.filter(id=1, state=State.KEY_INVALID, owners_told_at=None)
+    if not untold.update(owners_told_at=timezone.now()):
+        return
+    failures = [answer for _, answer in key_refused.send_robust(sender=Connection) if isinstance(answer, Exception)]
+    if failures:
+        log.error("owners_not_told", exc_info=failures[0])
+        Connection.objects.filter(id=1).update(owners_told_at=None)

@@ -1,25 +1,37 @@
 """One slice of a clinic's sync: pages, each with its cursor in one transaction, until done or out of time."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
-from sync.cliniko import Cliniko, ClinikoError, KeyForbidden, ServerError
+from sync import deletions, reconcile
+from sync.cliniko import (
+    Cliniko,
+    ClinikoError,
+    KeyForbidden,
+    RecordNotFound,
+    RequestRefused,
+    ServerError,
+    Unreachable,
+)
+from sync.connection import backoff
 from sync.lease import Lease
-from sync.models import Connection, Cursor, Run
-from sync.resources import PATIENTS, RESOURCES, Resource
+from sync.models import Cursor, Run
+from sync.resources import PATIENTS, RESOURCES, Listing, Resource, listings
 from sync.store import next_sequence, write_page
-from sync.walks import advance, ask
+from sync.walks import advance, ask, stood_behind
 
 log = structlog.get_logger(__name__)
-RETRY_FORBIDDEN_AFTER = timedelta(hours=6)  # a role may be widened in Cliniko without our knowing
+ASK_REFUSED_AGAIN = timedelta(hours=6)  # a role may be widened in Cliniko without our knowing
+ASK_PATIENTS_AGAIN = timedelta(hours=1)
+LOOK_FOR_DELETED = timedelta(minutes=10)  # sooner when the list itself has moved
+GAP = timedelta(days=1)  # after so long without a look, everything is compared
 
 
 @dataclass
@@ -29,85 +41,160 @@ class Counts:
     fetched: int = 0
     written: int = 0
     requests: int = 0
+    mended: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one walk has come; `total` is None when Cliniko did not say."""
+
+    done: int
+    total: int | None
+
+
+OnPage = Callable[[Resource, Progress], None]
 
 
 @dataclass
 class Slice:
     """One worker's turn at a clinic: `seconds` and `pages` are its limits, None for no limit.
 
-    `on_page(resource, cursor)` is called after each page, for a progress bar.
+    `on_page(resource, progress)` is called after each page, for a progress bar.
     """
 
     client: Cliniko
     lease: Lease
     seconds: float | None = None
     pages: int | None = None
-    on_page: Callable[[Resource, Cursor], None] = lambda resource, cursor: None
+    on_page: OnPage = lambda resource, progress: None
     counts: dict[str, Counts] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+    failures: list[ClinikoError] = field(default_factory=list)
 
     def run(self) -> bool:
-        """Walk every resource once: a pass, over as many turns as it takes. True at its end, False when the turn was
-        over first.
+        """Walk every list that is due, go on with imports, then compare what is to be compared. True when nothing is
+        left, False when the turn was over first.
 
-        One list that Cliniko fails to give does not keep the others from being walked; its ServerError is raised at the
-        end, as is KeyForbidden when patients may not be read. Raises the other errors of sync.cliniko, and LeaseLost.
+        A list that Cliniko refuses or fails to give rests by itself and keeps no other from being walked. Raises
+        KeyForbidden or the failure when it was the list of patients; the other errors of sync.cliniko, and LeaseLost.
         What was committed before stays.
         """
-        number = _begin_or_continue_pass()
-        failures: list[ServerError] = []
-        for resource in RESOURCES:
-            try:
-                if not self._walk(resource, number):
-                    return False
-            except ServerError as failure:
-                failures.append(failure)
-        Connection.objects.update(pass_under_way=False)
-        if failures:
-            raise failures[0]
+        for listing, cursor in self._due():
+            if not self._walk(listing, cursor):
+                return False
+        for resource in reconcile.wanted():
+            if not self._compare(resource):
+                return False
+        if self.failures:
+            raise self.failures[0]
         if Cursor.objects.filter(resource=PATIENTS.name).exclude(refused_at=None).exists():
             raise KeyForbidden("The Cliniko user who made the API key may not read patients.")
         return True
 
-    def _walk(self, resource: Resource, number: int) -> bool:
-        cursor, _ = Cursor.objects.get_or_create(resource=resource.name)
-        resting = cursor.refused_at and timezone.now() - cursor.refused_at < RETRY_FORBIDDEN_AFTER
-        if cursor.walked_in_pass == number or (resting and resource is not PATIENTS):
-            return True
-        counts = self.counts.setdefault(resource.name, Counts())
+    def _due(self) -> Iterator[tuple[Listing, Cursor]]:
+        """First what is imported and waits longest, so that a long import keeps nobody's changes waiting; then
+        imports, in the order of the table. A list that turns out to be needed on the way comes last."""
+        seen: set[str] = set()
+        while due := [pair for pair in _cursors() if pair[1].due_at <= timezone.now() and pair[0].name not in seen]:
+            due.sort(key=lambda pair: (pair[1].imported_at is None, pair[1].imported_at and pair[1].due_at))
+            for listing, cursor in due:
+                seen.add(listing.name)
+                yield listing, cursor
+
+    def _walk(self, listing: Listing, cursor: Cursor) -> bool:
+        """True when the list needs nothing more now, False when the turn is over."""
+        step = self._look if listing.tells_deletions else self._page
         try:
             while not self._over():
-                if self._page(resource, cursor, counts, number):
+                if step(listing, cursor):
                     return True
-        except KeyForbidden:
-            self._refuse(resource, cursor)
+        except (KeyForbidden, RecordNotFound):
+            self._refuse(listing, cursor)
+            return True
+        except (ServerError, RequestRefused) as failure:
+            self._rest(listing, cursor)
+            if listing.resource is PATIENTS:
+                self.failures.append(failure)
+            return True
+        except Unreachable:
+            self._rest(listing, cursor)
+            raise
+        return False
+
+    def _page(self, listing: Listing, cursor: Cursor) -> bool:
+        sequence = next_sequence()
+        counts = self._count(listing)
+        counts.requests += 1
+        page = ask(self.client, listing, cursor)
+        if stood_behind(cursor, page) or _long_ago(cursor):
+            reconcile.want(listing.resource)
+        if cursor.walk_clock is None:
+            cursor.walked, cursor.total = 0, page.total
+        cursor.walked += len(page.records)
+        done = advance(cursor, page, overlap=_overlap(), now=timezone.now())
+        if done:
+            _settle(cursor, listing.resource.every or timedelta(seconds=settings.SYNC_INTERVAL_SECONDS * 0.8))
+        with transaction.atomic():
+            self.lease.renew()
+            written = write_page(listing.resource, page.records, sequence=sequence)
+            cursor.save()
+            if written:
+                deletions.look_soon(listing.resource)
+        counts.fetched += len(page.records)
+        counts.written += written
+        self.on_page(listing.resource, Progress(cursor.walked, cursor.total))
+        return done
+
+    def _look(self, listing: Listing, cursor: Cursor) -> bool:
+        sequence = next_sequence()
+        counts = self._count(listing)
+        counts.requests += 1
+        answer = deletions.look(self.client, listing, cursor)
+        counts.requests += answer.requests - 1
+        with transaction.atomic():
+            self.lease.renew()
+            found = deletions.mark(listing, answer, sequence=sequence)
+            done = deletions.advance(listing, cursor, answer, found, overlap=_overlap(), now=timezone.now())
+            if done:
+                _settle(cursor, LOOK_FOR_DELETED)
+            cursor.save()
+        counts.written += found
+        return done
+
+    def _compare(self, resource: Resource) -> bool:
+        counts = self._count(Listing(resource))
+        try:
+            while not self._over():
+                counts.requests += 1
+                step = reconcile.compare_page(self.client, self.lease, resource)
+                counts.fetched += step.records
+                counts.requests += step.reread
+                counts.mended += step.mended
+                counts.written += step.mended
+                self.on_page(resource, Progress(step.compared, step.total))
+                if step.done:
+                    return True
+        except (KeyForbidden, ServerError, RequestRefused):
+            reconcile.put_off(resource)
             return True
         return False
 
-    def _page(self, resource: Resource, cursor: Cursor, counts: Counts, number: int) -> bool:
-        sequence = next_sequence()
-        counts.requests += 1
-        page = ask(self.client, resource, cursor)
-        first = cursor.walk_clock is None
-        done = advance(cursor, page, overlap=timedelta(seconds=settings.SYNC_OVERLAP_SECONDS), now=timezone.now())
-        cursor.refused_at = None
-        if done:
-            cursor.walked_in_pass = number
-        if first and cursor.total is None:
-            cursor.total = page.total
-        with transaction.atomic():
-            self.lease.renew()
-            counts.written += write_page(resource, page.records, sequence=sequence)
-            cursor.save()
-        counts.fetched += len(page.records)
-        self.on_page(resource, cursor)
-        return done
+    def _refuse(self, listing: Listing, cursor: Cursor) -> None:
+        again = ASK_PATIENTS_AGAIN if listing.name == PATIENTS.name else ASK_REFUSED_AGAIN
+        self._save(cursor, refused_at=timezone.now(), due_at=timezone.now() + again)
+        log.warning("list_refused", list=listing.name)
 
-    def _refuse(self, resource: Resource, cursor: Cursor) -> None:
+    def _rest(self, listing: Listing, cursor: Cursor) -> None:
+        self._save(cursor, failures=cursor.failures + 1, due_at=timezone.now() + backoff(cursor.failures))
+        log.warning("list_failed", list=listing.name)
+
+    def _save(self, cursor: Cursor, **changes: object) -> None:
         with transaction.atomic():
             self.lease.renew()
-            Cursor.objects.filter(pk=cursor.pk).update(refused_at=timezone.now())
-        log.warning("resource_forbidden", resource=resource.name)
+            Cursor.objects.filter(pk=cursor.pk).update(**changes)
+
+    def _count(self, listing: Listing) -> Counts:
+        return self.counts.setdefault(listing.resource.name, Counts())
 
     def _over(self) -> bool:
         requests = sum(counts.requests for counts in self.counts.values())
@@ -115,10 +202,40 @@ class Slice:
         return late or (self.pages is not None and requests >= self.pages)
 
 
-def _begin_or_continue_pass() -> int:
-    """The number of the pass under way. Numbers and not times: clocks of workers differ."""
-    Connection.objects.filter(pass_under_way=False).update(pass_number=F("pass_number") + 1, pass_under_way=True)
-    return Connection.objects.values_list("pass_number", flat=True).get()
+def _cursors() -> list[tuple[Listing, Cursor]]:
+    """Every list to walk with its cursor, made where it is missing."""
+    held = {cursor.resource: cursor for cursor in Cursor.objects.all()}
+    found = []
+    for resource in RESOURCES:
+        main = held.get(resource.name)
+        for listing in listings(resource, asks_hidden=main is None or main.asks_hidden):
+            cursor = held.get(listing.name) or Cursor.objects.get_or_create(resource=listing.name)[0]
+            found.append((listing, cursor))
+    return found
+
+
+def _overlap() -> timedelta:
+    return timedelta(seconds=settings.SYNC_OVERLAP_SECONDS)
+
+
+def _settle(cursor: Cursor, pause: timedelta) -> None:
+    cursor.refused_at, cursor.failures, cursor.due_at = None, 0, timezone.now() + pause
+
+
+def _long_ago(cursor: Cursor) -> bool:
+    return cursor.walk_clock is None and cursor.checked_at is not None and timezone.now() - cursor.checked_at > GAP
+
+
+def everything_is_due() -> None:
+    """Make the next run ask for every list, whenever it was asked last."""
+    Cursor.objects.update(due_at=timezone.now())
+
+
+def compare_everything() -> None:
+    """Make the next runs read every record again and mend what differs; nothing is forgotten meanwhile."""
+    Cursor.objects.update(due_at=timezone.now(), asks_hidden=True)
+    for resource in RESOURCES:
+        reconcile.want(resource)
 
 
 def run_slice(turn: Slice) -> Run:
@@ -139,19 +256,3 @@ def run_slice(turn: Slice) -> Run:
         run.resources = {name: asdict(counts) for name, counts in turn.counts.items()}
         run.save()
     return run
-
-
-def restart_import() -> None:
-    """Make the next run read everything again by id; rows and their history stay."""
-    Cursor.objects.update(
-        imported_at=None,
-        after_id="",
-        cursor=None,
-        position=None,
-        walk_clock=None,
-        walked_in_pass=0,
-        total=None,
-        refused_at=None,
-        asks_hidden=True,
-    )
-    Connection.objects.update(pass_under_way=False)

@@ -1,6 +1,5 @@
 """A clinic's turn: open the client, take the lease, run the slice, note how it went."""
 
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,18 +8,18 @@ import structlog
 from django.utils import timezone
 
 from sync import connection
-from sync.cliniko import ClinikoError, RateLimited
-from sync.engine import Slice, run_slice
+from sync.cliniko import BudgetSpent, ClinikoError, KeyForbidden, RateLimited
+from sync.engine import OnPage, Slice, everything_is_due, run_slice
 from sync.lease import Lease, LeaseHeld, LeaseLost
-from sync.models import Connection, Cursor
-from sync.resources import Resource
+from sync.models import Connection
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Turn:
-    """How a turn ended: with `more` to do, to be left alone `not_before` a time, or `never` until somebody acts."""
+    """How a turn ended: with `more` to do, now or from `not_before` on; or with nothing to do for as long, or `never`
+    until somebody acts."""
 
     more: bool = False
     not_before: datetime | None = None
@@ -28,32 +27,35 @@ class Turn:
 
 
 def take_turn(*, seconds: float, pages: int) -> Turn:
-    """Mirror for at most this long. What Cliniko does is noted on the connection and not raised."""
+    """Mirror what is due for at most this long. What Cliniko does is noted on the connection and not raised."""
     held = connection.load()
     if held.state in (Connection.State.NO_KEY, Connection.State.KEY_INVALID, Connection.State.PAUSED):
         return Turn(never=True)
     if held.resume_at and held.resume_at > timezone.now():
         return Turn(not_before=held.resume_at)
     try:
-        return Turn(more=not run(seconds=seconds, pages=pages))
+        return Turn(more=not run(seconds=seconds, pages=pages, everything=False))
     except LeaseHeld:
         return Turn()
     except LeaseLost:
         log.warning("lease_lost")
         return Turn()
+    except BudgetSpent as spent:
+        return Turn(more=True, not_before=spent.until)
     except ClinikoError as failure:
         resume_at = connection.load().resume_at
         log.warning("sync_stopped", reason=type(failure).__name__)
-        return Turn(not_before=resume_at, never=resume_at is None)
+        return Turn(not_before=resume_at, never=resume_at is None and not isinstance(failure, KeyForbidden))
 
 
 def run(
     *,
     seconds: float | None = None,
     pages: int | None = None,
-    on_page: Callable[[Resource, Cursor], None] = lambda resource, cursor: None,
+    everything: bool = True,
+    on_page: OnPage = lambda resource, progress: None,
 ) -> bool:
-    """Mirror until done (True) or out of time (False).
+    """Mirror until done (True) or out of time (False): `everything`, or what is due.
 
     Raises LeaseHeld, LeaseLost and, noted on the connection before, ClinikoError. Before Cliniko's limit has reset it
     raises RateLimited without asking, whoever calls.
@@ -66,6 +68,8 @@ def run(
         # The lease comes first: a new key takes it away, so a client opened under it has the key that counts.
         with Lease() as lease, closing(connection.open_client()) as client:
             held = connection.load()
+            if everything:
+                everything_is_due()
             result = run_slice(Slice(client, lease, seconds=seconds, pages=pages, on_page=on_page))
     except ClinikoError as failure:
         connection.note_failure(failure, held)

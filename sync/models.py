@@ -32,8 +32,7 @@ class Connection(models.Model):
     state_since = models.DateTimeField(default=timezone.now)
     resume_at = models.DateTimeField(null=True, help_text="Not before this time is Cliniko asked again.")
     failures = models.PositiveIntegerField(default=0, help_text="Unanswered runs in a row.")
-    pass_number = models.PositiveBigIntegerField(default=0, help_text="Of the latest pass over all resources.")
-    pass_under_way = models.BooleanField(default=False)
+    owners_told_at = models.DateTimeField(null=True, help_text="When owners were told that the key is refused.")
     lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
 
@@ -42,21 +41,35 @@ class Connection(models.Model):
 
 
 class Cursor(models.Model):
-    """How far one resource is mirrored. Written in the transaction of the rows it speaks of."""
+    """How far one of Cliniko's lists is mirrored. Written in the transaction of the rows it speaks of."""
 
-    resource = models.CharField(max_length=40, primary_key=True)
+    resource = models.CharField(max_length=60, primary_key=True, help_text="The list: patients, patients/deleted.")
     imported_at = models.DateTimeField(null=True, help_text="When the full import ended; empty while it runs.")
     after_id = models.CharField(max_length=20, blank=True, help_text="The walk by id has seen all up to here.")
     cursor = models.DateTimeField(null=True, help_text="A tick reads all that changed from here on, Cliniko's clock.")
     position = models.DateTimeField(null=True, help_text="How far the tick under way has come.")
     walk_clock = models.DateTimeField(null=True, help_text="Cliniko's clock at the first page of the walk under way.")
     checked_at = models.DateTimeField(null=True, help_text="Everything Cliniko held at this time is here.")
-    total = models.PositiveIntegerField(null=True, help_text="Records Cliniko counted at the start of the import.")
-    walked_in_pass = models.PositiveBigIntegerField(default=0, help_text="The latest pass that walked it to its end.")
-    refused_at = models.DateTimeField(null=True, help_text="Since when Cliniko answers 403 for this resource.")
+    walked = models.PositiveIntegerField(default=0, help_text="Records that the walk under way, or the last, has seen.")
+    total = models.PositiveIntegerField(null=True, help_text="Records Cliniko counted when it was last asked.")
+    due_at = models.DateTimeField(default=timezone.now, help_text="When the list is to be walked again.")
+    refused_at = models.DateTimeField(null=True, help_text="Since when Cliniko answers 403 or 404 for this list.")
+    failures = models.PositiveIntegerField(default=0, help_text="Unanswered walks in a row.")
     asks_hidden = models.BooleanField(
         default=True, help_text="False once Cliniko refused the filters for hidden records."
     )
+
+
+class Reconcile(models.Model):
+    """The comparison of one resource with Cliniko, id by id: the one under way, or the last one."""
+
+    resource = models.CharField(max_length=40, primary_key=True)
+    after_id = models.CharField(max_length=20, null=True, help_text="All up to here is compared; empty between two.")  # noqa: DJ001 - "" is the beginning of one under way
+    due_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    total = models.PositiveIntegerField(null=True, help_text="Records Cliniko counted at its start.")
+    compared = models.PositiveIntegerField(default=0)
+    mended = models.PositiveIntegerField(default=0, help_text="Records that were not as in Cliniko, and now are.")
 
 
 class Run(models.Model):
@@ -110,6 +123,7 @@ class Mirrored(models.Model):
     deleted_at = models.DateTimeField(null=True)
     sequence = models.BigIntegerField()
     first_seen_at = models.DateTimeField(db_default=models.functions.Now())
+    written_at = models.DateTimeField(db_default=models.functions.Now(), help_text="Since when it reads as it does.")
 
     class Meta:
         abstract = True
@@ -124,6 +138,19 @@ class Patient(Mirrored):
 
     class Meta:
         indexes = [models.Index(fields=["date_of_birth"]), models.Index(fields=["sort_name"])]
+
+
+class PatientChange(models.Model):
+    """One field of a patient that Cliniko changed. Rows come from a trigger on Patient, whoever writes there."""
+
+    patient_id = models.CharField(max_length=20)
+    field = models.TextField()
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    changed_at = models.DateTimeField(db_default=models.functions.Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["patient_id", "changed_at"])]
 
 
 class MedicalAlert(Mirrored):
@@ -142,6 +169,24 @@ class Appointment(Mirrored):
 
     class Meta:
         indexes = [models.Index(fields=["patient_id", "starts_at"])]
+
+
+class GroupAppointment(Mirrored):
+    """A class: who comes is in its attendees."""
+
+    practitioner_id = models.CharField(max_length=20, blank=True)
+    business_id = models.CharField(max_length=20, blank=True)
+    appointment_type_id = models.CharField(max_length=20, blank=True)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
+
+
+class Attendee(Mirrored):
+    """A patient's place in a class. Cliniko lists one for each individual appointment too."""
+
+    patient_id = models.CharField(max_length=20, blank=True, db_index=True)
+    booking_id = models.CharField(max_length=20, blank=True)
+    cancelled_at = models.DateTimeField(null=True)
 
 
 class Practitioner(Mirrored):

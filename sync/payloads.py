@@ -29,6 +29,14 @@ def cliniko_id(payload: dict[str, Any]) -> str:
     return found
 
 
+def gone_id(payload: dict[str, Any]) -> str:
+    """The id in a list of deleted records, which may say it in the link alone; empty when it cannot be read."""
+    try:
+        return cliniko_id(payload)
+    except PayloadRefused:
+        return linked_id({"itself": payload}, "itself")
+
+
 def moment(payload: dict[str, Any], field: str) -> datetime | None:
     """A UTC time or None. Raises PayloadRefused."""
     value = payload.get(field)

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 from django.utils import timezone
 
 from sync import connection, models
@@ -23,8 +24,12 @@ from sync.records import (
     told_by,
 )
 
-State = models.Connection.State
 STALE_AFTER = timedelta(minutes=10)  # ten ticks missed
+_BOOKINGS = (
+    ("individual_appointments", "Appointments"),
+    ("group_appointments", "Classes"),
+    ("attendees", "Classes"),
+)
 _BIRTH_DATES = (
     re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"),
     re.compile(r"(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d{4})"),
@@ -38,17 +43,6 @@ class ClinicFacts:
     time_zone: str
     patient_word: str
     cliniko_url: str
-
-
-@dataclass(frozen=True)
-class MirrorStatus:
-    """How the mirror stands. `sentence` tells staff what is wrong and who can do what; empty when all is well."""
-
-    state: str
-    sentence: str
-    checked_at: datetime | None
-    patients: int
-    importing: bool
 
 
 def patient(cliniko_id: str) -> PatientRecord | None:
@@ -72,7 +66,7 @@ def patient(cliniko_id: str) -> PatientRecord | None:
         coming=coming,
         past=past,
         alerts_note=_note(row, "medical_alerts", "Alerts", checks, zone),
-        appointments_note=_note(row, "individual_appointments", "Appointments", checks, zone),
+        appointments_note=next(filter(None, (_note(row, *of, checks, zone) for of in _BOOKINGS)), ""),
         **told_by(row.payload),
     )
 
@@ -100,34 +94,6 @@ def facts() -> ClinicFacts:
     held = connection.load()
     place = settings.CLINIKO_WEB_URL.replace("{subdomain}", held.account_subdomain).replace("{shard}", held.shard)
     return ClinicFacts(held.time_zone, held.patient_word, cliniko_url=place if held.account_subdomain else "")
-
-
-def status() -> MirrorStatus:
-    held = connection.load()
-    cursor = models.Cursor.objects.filter(resource="patients").first()
-    importing = bool(held.sealed_key) and (cursor is None or cursor.imported_at is None)
-    state = "importing" if importing and held.state == State.OK else held.state
-    return MirrorStatus(
-        state=state,
-        sentence=_sentence(state, held),
-        checked_at=cursor.checked_at if cursor else None,
-        patients=models.Patient.objects.filter(deleted_at=None).count(),
-        importing=importing,
-    )
-
-
-def _sentence(state: str, held: models.Connection) -> str:
-    """What is wrong and who can do what, for staff."""
-    return {
-        State.NO_KEY: "Sidechart is not connected to Cliniko yet. An owner or admin can enter the clinic's API key.",
-        "importing": "Patients are being copied from Cliniko for the first time. Everyone can be opened meanwhile.",
-        State.RATE_LIMITED: "Cliniko is limiting our requests. This clears by itself within minutes.",
-        State.KEY_INVALID: f"Cliniko refuses the API key …{held.key_last4}. An owner or admin can replace it.",
-        State.KEY_FORBIDDEN: "The Cliniko user who made the API key may not read patients. "
-        "An administrator can change that user's role in Cliniko.",
-        State.UNREACHABLE: "Cliniko cannot be reached at the moment. We keep trying; what you see is our latest copy.",
-        State.PAUSED: "Copying from Cliniko is paused. An owner or admin can resume it.",
-    }.get(state, "")
 
 
 def _conditions(wanted: str) -> Iterable[Q]:
@@ -211,34 +177,79 @@ def _alerts(patient_ids: list[str]) -> tuple[Alert, ...]:
 
 
 def _appointments(patient_ids: list[str]) -> tuple[tuple[Appointment, ...], tuple[Appointment, ...]]:
-    """Coming ones, soonest first, and past ones, latest first."""
-    rows = models.Appointment.objects.filter(patient_id__in=patient_ids, archived_at=None, deleted_at=None)
-    found = _with_names(rows.order_by("starts_at", "cliniko_id"))
+    """Coming ones, soonest first, and past ones, latest first; places in classes among them."""
+    found = [*_individual(patient_ids), *_in_classes(patient_ids)]
+    names = _Names.of(found)
+    told = [names.tell(booking) for booking in sorted(found, key=lambda each: (each.row.starts_at, each.cliniko_id))]
     now = timezone.now()
-    coming = tuple(appointment for appointment in found if (appointment.ends_at or appointment.starts_at) >= now)
-    past = tuple(appointment for appointment in reversed(found) if (appointment.ends_at or appointment.starts_at) < now)
+    coming = tuple(appointment for appointment in told if (appointment.ends_at or appointment.starts_at) >= now)
+    past = tuple(appointment for appointment in reversed(told) if (appointment.ends_at or appointment.starts_at) < now)
     return coming, past
 
 
-def _with_names(rows: QuerySet[models.Appointment]) -> list[Appointment]:
-    listed = list(rows)
-    practitioners = _names(models.Practitioner, {row.practitioner_id for row in listed})
-    businesses = _names(models.Business, {row.business_id for row in listed})
-    types = _names(models.AppointmentType, {row.appointment_type_id for row in listed})
+@dataclass(frozen=True)
+class _Booked:
+    """A patient's appointment, or the class that they have a place in: `row` says when and where, `payload` and
+    `status` speak of the patient."""
+
+    cliniko_id: str
+    row: models.Appointment | models.GroupAppointment
+    payload: dict[str, Any]
+    status: Status
+
+
+def _individual(patient_ids: list[str]) -> list[_Booked]:
+    rows = models.Appointment.objects.filter(patient_id__in=patient_ids, archived_at=None, deleted_at=None)
     return [
-        Appointment(
-            cliniko_id=row.cliniko_id,
+        _Booked(row.cliniko_id, row, row.payload, _status(row.cancelled_at, row.payload, "patient_arrived"))
+        for row in rows
+    ]
+
+
+def _in_classes(patient_ids: list[str]) -> list[_Booked]:
+    places = list(models.Attendee.objects.filter(patient_id__in=patient_ids, archived_at=None, deleted_at=None))
+    classes = models.GroupAppointment.objects.filter(
+        cliniko_id__in={place.booking_id for place in places}, archived_at=None, deleted_at=None
+    ).in_bulk()
+    return [
+        _Booked(
+            place.cliniko_id,
+            classes[place.booking_id],
+            place.payload,
+            _status(place.cancelled_at, place.payload, "arrived"),
+        )
+        for place in places
+        if place.booking_id in classes
+    ]
+
+
+@dataclass(frozen=True)
+class _Names:
+    practitioners: dict[str, str]
+    businesses: dict[str, str]
+    types: dict[str, str]
+
+    @classmethod
+    def of(cls, booked: list[_Booked]) -> "_Names":
+        return cls(
+            _names(models.Practitioner, {each.row.practitioner_id for each in booked}),
+            _names(models.Business, {each.row.business_id for each in booked}),
+            _names(models.AppointmentType, {each.row.appointment_type_id for each in booked}),
+        )
+
+    def tell(self, booked: _Booked) -> Appointment:
+        row = booked.row
+        return Appointment(
+            cliniko_id=booked.cliniko_id,
             starts_at=row.starts_at,
             ends_at=row.ends_at,
-            practitioner=practitioners.get(row.practitioner_id, ""),
-            business=businesses.get(row.business_id, ""),
-            appointment_type=types.get(row.appointment_type_id, ""),
-            status=_status(row),
-            cancellation_reason=text(row.payload, "cancellation_reason_description"),
-            notes=text(row.payload, "notes"),
+            practitioner=self.practitioners.get(row.practitioner_id, ""),
+            business=self.businesses.get(row.business_id, ""),
+            appointment_type=self.types.get(row.appointment_type_id, ""),
+            status=booked.status,
+            cancellation_reason=text(booked.payload, "cancellation_reason_description"),
+            notes=text(booked.payload, "notes"),
         )
-        for row in listed
-    ]
 
 
 def _names(
@@ -249,9 +260,10 @@ def _names(
     return dict(model.objects.filter(cliniko_id__in=ids).values_list("cliniko_id", "name"))
 
 
-def _status(row: models.Appointment) -> Status:
-    if row.cancelled_at:
+def _status(cancelled_at: datetime | None, payload: dict[str, Any], arrived: str) -> Status:
+    """What became of it; an attendee's `arrived` is false for somebody who did not come."""
+    if cancelled_at:
         return "cancelled"
-    if row.payload.get("did_not_arrive") is True:
+    if payload.get("did_not_arrive") is True or (arrived == "arrived" and payload.get("arrived") is False):
         return "did_not_arrive"
-    return "arrived" if row.payload.get("patient_arrived") is True else "booked"
+    return "arrived" if payload.get(arrived) is True else "booked"

@@ -5,6 +5,7 @@ from enum import Enum, auto
 
 from django.db import connection as database
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from sync import connection
@@ -50,7 +51,7 @@ def refresh_patient(cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
         return Outcome.BUSY
     held = connection.load()
     try:
-        with closing(connection.open_client(timeout=timeout / 2)) as client:
+        with closing(connection.open_client(timeout=timeout / 2, purpose="launches")) as client:
             return _reread(client, cliniko_id, held)
     except (KeyInvalid, RateLimited) as failure:
         connection.note_failure(failure, held)  # these hold for every request; a slow answer holds for this one alone
@@ -82,7 +83,7 @@ def _reread_alerts(client: Cliniko, patient_id: str, held: Connection) -> bool:
     """Whether the mirror holds the patient's alerts as they are now: nobody is "checked" without them."""
     sequence = next_sequence()
     try:
-        page = client.list(ALERTS.name, filters=(f"patient_id:={patient_id}", *ALERTS.hidden), sort="id:asc")
+        page = client.list(ALERTS.name, filters=(f"patient_id:={patient_id}", "archived_at:*"), sort="id:asc")
     except KeyForbidden:
         # Fine where the screen says already that alerts cannot be shown; news of it comes with the next tick.
         return Cursor.objects.filter(resource=ALERTS.name).exclude(refused_at=None).exists()
@@ -95,7 +96,7 @@ def _reread_alerts(client: Cliniko, patient_id: str, held: Connection) -> bool:
         if not page.has_more:
             listed = [str(record.get("id")) for record in page.records]
             gone = MedicalAlert.objects.filter(patient_id=patient_id, deleted_at=None, sequence__lt=sequence)
-            gone.exclude(cliniko_id__in=listed).update(deleted_at=timezone.now(), sequence=sequence)
+            gone.exclude(cliniko_id__in=listed).update(deleted_at=timezone.now(), sequence=sequence, written_at=Now())
     return True
 
 
@@ -129,7 +130,7 @@ def _take_off(cliniko_id: str) -> bool:
 def _gone(cliniko_id: str, sequence: int, held: Connection) -> Outcome:
     with transaction.atomic():
         if connection.is_still(held):
-            mark_deleted(PATIENTS, cliniko_id, sequence=sequence)
+            mark_deleted(PATIENTS, [cliniko_id], sequence=sequence)
     # An id that Cliniko does not know leaves no row behind, or any website could fill the table by launching.
     PatientRefresh.objects.filter(cliniko_id=cliniko_id).delete()
     return Outcome.UNKNOWN

@@ -2,9 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from sync.models import Appointment, AppointmentType, Business, MedicalAlert, Mirrored, Patient, Practitioner
+from sync.models import (
+    Appointment,
+    AppointmentType,
+    Attendee,
+    Business,
+    GroupAppointment,
+    MedicalAlert,
+    Mirrored,
+    Patient,
+    Practitioner,
+)
 from sync.payloads import (
     PayloadRefused,
     cliniko_id,
@@ -21,12 +32,18 @@ from sync.payloads import (
 Row = dict[str, Any]
 
 
+RARELY = timedelta(minutes=5)
+LONGEST_SORT_NAME = 200  # an index row of PostgreSQL holds 2,700 bytes
+
+
 @dataclass(frozen=True, eq=False)
 class Resource:
-    """One of Cliniko's lists and the table that mirrors it.
+    """One of Cliniko's resources and the table that mirrors it.
 
-    `hidden` are the filters that make the list show what it leaves out by default. `read` gives the typed columns of
-    one payload beside those every record has, and raises PayloadRefused.
+    `read` gives the typed columns of one payload beside those every record has, and raises PayloadRefused. `hidden` are
+    the times whose bearers the list leaves out by default: `archived_at` is asked for as `archived_at:*`, or where
+    Cliniko does not filter by it, read from `/archived`. `apart` are records in a list of their own always. `every` is
+    how often it is walked, None for every tick.
     """
 
     name: str
@@ -34,7 +51,9 @@ class Resource:
     model: type[Mirrored]
     read: Callable[[dict[str, Any]], Row]
     columns: dict[str, str] = field(default_factory=dict)
-    hidden: tuple[str, ...] = ("archived_at:*",)
+    hidden: tuple[str, ...] = ("archived_at",)
+    apart: tuple[str, ...] = ("deleted",)
+    every: timedelta | None = None
 
 
 SHARED_COLUMNS = {
@@ -66,7 +85,7 @@ def _patient(payload: dict[str, Any]) -> Row:
     return {
         "merged_into": linked_id(payload, "merged_with_patient") or None,
         "date_of_birth": day(payload, "date_of_birth"),
-        "sort_name": fold(f"{text(payload, 'last_name')} {text(payload, 'first_name')}"),
+        "sort_name": fold(f"{text(payload, 'last_name')} {text(payload, 'first_name')}")[:LONGEST_SORT_NAME],
         "search_names": fold(" ".join(names)),
         "search_phones": " ".join(phone for phone in phones if phone),
     }
@@ -79,16 +98,27 @@ def _medical_alert(payload: dict[str, Any]) -> Row:
     return {"patient_id": patient_id, "name": text(payload, "name")}
 
 
-def _appointment(payload: dict[str, Any]) -> Row:
+def _booking(payload: dict[str, Any]) -> Row:
     return {
-        "patient_id": linked_id(payload, "patient"),
         "practitioner_id": linked_id(payload, "practitioner"),
         "business_id": linked_id(payload, "business"),
         "appointment_type_id": linked_id(payload, "appointment_type"),
         "starts_at": needed_moment(payload, "starts_at"),
         "ends_at": moment(payload, "ends_at"),
-        "cancelled_at": moment(payload, "cancelled_at"),
     }
+
+
+def _of_patient(payload: dict[str, Any]) -> Row:
+    return {"patient_id": linked_id(payload, "patient"), "cancelled_at": moment(payload, "cancelled_at")}
+
+
+def _appointment(payload: dict[str, Any]) -> Row:
+    return _booking(payload) | _of_patient(payload)
+
+
+def _attendee(payload: dict[str, Any]) -> Row:
+    booking = linked_id(payload, "booking") or linked_id(payload, "group_appointment")
+    return _of_patient(payload) | {"booking_id": booking}
 
 
 def _practitioner(payload: dict[str, Any]) -> Row:
@@ -100,47 +130,63 @@ def _business(payload: dict[str, Any]) -> Row:
     return {"name": text(payload, "display_name") or text(payload, "business_name") or text(payload, "label")}
 
 
-def _appointment_type(payload: dict[str, Any]) -> Row:
+def _named(payload: dict[str, Any]) -> Row:
     return {"name": text(payload, "name")}
 
 
 NAME = {"name": "text"}
+BOOKING = {
+    "practitioner_id": "text",
+    "business_id": "text",
+    "appointment_type_id": "text",
+    "starts_at": "timestamptz",
+    "ends_at": "timestamptz",
+}
+FOUND_BY = {
+    "merged_into": "text",
+    "date_of_birth": "date",
+    "sort_name": "text",
+    "search_names": "text",
+    "search_phones": "text",
+}
+OF_PATIENT = {"patient_id": "text", "cancelled_at": "timestamptz"}
+ENDS = ("archived_at", "cancelled_at")
 
 # In the order of a full import: names first, so that an appointment never shows without them, then patients.
 RESOURCES = (
-    Resource("practitioners", "practitioners", Practitioner, _practitioner, NAME),
-    Resource("businesses", "businesses", Business, _business, NAME),
-    Resource("appointment_types", "appointment types", AppointmentType, _appointment_type, NAME),
-    Resource(
-        "patients",
-        "patients",
-        Patient,
-        _patient,
-        {
-            "merged_into": "text",
-            "date_of_birth": "date",
-            "sort_name": "text",
-            "search_names": "text",
-            "search_phones": "text",
-        },
-    ),
+    # Reference: docs.api.cliniko.com: who left is in /practitioners/inactive.
+    Resource("practitioners", "practitioners", Practitioner, _practitioner, NAME, (), ("inactive",), RARELY),
+    Resource("businesses", "businesses", Business, _business, NAME, apart=(), every=RARELY),
+    Resource("appointment_types", "appointment types", AppointmentType, _named, NAME, apart=(), every=RARELY),
+    Resource("patients", "patients", Patient, _patient, FOUND_BY),
     Resource("medical_alerts", "medical alerts", MedicalAlert, _medical_alert, {"patient_id": "text"} | NAME),
-    Resource(
-        "individual_appointments",
-        "appointments",
-        Appointment,
-        _appointment,
-        {
-            "patient_id": "text",
-            "practitioner_id": "text",
-            "business_id": "text",
-            "appointment_type_id": "text",
-            "starts_at": "timestamptz",
-            "ends_at": "timestamptz",
-            "cancelled_at": "timestamptz",
-        },
-        hidden=("archived_at:*", "cancelled_at:*"),
-    ),
+    Resource("individual_appointments", "appointments", Appointment, _appointment, BOOKING | OF_PATIENT, ENDS),
+    Resource("group_appointments", "classes", GroupAppointment, _booking, BOOKING),
+    Resource("attendees", "places in classes", Attendee, _attendee, {"booking_id": "text"} | OF_PATIENT, ENDS),
 )
-PATIENTS = next(resource for resource in RESOURCES if resource.name == "patients")
-ALERTS = next(resource for resource in RESOURCES if resource.name == "medical_alerts")
+BY_NAME = {resource.name: resource for resource in RESOURCES}
+PATIENTS, ALERTS = BY_NAME["patients"], BY_NAME["medical_alerts"]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One of the lists that a resource is read from: `subset` is "" for the list itself, or `deleted` and the like."""
+
+    resource: Resource
+    subset: str = ""
+
+    @property
+    def name(self) -> str:
+        """As in Cliniko's address: `patients`, `patients/deleted`."""
+        return f"{self.resource.name}/{self.subset}" if self.subset else self.resource.name
+
+    @property
+    def tells_deletions(self) -> bool:
+        return self.subset == "deleted"
+
+
+def listings(resource: Resource, *, asks_hidden: bool = True) -> tuple[Listing, ...]:
+    """The lists to walk for a resource: first those of records that are gone, whose count counts from the start."""
+    hidden = () if asks_hidden else tuple(name.removesuffix("_at") for name in resource.hidden)
+    found = [Listing(resource, subset) for subset in ("", *resource.apart, *hidden)]
+    return tuple(sorted(found, key=lambda listing: not listing.tells_deletions))

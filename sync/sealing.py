@@ -1,6 +1,7 @@
 """Sealing of a clinic's API key: what is stored opens with our keys, in its own clinic, and nowhere else."""
 
 import base64
+import hmac
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -32,3 +33,9 @@ def unseal(sealed: str, *, clinic: str, keys: Sequence[str]) -> ApiKey:
         return ApiKey(_box(clinic, keys).decrypt(sealed).decode())
     except InvalidToken:
         raise KeyCannotBeOpened("The stored API key cannot be opened here: enter it again.") from None
+
+
+def fingerprint(key: ApiKey, *, keys: Sequence[str]) -> str:
+    """The same 32 hexadecimal digits for the same key at every clinic, which tell nothing else about it."""
+    derived = HKDF(SHA256(), 32, salt=None, info=b"sidechart fingerprint of a cliniko key").derive(keys[0].encode())
+    return hmac.digest(derived, key.body.encode(), "sha256").hex()[:32]

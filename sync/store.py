@@ -1,17 +1,20 @@
 """Writing answers into the mirror: one statement a page, older answers never over newer ones."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection
+from django.db import DataError, connection, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from sync.models import RefusedPayload
 from sync.payloads import PayloadRefused, linked_id, storable
 from sync.resources import SHARED_COLUMNS, Resource, Row, read_payload
+
+SETTLED = "10 minutes"  # no replica lags for so long
 
 
 def next_sequence() -> int:
@@ -36,26 +39,40 @@ def write_page(resource: Resource, payloads: Iterable[dict[str, Any]], *, sequen
             rows[row["cliniko_id"]] = row
     if not rows:
         return 0
-    body = _as_json([rows[cliniko_id] for cliniko_id in sorted(rows)])
-    with connection.cursor() as cursor:
-        cursor.execute(_upsert(resource), {"rows": body, "sequence": sequence})
-        changed = cursor.rowcount
     RefusedPayload.objects.filter(resource=resource.name, cliniko_id__in=rows).delete()
-    return changed
+    return _write([rows[cliniko_id] for cliniko_id in sorted(rows)], resource, sequence)
 
 
-def mark_deleted(resource: Resource, cliniko_id: str, *, sequence: int) -> bool:
-    """Cliniko says that this record is gone: keep it as a tombstone. False when the mirror holds no such live row."""
-    rows = resource.model._default_manager.filter(cliniko_id=cliniko_id, deleted_at=None, sequence__lt=sequence)
-    return rows.update(deleted_at=timezone.now(), sequence=sequence) == 1
+def _write(rows: list[Row], resource: Resource, sequence: int) -> int:
+    """Write rows in one statement. Where the database refuses one of them, halve until that one is kept aside."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_upsert(resource), {"rows": _as_json(rows), "sequence": sequence})
+            return cursor.rowcount
+    except DataError:
+        if len(rows) == 1:
+            _keep_aside(resource, rows[0]["payload"], "The database cannot hold a value in it.")
+            return 0
+    half = len(rows) // 2
+    return _write(rows[:half], resource, sequence) + _write(rows[half:], resource, sequence)
+
+
+def mark_deleted(resource: Resource, cliniko_ids: Collection[str], *, sequence: int) -> int:
+    """Cliniko says that these records are gone: keep them as tombstones, and return how many were live here until now.
+
+    Takes no notice of rows that are known from a later request.
+    """
+    rows = resource.model._default_manager.filter(cliniko_id__in=cliniko_ids, deleted_at=None, sequence__lt=sequence)
+    return rows.update(deleted_at=timezone.now(), sequence=sequence, written_at=Now())
 
 
 @cache
 def _upsert(resource: Resource) -> str:
     """An older answer loses; an equal one leaves the row untouched, down to its dead tuples.
 
-    Of two versions the later `updated_at` wins, and within one second the later request: Cliniko's clock ticks in
-    seconds.
+    Of two versions the later `updated_at` wins, and within one second (Cliniko's clock ticks in seconds) the later
+    request. A replica of Cliniko's that lags may answer a later request with an older version: it loses for a while.
+    After that Cliniko means it, its clock was set back or a backup came back, and whoever asks last is right.
     """
     columns = SHARED_COLUMNS | resource.columns
     names = ", ".join(columns)
@@ -65,8 +82,9 @@ def _upsert(resource: Resource) -> str:
     return (
         f"INSERT INTO {table} AS held ({names}, sequence)"  # noqa: S608 - names come from the table of resources
         f" SELECT {names}, %(sequence)s FROM jsonb_to_recordset(%(rows)s::jsonb) AS given ({types})"
-        f" ON CONFLICT (cliniko_id) DO UPDATE SET {changes}, sequence = excluded.sequence"
-        " WHERE (excluded.updated_at, excluded.sequence) > (held.updated_at, held.sequence)"
+        f" ON CONFLICT (cliniko_id) DO UPDATE SET {changes}, sequence = excluded.sequence, written_at = now()"
+        " WHERE ((excluded.updated_at, excluded.sequence) > (held.updated_at, held.sequence)"
+        f" OR excluded.sequence > held.sequence AND held.written_at < now() - interval '{SETTLED}')"
         " AND (held.deleted_at IS NULL OR excluded.sequence > held.sequence)"
         " AND (held.payload, held.deleted_at) IS DISTINCT FROM (excluded.payload, excluded.deleted_at)"
     )

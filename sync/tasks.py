@@ -3,27 +3,36 @@
 from datetime import datetime, timedelta
 
 import structlog
-from celery import shared_task
+from celery import current_app, shared_task
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from sync import connection as cliniko_connection
 from sync import mirror
-from sync.models import Run
+from sync.mirror import Turn
+from sync.models import PatientChange, Run
+from sync.standing import standing
+from tenants import budgets
 from tenants.context import NoSuchClinic, clinic_of_schema, in_every_clinic
 from tenants.models import Clinic
 
 # A clinic that waits for somebody to act is looked at all the same, at no cost: no wake-up can be lost for good.
 LOOK_AGAIN_AFTER = timedelta(hours=1)
 RUNS_KEPT_FOR = timedelta(days=30)
+CHANGES_KEPT_FOR = timedelta(days=180)
+# Work that goes on waits in a line of its own, which workers serve in turn with the other: an import, however long,
+# keeps no other clinic's tick waiting for more than a slice.
+LONG_WORK = "long"
 log = structlog.get_logger(__name__)
 
 
 @shared_task(name="sync.tick")
 def tick() -> None:
     """Wake a worker for every clinic that is due. The database says which, so a lost message costs one interval."""
-    for schema_name in take_due_clinics():
-        sync_clinic.delay(schema_name=schema_name)
+    with current_app.producer_pool.acquire(block=True) as producer:
+        for schema_name in take_due_clinics():
+            sync_clinic.apply_async(kwargs={"schema_name": schema_name}, producer=producer)
 
 
 def take_due_clinics() -> list[str]:
@@ -40,29 +49,42 @@ def take_due_clinics() -> list[str]:
 
 @shared_task(name="sync.clinic")
 def sync_clinic(*, schema_name: str) -> None:
-    """Give one clinic a slice of this worker; a clinic that needs more goes to the end of the queue."""
+    """Give one clinic a slice of this worker; a clinic that needs more goes to the end of the line for long work."""
     try:
         with clinic_of_schema(schema_name):
-            outcome = mirror.take_turn(seconds=settings.SYNC_SLICE_SECONDS, pages=settings.SYNC_SLICE_PAGES)
+            turn = mirror.take_turn(seconds=settings.SYNC_SLICE_SECONDS, pages=settings.SYNC_SLICE_PAGES)
+            cliniko_connection.tell_owners()
+            now = standing()
     except NoSuchClinic:
         log.warning("task_without_clinic", schema_name=schema_name)
         return
-    if outcome.more:
-        # The rest has its own message: ticks meanwhile would only queue up more of the same.
-        postpone(schema_name, timezone.now() + timedelta(seconds=settings.SYNC_INTERVAL_SECONDS))
-        sync_clinic.delay(schema_name=schema_name)
-    elif outcome.not_before or outcome.never:
-        postpone(schema_name, outcome.not_before or timezone.now() + LOOK_AGAIN_AFTER)
+    Clinic.objects.filter(schema_name=schema_name).update(sync_state=now.state, checked_at=now.checked_at)
+    _go_on(schema_name, turn)
 
 
-@shared_task(name="sync.forget_runs")
-def forget_runs() -> None:
-    """Delete the history of runs older than a month, in every active clinic."""
-    in_every_clinic(forget_runs_here)
+def _go_on(schema_name: str, turn: Turn) -> None:
+    now = timezone.now()
+    if turn.more:
+        # The rest has its own message, and ticks meanwhile would only queue up more of the same. Should that message
+        # be lost, the clinic is due again all the same.
+        at = max(turn.not_before or now, now)
+        postpone(schema_name, at + timedelta(seconds=settings.SYNC_INTERVAL_SECONDS))
+        sync_clinic.apply_async(kwargs={"schema_name": schema_name}, queue=LONG_WORK, eta=at)
+    elif turn.not_before or turn.never:
+        postpone(schema_name, turn.not_before or now + LOOK_AGAIN_AFTER)
 
 
-def forget_runs_here() -> None:
+@shared_task(name="sync.forget")
+def forget() -> None:
+    """Delete the history of runs older than a month and of changes older than half a year, in every active clinic, and
+    the counts of keys that are no longer used."""
+    in_every_clinic(forget_here)
+    budgets.forget_unused()
+
+
+def forget_here() -> None:
     Run.objects.filter(started_at__lt=timezone.now() - RUNS_KEPT_FOR).delete()
+    PatientChange.objects.filter(changed_at__lt=timezone.now() - CHANGES_KEPT_FOR).delete()
 
 
 def postpone(schema_name: str, until: datetime) -> None:

@@ -1,4 +1,4 @@
-"""The two keyset walks. Each step is one request for page 1 under a filter, and says where the next step stands.
+"""The keyset walks. Each step is one request for page 1 under a filter, and says where the next step stands.
 
 Page numbers are never used: they are positions in a list that moves while one reads.
 # Reference: docs/sync.md
@@ -14,11 +14,12 @@ import structlog
 
 from sync.cliniko import Cliniko, NotFilterable, Page, Unreachable
 from sync.models import Cursor
-from sync.payloads import PayloadRefused, cliniko_id, needed_moment
-from sync.resources import Resource
+from sync.payloads import PayloadRefused, cliniko_id, gone_id, needed_moment
+from sync.resources import Listing
 
 log = structlog.get_logger(__name__)
 SECOND = timedelta(seconds=1)
+BY_ID = "id:asc"
 Place = TypeVar("Place", int, datetime)
 
 
@@ -33,25 +34,31 @@ class Step:
 def next_step(cursor: Cursor) -> Step:
     """The request that carries this cursor on."""
     if cursor.imported_at is None:
-        return Step((f"id:>{cursor.after_id or 0}",), "id:asc")
+        return Step((f"id:>{cursor.after_id or 0}",), BY_ID)
     since = _since(cursor)
     if cursor.after_id:  # a whole page shared this second: read it by id
         # Up to the next second, and not "<=" this one: times may have fractions that are not shown.
         second = (f"updated_at:>={stamp(since)}", f"updated_at:<{stamp(since + SECOND)}")
-        return Step((*second, f"id:>{cursor.after_id}"), "id:asc")
+        return Step((*second, f"id:>{cursor.after_id}"), BY_ID)
     return Step((f"updated_at:>={stamp(since)}",), "updated_at:asc,id:asc")
 
 
-def ask(client: Cliniko, resource: Resource, cursor: Cursor) -> Page:
-    """Make the cursor's request. Drops the filters for hidden records for good where Cliniko refuses them."""
-    step = next_step(cursor)
-    if cursor.asks_hidden:
+def ask(client: Cliniko, listing: Listing, cursor: Cursor) -> Page:
+    """Make the cursor's request."""
+    return ask_for(client, listing, cursor, next_step(cursor))
+
+
+def ask_for(client: Cliniko, listing: Listing, cursor: Cursor, step: Step) -> Page:
+    """Make the request of `step`, hidden records included. Drops their filters for good where Cliniko refuses them."""
+    name, subset = listing.resource.name, listing.subset
+    if cursor.asks_hidden and listing.resource.hidden and not subset:
+        hidden = (f"{field}:*" for field in listing.resource.hidden)
         try:
-            return client.list(resource.name, filters=(*step.filters, *resource.hidden), sort=step.sort)
+            return client.list(name, filters=(*step.filters, *hidden), sort=step.sort)
         except NotFilterable:
-            log.warning("hidden_records_not_listed", resource=resource.name)
+            log.warning("hidden_records_not_listed", resource=name)
             cursor.asks_hidden = False
-    return client.list(resource.name, filters=step.filters, sort=step.sort)
+    return client.list(name, subset=subset, filters=step.filters, sort=step.sort)
 
 
 def advance(cursor: Cursor, page: Page, *, overlap: timedelta, now: datetime) -> bool:
@@ -67,23 +74,39 @@ def advance(cursor: Cursor, page: Page, *, overlap: timedelta, now: datetime) ->
     if cursor.imported_at is not None and cursor.after_id:  # the crowded second is read: on from the next one
         cursor.position, cursor.after_id = _since(cursor) + SECOND, ""
         return False
-    start = cursor.walk_clock - overlap
-    cursor.cursor = max(cursor.cursor, start) if cursor.cursor else start
-    cursor.imported_at = cursor.imported_at or now
-    cursor.checked_at = cursor.walk_clock
-    cursor.position, cursor.walk_clock, cursor.after_id = None, None, ""
+    finish(cursor, overlap=overlap, now=now)
     return True
+
+
+def finish(cursor: Cursor, *, overlap: timedelta, now: datetime) -> None:
+    """The walk under way is at its end: the next begins at Cliniko's clock of its first page, less the overlap."""
+    began = cursor.walk_clock or now
+    cursor.cursor = max(cursor.cursor, began - overlap) if cursor.cursor else began - overlap
+    cursor.imported_at = cursor.imported_at or now
+    cursor.checked_at = began
+    cursor.position, cursor.walk_clock, cursor.after_id = None, None, ""
+
+
+def stood_behind(cursor: Cursor, page: Page) -> bool:
+    """Whether Cliniko's clock is behind the cursor: what changes until it has caught up is stamped too early to be
+    found by time."""
+    return cursor.cursor is not None and page.clock < cursor.cursor
+
+
+def last_id(page: Page) -> int:
+    """The id that the next page of a walk by id begins after. Raises Unreachable."""
+    return _last(page, lambda record: int(gone_id(record) or cliniko_id(record)))
 
 
 def _move(cursor: Cursor, page: Page) -> None:
     if cursor.imported_at is None or cursor.after_id:
-        last_id = _last(page, lambda record: int(cliniko_id(record)))
-        if last_id <= int(cursor.after_id or 0):
+        reached = last_id(page)
+        if reached <= int(cursor.after_id or 0):
             raise Unreachable("Cliniko's pages do not move on.")
-        cursor.after_id = str(last_id)
+        cursor.after_id = str(reached)
         return
     since, last_change = _since(cursor), _last(page, lambda record: needed_moment(record, "updated_at"))
-    if last_change < since:
+    if last_change < since.replace(microsecond=0):
         raise Unreachable("Cliniko's pages are out of order.")
     if last_change - since < SECOND:
         # Nothing but this second on a whole page. Its ids may be in any order, so read the second from its first id.
@@ -108,7 +131,7 @@ def _last(page: Page, read: Callable[[dict[str, Any]], Place]) -> Place:
 def _since(cursor: Cursor) -> datetime:
     since = cursor.position or cursor.cursor
     if since is None:
-        raise ValueError("A resource that was imported has a cursor.")
+        raise ValueError("A list that was imported has a cursor.")
     return since
 
 

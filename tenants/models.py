@@ -2,6 +2,7 @@
 
 import secrets
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -38,6 +39,9 @@ class Clinic(TenantMixin):
     name = models.CharField(max_length=200)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     sync_due_at = models.DateTimeField(default=timezone.now, db_index=True)
+    # How its mirror stood after the latest turn: a copy for lists and metrics. The truth is in the clinic's schema.
+    sync_state = models.CharField(max_length=16, default="no_key")
+    checked_at = models.DateTimeField(null=True, help_text="Its patients are mirrored as of then.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -65,3 +69,16 @@ class Domain(DomainMixin):
                 fields=["tenant"], condition=Q(is_primary=True), name="one_primary_domain_for_each_clinic"
             ),
         ]
+
+
+class KeyBudget(models.Model):
+    """When requests were made with one Cliniko key lately, whichever clinic or process made them.
+
+    `fingerprint` is a keyed digest: it tells that two keys are the same and nothing else about them.
+    """
+
+    fingerprint = models.CharField(max_length=32, primary_key=True)
+    background = ArrayField(models.DateTimeField(), default=list)
+    launches = ArrayField(models.DateTimeField(), default=list)
+    blocked_until = models.DateTimeField(null=True, help_text="Cliniko said 429: nothing is asked before.")
+    used_at = models.DateTimeField(default=timezone.now, db_index=True)

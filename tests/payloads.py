@@ -64,3 +64,26 @@ def appointment_payload(cliniko_id: str, patient_id: str, starts_at: str, **fiel
         "archived_at": None,
         "deleted_at": None,
     } | fields
+
+
+def class_payload(cliniko_id: str, starts_at: str, **fields: Any) -> dict[str, Any]:
+    """A group appointment's payload; `starts_at` in UTC."""
+    unneeded = ("patient", "patient_arrived", "did_not_arrive", "cancelled_at")
+    booking = appointment_payload(cliniko_id, "0", starts_at, max_attendees=8, **fields)
+    return {name: value for name, value in booking.items() if name not in unneeded}
+
+
+def attendee_payload(cliniko_id: str, patient_id: str, class_id: str, **fields: Any) -> dict[str, Any]:
+    """A place in a class."""
+    return {
+        "id": cliniko_id,
+        "arrived": None,
+        "booking": {"links": {"self": f"{API}/bookings/{class_id}"}},
+        "patient": {"links": {"self": f"{API}/patients/{patient_id}"}},
+        "cancelled_at": None,
+        "cancellation_reason_description": "",
+        "notes": None,
+        "created_at": "2024-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z",
+        "deleted_at": None,
+    } | fields

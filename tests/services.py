@@ -33,6 +33,8 @@ WORLD = {
     "EMAIL_URL": "console://",
     "DEBUG": "false",
     "LOG_LEVEL": "INFO",
+    "CLINIKO_REQUESTS_PER_MINUTE": "200",
+    "CLINIKO_REQUESTS_RESERVED": "60",
     "SYNC_INTERVAL_SECONDS": "60",
 }
 

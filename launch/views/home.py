@@ -7,7 +7,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from launch.access import Action, patients_page, recently_opened, record_access
 from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
-from sync import queries
+from sync import queries, standing
 
 LONGEST_SEARCH = 100
 SHOWN = 20
@@ -46,4 +46,6 @@ def _show(request: StaffRequest, template: str, **context: object) -> HttpRespon
         if context["recent"]:
             record_access(request, Action.LISTED)
     with timezone.override(facts.time_zone):
-        return render(request, template, {"mirror": queries.status(), "word": facts.patient_word, **context})
+        mirror = standing.standing()
+        copied = standing.patients_here() if mirror.importing else None
+        return render(request, template, {"mirror": mirror, "copied": copied, "word": facts.patient_word, **context})

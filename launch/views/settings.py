@@ -1,5 +1,7 @@
 """The clinic's settings, for owners and admins."""
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -7,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.roles import Permission, permission_required
 from launch.requests import StaffRequest
-from sync import queries
+from sync import queries, standing
 from tenants.hosts import clinic_url
 
 
@@ -15,11 +17,19 @@ from tenants.hosts import clinic_url
 @require_safe
 def settings(request: StaffRequest) -> HttpResponse:
     """Show how the mirror stands, the address to enter in Cliniko, and the way to the staff page."""
-    facts = queries.facts()
-    context = {
-        "mirror": queries.status(),
-        "facts": facts,
-        "launch_address": clinic_url(request.clinic.label, "/patients"),
-    }
+    return _show(request, "launch/settings.html", launch_address=clinic_url(request.clinic.label, "/patients"))
+
+
+@permission_required(Permission.VIEW_SETTINGS)
+@require_safe
+def mirror(request: StaffRequest) -> HttpResponse:
+    """The part of the page that says how the mirror stands, which asks for itself again and again."""
+    return _show(request, "launch/_mirror.html")
+
+
+def _show(request: StaffRequest, template: str, **context: Any) -> HttpResponse:
+    facts, now, resources = queries.facts(), standing.standing(), standing.by_resource()
+    moving = now.importing or any(not each.imported and not each.refused for each in resources)
     with timezone.override(facts.time_zone):
-        return render(request, "launch/settings.html", context)
+        shown = {"mirror": now, "resources": resources, "moving": moving, "facts": facts, **context}
+        return render(request, template, shown)

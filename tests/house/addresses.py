@@ -46,6 +46,7 @@ AT_A_CLINIC = [
     Row("GET", FRESH, "/patients/42/fresh", TICKET, "405", "405"),
     Row("POST", FRESH, "/patients/42/fresh", "/login", "403", "403"),  # belongs to no view
     Row("GET", "settings/", "/settings/", TICKET, "200", "403"),
+    Row("GET", "settings/mirror", "/settings/mirror", TICKET, "200", "403"),
     Row("GET", "settings/staff/", "/settings/staff/", TICKET, "200", "403"),
     Row("GET", "settings/staff/invite", "/settings/staff/invite", TICKET, "405", "405"),
     Row("POST", "settings/staff/invite", "/settings/staff/invite", "/login", "422", "403"),

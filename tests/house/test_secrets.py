@@ -22,14 +22,21 @@ from accounts.roles import Role
 from saas.celery import app as celery_app
 from sync import mirror
 from sync.models import PatientRefresh
-from sync.resources import RESOURCES
+from sync.resources import RESOURCES, listings
 from sync.store import next_sequence, write_page
 from sync.tasks import sync_clinic, tick
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.conftest import PASSWORD
 from tests.house.addresses import AT_A_CLINIC
-from tests.payloads import API, alert_payload, appointment_payload, patient_payload
+from tests.payloads import (
+    API,
+    alert_payload,
+    appointment_payload,
+    attendee_payload,
+    class_payload,
+    patient_payload,
+)
 
 Browsers = Callable[..., Client]
 
@@ -74,10 +81,10 @@ def cliniko(no_cliniko: responses.RequestsMock) -> responses.RequestsMock:
     no_cliniko.get(f"{API}/user", json={"first_name": "Kim", "last_name": "Key", "role": "administrator"})
     account = {"name": "Bondi Physio", "subdomain": "bondi", "time_zone": "Australia/Sydney"}
     no_cliniko.get(f"{API}/settings/public", json={"account": account})
-    for resource in RESOURCES:
-        held = [CANARY] if resource.name == "patients" else []
-        page = {resource.name: held, "total_entries": len(held), "links": {}}
-        no_cliniko.get(f"{API}/{resource.name}", json=page)
+    for listing in (each for resource in RESOURCES for each in listings(resource)):
+        held = [CANARY] if listing.name == "patients" else []
+        page = {listing.resource.name: held, "total_entries": len(held), "links": {}}
+        no_cliniko.get(f"{API}/{listing.name}", json=page)
     no_cliniko.get(f"{API}/patients/{PATIENT_ID}", json=CANARY)
     return no_cliniko
 
@@ -375,6 +382,8 @@ def test_markup_in_everything_that_cliniko_sends_stays_text(alike: dict[str, str
         "patients": [person],
         "medical_alerts": [hostile(alert_payload("1", "42", "x"))],
         "individual_appointments": visits,
+        "group_appointments": [hostile(class_payload("9", "2026-03-02T09:00:00Z", notes="x"))],
+        "attendees": [hostile(attendee_payload("1", "42", "9", notes="x"))],
         "practitioners": [named],
         "businesses": [named],
         "appointment_types": [named],

@@ -37,6 +37,8 @@ WRONG = {
     "DEFAULT_FROM_EMAIL": ["nobody", "Sidechart\nBcc: a@b.example <a@b.example>"],
     "DEBUG": ["perhaps", "true"],
     "LOG_LEVEL": ["LOUD"],
+    "CLINIKO_REQUESTS_PER_MINUTE": ["9", "many"],
+    "CLINIKO_REQUESTS_RESERVED": ["-1", "101"],
     "SYNC_INTERVAL_SECONDS": ["0", "3601", "often"],
     "STATE_DIRECTORY": ["/nowhere/at/all", "/dev/null"],
 }

@@ -12,6 +12,7 @@ from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
 from sync import connection, mirror
 from sync.cliniko import ApiKey
+from sync.engine import compare_everything
 from sync.models import Patient
 from tenants.context import clinic_context
 from tenants.models import Clinic
@@ -29,9 +30,17 @@ class World:
             connection.connect(ApiKey(self.store.key(label)))
 
     def sync(self, label: str) -> None:
+        """One quiet tick, over as many turns as it takes."""
         with clinic_context(label):
-            while not mirror.run(pages=3):
-                continue
+            done = mirror.run(pages=3)
+            while not done:
+                done = mirror.run(pages=3, everything=False)
+
+    def compare(self, label: str) -> None:
+        """One reconcile of everything."""
+        with clinic_context(label):
+            compare_everything()
+        self.sync(label)
 
     def mirrored_names(self, label: str) -> dict[str, str]:
         with clinic_context(label):
@@ -47,6 +56,7 @@ def world(tmp_path: Path, settings: Settings, bondi: Clinic, harbour: Clinic) ->
     store.add_account("bondi", "au1", seed=1)
     store.add_account("harbour", "au2", seed=2)
     with serve(app) as url:
+        settings.CLINIKO_REQUESTS_PER_MINUTE = 100_000  # what is not about the budget is not held up by it
         settings.CLINIKO_API_URL = f"{url.rstrip('/')}/api/{{shard}}/v1"
         yield World(store, url)
 

@@ -11,6 +11,7 @@ from sync import models, queries
 from sync.models import Connection, Cursor
 from sync.records import PatientRecord
 from sync.resources import PATIENTS, RESOURCES
+from sync.standing import standing
 from sync.store import next_sequence, write_page
 from tenants.context import clinic_context
 from tests.payloads import alert_payload, appointment_payload, patient_payload
@@ -233,11 +234,11 @@ def test_every_state_but_ok_has_a_sentence(mirrored: Callable[[str], None], stat
     mirrored("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(state=state)
-        assert queries.status().sentence.endswith(".")
+        assert standing().sentence.endswith(".")
         Connection.objects.update(state=Connection.State.OK)
-        assert queries.status().sentence == ""
+        assert standing().sentence == ""
         Cursor.objects.update(imported_at=None)
-        assert queries.status().importing
+        assert standing().importing
 
 
 def test_a_number_is_dialled_without_what_people_write_around_it(add_patient: Add) -> None:

@@ -45,7 +45,7 @@ def test_an_equal_answer_counts_as_nothing_written() -> None:
 def test_a_tombstone_is_not_raised_by_an_older_page_and_is_by_a_newer() -> None:
     write_page(PATIENTS, [OLD], sequence=next_sequence())
     page_before = next_sequence()
-    assert mark_deleted(PATIENTS, "42", sequence=next_sequence())
+    assert mark_deleted(PATIENTS, ["42"], sequence=next_sequence())
     write_page(PATIENTS, [OLD], sequence=page_before)
     assert Patient.objects.get(cliniko_id="42").deleted_at
     write_page(PATIENTS, [OLD], sequence=next_sequence())
@@ -53,7 +53,7 @@ def test_a_tombstone_is_not_raised_by_an_older_page_and_is_by_a_newer() -> None:
 
 
 def test_a_404_for_somebody_who_was_never_here_makes_no_row() -> None:
-    assert not mark_deleted(PATIENTS, "43", sequence=next_sequence())
+    assert not mark_deleted(PATIENTS, ["43"], sequence=next_sequence())
     assert not Patient.objects.exists()
 
 

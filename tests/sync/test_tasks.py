@@ -62,7 +62,7 @@ def test_a_clinic_without_a_key_is_left_alone_for_an_hour(bondi: Clinic) -> None
 
 def test_a_message_carries_the_schema_and_nothing_else(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[dict[str, str]] = []
-    monkeypatch.setattr(tasks.sync_clinic, "delay", lambda **message: sent.append(message))
+    monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
     due(bondi, seconds=-1)
     tasks.tick()
     assert {"schema_name": bondi.schema_name} in sent
@@ -74,7 +74,7 @@ def test_runs_are_forgotten_after_a_month_in_every_clinic(bondi: Clinic, harbour
         with clinic_context(label):
             for days in (1, 29, 31):
                 Run.objects.create(started_at=timezone.now() - timedelta(days=days))
-    tasks.forget_runs()
+    tasks.forget()
     for label in ("bondi", "harbour"):
         with clinic_context(label):
             assert Run.objects.count() == 2
@@ -84,7 +84,7 @@ def test_a_clinic_with_more_to_do_gets_one_message_and_no_tick_meanwhile(
     bondi: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[dict[str, str]] = []
-    monkeypatch.setattr(tasks.sync_clinic, "delay", lambda **message: sent.append(message))
+    monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
     monkeypatch.setattr(mirror, "take_turn", lambda **_: mirror.Turn(more=True))
     due(bondi, seconds=-1)
     tasks.sync_clinic(schema_name=bondi.schema_name)

@@ -1,0 +1,141 @@
+"""Comparing the mirror with Cliniko id by id: weekly, on demand and after a gap. Ends equal, and counts what it mended.
+
+Walks the list by id in pages. A record that differs is written by the same write as ever; one that the mirror holds
+within the page's range of ids and Cliniko's page does not show is asked for by itself: gone, or merely not listed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from random import uniform
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Length
+from django.utils import timezone
+
+from sync.cliniko import Cliniko, RecordNotFound, Unreachable
+from sync.lease import Lease
+from sync.models import Cursor, Reconcile
+from sync.resources import RESOURCES, Listing, Resource
+from sync.store import mark_deleted, next_sequence, write_page
+from sync.walks import BY_ID, Step, ask_for, last_id
+
+WEEK = timedelta(days=7)
+PUT_OFF = timedelta(hours=1)
+REREAD_AT_ONCE = 20
+LONGEST_ID = 20
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One page's worth: its records, rows mended, records asked for by themselves, whether it was the last page, and
+    how many of how many records are compared so far."""
+
+    records: int
+    mended: int
+    reread: int
+    done: bool
+    compared: int
+    total: int | None
+
+
+def want(resource: Resource) -> None:
+    """Compare this resource as soon as there is time; one that is under way goes on instead."""
+    begun = {"after_id": "", "due_at": timezone.now(), "total": None, "compared": 0, "mended": 0}
+    _, made = Reconcile.objects.get_or_create(resource=resource.name, defaults=begun)
+    if not made:
+        Reconcile.objects.filter(resource=resource.name, after_id=None).update(**begun)
+
+
+def wanted() -> list[Resource]:
+    """The imported resources whose comparison is under way or due, in the order of the table."""
+    now = timezone.now()
+    imported = set(Cursor.objects.filter(refused_at=None).exclude(imported_at=None).values_list("resource", flat=True))
+    due_at = dict(Reconcile.objects.values_list("resource", "due_at"))
+    found = []
+    for resource in RESOURCES:
+        if resource.name in imported and resource.name not in due_at:
+            Reconcile.objects.get_or_create(resource=resource.name, defaults={"due_at": now + _about(WEEK)})
+        elif resource.name in imported and due_at[resource.name] <= now:
+            want(resource)
+            found.append(resource)
+    return found
+
+
+def put_off(resource: Resource) -> None:
+    """Cliniko does not give this list now: go on later, from the same place."""
+    Reconcile.objects.filter(resource=resource.name).update(due_at=timezone.now() + PUT_OFF)
+
+
+def compare_page(client: Cliniko, lease: Lease, resource: Resource) -> Compared:
+    """Compare the next page. Raises the errors of sync.cliniko, and LeaseLost."""
+    state = Reconcile.objects.get(resource=resource.name)
+    cursor = Cursor.objects.get(resource=resource.name)
+    after = state.after_id or "0"
+    sequence = next_sequence()
+    page = ask_for(client, Listing(resource), cursor, Step((f"id:>{after}",), BY_ID))
+    reached = str(last_id(page)) if page.has_more else "9" * LONGEST_ID
+    if int(reached) <= int(after):
+        raise Unreachable("Cliniko's pages do not move on.")
+    with transaction.atomic():
+        lease.renew()
+        mended = write_page(resource, page.records, sequence=sequence)
+    listed = [str(record.get("id")) for record in page.records]
+    missing = _missing(resource, after, reached, listed, sequence, asks_hidden=cursor.asks_hidden)
+    asked = missing[:REREAD_AT_ONCE]
+    mended += sum(_reread(client, lease, resource, cliniko_id) for cliniko_id in asked)
+    if missing != asked:
+        reached = asked[-1]  # all up to here is compared, and the rest of the range comes with the next page
+    done = not page.has_more and missing == asked
+    with transaction.atomic():
+        lease.renew()
+        state.total = state.total or page.total
+        state.compared += len(listed)
+        state.mended += mended
+        state.after_id = None if done else reached
+        if done:
+            state.finished_at, state.due_at = timezone.now(), timezone.now() + _about(WEEK)
+        state.save()
+    return Compared(len(listed), mended, len(asked), done, state.compared, state.total)
+
+
+def _missing(
+    resource: Resource, after: str, reached: str, listed: Sequence[str], sequence: int, *, asks_hidden: bool
+) -> list[str]:
+    """The ids of live rows in the range that Cliniko did not list, in order; those known from a later request aside."""
+    rows = resource.model._default_manager.annotate(length=Length("cliniko_id")).filter(
+        _between(after, reached), deleted_at=None, sequence__lt=sequence
+    )
+    if not asks_hidden:  # these are in lists of their own
+        rows = rows.filter(**dict.fromkeys(resource.hidden))
+    unlisted = rows.exclude(cliniko_id__in=listed).order_by("length", "cliniko_id")
+    return list(unlisted.values_list("cliniko_id", flat=True))
+
+
+def _between(after: str, reached: str) -> Q:
+    """Ids above one and up to the other, compared as numbers though they are text, so that the index still serves."""
+    found = Q()
+    for length in range(len(after), len(reached) + 1):
+        low = after if length == len(after) else "0" * length
+        high = reached if length == len(reached) else "9" * length
+        found |= Q(length=length, cliniko_id__gt=low, cliniko_id__lte=high)
+    return found
+
+
+def _reread(client: Cliniko, lease: Lease, resource: Resource, cliniko_id: str) -> int:
+    """How many rows changed: 1 or 0."""
+    sequence = next_sequence()
+    try:
+        payload = client.record(resource.name, cliniko_id)
+    except RecordNotFound:
+        payload = None
+    with transaction.atomic():
+        lease.renew()
+        if payload is None:
+            return mark_deleted(resource, [cliniko_id], sequence=sequence)
+        return write_page(resource, [payload], sequence=sequence)
+
+
+def _about(pause: timedelta) -> timedelta:
+    return pause * uniform(0.9, 1.1)  # noqa: S311 - jitter

@@ -1,0 +1,130 @@
+"""The read door for how the mirror stands: its state, and a sentence that says who can do what."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from sync import connection, models
+from sync.resources import RESOURCES, Resource
+
+State = models.Connection.State
+IMPORTING = "importing"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`state` is one of Connection.State or `importing`; `sentence` tells staff what is wrong and who can do what, and
+    is empty when all is well; `until` is when Cliniko is asked again, `since` when the state began."""
+
+    state: str
+    sentence: str
+    since: datetime
+    until: datetime | None
+    checked_at: datetime | None
+    importing: bool
+
+
+@dataclass(frozen=True)
+class ResourceStanding:
+    """How one resource stands: live records here, and how many of how many its latest walk has seen.
+
+    `sentence` says why it is not complete, and is empty when it is.
+    """
+
+    name: str
+    label: str
+    here: int
+    walked: int
+    total: int | None
+    imported: bool
+    checked_at: datetime | None
+    refused: bool
+    sentence: str
+
+    @property
+    def percent(self) -> int | None:
+        """How much of the first import is done, 0 to 100; None when that is not known."""
+        if self.imported:
+            return 100
+        return min(99, 100 * self.walked // self.total) if self.total else None
+
+
+def standing() -> Standing:
+    """How the mirror stands as a whole, which is how its patients stand."""
+    held = connection.load()
+    cursor = models.Cursor.objects.filter(resource="patients").first()
+    importing = bool(held.sealed_key) and (cursor is None or cursor.imported_at is None)
+    state = IMPORTING if importing and held.state == State.OK else held.state
+    return Standing(
+        state=state,
+        sentence=_sentence(state, held),
+        since=held.state_since,
+        until=held.resume_at,
+        checked_at=cursor.checked_at if cursor else None,
+        importing=importing,
+    )
+
+
+def patients_here() -> int:
+    """How many live patients the mirror holds."""
+    return models.Patient.objects.filter(deleted_at=None).count()
+
+
+def by_resource() -> tuple[ResourceStanding, ...]:
+    """How each resource stands, in the order of an import."""
+    cursors = {cursor.resource: cursor for cursor in models.Cursor.objects.all()}
+    compared = dict(models.Reconcile.objects.exclude(after_id=None).values_list("resource", "compared"))
+    return tuple(_resource(each, cursors.get(each.name), compared.get(each.name)) for each in RESOURCES)
+
+
+def _resource(resource: Resource, cursor: models.Cursor | None, compared: int | None) -> ResourceStanding:
+    return ResourceStanding(
+        name=resource.name,
+        label=resource.label,
+        here=resource.model._default_manager.filter(deleted_at=None).count(),
+        walked=cursor.walked if cursor else 0,
+        total=cursor.total if cursor else None,
+        imported=cursor is not None and cursor.imported_at is not None,
+        checked_at=cursor.checked_at if cursor else None,
+        refused=cursor is not None and cursor.refused_at is not None,
+        sentence=_why_incomplete(resource, cursor, compared),
+    )
+
+
+def _why_incomplete(resource: Resource, cursor: models.Cursor | None, compared: int | None) -> str:
+    if cursor is not None and cursor.refused_at:
+        return (
+            f"The Cliniko user who made the API key may not read {resource.label}. Somebody who manages users in "
+            "Cliniko can change that user's role; we ask again every few hours."
+        )
+    if cursor is not None and cursor.failures:
+        return f"Cliniko does not give the list of {resource.label} at the moment. We keep trying."
+    if cursor is None or cursor.imported_at is None:
+        return "Being copied for the first time." if cursor and cursor.after_id else "Waits for its turn."
+    return f"Being compared with Cliniko: {compared} so far." if compared is not None else ""
+
+
+def _sentence(state: str, held: models.Connection) -> str:
+    since = clock_text(held.state_since, held.time_zone)
+    until = clock_text(held.resume_at or timezone.now(), held.time_zone)
+    return {
+        State.NO_KEY: "Sidechart is not connected to Cliniko yet. An owner or admin can enter the clinic's API key.",
+        IMPORTING: "Patients are being copied from Cliniko for the first time. Everyone can be opened meanwhile.",
+        State.RATE_LIMITED: "Cliniko is limiting our requests. Nobody has to do anything: "
+        f"we go on by ourselves, {until}.",
+        State.KEY_INVALID: f"Cliniko refuses the API key …{held.key_last4}. An owner or admin can replace it.",
+        State.KEY_FORBIDDEN: "The Cliniko user who made the API key may not read patients. "
+        "An administrator can change that user's role in Cliniko.",
+        State.UNREACHABLE: f"Cliniko cannot be reached; it stopped answering {since}. "
+        "We keep trying; what you see is our latest copy.",
+        State.PAUSED: "Copying from Cliniko is paused. An owner or admin can resume it.",
+    }.get(state, "")
+
+
+def clock_text(moment: datetime, zone: str) -> str:
+    """`at 14:05` for today by the clinic's clock, otherwise `on 3 Mar 2026 at 14:05`."""
+    local, today = moment.astimezone(ZoneInfo(zone)), timezone.now().astimezone(ZoneInfo(zone)).date()
+    day = "" if local.date() == today else local.strftime("on %-d %b %Y ")
+    return f"{day}at {local:%H:%M}"
