@@ -16,6 +16,8 @@ from sandbox.cliniko.gate import admit, signed_by
 from sandbox.cliniko.rendering import rendered, tombstone
 from sandbox.cliniko.resources import RESOURCES, Resource
 
+MISSING = "The resource you were looking for could not be found."
+
 api = Blueprint("api", __name__, url_prefix="/api/<shard>/v1")
 
 
@@ -53,16 +55,18 @@ def show_single(resource: str, id: str) -> Response:
     return _list(found, subset=id) if id in subsets else _single(found, id)
 
 
-@api.get("/patients/<id>/medical_alerts")
-def show_alerts_of_patient(id: str) -> Response:
-    if not store().record(_key().account, "patients", id):
-        raise NotFound("The resource you were looking for could not be found.")
-    return _list(_resource("medical_alerts"), patient_id=id)
+@api.get("/<resource>/<id>/<below>")
+def show_list_below(resource: str, id: str, below: str) -> Response:
+    """What hangs on one record: the alerts of a patient, the attendees of a class."""
+    within = _resource(resource).within
+    if below not in within or not store().record(_key().account, resource, id):
+        raise NotFound(MISSING)
+    return _list(_resource(below), also=(f"{within[below]}:={id}",))
 
 
 def _resource(name: str) -> Resource:
     if name not in RESOURCES:
-        raise NotFound("The resource you were looking for could not be found.")
+        raise NotFound(MISSING)
     if name in _key().forbidden:
         raise Forbidden("You are not authorized to perform this action.")
     return RESOURCES[name]
@@ -71,12 +75,12 @@ def _resource(name: str) -> Resource:
 def _single(resource: Resource, id: str) -> Response:
     record = store().record(_key().account, resource.name, id)
     if not record:
-        raise NotFound("The resource you were looking for could not be found.")
+        raise NotFound(MISSING)
     return jsonify(rendered(record, _base()))
 
 
-def _list(resource: Resource, *, subset: str = "", patient_id: str | None = None) -> Response:
-    asked = listing.question(resource, request.args, subset=subset, patient_id=patient_id)
+def _list(resource: Resource, *, subset: str = "", also: tuple[str, ...] = ()) -> Response:
+    asked = listing.question(resource, request.args, subset=subset, also=also)
     page = listing.answer(store(), _key().account, asked)
     shape = tombstone if (subset, resource.name) == ("deleted", "patients") else rendered
     return jsonify(
