@@ -3,7 +3,7 @@
 Reference: docs.api.cliniko.com, the "Filtering" part of each resource.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 BOOKINGS = ("individual_appointments", "group_appointments")  # Cliniko numbers them as one: both are bookings
 COLUMNS = ("id", "created_at", "updated_at", "archived_at", "cancelled_at", "deleted_at", "patient_id")
@@ -32,6 +32,11 @@ class Resource:
     stamps: tuple[str, ...] = ()  # moments of its life that it shows: archived_at, cancelled_at, deleted_at
     links: dict[str, str] = field(default_factory=dict)  # field -> resource it names by link
     within: dict[str, str] = field(default_factory=dict)  # resource listed below a record -> its field for that record
+
+    def older(self) -> "Resource":
+        """The same resource before the moments of its life could be filtered by."""
+        kept = {name: each for name, each in self.fields.items() if name not in ("archived_at", "cancelled_at")}
+        return replace(self, fields=kept)
 
 
 def fields(**kinds: str) -> dict[str, Field]:
@@ -116,3 +121,4 @@ RESOURCES = {
         Resource("users", fields()),
     )
 }
+OLDER = {name: resource.older() for name, resource in RESOURCES.items()}

@@ -29,8 +29,8 @@ class Store(Accounts, Bookings, RequestLog):
         with self.writing() as connection:
             if connection.execute("SELECT 1 FROM accounts WHERE name = ?", (name,)).fetchone():
                 raise SandboxError(f"There is an account {name} already.")
-            values = (name, shard, json.dumps(settings), None)
-            connection.execute("INSERT INTO accounts VALUES (?, ?, ?, ?)", values)
+            values = (name, shard, json.dumps(settings))
+            connection.execute("INSERT INTO accounts (name, shard, settings) VALUES (?, ?, ?)", values)
             key = (first_key_body(name, seed), name, FIRST_ID)
             connection.execute("INSERT INTO keys (body, account, user_id) VALUES (?, ?, ?)", key)
             connection.executemany(INSERT, (record.row() for record in seeding.records()))
