@@ -26,6 +26,9 @@ CREATE TABLE IF NOT EXISTS apps (
 CREATE TABLE IF NOT EXISTS requests (
   id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT, at TEXT NOT NULL,
   method TEXT NOT NULL, path TEXT NOT NULL, status INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS faults (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, fault TEXT NOT NULL, resource TEXT NOT NULL,
+  spared INTEGER NOT NULL, hits INTEGER, seconds REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS records_by_id ON records
   (account, resource, id, archived_at, cancelled_at, deleted_at);
 CREATE INDEX IF NOT EXISTS records_by_update ON records
@@ -34,6 +37,7 @@ CREATE INDEX IF NOT EXISTS records_by_creation ON records
   (account, resource, created_at, id, archived_at, cancelled_at, deleted_at);
 CREATE INDEX IF NOT EXISTS records_of_patient ON records (account, resource, patient_id, created_at, id);
 CREATE INDEX IF NOT EXISTS requests_by_account ON requests (account, id);
+CREATE INDEX IF NOT EXISTS faults_by_account ON faults (account, id);
 """
 ADDED = {"accounts": {"older": "INTEGER NOT NULL DEFAULT 0"}}  # columns that files of an earlier version lack
 

@@ -7,6 +7,7 @@ from typing import Any
 from sandbox.cliniko.accounts import Accounts, first_key_body
 from sandbox.cliniko.bookings import Bookings
 from sandbox.cliniko.errors import SandboxError
+from sandbox.cliniko.misbehaviour import Misbehaviour
 from sandbox.cliniko.records import FIRST_ID, GIVEN, INSERT, Record, take
 from sandbox.cliniko.request_log import RequestLog
 from sandbox.cliniko.seeding import Seeding
@@ -16,8 +17,8 @@ from sandbox.cliniko.shapes import blank_patient
 RESERVED = {"api", "static"}  # words of our own in the first place of an address
 
 
-class Store(Accounts, Bookings, RequestLog):
-    """Accounts, keys, records and the request log of one sandbox."""
+class Store(Accounts, Bookings, Misbehaviour, RequestLog):
+    """Accounts, keys, records, faults and the request log of one sandbox."""
 
     def add_account(self, name: str, shard: str = "au1", seed: int = 7, patients: int = 0) -> str:
         """Found an account with its clinic and so many invented patients; answer its key. All of it, or nothing."""
