@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from sandbox.cliniko import listing
+from sandbox.cliniko import listing, trouble
 from sandbox.cliniko.accounts import Account, Key
 from sandbox.cliniko.current import limits, store
 from sandbox.cliniko.errors import Forbidden, NotFound
@@ -27,9 +27,15 @@ def take_shard(endpoint: str | None, values: dict[str, Any] | None) -> None:
 
 
 @api.before_request
-def check_caller() -> None:
+def check_caller() -> Response | None:
     g.key = signed_by(request, store(), g.shard)
     g.account = admit(request, store(), limits(), g.key)
+    return trouble.meet(g.account.name)
+
+
+@api.after_request
+def spoil(response: Response) -> Response:
+    return trouble.spoil(response)
 
 
 @api.get("/user")
@@ -79,7 +85,7 @@ def _single(resource: Resource, id: str) -> Response:
 
 
 def _list(resource: Resource, *, subset: str = "", also: tuple[str, ...] = ()) -> Response:
-    asked = listing.question(resource, request.args, subset=subset, also=also)
+    asked = listing.question(resource, trouble.heard(request.args), subset=subset, also=also)
     page = listing.answer(store(), _account().name, asked)
     shape = tombstone if (subset, resource.name) == ("deleted", "patients") else rendered
     return jsonify(
