@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,11 @@ def test_another_process_may_set_a_fault_and_it_outlasts_a_restart(bondi, store,
 def test_every_fault_is_seen_to_in_one_place():
     elsewhere = [Fault.CLOCK_AHEAD, Fault.CLOCK_BEHIND, Fault.LATE]
     assert sorted([*FAILURES, *DELIVERIES, *DISTORTIONS, *elsewhere]) == sorted(Fault)
+
+
+def test_every_fault_stands_in_the_docs():
+    page = Path(__file__).parents[2].joinpath("docs", "sandbox.md").read_text()
+    assert [fault.name for fault in Fault if f"`{fault.name}`" not in page] == []
 
 
 def test_pages_are_spared(client, store, people):
