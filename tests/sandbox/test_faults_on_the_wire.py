@@ -93,6 +93,11 @@ def test_a_dripping_answer_keeps_every_single_wait_short(ask, store):
     assert time.perf_counter() - began >= 0.55
 
 
+def test_a_clock_that_is_off_is_the_only_one_that_dates_the_answer(ask, store):
+    store.misbehave("bondi", Fault.CLOCK_AHEAD, seconds=3600)
+    assert ask().headers["Date"] == "Mon, 02 Mar 2026 10:00:00 GMT"
+
+
 def test_a_slow_answer_meets_the_callers_patience(ask, store):
     store.misbehave("bondi", Fault.SLOW, seconds=0.8)
     with pytest.raises(requests.ReadTimeout):
