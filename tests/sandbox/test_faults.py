@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,13 @@ def test_a_request_that_was_hit_is_logged_as_it_was_answered(bondi, store):
     store.misbehave("bondi", Fault.UNAVAILABLE)
     bondi.get("/user")
     assert [each.status for each in store.requests("bondi")] == [503]
+
+
+def test_a_fault_that_hits_once_hits_one_of_many_at_once(store):
+    store.misbehave("bondi", Fault.RESET, times=3)
+    with ThreadPoolExecutor(8) as pool:
+        hits = list(pool.map(lambda _: store.next_fault("bondi", "patients"), range(40)))
+    assert sum(hit is not None for hit in hits) == 3
 
 
 def test_only_what_is_there_can_misbehave(store):
