@@ -18,6 +18,7 @@ class Account:
     shard: str
     settings: dict[str, Any]
     requests_per_minute: int | None  # None: whatever the server was started with
+    older: bool  # the API as it was before archived_at and cancelled_at could be filtered
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,13 @@ class Accounts(Database):
         sql = "UPDATE accounts SET requests_per_minute = ? WHERE name = ?"
         with self.writing() as connection:
             connection.execute(sql, (requests, account))
+
+    def set_api(self, account: str, *, older: bool) -> None:
+        """Let an account speak the older API: no list can be filtered by archived_at or cancelled_at."""
+        with self.writing() as connection:
+            done = connection.execute("UPDATE accounts SET older = ? WHERE name = ?", (older, account))
+            if not done.rowcount:
+                raise SandboxError(f"There is no account {account}.")
 
     def key(self, account: str) -> str:
         """Answer the account's latest key that still works."""
@@ -120,7 +128,8 @@ def first_key_body(account: str, seed: int) -> str:
 
 
 def _account(row: sqlite3.Row) -> Account:
-    return Account(row["name"], row["shard"], json.loads(row["settings"]), row["requests_per_minute"])
+    settings = json.loads(row["settings"])
+    return Account(row["name"], row["shard"], settings, row["requests_per_minute"], bool(row["older"]))
 
 
 def _key(row: sqlite3.Row) -> Key:

@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from sandbox.cliniko.current import store
 from sandbox.cliniko.errors import ApiError, SandboxError
+from sandbox.cliniko.trouble import clock_error
 
 
 def answer_api_error(error: ApiError) -> tuple[Response, int, dict[str, str]]:
@@ -25,8 +26,8 @@ def answer_sandbox_error(error: SandboxError) -> tuple[str, int]:
 
 
 def finish(response: Response) -> Response:
-    """Date every answer by the sandbox's clock, and log those of the API."""
-    response.date = store().now()
+    """Date every answer by the sandbox's clock (unless that is to be off), and log those of the API."""
+    response.date = store().now() + clock_error()
     if _is_api():
         key = g.get("key")
         path = request.full_path.rstrip("?")

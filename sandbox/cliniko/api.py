@@ -8,13 +8,15 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from sandbox.cliniko import listing
-from sandbox.cliniko.accounts import Key
+from sandbox.cliniko import listing, trouble
+from sandbox.cliniko.accounts import Account, Key
 from sandbox.cliniko.current import limits, store
 from sandbox.cliniko.errors import Forbidden, NotFound
 from sandbox.cliniko.gate import admit, signed_by
 from sandbox.cliniko.rendering import rendered, tombstone
-from sandbox.cliniko.resources import RESOURCES, Resource
+from sandbox.cliniko.resources import OLDER, RESOURCES, Resource
+
+MISSING = "The resource you were looking for could not be found."
 
 api = Blueprint("api", __name__, url_prefix="/api/<shard>/v1")
 
@@ -25,9 +27,15 @@ def take_shard(endpoint: str | None, values: dict[str, Any] | None) -> None:
 
 
 @api.before_request
-def check_caller() -> None:
+def check_caller() -> Response | None:
     g.key = signed_by(request, store(), g.shard)
-    admit(request, store(), limits(), g.key)
+    g.account = admit(request, store(), limits(), g.key)
+    return trouble.meet(g.account.name)
+
+
+@api.after_request
+def spoil(response: Response) -> Response:
+    return trouble.spoil(response)
 
 
 @api.get("/user")
@@ -37,8 +45,7 @@ def show_own_user() -> Response:
 
 @api.get("/settings/public")
 def show_settings() -> Response:
-    account = store().account(_key().account)
-    return jsonify({**(account.settings if account else {}), "links": {"self": f"{_base()}/settings/public"}})
+    return jsonify({**_account().settings, "links": {"self": f"{_base()}/settings/public"}})
 
 
 @api.get("/<resource>")
@@ -53,31 +60,33 @@ def show_single(resource: str, id: str) -> Response:
     return _list(found, subset=id) if id in subsets else _single(found, id)
 
 
-@api.get("/patients/<id>/medical_alerts")
-def show_alerts_of_patient(id: str) -> Response:
-    if not store().record(_key().account, "patients", id):
-        raise NotFound("The resource you were looking for could not be found.")
-    return _list(_resource("medical_alerts"), patient_id=id)
+@api.get("/<resource>/<id>/<below>")
+def show_list_below(resource: str, id: str, below: str) -> Response:
+    """What hangs on one record: the alerts of a patient, the attendees of a class."""
+    within = _resource(resource).within
+    if below not in within or not store().record(_account().name, resource, id):
+        raise NotFound(MISSING)
+    return _list(_resource(below), also=(f"{within[below]}:={id}",))
 
 
 def _resource(name: str) -> Resource:
     if name not in RESOURCES:
-        raise NotFound("The resource you were looking for could not be found.")
+        raise NotFound(MISSING)
     if name in _key().forbidden:
         raise Forbidden("You are not authorized to perform this action.")
-    return RESOURCES[name]
+    return OLDER[name] if _account().older else RESOURCES[name]
 
 
 def _single(resource: Resource, id: str) -> Response:
-    record = store().record(_key().account, resource.name, id)
+    record = store().record(_account().name, resource.name, id)
     if not record:
-        raise NotFound("The resource you were looking for could not be found.")
+        raise NotFound(MISSING)
     return jsonify(rendered(record, _base()))
 
 
-def _list(resource: Resource, *, subset: str = "", patient_id: str | None = None) -> Response:
-    asked = listing.question(resource, request.args, subset=subset, patient_id=patient_id)
-    page = listing.answer(store(), _key().account, asked)
+def _list(resource: Resource, *, subset: str = "", also: tuple[str, ...] = ()) -> Response:
+    asked = listing.question(resource, trouble.heard(request.args), subset=subset, also=also)
+    page = listing.answer(store(), _account().name, asked)
     shape = tombstone if (subset, resource.name) == ("deleted", "patients") else rendered
     return jsonify(
         {
@@ -104,6 +113,11 @@ def _page_url(number: int) -> str:
 
 def _base() -> str:
     return f"{request.host_url}api/{g.shard}/v1"
+
+
+def _account() -> Account:
+    account: Account = g.account
+    return account
 
 
 def _key() -> Key:

@@ -18,6 +18,8 @@ TYPES = (
     ("Post-operative rehabilitation", 45, "#8f3f4f"),
     ("Dry needling", 30, "#4f5f6f"),
 )
+CLASSES = (("Pilates class", 50, "#b0608f"),)
+MOST_ATTENDEES = 8
 
 
 def users(account: str) -> list[dict[str, Any]]:
@@ -78,18 +80,20 @@ def businesses(clinic: str, country: str) -> list[dict[str, Any]]:
 
 
 def appointment_types() -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "category": "Treatment",
-            "color": color,
-            "description": None,
-            "duration_in_minutes": minutes,
-            "max_attendees": 1,
-            "show_in_online_bookings": True,
-        }
-        for name, minutes, color in TYPES
-    ]
+    treatments = [_type(*each, category="Treatment", max_attendees=1) for each in TYPES]
+    return treatments + [_type(*each, category="Class", max_attendees=MOST_ATTENDEES) for each in CLASSES]
+
+
+def _type(name: str, minutes: int, color: str, *, category: str, max_attendees: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "category": category,
+        "color": color,
+        "description": None,
+        "duration_in_minutes": minutes,
+        "max_attendees": max_attendees,
+        "show_in_online_bookings": True,
+    }
 
 
 def _team(account: str) -> tuple[tuple[str, str, str, str], ...]:

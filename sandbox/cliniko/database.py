@@ -11,7 +11,8 @@ from sandbox.cliniko.clock import Clock, stamp, utc_now
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS accounts (
-  name TEXT PRIMARY KEY, shard TEXT NOT NULL, settings TEXT NOT NULL, requests_per_minute INTEGER);
+  name TEXT PRIMARY KEY, shard TEXT NOT NULL, settings TEXT NOT NULL, requests_per_minute INTEGER,
+  older INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS keys (
   body TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts(name), user_id INTEGER NOT NULL,
   forbidden TEXT NOT NULL DEFAULT '[]', revoked_at TEXT);
@@ -25,6 +26,9 @@ CREATE TABLE IF NOT EXISTS apps (
 CREATE TABLE IF NOT EXISTS requests (
   id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT, at TEXT NOT NULL,
   method TEXT NOT NULL, path TEXT NOT NULL, status INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS faults (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, fault TEXT NOT NULL, resource TEXT NOT NULL,
+  spared INTEGER NOT NULL, hits INTEGER, seconds REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS records_by_id ON records
   (account, resource, id, archived_at, cancelled_at, deleted_at);
 CREATE INDEX IF NOT EXISTS records_by_update ON records
@@ -33,7 +37,9 @@ CREATE INDEX IF NOT EXISTS records_by_creation ON records
   (account, resource, created_at, id, archived_at, cancelled_at, deleted_at);
 CREATE INDEX IF NOT EXISTS records_of_patient ON records (account, resource, patient_id, created_at, id);
 CREATE INDEX IF NOT EXISTS requests_by_account ON requests (account, id);
+CREATE INDEX IF NOT EXISTS faults_by_account ON faults (account, id);
 """
+ADDED = {"accounts": {"older": "INTEGER NOT NULL DEFAULT 0"}}  # columns that files of an earlier version lack
 
 
 class Database:
@@ -47,6 +53,7 @@ class Database:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.reading() as connection:
             connection.executescript(TABLES)
+        self._add_columns()
 
     def stamp(self) -> str:
         return stamp(self.now())
@@ -79,6 +86,13 @@ class Database:
                 break
         if self._scratch:
             self._scratch.cleanup()
+
+    def _add_columns(self) -> None:
+        with self.writing() as connection:  # alone, because two processes may open an old file at once
+            for table, columns in ADDED.items():
+                known = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})").fetchall()}
+                for name in columns.keys() - known:
+                    connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
 
     def _borrow(self) -> sqlite3.Connection:
         try:

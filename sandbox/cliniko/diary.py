@@ -40,6 +40,7 @@ class House:
     practitioners: list[int]
     businesses: list[int]
     types: list[int]
+    class_type: int
     zone: ZoneInfo
 
 
@@ -93,14 +94,19 @@ def _outcome(random: Random, starts: datetime, booked: datetime, *, ahead: bool)
     luck = random.random()
     if luck < 0.08:
         reason = random.choice(tuple(REASONS))
-        at = stamp(booked if ahead else max(booked, starts - timedelta(hours=random.randint(1, 72))))
-        return {
-            "cancelled_at": at,
-            "updated_at": at,
-            "cancellation_reason": reason,
-            "cancellation_reason_description": REASONS[reason],
-            "cancellation_note": random.choice((None, "", "Rang this morning.")),
-        }
+        at = booked if ahead else max(booked, starts - timedelta(hours=random.randint(1, 72)))
+        return cancellation(random, at, reason)
     if ahead:
         return {}
     return {"did_not_arrive": True} if luck < 0.13 else {"patient_arrived": luck < 0.9}
+
+
+def cancellation(random: Random, at: datetime, reason: int = 30) -> dict[str, Any]:
+    """What a cancelled appointment or place in a class shows."""
+    return {
+        "cancelled_at": stamp(at),
+        "updated_at": stamp(at),
+        "cancellation_reason": reason,
+        "cancellation_reason_description": REASONS[reason],
+        "cancellation_note": random.choice((None, "", "Rang this morning.")),
+    }

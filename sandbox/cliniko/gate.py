@@ -4,7 +4,7 @@ import re
 
 from flask import Request
 
-from sandbox.cliniko.accounts import Key
+from sandbox.cliniko.accounts import Account, Key
 from sandbox.cliniko.errors import Forbidden, NotAcceptable, Unauthorized
 from sandbox.cliniko.limits import Limits
 from sandbox.cliniko.store import Store
@@ -21,15 +21,18 @@ def signed_by(request: Request, store: Store, shard: str) -> Key | None:
     return store.find_key(sent.username, shard)
 
 
-def admit(request: Request, store: Store, limits: Limits, key: Key | None) -> Key:
-    """Let a request in, or raise what is wrong with it."""
-    if not key or key.revoked:
-        challenge = {"WWW-Authenticate": 'Basic realm="Cliniko API"'}
-        raise Unauthorized("HTTP Basic: Access denied.", challenge)
-    account = store.account(key.account)
-    limits.spend(key.body, store.now(), budget=account.requests_per_minute if account else None)
+def admit(request: Request, store: Store, limits: Limits, key: Key | None) -> Account:
+    """Let a request in to the key's account, or raise what is wrong with it."""
+    account = store.account(key.account) if key and not key.revoked else None
+    if not key or not account:
+        raise denied()
+    limits.spend(key.body, store.now(), budget=account.requests_per_minute)
     if not USER_AGENT.fullmatch(request.headers.get("User-Agent", "")):
         raise Forbidden("Your request was blocked: send a User-Agent with a name and a valid contact email.")
     if not request.accept_mimetypes.accept_json:
         raise NotAcceptable("Only application/json is available.")
-    return key
+    return account
+
+
+def denied() -> Unauthorized:
+    return Unauthorized("HTTP Basic: Access denied.", {"WWW-Authenticate": 'Basic realm="Cliniko API"'})

@@ -30,7 +30,6 @@ class Question:
     page: int
     per_page: int
     subset: str = ""
-    patient_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,10 @@ class Page:
 
 
 def question(
-    resource: Resource, args: MultiDict[str, str], *, subset: str = "", patient_id: str | None = None
+    resource: Resource, args: MultiDict[str, str], *, subset: str = "", also: tuple[str, ...] = ()
 ) -> Question:
-    """Read the query string of a list request; raises BadRequest."""
-    texts = [*args.getlist("q[]"), *args.getlist("q")]
+    """Read the query string of a list request; raises BadRequest. `also` are filters that the address itself sets."""
+    texts = [*args.getlist("q[]"), *args.getlist("q"), *also]
     return Question(
         resource=resource,
         conditions=tuple(condition(text, resource) for text in texts),
@@ -51,7 +50,6 @@ def question(
         page=min(_positive(args, "page", 1), LAST_PAGE),
         per_page=min(_positive(args, "per_page", 50), MOST_PER_PAGE),
         subset=subset,
-        patient_id=patient_id,
     )
 
 
@@ -75,10 +73,7 @@ def _where(account: str, asked: Question) -> tuple[str, tuple[str | int, ...]]:
         if not asked.subset and column in asked.resource.stamps and column not in named:
             clauses.append(f"{column} IS NULL")
     clauses += [condition.sql for condition in asked.conditions]
-    values: list[str | int] = [value for each in asked.conditions for value in each.values]
-    if asked.patient_id:
-        clauses.append("patient_id = ?")
-        values.append(int(asked.patient_id))
+    values = [value for each in asked.conditions for value in each.values]
     return " AND ".join(clauses), (account, asked.resource.name, *values)
 
 

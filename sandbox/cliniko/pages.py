@@ -59,6 +59,7 @@ def around(clinic: Account, record: Record) -> dict[str, Any]:
         "alerts": attached["medical_alerts"],
         "coming": [each for each in appointments if each.body["starts_at"] >= now],
         "past": [each for each in reversed(appointments) if each.body["starts_at"] < now],
+        "classes": store().classes_of(clinic.name, record.id),
         "names": names,
         "apps": store().apps(clinic.name),
         "age": age(record.body["date_of_birth"], store().now().date()),

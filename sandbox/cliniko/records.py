@@ -8,10 +8,15 @@ from typing import Any
 
 from sandbox.cliniko.database import Database
 from sandbox.cliniko.errors import SandboxError
-from sandbox.cliniko.resources import COLUMNS, RESOURCES
+from sandbox.cliniko.resources import BOOKINGS, COLUMNS, RESOURCES
 
+GIVEN = {"id", "created_at", "updated_at", "archived_at"}  # columns that a new record may bring along
 FIRST_ID = 1713650742029190001
 ID_CEILING = 9 * 10**18  # ids given by hand may lie above; the next free one is looked for below
+ATTACHED = {  # what lives and dies with a record, and by which field it hangs on it
+    "patients": dict.fromkeys(("medical_alerts", "individual_appointments", "attendees"), "patient_id"),
+    **{booking: {"attendees": "booking_id"} for booking in BOOKINGS},
+}
 PLACES = ", ".join("?" * (len(COLUMNS) + 3))
 INSERT = f"INSERT INTO records (account, resource, {', '.join(COLUMNS)}, body) VALUES ({PLACES})"
 
@@ -60,13 +65,16 @@ class Records(Database):
     def unarchive(self, account: str, id: int | str, *, resource: str = "patients") -> None:
         self._change(account, resource, id, archived_at=None)
 
-    def delete(self, account: str, id: int | str, *, resource: str = "patients") -> None:
-        """Remove a record; what hangs on a deleted patient goes with it."""
+    def delete(self, account: str, id: int | str, *, resource: str = "patients", touch: bool = True) -> None:
+        """Remove a record; what hangs on a deleted patient or class goes with it.
+
+        Cliniko does not always move updated_at then: `touch=False` leaves it where it was.
+        """
         with self.writing() as connection:
-            self._write(connection, account, resource, id, deleted_at=self.stamp())
-            if resource == "patients":
-                for each in _attached(connection, account, id):
-                    self._write(connection, account, each.resource, each.id, deleted_at=self.stamp())
+            record = self._existing(connection, account, resource, id)
+            for each in (record, *_attached(connection, record)):
+                at = self.stamp() if touch else each.updated_at
+                self._write(connection, account, each.resource, each.id, deleted_at=self.stamp(), updated_at=at)
 
     def merge(self, account: str, loser: int | str, survivor: int | str) -> None:
         """Make two patients one: the loser is archived and points at the survivor, who gets all that hung on it."""
@@ -86,7 +94,7 @@ class Records(Database):
                 merged_with_patient=str(survivor),
             )
             self._write(connection, account, "patients", survivor)
-            for each in _attached(connection, account, loser):
+            for each in _attached(connection, self._existing(connection, account, "patients", loser)):
                 self._write(connection, account, each.resource, each.id, patient_id=int(survivor))
 
     def add(self, account: str, resource: str, body: dict[str, Any], **columns: Any) -> str:
@@ -125,15 +133,24 @@ class Records(Database):
     def _write(
         self, connection: sqlite3.Connection, account: str, resource: str, id: int | str, **changes: Any
     ) -> None:
-        found = _live(_find(connection, account, resource, id))
-        if not found:
-            raise SandboxError(f"{account} has no {resource}/{id}.")
+        found = self._existing(connection, account, resource, id)
         columns = {name: changes.pop(name) for name in COLUMNS if name in changes}
         columns.setdefault("updated_at", self.stamp())
         changed = replace(found, body={**found.body, **changes}, **columns)
         settings = ", ".join(f"{name} = ?" for name in (*COLUMNS, "body"))
         sql = f"UPDATE records SET {settings} WHERE account = ? AND resource = ? AND id = ?"
         connection.execute(sql, (*changed.row()[2:], account, resource, found.id))
+
+    def _existing(self, connection: sqlite3.Connection, account: str, resource: str, id: int | str) -> Record:
+        found = _live(_find(connection, account, resource, id))
+        if not found:
+            raise SandboxError(f"{account} has no {resource}/{id}.")
+        return found
+
+
+def take(fields: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """Remove the columns from the fields of a new record and answer them."""
+    return {name: fields.pop(name) for name in names & fields.keys()}
 
 
 def _find(connection: sqlite3.Connection, account: str, resource: str, id: int | str) -> Record | None:
@@ -151,15 +168,17 @@ def _live(record: Record | None) -> Record | None:
     return record if record and not record.deleted_at else None
 
 
-def _attached(connection: sqlite3.Connection, account: str, patient_id: int | str) -> list[Record]:
+def _attached(connection: sqlite3.Connection, record: Record) -> list[Record]:
     rows = []
-    for resource in ("medical_alerts", "individual_appointments"):
-        sql = "SELECT * FROM records WHERE account = ? AND resource = ? AND patient_id = ? AND deleted_at IS NULL"
-        rows += connection.execute(sql, (account, resource, int(patient_id))).fetchall()
+    for resource, field in ATTACHED.get(record.resource, {}).items():
+        holder = RESOURCES[resource].fields[field].sql
+        sql = f"SELECT * FROM records WHERE account = ? AND resource = ? AND {holder} = ? AND deleted_at IS NULL"
+        rows += connection.execute(sql, (record.account, resource, record.id)).fetchall()
     return [Record.from_row(row) for row in rows]
 
 
 def _next_id(connection: sqlite3.Connection, account: str, resource: str) -> int:
     sql = "SELECT max(id) FROM records WHERE account = ? AND resource = ? AND id < ?"
-    latest = connection.execute(sql, (account, resource, ID_CEILING)).fetchone()[0] or 0
-    return max(latest + 7, FIRST_ID)
+    line = BOOKINGS if resource in BOOKINGS else (resource,)
+    latest = [connection.execute(sql, (account, each, ID_CEILING)).fetchone()[0] or 0 for each in line]
+    return max(max(latest) + 7, FIRST_ID)

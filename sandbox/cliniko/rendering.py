@@ -19,8 +19,8 @@ def rendered(record: Record, base: str) -> dict[str, Any]:
     }
     if record.resource == "patients":
         body["label"] = full_name(record.body)
-        body["medical_alerts"] = _link(base, "patients", f"{record.id}/medical_alerts")
-    return {**body, "links": {"self": f"{base}/{record.resource}/{record.id}"}}
+    below = {name: _link(base, record.resource, f"{record.id}/{name}") for name in resource.within}
+    return {**body, **below, "links": {"self": f"{base}/{record.resource}/{record.id}"}}
 
 
 def tombstone(record: Record, base: str) -> dict[str, Any]:

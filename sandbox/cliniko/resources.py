@@ -3,8 +3,9 @@
 Reference: docs.api.cliniko.com, the "Filtering" part of each resource.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+BOOKINGS = ("individual_appointments", "group_appointments")  # Cliniko numbers them as one: both are bookings
 COLUMNS = ("id", "created_at", "updated_at", "archived_at", "cancelled_at", "deleted_at", "patient_id")
 
 
@@ -30,6 +31,12 @@ class Resource:
     fields: dict[str, Field]
     stamps: tuple[str, ...] = ()  # moments of its life that it shows: archived_at, cancelled_at, deleted_at
     links: dict[str, str] = field(default_factory=dict)  # field -> resource it names by link
+    within: dict[str, str] = field(default_factory=dict)  # resource listed below a record -> its field for that record
+
+    def older(self) -> "Resource":
+        """The same resource before the moments of its life could be filtered by."""
+        kept = {name: each for name, each in self.fields.items() if name not in ("archived_at", "cancelled_at")}
+        return replace(self, fields=kept)
 
 
 def fields(**kinds: str) -> dict[str, Field]:
@@ -56,6 +63,7 @@ RESOURCES = {
                 "concession_type": "concession_types",
                 "referring_doctor": "contacts",
             },
+            within={"medical_alerts": "patient_id"},
         ),
         Resource(
             "medical_alerts",
@@ -83,9 +91,34 @@ RESOURCES = {
                 "appointment_type": "appointment_types",
             },
         ),
+        Resource(
+            "group_appointments",
+            fields(
+                appointment_type_id="integer",
+                archived_at="datetime",
+                business_id="integer",
+                ends_at="datetime",
+                practitioner_id="integer",
+                starts_at="datetime",
+            ),
+            stamps=("archived_at", "deleted_at"),
+            links={
+                "practitioner": "practitioners",
+                "business": "businesses",
+                "appointment_type": "appointment_types",
+            },
+            within={"attendees": "booking_id"},
+        ),
+        Resource(
+            "attendees",
+            fields(booking_id="integer", cancelled_at="datetime", patient_id="integer"),
+            stamps=("cancelled_at", "deleted_at"),
+            links={"booking": "bookings", "patient": "patients"},
+        ),
         Resource("practitioners", fields(), links={"user": "users"}),
         Resource("businesses", fields(archived_at="datetime"), stamps=("archived_at",)),
         Resource("appointment_types", fields(archived_at="datetime"), stamps=("archived_at",)),
         Resource("users", fields()),
     )
 }
+OLDER = {name: resource.older() for name, resource in RESOURCES.items()}

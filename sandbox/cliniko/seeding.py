@@ -9,6 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sandbox.cliniko import clinic
+from sandbox.cliniko.classes import attendance, classes
+from sandbox.cliniko.clinic import MOST_ATTENDEES
 from sandbox.cliniko.clock import moment, stamp
 from sandbox.cliniko.diary import House, alerts, appointments
 from sandbox.cliniko.people import person
@@ -36,7 +38,9 @@ class Seeding:
         yield from self._clinic()
         patients = list(self._patients())
         yield from patients
-        yield from self._attached(patients)
+        bookings = ids()
+        yield from self._attached(patients, bookings)
+        yield from self._classes([each for each in patients if self._may_attend(each)], bookings)
 
     def _clinic(self) -> Iterator[Record]:
         opened = stamp(self.now - timedelta(days=3000))
@@ -82,11 +86,14 @@ class Seeding:
         body = {**survivor.body, "merged_at": at, "merged_with_patient": str(survivor.id)}
         return replace(record, body=body, archived_at=at, updated_at=at)
 
-    def _attached(self, patients: list[Record]) -> Iterator[Record]:
-        counts = {"practitioners": len(clinic.users(self.account)) - 2, "businesses": 2, "types": len(clinic.TYPES)}
+    def _house(self) -> House:
+        treating = len(clinic.users(self.account)) - 2
+        *types, class_type = islice(ids(), len(clinic.TYPES) + 1)
         zone = ZoneInfo(self.settings["account"]["time_zone"])
-        house = House(**{name: list(islice(ids(), count)) for name, count in counts.items()}, zone=zone)
-        alert_ids, appointment_ids = ids(), ids()
+        return House(list(islice(ids(), treating)), list(islice(ids(), 2)), types, class_type, zone)
+
+    def _attached(self, patients: list[Record], bookings: Iterator[int]) -> Iterator[Record]:
+        house, alert_ids = self._house(), ids()
         for patient in patients:
             if patient.body["merged_at"]:
                 continue
@@ -96,7 +103,27 @@ class Seeding:
             born = date.fromisoformat(birthday) if birthday else None
             for body in appointments(self.random, house, self.now, born=born, coming=not patient.archived_at):
                 body["patient_name"] = f"{patient.body['first_name']} {patient.body['last_name']}".strip()
-                yield self._of(patient, "individual_appointments", next(appointment_ids), body)
+                yield self._of(patient, "individual_appointments", next(bookings), body)
+
+    def _classes(self, patients: list[Record], bookings: Iterator[int]) -> Iterator[Record]:
+        """Last of all, so that everybody else is drawn as if there were none. Most who come are regulars."""
+        if not patients:
+            return
+        house, attendee_ids = self._house(), ids()
+        regulars = self.random.sample(patients, min(len(patients), 3 * MOST_ATTENDEES))
+        for group in classes(self.random, house, self.now):
+            number, booked = next(bookings), stamp(group.booked_at)
+            yield Record(self.account, "group_appointments", number, booked, booked, group.body)
+            count = self.random.randint(3, MOST_ATTENDEES)
+            for patient in self.random.sample(regulars, min(len(regulars), count)):
+                body = {**attendance(self.random, group, self.now), "booking": str(number)}
+                yield self._of(patient, "attendees", next(attendee_ids), body)
+
+    def _may_attend(self, patient: Record) -> bool:
+        """Grown up, and known here for longer than the timetable reaches back."""
+        long_ago, grown = self.now - timedelta(days=365), self.now - timedelta(days=6000)
+        born_late = (patient.body["date_of_birth"] or "") > grown.date().isoformat()
+        return not patient.archived_at and not born_late and patient.created_at < stamp(long_ago)
 
     def _of(self, patient: Record, resource: str, number: int, body: dict[str, Any]) -> Record:
         moments = {"created_at": patient.created_at, "updated_at": patient.created_at, "cancelled_at": None}

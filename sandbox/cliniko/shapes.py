@@ -1,4 +1,4 @@
-"""The full shape of a patient and an appointment, every field there and empty."""
+"""The full shape of a patient, an appointment, a class and who attends it, every field there and empty."""
 
 from typing import Any
 
@@ -43,4 +43,23 @@ def blank_appointment() -> dict[str, Any]:
         "practitioner": None,
         "business": None,
         "appointment_type": None,
+    }
+
+
+def blank_class() -> dict[str, Any]:
+    unset = "notes repeats practitioner business appointment_type"
+    return {"starts_at": None, "ends_at": None, "max_attendees": 8, **dict.fromkeys(unset.split())}
+
+
+def blank_attendee() -> dict[str, Any]:
+    """`arrived` is null until somebody has looked."""
+    unset = (
+        "arrived booking_ip_address cancellation_note cancellation_reason invoice_status notes treatment_note_status "
+        "booking"
+    )
+    return {
+        "cancellation_reason_description": "",
+        "email_reminder_sent": False,
+        "sms_reminder_sent": False,
+        **dict.fromkeys(unset.split()),
     }

@@ -1,26 +1,24 @@
 """The one object behind the API and the pages, and the handle by which a test changes what staff see."""
 
 import json
-from datetime import timedelta
 from random import Random
 from typing import Any
 
 from sandbox.cliniko.accounts import Accounts, first_key_body
-from sandbox.cliniko.clock import moment, stamp
+from sandbox.cliniko.bookings import Bookings
 from sandbox.cliniko.errors import SandboxError
-from sandbox.cliniko.records import FIRST_ID, INSERT, Record, Records
+from sandbox.cliniko.misbehaviour import Misbehaviour
+from sandbox.cliniko.records import FIRST_ID, GIVEN, INSERT, Record, take
 from sandbox.cliniko.request_log import RequestLog
 from sandbox.cliniko.seeding import Seeding
 from sandbox.cliniko.settings import account_settings
-from sandbox.cliniko.shapes import blank_appointment, blank_patient
+from sandbox.cliniko.shapes import blank_patient
 
-PATIENT_COLUMNS = {"id", "created_at", "updated_at", "archived_at"}
 RESERVED = {"api", "static"}  # words of our own in the first place of an address
-APPOINTMENT_COLUMNS = PATIENT_COLUMNS | {"cancelled_at"}
 
 
-class Store(Accounts, Records, RequestLog):
-    """Accounts, keys, records and the request log of one sandbox."""
+class Store(Accounts, Bookings, Misbehaviour, RequestLog):
+    """Accounts, keys, records, faults and the request log of one sandbox."""
 
     def add_account(self, name: str, shard: str = "au1", seed: int = 7, patients: int = 0) -> str:
         """Found an account with its clinic and so many invented patients; answer its key. All of it, or nothing."""
@@ -32,8 +30,8 @@ class Store(Accounts, Records, RequestLog):
         with self.writing() as connection:
             if connection.execute("SELECT 1 FROM accounts WHERE name = ?", (name,)).fetchone():
                 raise SandboxError(f"There is an account {name} already.")
-            values = (name, shard, json.dumps(settings), None)
-            connection.execute("INSERT INTO accounts VALUES (?, ?, ?, ?)", values)
+            values = (name, shard, json.dumps(settings))
+            connection.execute("INSERT INTO accounts (name, shard, settings) VALUES (?, ?, ?)", values)
             key = (first_key_body(name, seed), name, FIRST_ID)
             connection.execute("INSERT INTO keys (body, account, user_id) VALUES (?, ?, ?)", key)
             connection.executemany(INSERT, (record.row() for record in seeding.records()))
@@ -41,38 +39,11 @@ class Store(Accounts, Records, RequestLog):
 
     def add_patient(self, account: str, **fields: Any) -> str:
         """Register a patient; `id`, `created_at`, `updated_at` and `archived_at` may be given beside its fields."""
-        columns = _take(fields, PATIENT_COLUMNS)
+        columns = take(fields, GIVEN)
         return self.add(account, "patients", {**blank_patient(), **fields}, **columns)
 
     def add_alert(self, account: str, patient_id: int | str, name: str, **columns: Any) -> str:
         return self.add(account, "medical_alerts", {"name": name}, patient_id=int(patient_id), **columns)
 
-    def add_appointment(self, account: str, patient_id: int | str, starts_at: str, **fields: Any) -> str:
-        """Book an appointment; unless named, with the account's first practitioner, business and type."""
-        patient = self.record(account, "patients", patient_id)
-        if not patient:
-            raise SandboxError(f"{account} has no patients/{patient_id}.")
-        columns = _take(fields, APPOINTMENT_COLUMNS)
-        usual = {name: str(FIRST_ID) for name in ("practitioner", "business", "appointment_type")}
-        body = {
-            **blank_appointment(),
-            **usual,
-            "starts_at": starts_at,
-            "ends_at": stamp(moment(starts_at) + timedelta(minutes=30)),
-            "patient_name": f"{patient.body['first_name']} {patient.body['last_name']}".strip(),
-            **fields,
-        }
-        return self.add(account, "individual_appointments", body, patient_id=patient.id, **columns)
-
-    def cancel_appointment(
-        self, account: str, id: int | str, reason: str = "Other", *, note: str | None = None
-    ) -> None:
-        fields = {"cancellation_reason_description": reason, "cancellation_note": note, "cancellation_reason": 50}
-        self.edit(account, "individual_appointments", id, cancelled_at=self.stamp(), **fields)
-
     def patient(self, account: str, id: int | str) -> Record | None:
         return self.record(account, "patients", id)
-
-
-def _take(fields: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    return {name: fields.pop(name) for name in names & fields.keys()}

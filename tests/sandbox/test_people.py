@@ -127,7 +127,7 @@ def test_appointments_reach_two_years_back_and_eight_weeks_ahead(seeded):
 
 
 def test_nothing_was_changed_in_the_future_or_before_it_was_made(seeded):
-    for resource in ("patients", "medical_alerts", "individual_appointments"):
+    for resource in ("patients", "medical_alerts", "individual_appointments", "group_appointments", "attendees"):
         for each in seeded.all("bondi", resource):
             assert each.created_at <= each.updated_at <= "2026-03-02T09:00:00Z"
 
@@ -144,3 +144,23 @@ def test_every_link_leads_somewhere(seeded):
         assert each.body["business"] in known["businesses"]
     assert 4 <= len(known["practitioners"]) <= 6
     assert len(known["businesses"]) == 2
+
+
+def test_a_few_classes_a_week_are_attended_by_grown_ups(seeded):
+    patients = {each.id: each.body for each in seeded.all("bondi", "patients")}
+    groups = {str(each.id): each.body for each in seeded.all("bondi", "group_appointments")}
+    places = seeded.all("bondi", "attendees")
+    assert 60 < len(groups) < 120
+    assert 3 <= len(places) / len(groups) <= 8
+    assert not groups.keys() & {str(each.id) for each in seeded.all("bondi", "individual_appointments")}
+    assert {each.body["booking"] for each in places} == groups.keys()
+    assert all((patients[each.patient_id]["date_of_birth"] or "") < "2010" for each in places)
+    assert {each.body["arrived"] for each in places} == {None, True, False}
+    assert any(each.cancelled_at for each in places)
+    coming = [each for each in places if groups[each.body["booking"]]["starts_at"] > "2026-03-03"]
+    assert coming
+    assert not any(each.body["arrived"] for each in coming)
+
+
+def test_a_clinic_without_patients_has_no_classes(store):
+    assert store.all("bondi", "group_appointments") == []

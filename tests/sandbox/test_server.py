@@ -42,6 +42,13 @@ def test_it_serves_in_a_thread_for_a_test(app, store):
         requests.get(base, timeout=5)
 
 
+def test_an_answer_over_http_has_one_date_and_it_is_the_sandboxs(app, store):
+    with serve(app) as base:
+        for path in ("/api/au1/v1/user", "/bondi/patients", "/nowhere"):
+            answer = requests.get(base + path, auth=(store.key("bondi"), ""), headers=MANNERS, timeout=5)
+            assert answer.headers["Date"] == "Mon, 02 Mar 2026 09:00:00 GMT"
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_the_program_seeds_hands_out_keys_and_stops_cleanly(program, tmp_path, sent):
     keys_file = tmp_path / "keys.json"
