@@ -128,6 +128,7 @@ class Slice:
         page = ask(self.client, listing, cursor)
         if stood_behind(cursor, page) or _long_ago(cursor):
             reconcile.want(listing.resource)
+        ticking = cursor.imported_at is not None
         if cursor.walk_clock is None:
             cursor.walked, cursor.total = 0, page.total
         cursor.walked += len(page.records)
@@ -138,7 +139,7 @@ class Slice:
             self.lease.renew()
             written = write_page(listing.resource, page.records, sequence=sequence)
             cursor.save()
-            if written:
+            if written and ticking:
                 deletions.look_soon(listing.resource)
         counts.fetched += len(page.records)
         counts.written += written

@@ -162,7 +162,9 @@ RESOURCES = (
     Resource("medical_alerts", "medical alerts", MedicalAlert, _medical_alert, {"patient_id": "text"} | NAME),
     Resource("individual_appointments", "appointments", Appointment, _appointment, BOOKING | OF_PATIENT, ENDS),
     Resource("group_appointments", "classes", GroupAppointment, _booking, BOOKING),
-    Resource("attendees", "places in classes", Attendee, _attendee, {"booking_id": "text"} | OF_PATIENT, ENDS),
+    Resource(
+        "attendees", "places in classes", Attendee, _attendee, {"booking_id": "text"} | OF_PATIENT, ("cancelled_at",)
+    ),
 )
 BY_NAME = {resource.name: resource for resource in RESOURCES}
 PATIENTS, ALERTS = BY_NAME["patients"], BY_NAME["medical_alerts"]

@@ -86,6 +86,7 @@ def cliniko(no_cliniko: responses.RequestsMock) -> responses.RequestsMock:
         page = {listing.resource.name: held, "total_entries": len(held), "links": {}}
         no_cliniko.get(f"{API}/{listing.name}", json=page)
     no_cliniko.get(f"{API}/patients/{PATIENT_ID}", json=CANARY)
+    no_cliniko.get(re.compile(rf"{API}/\w+/(1|42)$"), status=404)  # the cast is not in this account
     return no_cliniko
 
 

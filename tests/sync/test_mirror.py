@@ -118,15 +118,20 @@ def test_a_tick_reads_hundreds_of_records_of_one_second(connected: Connect) -> N
     assert names[later] == "Later"
 
 
-def test_an_import_stopped_after_any_page_goes_on_where_it_was(connected: Connect) -> None:
+def test_an_import_stopped_after_any_page_goes_on_where_it_was_and_asks_nothing_twice(connected: Connect) -> None:
     world = connected("bondi")
-    ids = people(world, "bondi", 250)
-    before = world.store.count_requests("bondi")
+    connected("harbour")
+    asked = {label: world.store.count_requests(label) for label in ("bondi", "harbour")}
+    ids = {label: people(world, label, 250) for label in ("bondi", "harbour")}
     with clinic_context("bondi"):
         while not mirror.run(pages=1, everything=False):
             continue
-    assert world.mirrored_names("bondi").keys() == set(ids)
-    assert world.store.count_requests("bondi") - before < 20
+    with clinic_context("harbour"):
+        mirror.run()
+    spent = [world.store.count_requests(label) - asked[label] for label in ("bondi", "harbour")]
+    assert spent[0] == spent[1]
+    for label in ("bondi", "harbour"):
+        assert world.mirrored_names(label).keys() == set(ids[label])
 
 
 def test_an_error_between_rows_and_cursor_leaves_both_as_they_were(
