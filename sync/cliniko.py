@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any, NoReturn, Protocol
 
+import orjson
 import requests
 import urllib3
 
@@ -198,10 +200,7 @@ class Cliniko:
             if self._budget:
                 self._budget.block(limit.until)
             raise
-        try:
-            body = json.loads(content, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            raise Unreachable("Cliniko's answer is not JSON.") from None
+        body = _parsed(content)
         if not isinstance(body, dict):
             raise Unreachable("Cliniko's answer has an unknown form.")
         return body, clock
@@ -219,6 +218,23 @@ class Cliniko:
                 if time.monotonic() > give_up:
                     raise requests.ReadTimeout
         return response, bytes(content)
+
+
+def _parsed(content: bytes) -> Any:
+    """The JSON value. What orjson is too strict for, lone surrogates and numbers beyond all bounds, is read all the
+    same: one odd letter must not withhold a page of people. Raises Unreachable."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
+        except (ValueError, RecursionError):
+            raise Unreachable("Cliniko's answer is not JSON.") from None
+
+
+def _finite(number: str) -> float | str:
+    """The number, or its text where no number can hold it."""
+    return float(number) if isfinite(float(number)) else number
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -130,14 +130,17 @@ class Mirrored(models.Model):
 
 
 class Patient(Mirrored):
-    merged_into = models.CharField(max_length=20, null=True, db_index=True)  # noqa: DJ001 - no survivor is not an empty survivor
+    merged_into = models.CharField(max_length=20, null=True)  # noqa: DJ001 - no survivor is not an empty survivor
     date_of_birth = models.DateField(null=True)
     sort_name = models.TextField(help_text="Family name first, folded, for lists.")
     search_names = models.TextField(help_text="All names, folded.")
     search_phones = models.TextField(help_text="Digits of all phones, blank-separated.")
 
     class Meta:
-        indexes = [models.Index(fields=["date_of_birth"]), models.Index(fields=["sort_name"])]
+        indexes = [
+            models.Index(fields=["date_of_birth"]),
+            models.Index(fields=["merged_into"], name="sync_merged", condition=Q(merged_into__isnull=False)),
+        ]
 
 
 class PatientChange(models.Model):
@@ -154,8 +157,11 @@ class PatientChange(models.Model):
 
 
 class MedicalAlert(Mirrored):
-    patient_id = models.CharField(max_length=20, db_index=True)
+    patient_id = models.CharField(max_length=20)
     name = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["patient_id"])]
 
 
 class Appointment(Mirrored):
@@ -184,9 +190,12 @@ class GroupAppointment(Mirrored):
 class Attendee(Mirrored):
     """A patient's place in a class. Cliniko lists one for each individual appointment too."""
 
-    patient_id = models.CharField(max_length=20, blank=True, db_index=True)
+    patient_id = models.CharField(max_length=20, blank=True)
     booking_id = models.CharField(max_length=20, blank=True)
     cancelled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["patient_id"])]
 
 
 class Practitioner(Mirrored):

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 _ID = re.compile(r"[0-9]{1,20}")
+_NOT_DIGITS = re.compile(r"\D+")
 # Letters that Unicode does not take apart, as people type them without the right keyboard.
 _PLAIN = str.maketrans({"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ħ": "h"})
 
@@ -83,13 +84,16 @@ def items(payload: Any, field: str) -> list[dict[str, Any]]:
 
 def fold(value: str) -> str:
     """Text as searched: no accents, no capitals, blanks single. `Søren  O’Néill` is `soren o'neill`."""
+    if value.isascii():
+        return " ".join(value.casefold().split())
     plain = unicodedata.normalize("NFKD", value.replace("’", "'")).casefold().translate(_PLAIN)
     return " ".join("".join(letter for letter in plain if not unicodedata.combining(letter)).split())
 
 
 def digits(value: str) -> str:
     """The decimal digits in `value`, ASCII whatever the script."""
-    return "".join(str(unicodedata.decimal(letter)) for letter in value if letter.isdecimal())
+    found = _NOT_DIGITS.sub("", value)
+    return found if found.isascii() else "".join(str(unicodedata.decimal(letter)) for letter in found)
 
 
 def storable(value: Any) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
+import orjson
 from django.db import DataError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -39,15 +39,15 @@ def write_page(resource: Resource, payloads: Iterable[dict[str, Any]], *, sequen
             rows[row["cliniko_id"]] = row
     if not rows:
         return 0
-    RefusedPayload.objects.filter(resource=resource.name, cliniko_id__in=rows).delete()
     return _write([rows[cliniko_id] for cliniko_id in sorted(rows)], resource, sequence)
 
 
 def _write(rows: list[Row], resource: Resource, sequence: int) -> int:
     """Write rows in one statement. Where the database refuses one of them, halve until that one is kept aside."""
+    words = {"rows": _as_json(rows).decode(), "ids": [row["cliniko_id"] for row in rows]}
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_upsert(resource), {"rows": _as_json(rows), "sequence": sequence})
+            cursor.execute(_upsert(resource), words | {"sequence": sequence, "resource": resource.name})
             return cursor.rowcount
     except DataError:
         if len(rows) == 1:
@@ -80,7 +80,9 @@ def _upsert(resource: Resource) -> str:
     changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "cliniko_id")
     table = connection.ops.quote_name(resource.model._meta.db_table)
     return (
-        f"INSERT INTO {table} AS held ({names}, sequence)"  # noqa: S608 - names come from the table of resources
+        "WITH readable_again AS (DELETE FROM sync_refusedpayload"  # noqa: S608 - names come from the table of resources
+        " WHERE resource = %(resource)s AND cliniko_id = ANY(%(ids)s))"
+        f" INSERT INTO {table} AS held ({names}, sequence)"
         f" SELECT {names}, %(sequence)s FROM jsonb_to_recordset(%(rows)s::jsonb) AS given ({types})"
         f" ON CONFLICT (cliniko_id) DO UPDATE SET {changes}, sequence = excluded.sequence, written_at = now()"
         " WHERE ((excluded.updated_at, excluded.sequence) > (held.updated_at, held.sequence)"
@@ -90,12 +92,13 @@ def _upsert(resource: Resource) -> str:
     )
 
 
-def _as_json(value: Any) -> str:
-    body = json.dumps(value, cls=DjangoJSONEncoder)
-    # Escapes that jsonb refuses, looked for cheaply; surrogate pairs of honest characters come along and stay whole.
-    if "\\u0000" in body or "\\ud" in body:
-        body = json.dumps(storable(json.loads(body)), cls=DjangoJSONEncoder)
-    return body
+def _as_json(rows: list[Row]) -> bytes:
+    """The rows as JSON that jsonb takes: no NUL, no lone surrogate."""
+    try:
+        body = orjson.dumps(rows)
+    except TypeError:
+        return orjson.dumps(storable(rows))
+    return orjson.dumps(storable(rows)) if b"\\u0000" in body else body
 
 
 def _keep_aside(resource: Resource, payload: dict[str, Any], reason: str) -> None:
