@@ -45,6 +45,7 @@ class Environment(BaseSettings):
     cliniko_requests_reserved: int = Field(default=60, ge=0)
     email_url: str = "console://"
     default_from_email: str = ""
+    metrics_token: str = ""
     debug: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     sync_interval_seconds: int = Field(default=60, ge=1, le=3600)
@@ -143,6 +144,8 @@ class Environment(BaseSettings):
             raise ValueError("DEBUG must be off outside localhost: its pages show patients to whoever meets an error")
         if self.base_domain != "localhost" and self.cliniko_api_url.startswith("http:"):
             raise ValueError("CLINIKO_API_URL must be https outside localhost: every request carries the clinic's key")
+        if self.metrics_token and not re.fullmatch(r"[!-~]{16,200}", self.metrics_token):
+            raise ValueError("METRICS_TOKEN must be 16 to 200 ASCII letters, digits and signs without blanks")
         if self.cliniko_requests_reserved > self.cliniko_requests_per_minute // 2:
             raise ValueError("CLINIKO_REQUESTS_RESERVED must leave the sync half of CLINIKO_REQUESTS_PER_MINUTE")
         if not _ADDRESS.fullmatch(self.cliniko_contact_email):

@@ -209,9 +209,12 @@ CLINIKO_USER_AGENT = f"{ENVIRONMENT.cliniko_app_name} ({ENVIRONMENT.cliniko_cont
 CLINIKO_REQUESTS_PER_MINUTE = ENVIRONMENT.cliniko_requests_per_minute
 CLINIKO_REQUESTS_RESERVED = ENVIRONMENT.cliniko_requests_reserved
 SYNC_INTERVAL_SECONDS = ENVIRONMENT.sync_interval_seconds
+SYNC_TICK_SECONDS = min(5, SYNC_INTERVAL_SECONDS)  # how often it is asked which clinics are due
 SYNC_SLICE_SECONDS = 20
 SYNC_SLICE_PAGES = 40
 SYNC_OVERLAP_SECONDS = 60
+
+METRICS_TOKEN = ENVIRONMENT.metrics_token
 
 # --- Celery ----------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = ENVIRONMENT.celery_broker_url
@@ -228,8 +231,8 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(ENVIRONMENT.state_directory / "celerybeat-sc
 CELERY_BEAT_SCHEDULE = {
     "sync.tick": {
         "task": "sync.tick",
-        "schedule": SYNC_INTERVAL_SECONDS,
-        "options": {"expires": SYNC_INTERVAL_SECONDS},
+        "schedule": SYNC_TICK_SECONDS,
+        "options": {"expires": SYNC_TICK_SECONDS},
     },
     # At an hour, while Australia sleeps, and not every 24 hours: beat may be restarted more often than that.
     "accounts.forget_sessions": {"task": "accounts.forget_sessions", "schedule": crontab(hour="16", minute="17")},

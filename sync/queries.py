@@ -16,6 +16,7 @@ from sync.payloads import digits, fold, text
 from sync.records import (
     Alert,
     Appointment,
+    Change,
     PatientRecord,
     PatientSummary,
     Status,
@@ -69,6 +70,17 @@ def patient(cliniko_id: str) -> PatientRecord | None:
         appointments_note=next(filter(None, (_note(row, *of, checks, zone) for of in _BOOKINGS)), ""),
         **told_by(row.payload),
     )
+
+
+def changes(cliniko_id: str, *, since: datetime) -> tuple[Change, ...]:
+    """What Cliniko changed in the patient's record after `since`, a row a field, latest first: from what it was then
+    to what it is now. A field that is as it was is no change."""
+    rows = models.PatientChange.objects.filter(patient_id=cliniko_id, changed_at__gt=since).order_by("changed_at", "pk")
+    found: dict[str, Change] = {}
+    for row in rows:
+        first = found.pop(row.field, None)
+        found[row.field] = Change(row.field, first.before if first else row.before, row.after, row.changed_at)
+    return tuple(change for change in reversed(found.values()) if change.before != change.after)
 
 
 def search(wanted: str, limit: int = 20) -> list[PatientSummary]:

@@ -39,6 +39,16 @@ class Appointment:
 
 
 @dataclass(frozen=True)
+class Change:
+    """One field of a payload that is not as it was; `before` and `after` are JSON values, None where there was none."""
+
+    field: str
+    before: Any
+    after: Any
+    changed_at: datetime
+
+
+@dataclass(frozen=True)
 class CustomField:
     name: str
     value: str

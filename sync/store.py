@@ -44,7 +44,7 @@ def write_page(resource: Resource, payloads: Iterable[dict[str, Any]], *, sequen
 
 def _write(rows: list[Row], resource: Resource, sequence: int) -> int:
     """Write rows in one statement. Where the database refuses one of them, halve until that one is kept aside."""
-    words = {"rows": _as_json(rows).decode(), "ids": [row["cliniko_id"] for row in rows]}
+    words: dict[str, Any] = {"rows": _as_json(rows).decode(), "ids": [row["cliniko_id"] for row in rows]}
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_upsert(resource), words | {"sequence": sequence, "resource": resource.name})

@@ -67,6 +67,7 @@ AT_A_CLINIC = [
     Row("GET", "password/reset/key/done/", "/password/reset/key/done/", "200", "200", "200"),
     Row("GET", "invite/<str:token>/", "/invite/none/", "404", "404", "404"),
     Row("POST", "invite/<str:token>/", "/invite/none/", "404", "404", "404"),
+    Row("GET", "metrics", "/metrics", "404", "404", "404"),
     Row("GET", "healthz", "/healthz", "200", "200", "200"),
     Row("GET", "readyz", "/readyz", "200", "200", "200"),
 ]
@@ -78,6 +79,7 @@ ON_THE_BASE_HOST = [
     Row("POST", "", "/", "405", "405", "405"),
     Row("GET", "find-clinic", "/find-clinic", "400", "400", "400"),
     Row("GET", "find-clinic", "/find-clinic?clinic=bondi", FOUND, FOUND, FOUND),
+    Row("GET", "metrics", "/metrics", "200", "200", "200"),
     Row("GET", "healthz", "/healthz", "200", "200", "200"),
     Row("GET", "readyz", "/readyz", "200", "200", "200"),
 ]

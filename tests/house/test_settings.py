@@ -36,6 +36,7 @@ WRONG = {
     "EMAIL_URL": ["nonsense", "https://mail.internal", "smtp://mail:port", "smtps://mail:465", "submission://"],
     "DEFAULT_FROM_EMAIL": ["nobody", "Sidechart\nBcc: a@b.example <a@b.example>"],
     "DEBUG": ["perhaps", "true"],
+    "METRICS_TOKEN": ["short", "opensesame with blanks in it"],
     "LOG_LEVEL": ["LOUD"],
     "CLINIKO_REQUESTS_PER_MINUTE": ["9", "many"],
     "CLINIKO_REQUESTS_RESERVED": ["-1", "101"],

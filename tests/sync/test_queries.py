@@ -252,3 +252,15 @@ def test_the_payload_is_kept_whole(add_patient: Add) -> None:
     with clinic_context("bondi"):
         write_page(PATIENTS, [payload], sequence=next_sequence())
         assert PATIENTS.model._default_manager.get(cliniko_id="42").payload == payload
+
+
+def test_changes_tell_from_what_it_was_to_what_it_is(add_patient: Add) -> None:
+    began = timezone.now()
+    add_patient("bondi", city="Bondi")
+    for number, (city, email) in enumerate([("Coogee", "a@example.com"), ("Manly", "ada@example.com")], start=1):
+        add_patient("bondi", city=city, email=email, updated_at=f"2026-01-0{number}T00:00:01Z")
+    add_patient("harbour", city="Elsewhere", updated_at="2026-01-03T00:00:01Z")
+    with clinic_context("bondi"):
+        (change,) = queries.changes("42", since=began)  # the e-mail is what it was again
+        assert (change.field, change.before, change.after) == ("city", "Bondi", "Manly")
+        assert queries.changes("42", since=timezone.now()) == ()
