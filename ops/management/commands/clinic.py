@@ -39,7 +39,7 @@ class Command(BaseCommand):
             "--confirm-other-account", action="store_true", help="Take a key of another Cliniko account than before."
         )
         sync = _action(actions, "sync", self.sync, "Mirror the clinic in the foreground until it is up to date.")
-        sync.add_argument("--full", action="store_true", help="Read every record again, not only what changed.")
+        sync.add_argument("--full", action="store_true", help="Compare every record with Cliniko and mend what differs, not only what changed.")
         invite = _action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
@@ -101,7 +101,8 @@ class Command(BaseCommand):
             f"{name}: {counts['fetched']} fetched, {counts['written']} written, {counts['requests']} requests"
             for name, counts in result["resources"].items()
         ]
-        self._answer(options, result, "\n".join([f"State: {result['state']}", *lines]))
+        mended = [f"{name}: {count} mended" for name, count in result["mended"].items() if count]
+        self._answer(options, result, "\n".join([f"State: {result['state']}", *lines, *mended]))
 
     def invite(self, options: dict[str, Any]) -> None:
         invite_url, mailed = clinics.invite(options["label"], email=options["email"], role=options["role"])
