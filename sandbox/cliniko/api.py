@@ -56,8 +56,7 @@ def show_list(resource: str) -> Response:
 @api.get("/<resource>/<id>")
 def show_single(resource: str, id: str) -> Response:
     found = _resource(resource)
-    subsets = {stamp.removesuffix("_at") for stamp in found.stamps}
-    return _list(found, subset=id) if id in subsets else _single(found, id)
+    return _list(found, subset=id) if id in found.subsets else _single(found, id)
 
 
 @api.get("/<resource>/<id>/<below>")

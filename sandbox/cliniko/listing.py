@@ -17,6 +17,7 @@ SUBSETS = {  # the older addresses: /patients/archived and the like
     "archived": ("deleted_at IS NULL", "archived_at IS NOT NULL"),
     "cancelled": ("deleted_at IS NULL", "cancelled_at IS NOT NULL"),
     "deleted": ("deleted_at IS NOT NULL",),
+    "inactive": ("json_extract(body, '$.active') = 0",),
 }
 
 
@@ -66,8 +67,10 @@ def answer(database: Database, account: str, asked: Question) -> Page:
 
 
 def _where(account: str, asked: Question) -> tuple[str, tuple[str | int, ...]]:
-    """Archived and cancelled records stay out unless the caller has a say about them."""
+    """Archived and cancelled records stay out unless the caller has a say about them, and people who left always."""
     clauses = ["account = ?", "resource = ?", *SUBSETS[asked.subset]]
+    if asked.resource.people and not asked.subset:
+        clauses.append("json_extract(body, '$.active') = 1")
     named = {condition.field for condition in asked.conditions}
     for column in ("archived_at", "cancelled_at"):
         if not asked.subset and column in asked.resource.stamps and column not in named:

@@ -32,6 +32,12 @@ class Resource:
     stamps: tuple[str, ...] = ()  # moments of its life that it shows: archived_at, cancelled_at, deleted_at
     links: dict[str, str] = field(default_factory=dict)  # field -> resource it names by link
     within: dict[str, str] = field(default_factory=dict)  # resource listed below a record -> its field for that record
+    people: bool = False  # who leaves becomes inactive, and is listed apart
+
+    @property
+    def subsets(self) -> set[str]:
+        """The lists beside the main one: archived, cancelled, deleted, inactive."""
+        return {stamp.removesuffix("_at") for stamp in self.stamps} | ({"inactive"} if self.people else set())
 
     def older(self) -> "Resource":
         """The same resource before the moments of its life could be filtered by."""
@@ -115,7 +121,7 @@ RESOURCES = {
             stamps=("cancelled_at", "deleted_at"),
             links={"booking": "bookings", "patient": "patients"},
         ),
-        Resource("practitioners", fields(), links={"user": "users"}),
+        Resource("practitioners", fields(), links={"user": "users"}, people=True),
         Resource("businesses", fields(archived_at="datetime"), stamps=("archived_at",)),
         Resource("appointment_types", fields(archived_at="datetime"), stamps=("archived_at",)),
         Resource("users", fields()),

@@ -169,3 +169,11 @@ def test_every_small_resource_lists_and_shows(bondi, resource):
 def test_a_record_of_one_account_cannot_be_reached_from_the_other(harbour, ada):
     assert harbour.get(f"/patients/{ada}").status_code == 404
     assert harbour.ids("/patients") == []
+
+
+def test_a_practitioner_who_left_is_listed_apart(bondi, store):
+    gone, *others = bondi.ids("/practitioners")
+    store.edit("bondi", "practitioners", gone, active=False)
+    assert set(bondi.ids("/practitioners")) == set(others)
+    assert bondi.ids("/practitioners/inactive") == [gone]
+    assert bondi.json(f"/practitioners/{gone}")["active"] is False

@@ -312,3 +312,36 @@ def test_a_subdomain_that_is_no_label_goes_into_no_link(world: World, hostile: s
     world.connect("bondi")
     with clinic_context("bondi"):
         assert queries.facts().cliniko_url == ""
+
+
+def test_an_appointment_with_somebody_who_left_still_names_them(connected: Connect) -> None:
+    world = connected("bondi")
+    (patient_id,) = people(world, "bondi", 1)
+    world.store.add_appointment("bondi", patient_id, stamp(timezone.now() + timedelta(days=1)))
+    first = world.store.all("bondi", "practitioners")[0]
+    world.store.edit("bondi", "practitioners", first.id, active=False)
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        record = queries.patient(patient_id)
+    assert record is not None
+    assert record.coming[0].practitioner
+
+
+def test_a_class_stands_among_the_appointments_of_who_attends_it(connected: Connect) -> None:
+    world = connected("bondi")
+    ada, bo = people(world, "bondi", 2)
+    coming = world.store.add_class("bondi", stamp(timezone.now() + timedelta(days=1)))
+    past = world.store.add_class("bondi", stamp(timezone.now() - timedelta(days=1)))
+    place = world.store.add_attendee("bondi", coming, ada)
+    world.store.add_attendee("bondi", past, ada, arrived=False)
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        record = queries.patient(ada)
+        assert record is not None
+        assert [(each.status, bool(each.practitioner)) for each in record.coming] == [("booked", True)]
+        assert [each.status for each in record.past] == ["did_not_arrive"]
+        assert not queries.patient(bo).coming  # type: ignore[union-attr]
+    world.store.cancel_attendee("bondi", place)
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        assert [each.status for each in queries.patient(ada).coming] == ["cancelled"]  # type: ignore[union-attr]

@@ -39,7 +39,11 @@ class Command(BaseCommand):
             "--confirm-other-account", action="store_true", help="Take a key of another Cliniko account than before."
         )
         sync = _action(actions, "sync", self.sync, "Mirror the clinic in the foreground until it is up to date.")
-        sync.add_argument("--full", action="store_true", help="Compare every record with Cliniko and mend what differs, not only what changed.")
+        sync.add_argument(
+            "--full",
+            action="store_true",
+            help="Compare every record with Cliniko and mend what differs, not only what changed.",
+        )
         invite = _action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
