@@ -23,6 +23,8 @@ from sync.cliniko import (
     KeyInvalid,
     RateLimited,
     RecordNotFound,
+    RequestRefused,
+    ServerError,
 )
 from sync.models import Connection, Cursor, PatientChange, PatientRefresh, Reconcile, RefusedPayload
 from sync.payloads import text
@@ -60,14 +62,15 @@ def load() -> Connection:
     return Connection.objects.filter(id=1).first() or Connection(id=1)
 
 
-def open_client(*, timeout: float | None = None, purpose: Purpose = "background") -> Cliniko:
+def open_client(
+    connection: Connection | None = None, *, timeout: float | None = None, purpose: Purpose = "background"
+) -> Cliniko:
     """The client with the clinic's stored key. Raises NoKey, and KeyInvalid when the key cannot be opened here."""
-    return _client(stored_key(), timeout, purpose)
+    return _client(stored_key(connection or load()), timeout, purpose)
 
 
-def stored_key() -> ApiKey:
+def stored_key(connection: Connection) -> ApiKey:
     """Raises NoKey, and KeyInvalid when the stored key cannot be opened here."""
-    connection = load()
     require_key(connection)
     try:
         return unseal(connection.sealed_key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
@@ -78,7 +81,7 @@ def stored_key() -> ApiKey:
 def requests_left() -> int | None:
     """Requests that the stored key may still make this minute; None without a key that opens."""
     try:
-        return share_of(stored_key(), "background").left()
+        return share_of(stored_key(load()), "background").left()
     except ClinikoError:
         return None
 
@@ -188,6 +191,8 @@ def is_still(held: Connection) -> bool:
 
 def note_success(held: Connection) -> None:
     """Cliniko answered to this key: whatever hindered is over."""
+    if held.state == State.OK and not held.failures:
+        return
     rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(state__in=[State.OK, State.PAUSED])
     rows.update(state=State.OK, state_since=timezone.now(), resume_at=None, failures=0, owners_told_at=None)
 
@@ -210,8 +215,11 @@ def _verdict(failure: ClinikoError, held: Connection) -> tuple[Connection.State,
         return State.NO_KEY, None
     if isinstance(failure, KeyInvalid):
         return State.KEY_INVALID, None
+    # These two may hold for the list of patients alone: that list rests, not the clinic.
     if isinstance(failure, KeyForbidden):
-        return State.KEY_FORBIDDEN, None  # other lists may be read: the list of patients rests, not the clinic
+        return State.KEY_FORBIDDEN, None
+    if isinstance(failure, ServerError | RequestRefused):
+        return State.UNREACHABLE, None
     if isinstance(failure, RateLimited):
         return State.RATE_LIMITED, failure.until
     return State.UNREACHABLE, timezone.now() + backoff(held.failures)

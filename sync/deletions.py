@@ -5,6 +5,7 @@ began is none of the mirror's business: the first count is where it starts from.
 # Reference: docs.api.cliniko.com, "Get deleted patients" and the like; docs/sync.md
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +15,7 @@ from sync import reconcile
 from sync.cliniko import Cliniko, Page, Unreachable
 from sync.models import Cursor
 from sync.payloads import gone_id
-from sync.resources import Listing, Resource
+from sync.resources import Listing
 from sync.store import mark_deleted
 from sync.walks import BY_ID, finish, last_id, stamp
 
@@ -67,9 +68,11 @@ def advance(listing: Listing, cursor: Cursor, answer: Look, found: int, *, overl
     return True
 
 
-def look_soon(resource: Resource) -> None:
-    """Something moved in this resource, so that deletions are likely, too."""
-    Cursor.objects.filter(resource=f"{resource.name}/deleted", refused_at=None).update(due_at=timezone.now())
+def look_soon(resources: Iterable[str]) -> None:
+    """Something moved in these resources, so that deletions are likely, too."""
+    names = [f"{name}/deleted" for name in resources]
+    if names:
+        Cursor.objects.filter(resource__in=names, refused_at=None).update(due_at=timezone.now())
 
 
 def _advance_by_id(cursor: Cursor, page: Page | None, *, overlap: timedelta, now: datetime) -> bool:

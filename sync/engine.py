@@ -69,27 +69,31 @@ class Slice:
     on_page: OnPage = lambda resource, progress: None
     counts: dict[str, Counts] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
-    failures: list[ClinikoError] = field(default_factory=list)
+    _quiet: dict[str, Cursor] = field(default_factory=dict)
+    _moved: set[str] = field(default_factory=set)
 
     def run(self) -> bool:
         """Walk every list that is due, go on with imports, then compare what is to be compared. True when nothing is
         left, False when the turn was over first.
 
         A list that Cliniko refuses or fails to give rests by itself and keeps no other from being walked. Raises
-        KeyForbidden or the failure when it was the list of patients; the other errors of sync.cliniko, and LeaseLost.
+        KeyForbidden or ServerError when it is the list of patients; the other errors of sync.cliniko, and LeaseLost.
         What was committed before stays.
         """
+        try:
+            done = self._work()
+        except ClinikoError:
+            self._note_quiet()
+            raise
+        self._note_quiet()
+        _raise_for_patients()
+        return done
+
+    def _work(self) -> bool:
         for listing, cursor in self._due():
             if not self._walk(listing, cursor):
                 return False
-        for resource in reconcile.wanted():
-            if not self._compare(resource):
-                return False
-        if self.failures:
-            raise self.failures[0]
-        if Cursor.objects.filter(resource=PATIENTS.name).exclude(refused_at=None).exists():
-            raise KeyForbidden("The Cliniko user who made the API key may not read patients.")
-        return True
+        return all(self._compare(resource) for resource in reconcile.wanted())
 
     def _due(self) -> Iterator[tuple[Listing, Cursor]]:
         """First what is imported and waits longest, so that a long import keeps nobody's changes waiting; then
@@ -111,10 +115,8 @@ class Slice:
         except (KeyForbidden, RecordNotFound):
             self._refuse(listing, cursor)
             return True
-        except (ServerError, RequestRefused) as failure:
+        except (ServerError, RequestRefused):
             self._rest(listing, cursor)
-            if listing.resource is PATIENTS:
-                self.failures.append(failure)
             return True
         except Unreachable:
             self._rest(listing, cursor)
@@ -135,12 +137,16 @@ class Slice:
         done = advance(cursor, page, overlap=_overlap(), now=timezone.now())
         if done:
             _settle(cursor, listing.resource.every or timedelta(seconds=settings.SYNC_INTERVAL_SECONDS * 0.8))
-        with transaction.atomic():
-            self.lease.renew()
-            written = write_page(listing.resource, page.records, sequence=sequence)
-            cursor.save()
-            if written and ticking:
-                deletions.look_soon(listing.resource)
+        written = 0
+        if page.records:
+            with transaction.atomic():
+                self.lease.renew()
+                written = write_page(listing.resource, page.records, sequence=sequence)
+                cursor.save()
+        else:
+            self._quiet[listing.name] = cursor
+        if written and ticking:
+            self._moved.add(listing.resource.name)
         counts.fetched += len(page.records)
         counts.written += written
         self.on_page(listing.resource, Progress(cursor.walked, cursor.total))
@@ -161,6 +167,16 @@ class Slice:
             cursor.save()
         counts.written += found
         return done
+
+    def _note_quiet(self) -> None:
+        """Save the cursors of lists that showed nothing, which protect no rows, in one transaction for all."""
+        if not self._quiet and not self._moved:
+            return
+        with transaction.atomic():
+            self.lease.renew()
+            for cursor in self._quiet.values():
+                cursor.save()
+            deletions.look_soon(self._moved)
 
     def _compare(self, resource: Resource) -> bool:
         counts = self._count(Listing(resource))
@@ -190,6 +206,7 @@ class Slice:
         log.warning("list_failed", list=listing.name)
 
     def _save(self, cursor: Cursor, **changes: object) -> None:
+        self._quiet.pop(cursor.pk, None)
         with transaction.atomic():
             self.lease.renew()
             Cursor.objects.filter(pk=cursor.pk).update(**changes)
@@ -213,6 +230,14 @@ def _cursors() -> list[tuple[Listing, Cursor]]:
             cursor = held.get(listing.name) or Cursor.objects.get_or_create(resource=listing.name)[0]
             found.append((listing, cursor))
     return found
+
+
+def _raise_for_patients() -> None:
+    patients = Cursor.objects.filter(resource=PATIENTS.name).first()
+    if patients is not None and patients.refused_at:
+        raise KeyForbidden("The Cliniko user who made the API key may not read patients.")
+    if patients is not None and patients.failures:
+        raise ServerError("Cliniko fails to give the list of patients.")
 
 
 def _overlap() -> timedelta:
@@ -239,21 +264,20 @@ def compare_everything() -> None:
         reconcile.want(resource)
 
 
-def run_slice(turn: Slice) -> Run:
+def run_slice(turn: Slice) -> bool:
     """Run the slice and write its history, the reason of an error included, which travels on."""
-    run = Run.objects.create()
-    result, reason = Run.Result.STOPPED, "The worker was stopped."
+    run = Run(started_at=timezone.now(), result=Run.Result.STOPPED, reason="The worker was stopped.")
     try:
         done = turn.run()
-        result, reason = (Run.Result.DONE, "") if done else (Run.Result.CONTINUES, "")
+        run.result, run.reason = (Run.Result.DONE if done else Run.Result.CONTINUES), ""
+        return done
     except ClinikoError as failure:
-        reason = str(failure)
+        run.reason = str(failure)
         raise
     except Exception as failure:
-        reason = f"An error of our own: {type(failure).__name__}."  # its text may quote a record
+        run.reason = f"An error of our own: {type(failure).__name__}."  # its text may quote a record
         raise
     finally:
-        run.result, run.reason, run.finished_at = result, reason, timezone.now()
+        run.finished_at = timezone.now()
         run.resources = {name: asdict(counts) for name, counts in turn.counts.items()}
         run.save()
-    return run

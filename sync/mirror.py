@@ -8,12 +8,13 @@ import structlog
 from django.utils import timezone
 
 from sync import connection
-from sync.cliniko import BudgetSpent, ClinikoError, KeyForbidden, RateLimited
+from sync.cliniko import BudgetSpent, ClinikoError, KeyForbidden, RateLimited, RequestRefused, ServerError
 from sync.engine import OnPage, Slice, everything_is_due, run_slice
 from sync.lease import Lease, LeaseHeld, LeaseLost
 from sync.models import Connection
 
 log = structlog.get_logger(__name__)
+PATIENTS_ALONE = (KeyForbidden, ServerError, RequestRefused)  # the list of patients rests, and the others go on
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def take_turn(*, seconds: float, pages: int) -> Turn:
     if held.resume_at and held.resume_at > timezone.now():
         return Turn(not_before=held.resume_at)
     try:
-        return Turn(more=not run(seconds=seconds, pages=pages, everything=False))
+        return Turn(more=not _run(held, seconds=seconds, pages=pages))
     except LeaseHeld:
         return Turn()
     except LeaseLost:
@@ -45,7 +46,7 @@ def take_turn(*, seconds: float, pages: int) -> Turn:
     except ClinikoError as failure:
         resume_at = connection.load().resume_at
         log.warning("sync_stopped", reason=type(failure).__name__)
-        return Turn(not_before=resume_at, never=resume_at is None and not isinstance(failure, KeyForbidden))
+        return Turn(not_before=resume_at, never=resume_at is None and not isinstance(failure, PATIENTS_ALONE))
 
 
 def run(
@@ -60,19 +61,30 @@ def run(
     Raises LeaseHeld, LeaseLost and, noted on the connection before, ClinikoError. Before Cliniko's limit has reset it
     raises RateLimited without asking, whoever calls.
     """
-    held = connection.load()
+    return _run(connection.load(), seconds=seconds, pages=pages, everything=everything, on_page=on_page)
+
+
+def _run(
+    held: Connection,
+    *,
+    seconds: float | None,
+    pages: int | None,
+    everything: bool = False,
+    on_page: OnPage = lambda resource, progress: None,
+) -> bool:
     if held.state == Connection.State.RATE_LIMITED and held.resume_at and held.resume_at > timezone.now():
         raise RateLimited(held.resume_at)
     try:
         connection.require_key(held)
         # The lease comes first: a new key takes it away, so a client opened under it has the key that counts.
-        with Lease() as lease, closing(connection.open_client()) as client:
+        with Lease() as lease:
             held = connection.load()
-            if everything:
-                everything_is_due()
-            result = run_slice(Slice(client, lease, seconds=seconds, pages=pages, on_page=on_page))
+            with closing(connection.open_client(held)) as client:
+                if everything:
+                    everything_is_due()
+                done = run_slice(Slice(client, lease, seconds=seconds, pages=pages, on_page=on_page))
     except ClinikoError as failure:
         connection.note_failure(failure, held)
         raise
     connection.note_success(held)
-    return result.result == result.Result.DONE
+    return done

@@ -76,14 +76,13 @@ class Run(models.Model):
     """One pass of the sync, for people who ask what happened when."""
 
     class Result(models.TextChoices):
-        RUNNING = "running"
         DONE = "done"
         CONTINUES = "continues"
         STOPPED = "stopped"
 
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
-    result = models.CharField(max_length=10, choices=Result, default=Result.RUNNING)
+    result = models.CharField(max_length=10, choices=Result)
     reason = models.TextField(blank=True)
     resources = models.JSONField(default=dict, help_text="By resource: fetched, written, requests.")
 

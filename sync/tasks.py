@@ -53,7 +53,8 @@ def sync_clinic(*, schema_name: str) -> None:
     try:
         with clinic_of_schema(schema_name):
             turn = mirror.take_turn(seconds=settings.SYNC_SLICE_SECONDS, pages=settings.SYNC_SLICE_PAGES)
-            cliniko_connection.tell_owners()
+            if turn.never:
+                cliniko_connection.tell_owners()
             now = standing()
     except NoSuchClinic:
         log.warning("task_without_clinic", schema_name=schema_name)

@@ -223,6 +223,11 @@ class Migration(migrations.Migration):
             model_name='patientchange',
             index=models.Index(fields=['patient_id', 'changed_at'], name='sync_patien_patient_1fa608_idx'),
         ),
+        migrations.AlterField(
+            model_name='run',
+            name='result',
+            field=models.CharField(choices=[('done', 'Done'), ('continues', 'Continues'), ('stopped', 'Stopped')], max_length=10),
+        ),
         migrations.RunSQL(NOTE_CHANGES, FORGET_CHANGES),
         migrations.RunSQL(DROP_LIKE_INDEXES, migrations.RunSQL.noop),
         migrations.RunSQL(PAYLOADS_ASIDE, migrations.RunSQL.noop),
