@@ -30,6 +30,7 @@ def mirror(request: StaffRequest) -> HttpResponse:
 def _show(request: StaffRequest, template: str, **context: Any) -> HttpResponse:
     facts, now, resources = queries.facts(), standing.standing(), standing.by_resource()
     moving = now.importing or any(not each.imported and not each.refused for each in resources)
+    refused = any(each.refused for each in resources)
+    shown = {"mirror": now, "resources": resources, "moving": moving, "refused": refused, "facts": facts}
     with timezone.override(facts.time_zone):
-        shown = {"mirror": now, "resources": resources, "moving": moving, "facts": facts, **context}
-        return render(request, template, shown)
+        return render(request, template, shown | context)

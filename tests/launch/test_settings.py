@@ -4,6 +4,10 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.utils import timezone
+
+from sync.models import Cursor
+from tenants.context import clinic_context
 
 
 @pytest.mark.parametrize("role", ["owner", "admin"])
@@ -30,3 +34,34 @@ def test_others_are_told_that_it_is_not_for_their_role(
 
 def test_the_key_is_not_on_the_page(two_clinics: None, sign_in: Callable[..., Client]) -> None:
     assert "not opened in this test" not in sign_in("bondi", role="owner").get("/settings/").content.decode()
+
+
+def test_an_import_fills_its_bar_while_the_page_is_open(two_clinics: None, sign_in: Callable[..., Client]) -> None:
+    with clinic_context("bondi"):
+        Cursor.objects.filter(resource="patients").update(imported_at=None, after_id="1", walked=300, total=1200)
+    browser = sign_in("bondi", role="owner")
+    assert 'hx-trigger="every 3s"' in browser.get("/settings/").content.decode()
+    part = browser.get("/settings/mirror", headers={"HX-Request": "true"}).content.decode()
+    assert "300 of 1,200" in part
+    assert 'value="25"' in part
+    assert "First copy under way" in part
+    assert "<html" not in part
+    assert "300 of 1,200" not in sign_in("harbour", role="owner").get("/settings/mirror").content.decode()
+
+
+def test_a_list_that_the_key_may_not_read_says_so_and_who_can_help(
+    two_clinics: None, sign_in: Callable[..., Client]
+) -> None:
+    with clinic_context("bondi"):
+        Cursor.objects.filter(resource="medical_alerts").update(refused_at=timezone.now())
+    page = sign_in("bondi", role="admin").get("/settings/").content.decode()
+    assert "may not read medical alerts" in page
+    assert "Somebody who manages users in Cliniko" in page
+    assert "All is well" not in page
+
+
+def test_looking_at_the_progress_does_not_keep_a_session_alive(
+    two_clinics: None, sign_in: Callable[..., Client]
+) -> None:
+    browser = sign_in("bondi", role="owner")
+    assert "Set-Cookie" not in browser.get("/settings/mirror").headers
