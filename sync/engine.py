@@ -23,7 +23,7 @@ from sync.cliniko import (
 from sync.connection import backoff
 from sync.lease import Lease
 from sync.models import Cursor, Run
-from sync.resources import PATIENTS, RESOURCES, Listing, Resource, listings
+from sync.resources import BY_NAME, PATIENTS, RESOURCES, Listing, Resource, listings
 from sync.store import next_sequence, write_page
 from sync.walks import advance, ask, stood_behind
 
@@ -258,10 +258,12 @@ def everything_is_due() -> None:
 
 
 def compare_everything() -> None:
-    """Make the next runs read every record again and mend what differs; nothing is forgotten meanwhile."""
+    """Make the next runs read every record again and mend what differs; nothing is forgotten meanwhile. What is still
+    being imported is read once in any case."""
     Cursor.objects.update(due_at=timezone.now(), asks_hidden=True)
-    for resource in RESOURCES:
-        reconcile.want(resource)
+    for name in Cursor.objects.exclude(imported_at=None).values_list("resource", flat=True):
+        if name in BY_NAME:
+            reconcile.want(BY_NAME[name])
 
 
 def run_slice(turn: Slice) -> bool:

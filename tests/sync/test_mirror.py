@@ -345,3 +345,14 @@ def test_a_class_stands_among_the_appointments_of_who_attends_it(connected: Conn
     world.sync("bondi")
     with clinic_context("bondi"):
         assert [each.status for each in queries.patient(ada).coming] == ["cancelled"]  # type: ignore[union-attr]
+
+
+def test_a_full_sync_of_a_new_clinic_reads_everything_once(connected: Connect) -> None:
+    world = connected("bondi")
+    people(world, "bondi", 130)
+    asked = world.store.count_requests("bondi")
+    world.compare("bondi")
+    listed = [
+        each for each in world.store.requests("bondi")[asked:] if each.path.partition("?")[0].endswith("/patients")
+    ]
+    assert len(listed) == 2
