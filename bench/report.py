@@ -1,0 +1,49 @@
+"""Results as tables for a terminal."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+MEMORY_TARGET = 120  # MB that an import may hold at its peak, however large the clinic
+
+
+def show(results: dict[str, Any], console: Console) -> None:
+    for name, result in results.items():
+        TABLES[name](result, console)
+
+
+def _imports(result: dict[str, Any], console: Console) -> None:
+    title = f"Full import of {result['patients']:,} patients, medians of {result['runs']}"
+    table = _table(title, "", "rows/s", "unchanged, rows/s", "times the floor's time", "CPU s", "peak MB")
+    for row in result["rows"]:
+        table.add_row(
+            row["title"],
+            f"{row['rows_per_second']:,.0f}",
+            f"{row['rows_per_second_again']:,.0f}",
+            f"{row['times_the_floor']:.1f}",
+            f"{row['cpu_seconds']:.1f}",
+            f"{row['megabytes']:,.0f}",
+        )
+    console.print(table)
+    for title, reason in result["not_measured"].items():
+        console.print(f"Not measured: {title}. {reason}", markup=False)
+
+
+def _memory(result: dict[str, Any], console: Console) -> None:
+    table = _table("Sidechart's memory", "patients", "peak MB", f"under {MEMORY_TARGET} MB", "rows/s")
+    for row in result["rows"]:
+        met = "yes" if row["megabytes"] < MEMORY_TARGET else "NO"
+        table.add_row(f"{row['patients']:,}", f"{row['megabytes']:,.0f}", met, f"{row['rows_per_second']:,.0f}")
+    console.print(table)
+
+
+def _table(title: str, first: str, *others: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None)
+    table.add_column(first)
+    for other in others:
+        table.add_column(other, justify="right")
+    return table
+
+
+TABLES = {"import": _imports, "memory": _memory}

@@ -1,0 +1,89 @@
+"""Full imports: each subject into an empty database, then once more with nothing changed, whole processes."""
+
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.children import Measured, measure
+from bench.lineup import FLOOR, IMPORTERS
+from bench.places import HOME, BenchError
+from bench.services import instant_api, new_database
+from bench.subjects import Place, Sidechart, Subject
+from bench.sync.options import Options
+
+Say = Callable[[str], None]
+
+
+def run(options: Options, say: Say) -> dict[str, Any]:
+    """Measure in rounds, every subject once a round, so that a ratio compares neighbours in time."""
+    subjects = [each for each in IMPORTERS if options.wants(each.name) or each is FLOOR]
+    rounds: dict[str, list[dict[str, Measured]]] = {each.name: [] for each in subjects}
+    failed: dict[str, str] = {}
+    with instant_api(options.patients) as api:
+        for number in range(options.runs):
+            for subject in subjects:
+                if subject.name not in failed:
+                    say(f"import {number + 1}/{options.runs}: {subject.title}")
+                    try:
+                        rounds[subject.name].append(_round(subject, api, options.patients))
+                    except BenchError as refused:
+                        failed[subject.name] = str(refused)
+    rows = [_row(each, rounds, options.patients) for each in subjects if each.name not in failed]
+    titles = {each.name: each.title for each in subjects}
+    return {
+        "patients": options.patients,
+        "runs": options.runs,
+        "rows": rows,
+        "not_measured": {titles[name]: reason for name, reason in failed.items()},
+    }
+
+
+def _round(subject: Subject, api: str, patients: int) -> dict[str, Measured]:
+    with new_database(f"bench_{subject.name}") as database, tempfile.TemporaryDirectory() as folder:
+        place = Place(api, database, Path(folder))
+        subject.prepare(place)
+        measured = {}
+        for turn in ("first", "again"):
+            measured[turn] = measure(subject.commands(place), subject.environment(place), log_of(subject))
+            held = len(subject.held(place))
+            if held != patients:
+                raise BenchError(f"It holds {held} of {patients} patients after an import that it says went well.")
+    return measured
+
+
+def log_of(subject: Subject) -> Path:
+    log = HOME / "logs" / f"{subject.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return log
+
+
+def _row(subject: Subject, rounds: dict[str, list[dict[str, Measured]]], patients: int) -> dict[str, Any]:
+    own, floor = rounds[subject.name], rounds[FLOOR.name]
+    seconds = {turn: [each[turn].seconds for each in own] for turn in ("first", "again")}
+    ratios = [one["first"].seconds / other["first"].seconds for one, other in zip(own, floor, strict=True)]
+    return {
+        "name": subject.name,
+        "title": subject.title,
+        "seconds": seconds,
+        "rows_per_second": patients / median(seconds["first"]),
+        "rows_per_second_again": patients / median(seconds["again"]),
+        "times_the_floor": median(ratios),
+        "cpu_seconds": median(each["first"].cpu_seconds for each in own),
+        "megabytes": max(each[turn].megabytes for each in own for turn in each),
+    }
+
+
+def run_memory(options: Options, say: Say) -> dict[str, Any]:
+    """The peak memory of our own import at several sizes of clinic."""
+    sizes = sorted({*options.memory_patients, options.patients})
+    return {"rows": list(_memory(Sidechart(), sizes, say))}
+
+
+def _memory(subject: Subject, sizes: Iterable[int], say: Say) -> Iterable[dict[str, Any]]:
+    for size in sizes:
+        say(f"memory: {size:,} patients")
+        with instant_api(size) as api:
+            measured = _round(subject, api, size)["first"]
+        yield {"patients": size, "megabytes": measured.megabytes, "rows_per_second": size / measured.seconds}
