@@ -11,13 +11,14 @@ from rich.console import Console
 from bench import report
 from bench.places import HOME, BenchError
 from bench.services import running_services
-from bench.sync import imports
+from bench.sync import imports, moving
 from bench.sync.options import QUICK, Options
 
 Measurement = Callable[[Options, Callable[[str], None]], dict[str, Any]]
 MEASUREMENTS: dict[str, Measurement] = {
     "import": imports.run,
     "memory": imports.run_memory,
+    "moving": moving.run,
 }
 
 

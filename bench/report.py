@@ -1,9 +1,12 @@
 """Results as tables for a terminal."""
 
+from statistics import median
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from bench.sync.moving import KINDS
 
 MEMORY_TARGET = 120  # MB that an import may hold at its peak, however large the clinic
 
@@ -26,8 +29,10 @@ def _imports(result: dict[str, Any], console: Console) -> None:
             f"{row['megabytes']:,.0f}",
         )
     console.print(table)
-    for title, reason in result["not_measured"].items():
-        console.print(f"Not measured: {title}. {reason}", markup=False)
+    for row in result["rows"]:
+        if row["missing"]:
+            console.print(f"{row['title']}: {row['missing']:,} patients are not there under their ids afterwards.")
+    _not_measured(result, console)
 
 
 def _memory(result: dict[str, Any], console: Console) -> None:
@@ -38,6 +43,26 @@ def _memory(result: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
+def _moving(result: dict[str, Any], console: Console) -> None:
+    title = f"Wrong of {result['patients']:,} patients while the list moves, medians of {len(result['seeds'])} seeds"
+    table = _table(title, "", "after the import", "after two quiet runs", "missing", "stale", "shown though gone")
+    for row in result["rows"]:
+        kinds = (middle(row, "after_quiet_runs", kind) for kind in KINDS)
+        table.add_row(row["title"], middle(row, "after_import"), middle(row, "after_quiet_runs"), *kinds)
+    console.print(table)
+    _not_measured(result, console)
+
+
+def middle(row: dict[str, Any], stage: str, *kinds: str) -> str:
+    """The median over the seeds of so many kinds of wrong together, all of them unless named."""
+    return f"{median(sum(seed[stage][kind] for kind in kinds or KINDS) for seed in row['seeds']):.0f}"
+
+
+def _not_measured(result: dict[str, Any], console: Console) -> None:
+    for title, reason in result["not_measured"].items():
+        console.print(f"Not measured: {title}. {reason}", markup=False)
+
+
 def _table(title: str, first: str, *others: str) -> Table:
     table = Table(title=title, title_justify="left", box=None)
     table.add_column(first)
@@ -46,4 +71,4 @@ def _table(title: str, first: str, *others: str) -> Table:
     return table
 
 
-TABLES = {"import": _imports, "memory": _memory}
+TABLES = {"import": _imports, "memory": _memory, "moving": _moving}

@@ -1,5 +1,6 @@
 """Who is measured. A subject says what to prepare, which processes to run, and what it holds afterwards."""
 
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -46,8 +48,8 @@ class Subject(Protocol):
     def prepare(self, place: Place) -> None:
         """What has to be there before an import, and is not measured."""
 
-    def commands(self, place: Place) -> Sequence[Sequence[str]]:
-        """The processes of one import, piped one into the next."""
+    def commands(self, place: Place, *, full: bool = True) -> Sequence[Sequence[str]]:
+        """The processes of one import, piped one into the next. Not `full`: what its users run day by day."""
 
     def environment(self, place: Place) -> dict[str, str]: ...
 
@@ -58,7 +60,7 @@ class Subject(Protocol):
 def plain_environment(**settings: str) -> dict[str, str]:
     """Ours, without what make and other databases would tell the children, and with every peer's telemetry off."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DATABASE_", "CLINIKO_"))}
-    quiet = {"DO_NOT_TRACK": "1", "RUNTIME__DLTHUB_TELEMETRY": "false", "AIRBYTE_NO_TRACK": "1"}
+    quiet = {"DO_NOT_TRACK": "1", "RUNTIME__DLTHUB_TELEMETRY": "false", "AIRBYTE_OFFLINE_MODE": "1"}
     return {**ours, **quiet, **settings}
 
 
@@ -76,7 +78,7 @@ class Script:
         if self.venv:
             environments.ensure(self.venv)
 
-    def commands(self, place: Place) -> list[list[str]]:
+    def commands(self, place: Place, *, full: bool = True) -> list[list[str]]:
         python = environments.program(self.venv, "python") if self.venv else sys.executable
         module, *arguments = self.words
         return [[python, "-m", f"bench.peers.{module}", *arguments]]
@@ -94,6 +96,29 @@ class Script:
 
 
 @dataclass(frozen=True)
+class Singer(Script):
+    """Our tap, piped into target-postgres; the state that the target tells goes to a file where the tap wants it."""
+
+    def commands(self, place: Place, *, full: bool = True) -> list[list[str]]:
+        [tap] = super().commands(place)
+        target = [environments.program("singer", "target-postgres"), "--config", str(_target_config(place))]
+        if self.words[1:] != ("incremental",):
+            return [tap, target]
+        state, told = place.folder / "state.json", place.folder / "told.jsonl"
+        if told.exists():
+            state.write_text(told.read_text().strip().rpartition("\n")[2])
+        return [[*tap, str(state)], target, ["tee", str(told)]]
+
+
+def _target_config(place: Place) -> Path:
+    address = urlsplit(place.database_url)
+    url = f"postgresql+psycopg://{address.username}@{address.path}?{address.query}&port={address.port}"
+    config = place.folder / "target.json"
+    config.write_text(json.dumps({"sqlalchemy_url": url, "default_target_schema": "clinic", "use_copy": True}))
+    return config
+
+
+@dataclass(frozen=True)
 class Sidechart:
     """The product, by the commands that ops use."""
 
@@ -107,8 +132,8 @@ class Sidechart:
         self._manage(place, "clinic", "create", place.label, "--name", "Bench", "--owner", owner, "--json")
         self._manage(place, "clinic", "set-key", place.label, "--key-stdin", "--json", typed=f"{place.key}\n")
 
-    def commands(self, place: Place) -> list[list[str]]:
-        return [[sys.executable, "manage.py", "clinic", "sync", place.label, "--full", "--json"]]
+    def commands(self, place: Place, *, full: bool = True) -> list[list[str]]:
+        return [[sys.executable, "manage.py", "clinic", "sync", place.label, "--json", *(["--full"] if full else [])]]
 
     def environment(self, place: Place) -> dict[str, str]:
         return plain_environment(

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,10 +17,19 @@ from bench.sync.options import Options
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Round:
+    """One import into an empty database, one more of the same, and whom it does not hold after that."""
+
+    first: Measured
+    again: Measured
+    missing: int
+
+
 def run(options: Options, say: Say) -> dict[str, Any]:
     """Measure in rounds, every subject once a round, so that a ratio compares neighbours in time."""
     subjects = [each for each in IMPORTERS if options.wants(each.name) or each is FLOOR]
-    rounds: dict[str, list[dict[str, Measured]]] = {each.name: [] for each in subjects}
+    rounds: dict[str, list[Round]] = {each.name: [] for each in subjects}
     failed: dict[str, str] = {}
     with instant_api(options.patients) as api:
         for number in range(options.runs):
@@ -30,7 +40,8 @@ def run(options: Options, say: Say) -> dict[str, Any]:
                         rounds[subject.name].append(_round(subject, api, options.patients))
                     except BenchError as refused:
                         failed[subject.name] = str(refused)
-    rows = [_row(each, rounds, options.patients) for each in subjects if each.name not in failed]
+    measured = [each for each in subjects if each.name not in failed]
+    rows = [_row(each, rounds[each.name], rounds[FLOOR.name], options.patients) for each in measured]
     titles = {each.name: each.title for each in subjects}
     return {
         "patients": options.patients,
@@ -40,17 +51,12 @@ def run(options: Options, say: Say) -> dict[str, Any]:
     }
 
 
-def _round(subject: Subject, api: str, patients: int) -> dict[str, Measured]:
+def _round(subject: Subject, api: str, patients: int) -> Round:
     with new_database(f"bench_{subject.name}") as database, tempfile.TemporaryDirectory() as folder:
         place = Place(api, database, Path(folder))
         subject.prepare(place)
-        measured = {}
-        for turn in ("first", "again"):
-            measured[turn] = measure(subject.commands(place), subject.environment(place), log_of(subject))
-            held = len(subject.held(place))
-            if held != patients:
-                raise BenchError(f"It holds {held} of {patients} patients after an import that it says went well.")
-    return measured
+        first, again = (measure(subject.commands(place), subject.environment(place), log_of(subject)) for _ in range(2))
+        return Round(first, again, missing=patients - len(subject.held(place)))
 
 
 def log_of(subject: Subject) -> Path:
@@ -59,10 +65,9 @@ def log_of(subject: Subject) -> Path:
     return log
 
 
-def _row(subject: Subject, rounds: dict[str, list[dict[str, Measured]]], patients: int) -> dict[str, Any]:
-    own, floor = rounds[subject.name], rounds[FLOOR.name]
-    seconds = {turn: [each[turn].seconds for each in own] for turn in ("first", "again")}
-    ratios = [one["first"].seconds / other["first"].seconds for one, other in zip(own, floor, strict=True)]
+def _row(subject: Subject, own: list[Round], floor: list[Round], patients: int) -> dict[str, Any]:
+    seconds = {"first": [each.first.seconds for each in own], "again": [each.again.seconds for each in own]}
+    ratios = [one.first.seconds / other.first.seconds for one, other in zip(own, floor, strict=True)]
     return {
         "name": subject.name,
         "title": subject.title,
@@ -70,8 +75,9 @@ def _row(subject: Subject, rounds: dict[str, list[dict[str, Measured]]], patient
         "rows_per_second": patients / median(seconds["first"]),
         "rows_per_second_again": patients / median(seconds["again"]),
         "times_the_floor": median(ratios),
-        "cpu_seconds": median(each["first"].cpu_seconds for each in own),
-        "megabytes": max(each[turn].megabytes for each in own for turn in each),
+        "cpu_seconds": median(each.first.cpu_seconds for each in own),
+        "megabytes": max(turn.megabytes for each in own for turn in (each.first, each.again)),
+        "missing": max(each.missing for each in own),
     }
 
 
@@ -85,5 +91,5 @@ def _memory(subject: Subject, sizes: Iterable[int], say: Say) -> Iterable[dict[s
     for size in sizes:
         say(f"memory: {size:,} patients")
         with instant_api(size) as api:
-            measured = _round(subject, api, size)["first"]
+            measured = _round(subject, api, size).first
         yield {"patients": size, "megabytes": measured.megabytes, "rows_per_second": size / measured.seconds}
