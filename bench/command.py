@@ -4,21 +4,27 @@ import argparse
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 from rich.console import Console
 
-from bench import report
-from bench.places import HOME, BenchError
+from bench import environments, report
+from bench.children import command
+from bench.places import HOME, PICTURE, BenchError
 from bench.services import running_services
-from bench.sync import imports, moving
+from bench.subjects import plain_environment
+from bench.sync import imports, moving, ticks
 from bench.sync.options import QUICK, Options
 
+WIDTH = 132  # of a table that goes into a file
 Measurement = Callable[[Options, Callable[[str], None]], dict[str, Any]]
 MEASUREMENTS: dict[str, Measurement] = {
     "import": imports.run,
     "memory": imports.run_memory,
     "moving": moving.run,
+    "idle": ticks.run_idle,
+    "dispatch": ticks.run_dispatch,
 }
 
 
@@ -37,20 +43,28 @@ def main(words: Sequence[str] | None = None) -> int:
     except BenchError as refused:
         console.print(str(refused), markup=False)
         return 1
-    report.show(results, Console())
+    report.show(results, Console(width=None if console.is_terminal else WIDTH))
     return 0
 
 
 def measure(options: Options, say: Callable[[str], None]) -> dict[str, Any]:
     """Run what is wanted and keep the results; what was not measured this time stays as it was."""
-    kept = HOME / "sync.json"
+    kept = HOME / ("sync.json" if options.comparable else "sync-part.json")
     results: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
     fresh = {}
     with running_services():
         for name in options.only or MEASUREMENTS:
             fresh[name] = MEASUREMENTS[name](options, say)
             kept.write_text(json.dumps(results | fresh, indent=1))
+    if options.comparable and {"import", "moving"} <= results.keys() | fresh.keys():
+        draw(kept)
     return fresh
+
+
+def draw(results: Path) -> None:
+    environments.ensure("plot")
+    words = (environments.program("plot", "python"), "-m", "bench.picture", str(results), str(PICTURE))
+    command(*words, environment=plain_environment())
 
 
 def read_options(words: Sequence[str] | None = None) -> Options:

@@ -127,10 +127,13 @@ class Sidechart:
 
     def prepare(self, place: Place) -> None:
         """Migrate the database, and make a new clinic with its key."""
-        self._manage(place, "migrate", "--verbosity", "0")
+        self.migrate(place)
         owner = f"owner@{place.label}.example"
         self._manage(place, "clinic", "create", place.label, "--name", "Bench", "--owner", owner, "--json")
         self._manage(place, "clinic", "set-key", place.label, "--key-stdin", "--json", typed=f"{place.key}\n")
+
+    def migrate(self, place: Place) -> None:
+        self._manage(place, "migrate", "--verbosity", "0")
 
     def commands(self, place: Place, *, full: bool = True) -> list[list[str]]:
         return [[sys.executable, "manage.py", "clinic", "sync", place.label, "--json", *(["--full"] if full else [])]]

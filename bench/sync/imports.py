@@ -1,17 +1,18 @@
 """Full imports: each subject into an empty database, then once more with nothing changed, whole processes."""
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.children import Measured, measure
-from bench.lineup import FLOOR, IMPORTERS
+from bench.lineup import FLOOR, IMPORTERS, SIDECHART
 from bench.places import HOME, BenchError
 from bench.services import instant_api, new_database
-from bench.subjects import Place, Sidechart, Subject
+from bench.subjects import Place, Subject
 from bench.sync.options import Options
 
 Say = Callable[[str], None]
@@ -52,11 +53,18 @@ def run(options: Options, say: Say) -> dict[str, Any]:
 
 
 def _round(subject: Subject, api: str, patients: int) -> Round:
+    with new_place(subject, api) as place:
+        first, again = (measure(subject.commands(place), subject.environment(place), log_of(subject)) for _ in range(2))
+        return Round(first, again, missing=patients - len(subject.held(place)))
+
+
+@contextmanager
+def new_place(subject: Subject, api: str) -> Iterator[Place]:
+    """An empty database, prepared for the subject, and a folder."""
     with new_database(f"bench_{subject.name}") as database, tempfile.TemporaryDirectory() as folder:
         place = Place(api, database, Path(folder))
         subject.prepare(place)
-        first, again = (measure(subject.commands(place), subject.environment(place), log_of(subject)) for _ in range(2))
-        return Round(first, again, missing=patients - len(subject.held(place)))
+        yield place
 
 
 def log_of(subject: Subject) -> Path:
@@ -84,12 +92,11 @@ def _row(subject: Subject, own: list[Round], floor: list[Round], patients: int) 
 def run_memory(options: Options, say: Say) -> dict[str, Any]:
     """The peak memory of our own import at several sizes of clinic."""
     sizes = sorted({*options.memory_patients, options.patients})
-    return {"rows": list(_memory(Sidechart(), sizes, say))}
+    return {"rows": [_memory(size, say) for size in sizes]}
 
 
-def _memory(subject: Subject, sizes: Iterable[int], say: Say) -> Iterable[dict[str, Any]]:
-    for size in sizes:
-        say(f"memory: {size:,} patients")
-        with instant_api(size) as api:
-            measured = _round(subject, api, size).first
-        yield {"patients": size, "megabytes": measured.megabytes, "rows_per_second": size / measured.seconds}
+def _memory(size: int, say: Say) -> dict[str, Any]:
+    say(f"memory: {size:,} patients")
+    with instant_api(size) as api, new_place(SIDECHART, api) as place:
+        measured = measure(SIDECHART.commands(place), SIDECHART.environment(place), log_of(SIDECHART))
+    return {"patients": size, "megabytes": measured.megabytes, "rows_per_second": size / measured.seconds}

@@ -1,6 +1,6 @@
 """How much is measured."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,11 @@ class Options:
     ticks: int = 60
     only: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
+
+    @property
+    def comparable(self) -> bool:
+        """Whether these results may stand for the bench: everybody, at full size."""
+        return self == replace(Options(), only=self.only, runs=self.runs)
 
     def wants(self, subject: str) -> bool:
         return not self.subjects or subject in self.subjects
