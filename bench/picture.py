@@ -32,9 +32,9 @@ def rates(axes: Axes, result: dict[str, Any]) -> None:
     names = [f"{row['title']} *" if row["missing"] else row["title"] for row in rows]
     bars = axes.barh(names, values, color=colours)
     axes.bar_label(bars, labels=[f"{value:,.0f}" for value in values], padding=3)
-    title = f"First import of {result['patients']:,} patients: rows a second, median of {result['runs']}"
-    axes.set_title(f"{title}\n(* under ids that are not theirs)" if any(row["missing"] for row in rows) else title)
-    _plain(axes, max(values))
+    title = f"Rows a second: first import of {result['patients']:,} patients, medians of {result['runs']}"
+    marked = "\n* stores them under ids that are not theirs" if any(row["missing"] for row in rows) else ""
+    _plain(axes, title + marked, max(values))
 
 
 def wrong(axes: Axes, result: dict[str, Any]) -> None:
@@ -46,10 +46,9 @@ def wrong(axes: Axes, result: dict[str, Any]) -> None:
         left = [one + other for one, other in zip(left, values, strict=True)]
     for place, total in enumerate(left):
         axes.text(total, place, f" {total:.0f}", va="center")
-    title = f"Wrong of {result['patients']:,} patients after an import while the list moved and two quiet runs"
-    axes.set_title(f"{title}\n(medians of {len(result['seeds'])})")
-    axes.legend(loc="lower right", frameon=False)
-    _plain(axes, max(left))
+    title = f"Records wrong, of {result['patients']:,}: the list moved during the import, then two quiet runs"
+    axes.legend(loc="upper right", frameon=False)
+    _plain(axes, f"{title}\nmedians of {len(result['seeds'])} seeds", max(left))
 
 
 def _middle(row: dict[str, Any], kind: str) -> float:
@@ -60,7 +59,10 @@ def _all_wrong(row: dict[str, Any]) -> float:
     return sum(_middle(row, kind) for kind in KINDS)
 
 
-def _plain(axes: Axes, longest: float) -> None:
+def _plain(axes: Axes, title: str, longest: float) -> None:
+    axes.set_title(title, loc="right", fontsize=11)
+    for label in axes.get_yticklabels():
+        label.set_fontweight("bold" if label.get_text() == "Sidechart" else "normal")
     axes.set_xlim(0, longest * 1.12 or 1)
     axes.spines[["top", "right"]].set_visible(False)
 
