@@ -43,6 +43,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except BenchError as refused:
         console.print(str(refused), markup=False)
         return 1
+    except KeyboardInterrupt:
+        return 130
     report.show(results, Console(width=None if console.is_terminal else WIDTH))
     return 0
 

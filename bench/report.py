@@ -33,6 +33,8 @@ def _imports(result: dict[str, Any], console: Console) -> None:
         )
     console.print(table)
     for row in result["rows"]:
+        if row["patients"] < result["patients"]:
+            console.print(f"{row['title']}: {row['patients']:,} patients only; the rest is reckoned.")
         if row["missing"]:
             console.print(f"{row['title']}: {row['missing']:,} patients are not there under their ids afterwards.")
     _not_measured(result, console)

@@ -1,5 +1,6 @@
 """What every subject is measured against: PostgreSQL as safe as in production, a broker, and the instant API."""
 
+import fcntl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,10 +19,21 @@ def running_services() -> Iterator[None]:
     """The bench's own PostgreSQL and broker. Commits reach the disk. Raises BenchError."""
     HOME.mkdir(parents=True, exist_ok=True)
     try:
-        with embedded.running(HOME, fsync=True):
+        with _only_one(), embedded.running(HOME, fsync=True):
             yield
     except embedded.ServiceError as refused:
         raise BenchError(str(refused)) from refused
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Two at once would measure each other. Raises BenchError when another one is at it."""
+    with (HOME / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BenchError("Another bench of this checkout is running: wait for it, or end it.") from None
+        yield
 
 
 def broker_url() -> str:

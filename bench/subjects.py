@@ -45,6 +45,10 @@ class Subject(Protocol):
     @property
     def title(self) -> str: ...
 
+    @property
+    def most(self) -> int | None:
+        """The patients it stops after, where all of them would take too long."""
+
     def prepare(self, place: Place) -> None:
         """What has to be there before an import, and is not measured."""
 
@@ -73,6 +77,7 @@ class Script:
     words: tuple[str, ...]
     venv: str | None = None
     table: str = "patients"
+    most: int | None = None
 
     def prepare(self, place: Place) -> None:
         if self.venv:
@@ -124,6 +129,7 @@ class Sidechart:
 
     name: str = "sidechart"
     title: str = "Sidechart"
+    most: int | None = None
 
     def prepare(self, place: Place) -> None:
         """Migrate the database, and make a new clinic with its key."""

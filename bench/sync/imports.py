@@ -55,7 +55,7 @@ def run(options: Options, say: Say) -> dict[str, Any]:
 def _round(subject: Subject, api: str, patients: int) -> Round:
     with new_place(subject, api) as place:
         first, again = (measure(subject.commands(place), subject.environment(place), log_of(subject)) for _ in range(2))
-        return Round(first, again, missing=patients - len(subject.held(place)))
+        return Round(first, again, missing=asked_of(subject, patients) - len(subject.held(place)))
 
 
 @contextmanager
@@ -73,12 +73,19 @@ def log_of(subject: Subject) -> Path:
     return log
 
 
-def _row(subject: Subject, own: list[Round], floor: list[Round], patients: int) -> dict[str, Any]:
+def asked_of(subject: Subject, patients: int) -> int:
+    return min(patients, subject.most or patients)
+
+
+def _row(subject: Subject, own: list[Round], floor: list[Round], all_patients: int) -> dict[str, Any]:
+    patients = asked_of(subject, all_patients)
     seconds = {"first": [each.first.seconds for each in own], "again": [each.again.seconds for each in own]}
-    ratios = [one.first.seconds / other.first.seconds for one, other in zip(own, floor, strict=True)]
+    share = patients / all_patients
+    ratios = [one.first.seconds / share / other.first.seconds for one, other in zip(own, floor, strict=True)]
     return {
         "name": subject.name,
         "title": subject.title,
+        "patients": patients,
         "seconds": seconds,
         "rows_per_second": patients / median(seconds["first"]),
         "rows_per_second_again": patients / median(seconds["again"]),

@@ -11,7 +11,14 @@ from bench.targets import targets
 
 
 def imported(**rates: float) -> dict[str, Any]:
-    same = {"rows_per_second_again": 1.0, "times_the_floor": 1.0, "cpu_seconds": 1.0, "megabytes": 90.0, "missing": 0}
+    same = {
+        "rows_per_second_again": 1.0,
+        "times_the_floor": 1.0,
+        "cpu_seconds": 1.0,
+        "megabytes": 90.0,
+        "missing": 0,
+        "patients": 100,
+    }
     rows = [{"name": name, "title": name, "rows_per_second": rate, **same} for name, rate in rates.items()]
     return {"import": {"patients": 100, "runs": 1, "rows": rows, "not_measured": {"peer": "It is not here."}}}
 
