@@ -11,14 +11,17 @@ from rich.console import Console
 
 from bench import environments, report
 from bench.children import command
+from bench.lineup import FOLLOWERS, IMPORTERS
 from bench.places import HOME, PICTURE, BenchError
 from bench.services import running_services
 from bench.subjects import plain_environment
 from bench.sync import imports, moving, ticks
+from bench.sync.attempts import Say
 from bench.sync.options import QUICK, Options
 
 WIDTH = 132  # of a table that goes into a file
-Measurement = Callable[[Options, Callable[[str], None]], dict[str, Any]]
+SUBJECTS = sorted({each.name for each in (*IMPORTERS, *FOLLOWERS)})
+Measurement = Callable[[Options, Say], dict[str, Any]]
 MEASUREMENTS: dict[str, Measurement] = {
     "import": imports.run,
     "memory": imports.run_memory,
@@ -49,7 +52,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(options: Options, say: Say) -> dict[str, Any]:
     """Run what is wanted and keep the results; what was not measured this time stays as it was."""
     kept = HOME / ("sync.json" if options.comparable else "sync-part.json")
     results: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}

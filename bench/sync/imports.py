@@ -1,7 +1,7 @@
 """Full imports: each subject into an empty database, then once more with nothing changed, whole processes."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,8 @@ from bench.lineup import FLOOR, IMPORTERS, SIDECHART
 from bench.places import HOME, BenchError
 from bench.services import instant_api, new_database
 from bench.subjects import Place, Subject
+from bench.sync.attempts import Attempts, Say
 from bench.sync.options import Options
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -28,27 +27,24 @@ class Round:
 
 
 def run(options: Options, say: Say) -> dict[str, Any]:
-    """Measure in rounds, every subject once a round, so that a ratio compares neighbours in time."""
+    """Measure in rounds, every subject once a round, so that a ratio compares neighbours in time.
+
+    Raises BenchError when the floor itself fails.
+    """
     subjects = [each for each in IMPORTERS if options.wants(each.name) or each is FLOOR]
-    rounds: dict[str, list[Round]] = {each.name: [] for each in subjects}
-    failed: dict[str, str] = {}
+    attempts = Attempts[Round](subjects, say)
     with instant_api(options.patients) as api:
         for number in range(options.runs):
-            for subject in subjects:
-                if subject.name not in failed:
-                    say(f"import {number + 1}/{options.runs}: {subject.title}")
-                    try:
-                        rounds[subject.name].append(_round(subject, api, options.patients))
-                    except BenchError as refused:
-                        failed[subject.name] = str(refused)
-    measured = [each for each in subjects if each.name not in failed]
-    rows = [_row(each, rounds[each.name], rounds[FLOOR.name], options.patients) for each in measured]
-    titles = {each.name: each.title for each in subjects}
+            attempts.each(f"import {number + 1}/{options.runs}", lambda subject: _round(subject, api, options.patients))
+    rounds = list(attempts.measured())
+    if FLOOR.title in attempts.failed:
+        raise BenchError(f"The floor failed. {attempts.failed[FLOOR.title]}")
+    floor = rounds[0][1]
     return {
         "patients": options.patients,
         "runs": options.runs,
-        "rows": rows,
-        "not_measured": {titles[name]: reason for name, reason in failed.items()},
+        "rows": [_row(subject, own, floor, options.patients) for subject, own in rounds],
+        "not_measured": attempts.failed,
     }
 
 

@@ -6,7 +6,7 @@ Here Cliniko is the sandbox, whose rules are tested against Cliniko's reference:
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,9 +17,9 @@ from flask import Response, request
 from bench.children import measure
 from bench.lineup import FOLLOWERS
 from bench.people import ACCOUNT
-from bench.places import BenchError
 from bench.services import new_database
 from bench.subjects import Held, Place, Subject
+from bench.sync.attempts import Attempts, Say
 from bench.sync.imports import log_of
 from bench.sync.options import Options
 from bench.sync.staff import Staff
@@ -29,29 +29,22 @@ from sandbox.cliniko.store import Store
 
 QUIET_RUNS = 2
 KINDS = ("missing", "stale", "shown_though_gone")
+Wrong = dict[str, dict[str, int]]  # by stage and kind
 
 
-def run(options: Options, say: Callable[[str], None]) -> dict[str, Any]:
-    rows: dict[str, dict[str, Any]] = {}
-    failed: dict[str, str] = {}
+def run(options: Options, say: Say) -> dict[str, Any]:
+    attempts = Attempts[Wrong]([each for each in FOLLOWERS if options.wants(each.name)], say)
     for seed in options.seeds:
         with tempfile.TemporaryDirectory() as folder:
             account = Path(folder) / "account.sqlite3"
             _invent(account, options.moving_patients, seed)
-            for subject in FOLLOWERS:
-                if options.wants(subject.name) and subject.title not in failed:
-                    say(f"moving, seed {seed}: {subject.title}")
-                    row = rows.setdefault(subject.name, {"title": subject.title, "seeds": []})
-                    try:
-                        row["seeds"].append(_follow(subject, account, seed))
-                    except BenchError as refused:
-                        failed[subject.title] = str(refused)
-                        del rows[subject.name]
+            attempts.each(f"moving, seed {seed}", lambda subject: _follow(subject, account, seed))  # noqa: B023 - called at once
+    rows = [{"name": each.name, "title": each.title, "seeds": seeds} for each, seeds in attempts.measured()]
     return {
         "patients": options.moving_patients,
         "seeds": list(options.seeds),
-        "rows": [{"name": name, **row} for name, row in rows.items()],
-        "not_measured": failed,
+        "rows": rows,
+        "not_measured": attempts.failed,
     }
 
 
@@ -66,7 +59,7 @@ def _invent(path: Path, patients: int, seed: int) -> None:
     store.close()
 
 
-def _follow(subject: Subject, account: Path, seed: int) -> dict[str, dict[str, int]]:
+def _follow(subject: Subject, account: Path, seed: int) -> Wrong:
     """Import while staff work, look, run twice more in quiet, look again."""
     with (
         tempfile.TemporaryDirectory() as folder,

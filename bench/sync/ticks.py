@@ -3,7 +3,6 @@
 import json
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,12 @@ from bench.children import command, measure
 from bench.lineup import SIDECHART
 from bench.services import instant_api, new_database
 from bench.subjects import Place, schema_of
+from bench.sync.attempts import Say
 from bench.sync.imports import log_of, new_place
 from bench.sync.options import Options
 
 
-def run_idle(options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+def run_idle(options: Options, say: Say) -> dict[str, Any]:
     """An hour of ticks of one imported clinic, one after the other."""
     say(f"idle: {options.ticks} ticks")
     with instant_api(options.moving_patients) as api, new_place(SIDECHART, api) as place:
@@ -23,7 +23,7 @@ def run_idle(options: Options, say: Callable[[str], None]) -> dict[str, Any]:
         return _inside(place, "idle", schema_of(place), api, str(options.ticks))
 
 
-def run_dispatch(options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+def run_dispatch(options: Options, say: Say) -> dict[str, Any]:
     """All clinics due at once. They are rows in public and nothing more: no worker is there to enter them."""
     say(f"dispatch: {options.clinics:,} clinics")
     with new_database("bench_dispatch") as database, tempfile.TemporaryDirectory() as folder:
