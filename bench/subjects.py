@@ -153,6 +153,8 @@ class Sidechart:
             CLINIKO_API_URL=place.api_url,
             CLINIKO_REQUESTS_PER_MINUTE="1000000",
             EMAIL_URL="dummy://",
+            DEBUG="false",
+            LOG_LEVEL="INFO",
         )
 
     def held(self, place: Place) -> dict[str, Held]:
