@@ -18,7 +18,7 @@ CHECK_ENVIRONMENT = DATABASE_URL=postgresql://checks@127.0.0.1:9/checks CELERY_B
 	CLINIKO_CONTACT_EMAIL=ops@sidechart.example EMAIL_URL=submission://user:password@mail.sidechart.example:587 DEBUG=false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo services stop test pictures check lock up down clean
+.PHONY: help setup demo services stop test pictures bench check lock up down clean
 
 help: ## This list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
@@ -49,6 +49,9 @@ test: setup ## Every test (ARGS="-k launch", JOBS=4)
 pictures: setup ## Every screen into docs/pictures/ (needs Chromium; ARGS=folder)
 	@$(BIN)/python -m tests.end_to_end.pictures $(ARGS)
 
+bench: setup ## How fast and how right the mirror is, beside other importers (ARGS="sync --quick", ARGS=--help)
+	@$(BIN)/python -m bench $(ARGS)
+
 check: setup ## Style, types, layers, settings, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,6 +63,8 @@ check: setup ## Style, types, layers, settings, migrations
 lock: setup ## Pin the dependencies (ARGS=--upgrade: anew)
 	cd requirements && for set in base dev; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(ARGS) -o $$set.txt $$set.in || exit; done
+	cd bench/requirements && for set in dlt singer airbyte plot; do ../../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links $(ARGS) -o $$set.txt $$set.in || exit; done
 
 up: ## The product in containers (docker compose, .env)
 	docker compose up --build --detach --wait

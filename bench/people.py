@@ -1,0 +1,56 @@
+"""Whom every subject imports: the sandbox's inventions, custom fields included, as its API renders them."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import cycle, islice
+from random import Random
+from typing import Any
+
+from bench.shelf import Patient
+from sandbox.cliniko.clock import stamp
+from sandbox.cliniko.people import person
+from sandbox.cliniko.records import Record
+from sandbox.cliniko.rendering import rendered
+from sandbox.cliniko.seeding import ids
+from sandbox.cliniko.settings import account_settings
+
+ACCOUNT = "bench"
+BASE = "https://api.au1.cliniko.com/v1"  # what records call themselves; nobody follows these links
+DIFFERENT = 20_000
+IMPORTED = 0.4  # of all patients, in one import from the software before
+
+
+def patients(count: int, *, seed: int) -> Iterator[Patient]:
+    """So many patients, the same ones for the same seed and day; far into a long list their names come again."""
+    random, now = Random(f"{seed}:{ACCOUNT}"), datetime.now(UTC)
+    bodies = [person(random, now.date()) for _ in range(min(count, DIFFERENT))]
+    for place, (number, body) in enumerate(zip(islice(ids(), count), cycle(bodies))):
+        yield _patient(_record(random, now, number, body, since_import=max(0, place / count - IMPORTED)))
+
+
+def _record(random: Random, now: datetime, number: int, body: dict[str, Any], *, since_import: float) -> Record:
+    """Who came over in one import shares its second; the others registered one by one since."""
+    created = now - timedelta(days=900 - 898 * since_import / (1 - IMPORTED))
+    updated = created + (now - created) * 0.999 * random.choice((0, random.random()))
+    archived = stamp(updated) if random.random() < 0.03 else None
+    return Record(ACCOUNT, "patients", number, stamp(created), stamp(updated), body, archived_at=archived)
+
+
+def _patient(record: Record) -> Patient:
+    body = compact(rendered(record, BASE))
+    return Patient(record.id, record.created_at, record.updated_at, record.archived_at or "", body)
+
+
+def settings_page() -> dict[str, Any]:
+    return {**account_settings(ACCOUNT), "links": {"self": f"{BASE}/settings/public"}}
+
+
+def user() -> dict[str, Any]:
+    """Whom every key belongs to."""
+    name = {"first_name": "Robin", "last_name": "Bench", "email": "robin@bench.example"}
+    return {"id": "1", **name, "role": "administrator", "user_active": True, "links": {"self": f"{BASE}/users/1"}}
+
+
+def compact(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

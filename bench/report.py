@@ -1,0 +1,93 @@
+"""Results as tables for a terminal."""
+
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.sync.moving import KINDS
+from bench.targets import targets
+
+
+def show(results: dict[str, Any], console: Console) -> None:
+    for name, result in results.items():
+        TABLES[name](result, console)
+    table = _table("Targets", "", "now", "met")
+    for target in targets(results):
+        table.add_row(target.sentence, target.figure, "yes" if target.met else "NO")
+    console.print(table)
+
+
+def _imports(result: dict[str, Any], console: Console) -> None:
+    title = f"Full import of {result['patients']:,} patients, medians of {result['runs']}"
+    table = _table(title, "", "rows/s", "unchanged", "x floor's time", "CPU s", "peak MB")
+    for row in result["rows"]:
+        table.add_row(
+            row["title"],
+            f"{row['rows_per_second']:,.0f}",
+            f"{row['rows_per_second_again']:,.0f}",
+            f"{row['times_the_floor']:.1f}",
+            f"{row['cpu_seconds']:.1f}",
+            f"{row['megabytes']:,.0f}",
+        )
+    console.print(table)
+    for row in result["rows"]:
+        if row["patients"] < result["patients"]:
+            console.print(f"{row['title']}: {row['patients']:,} patients only; the rest is reckoned.")
+        if row["missing"]:
+            console.print(f"{row['title']}: {row['missing']:,} patients are not there under their ids afterwards.")
+    _not_measured(result, console)
+
+
+def _memory(result: dict[str, Any], console: Console) -> None:
+    table = _table("Sidechart's memory", "patients", "peak MB", "rows/s")
+    for row in result["rows"]:
+        table.add_row(f"{row['patients']:,}", f"{row['megabytes']:,.0f}", f"{row['rows_per_second']:,.0f}")
+    console.print(table)
+
+
+def _moving(result: dict[str, Any], console: Console) -> None:
+    title = f"Wrong of {result['patients']:,} patients while the list moves, medians of {len(result['seeds'])} seeds"
+    table = _table(title, "", "after the import", "after two quiet runs", "missing", "stale", "shown though gone")
+    for row in result["rows"]:
+        kinds = (middle(row, "after_quiet_runs", kind) for kind in KINDS)
+        table.add_row(row["title"], middle(row, "after_import"), middle(row, "after_quiet_runs"), *kinds)
+    console.print(table)
+    _not_measured(result, console)
+
+
+def middle(row: dict[str, Any], stage: str, *kinds: str) -> str:
+    """The median over the seeds of so many kinds of wrong together, all of them unless named."""
+    return f"{median(sum(seed[stage][kind] for kind in kinds or KINDS) for seed in row['seeds']):.0f}"
+
+
+def _idle(result: dict[str, Any], console: Console) -> None:
+    table = _table("One clinic's tick", "", "ms in all", "ms without HTTP", "ms of processor")
+    for name, title in (("idle", "nothing changed"), ("busy", "50 patients changed")):
+        table.add_row(title, *(f"{result[name][kind]:,.1f}" for kind in ("wall", "own", "cpu")))
+    console.print(table)
+    asked = ", ".join(f"{resource} {count}" for resource, count in sorted(result["requests"].items()))
+    console.print(f"Requests in {result['ticks']} idle ticks: {sum(result['requests'].values())} ({asked})")
+
+
+def _dispatch(result: dict[str, Any], console: Console) -> None:
+    seconds = median(result["seconds"])
+    woken = f"{min(result['messages']):,} of {result['clinics']:,} due clinics"
+    console.print(f"Dispatch: {woken} woken in {seconds:.3f} s, median of {len(result['seconds'])}")
+
+
+def _not_measured(result: dict[str, Any], console: Console) -> None:
+    for title, reason in result["not_measured"].items():
+        console.print(f"Not measured: {title}. {reason}", markup=False)
+
+
+def _table(title: str, first: str, *others: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None)
+    table.add_column(first, no_wrap=True)
+    for other in others:
+        table.add_column(other, justify="right")
+    return table
+
+
+TABLES = {"import": _imports, "memory": _memory, "moving": _moving, "idle": _idle, "dispatch": _dispatch}

@@ -1,0 +1,1 @@
+"""The part "sync": full imports, a list that moves, idle ticks, dispatch."""

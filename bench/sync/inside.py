@@ -1,0 +1,125 @@
+"""The product from within: what a worker and beat do, in a process that has nothing else to do. Answers in JSON.
+
+Two functions know the engine: `tick_of` and `dispatch`. Whoever changes its doors changes them here.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+
+import django
+from requests.adapters import HTTPAdapter
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "saas.settings")
+django.setup()
+
+from django.db import connection  # noqa: E402 - models need settings
+from django.utils import timezone  # noqa: E402
+
+from bench.services import control  # noqa: E402
+from saas.celery import app  # noqa: E402
+from sync import tasks  # noqa: E402
+from tenants.models import Clinic  # noqa: E402
+
+CHANGES = 50
+
+
+def tick_of(schema_name: str) -> None:
+    """What a worker does when a clinic is due."""
+    tasks.sync_clinic(schema_name=schema_name)
+
+
+def dispatch() -> None:
+    """What beat has done every interval."""
+    tasks.tick()
+
+
+@dataclass
+class Stopwatch:
+    """Milliseconds of one piece of work: by the clock, of it in HTTP, and of the processor."""
+
+    wall: float = 0.0
+    http: float = 0.0
+    cpu: float = 0.0
+
+    @property
+    def own(self) -> float:
+        return self.wall - self.http
+
+
+def timed(work: Callable[[], None]) -> Stopwatch:
+    watch = Stopwatch()
+    with _http_timed(watch):
+        wall, cpu = time.perf_counter(), time.process_time()
+        work()
+        watch.wall = (time.perf_counter() - wall) * 1000
+        watch.cpu = (time.process_time() - cpu) * 1000
+    return watch
+
+
+@contextmanager
+def _http_timed(watch: Stopwatch) -> Any:
+    """From sending a request until its first byte is there; bodies of idle ticks are tiny."""
+    send = HTTPAdapter.send
+
+    def timed_send(*args: Any, **options: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return send(*args, **options)
+        finally:
+            watch.http += (time.perf_counter() - started) * 1000
+
+    with patch.object(HTTPAdapter, "send", timed_send):
+        yield
+
+
+def idle(schema_name: str, api_url: str, ticks: int) -> dict[str, Any]:
+    """So many ticks of a clinic where nothing changes; then some that find changes."""
+    tick_of(schema_name)  # the first one connects, and may finish what the import left
+    control(api_url, "forget")
+    watches = [timed(lambda: tick_of(schema_name)) for _ in range(ticks)]
+    requests = control(api_url, "forget")
+    busy = []
+    for _ in range(5):
+        control(api_url, f"touch/{CHANGES}")
+        busy.append(timed(lambda: tick_of(schema_name)))
+    return {"ticks": ticks, "requests": requests, "idle": _medians(watches), "busy": _medians(busy)}
+
+
+def _medians(watches: list[Stopwatch]) -> dict[str, float]:
+    return {name: median(getattr(watch, name) for watch in watches) for name in ("wall", "own", "cpu")}
+
+
+def dispatching(clinics: int, runs: int) -> dict[str, Any]:
+    """So many clinics, all due: how long until a message for each is in the broker."""
+    Clinic.objects.bulk_create(
+        Clinic(schema_name=f"clinic_{number:016x}", label=f"due-{number}", name="Due") for number in range(clinics)
+    )
+    app.control.purge()
+    seconds, messages = [], []
+    for _ in range(runs):
+        Clinic.objects.update(sync_due_at=timezone.now())
+        seconds.append(timed(dispatch).wall / 1000)
+        messages.append(app.control.purge())
+    return {"clinics": clinics, "messages": messages, "seconds": seconds}
+
+
+def main() -> None:
+    action, *words = sys.argv[1:]
+    actions = {
+        "idle": lambda: idle(words[0], words[1], int(words[2])),
+        "dispatch": lambda: dispatching(int(words[0]), int(words[1])),
+    }
+    print(json.dumps(actions[action]()))
+    connection.close()
+
+
+if __name__ == "__main__":
+    main()

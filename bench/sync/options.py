@@ -1,0 +1,29 @@
+"""How much is measured."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Options:
+    """`only` and `subjects` name what is wanted; empty is everything."""
+
+    runs: int = 3
+    patients: int = 20_000
+    moving_patients: int = 5_000
+    memory_patients: tuple[int, ...] = (2_000, 200_000)
+    seeds: tuple[int, ...] = (1, 2, 3)
+    clinics: int = 1_000
+    ticks: int = 60
+    only: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+    @property
+    def comparable(self) -> bool:
+        """Whether these results may stand for the bench: everybody, at full size."""
+        return self == replace(Options(), only=self.only, runs=self.runs)
+
+    def wants(self, subject: str) -> bool:
+        return not self.subjects or subject in self.subjects
+
+
+QUICK = Options(runs=1, patients=300, moving_patients=300, memory_patients=(200, 400), seeds=(1,), clinics=50, ticks=3)
