@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -128,9 +129,6 @@ class Budget(Protocol):
     def spend(self) -> None:
         """Count one request that is about to be made. Raises BudgetSpent when it must not be."""
 
-    def block(self, until: datetime) -> None:
-        """Cliniko refused a request (429): none is to be made before `until`."""
-
 
 class Cliniko:
     """One clinic's Cliniko account, reached with its key. Requests go to the shard's address and nowhere else."""
@@ -147,11 +145,14 @@ class Cliniko:
         self._base = api_url.replace("{shard}", key.shard).rstrip("/")
         self._seconds = timeout
         self._budget = budget
+        self._ahead: ThreadPoolExecutor | None = None
         self._session = requests.Session()
         self._session.auth = (key.reveal(), "")
         self._session.headers.update({"Accept": "application/json", "User-Agent": user_agent})
 
     def close(self) -> None:
+        if self._ahead is not None:
+            self._ahead.shutdown(wait=False, cancel_futures=True)
         self._session.close()
 
     def list(
@@ -161,6 +162,20 @@ class Cliniko:
 
         `subset` names a list beside the main one, such as `deleted`. Raises the errors above.
         """
+        self._spend()
+        return self._page(resource, filters, sort, per_page, subset)
+
+    def list_ahead(self, resource: str, *, filters: Sequence[str] = (), sort: str, subset: str = "") -> Future[Page]:
+        """The same, asked by a thread of its own while the caller does something else. One at a time.
+
+        Raises BudgetSpent at once; the other errors come with the result.
+        """
+        self._spend()
+        if self._ahead is None:
+            self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cliniko")
+        return self._ahead.submit(self._page, resource, filters, sort, PER_PAGE, subset)
+
+    def _page(self, resource: str, filters: Sequence[str], sort: str, per_page: int, subset: str) -> Page:
         path = f"/{resource}/{subset}" if subset else f"/{resource}"
         body, clock = self._get(path, {"q[]": list(filters), "sort": sort, "per_page": per_page})
         records = body.get(resource)
@@ -175,31 +190,31 @@ class Cliniko:
 
     def record(self, resource: str, cliniko_id: str) -> dict[str, Any]:
         """One record. Raises RecordNotFound and the other errors above."""
+        self._spend()
         return self._get(f"/{resource}/{cliniko_id}")[0]
 
     def user(self) -> dict[str, Any]:
         """The Cliniko user who made the key."""
+        self._spend()
         return self._get("/user")[0]
 
     def settings(self) -> dict[str, Any]:
         """The account's public settings: name, subdomain, time zone, words."""
+        self._spend()
         return self._get("/settings/public")[0]
 
-    def _get(self, path: str, query: dict[str, Any] | None = None) -> tuple[dict[str, Any], datetime]:
+    def _spend(self) -> None:
         if self._budget:
             self._budget.spend()
+
+    def _get(self, path: str, query: dict[str, Any] | None = None) -> tuple[dict[str, Any], datetime]:
         try:
             response, content = self._answer(path, query)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
             # The library's text holds the address; its type says enough.
             raise Unreachable(f"Cliniko cannot be reached ({type(failure).__name__}).") from None
         clock = _clock(response)
-        try:
-            _raise_for_status(response, content, clock)
-        except RateLimited as limit:
-            if self._budget:
-                self._budget.block(limit.until)
-            raise
+        _raise_for_status(response, content, clock)
         body = _parsed(content)
         if not isinstance(body, dict):
             raise Unreachable("Cliniko's answer has an unknown form.")

@@ -1,6 +1,7 @@
 """The clinic's connection to Cliniko: taking a key, opening the client, and the state that people are told."""
 
 import re
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import uniform
@@ -108,10 +109,14 @@ def connect(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
     The stored key stays in use until then. Raises KeyInvalid, KeyForbidden (patients are not to be read),
     AnotherAccount, RateLimited and Unreachable.
     """
-    client = _client(key)
-    user, settings_page = client.user(), client.settings()
+    try:
+        with closing(_client(key)) as client:
+            user, settings_page = client.user(), client.settings()
+            may_read = {resource.label: _may_read(client, resource.name) for resource in RESOURCES}
+    except RateLimited as limit:
+        share_of(key, "launches").block(limit.until)
+        raise
     account = _account(settings_page)
-    may_read = {resource.label: _may_read(client, resource.name) for resource in RESOURCES}
     if not may_read["patients"]:
         raise KeyForbidden(f"The Cliniko user who made this key, {_name(user)}, may not read patients.")
     subdomain = _subdomain(account)
@@ -204,6 +209,8 @@ def note_failure(failure: ClinikoError, held: Connection) -> None:
     """
     if isinstance(failure, BudgetSpent):
         return
+    if isinstance(failure, RateLimited):
+        share_of(stored_key(held), "background").block(failure.until)
     state, resume_at = _verdict(failure, held)
     rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key)
     rows.exclude(state=state).update(state=state, state_since=timezone.now())

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 
@@ -12,9 +14,12 @@ from django.utils import timezone
 
 from sync import deletions, reconcile
 from sync.cliniko import (
+    BudgetSpent,
     Cliniko,
     ClinikoError,
     KeyForbidden,
+    NotFilterable,
+    Page,
     RecordNotFound,
     RequestRefused,
     ServerError,
@@ -25,7 +30,7 @@ from sync.lease import Lease
 from sync.models import Cursor, Run
 from sync.resources import BY_NAME, PATIENTS, RESOURCES, Listing, Resource, listings
 from sync.store import next_sequence, write_page
-from sync.walks import advance, ask, stood_behind
+from sync.walks import advance, ask, ask_ahead, stood_behind
 
 log = structlog.get_logger(__name__)
 ASK_REFUSED_AGAIN = timedelta(hours=6)  # a role may be widened in Cliniko without our knowing
@@ -52,6 +57,14 @@ class Progress:
     total: int | None
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """A page that Cliniko is being asked for while the one before it is written."""
+
+    sequence: int
+    page: Future[Page]
+
+
 OnPage = Callable[[Resource, Progress], None]
 
 
@@ -69,6 +82,7 @@ class Slice:
     on_page: OnPage = lambda resource, progress: None
     counts: dict[str, Counts] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+    _ahead: Ahead | None = None
     _quiet: dict[str, Cursor] = field(default_factory=dict)
     _moved: set[str] = field(default_factory=set)
 
@@ -124,10 +138,8 @@ class Slice:
         return False
 
     def _page(self, listing: Listing, cursor: Cursor) -> bool:
-        sequence = next_sequence()
         counts = self._count(listing)
-        counts.requests += 1
-        page = ask(self.client, listing, cursor)
+        sequence, page = self._take(listing, cursor)
         if stood_behind(cursor, page) or _long_ago(cursor):
             reconcile.want(listing.resource)
         ticking = cursor.imported_at is not None
@@ -137,6 +149,8 @@ class Slice:
         done = advance(cursor, page, overlap=_overlap(), now=timezone.now())
         if done:
             _settle(cursor, listing.resource.every or timedelta(seconds=settings.SYNC_INTERVAL_SECONDS * 0.8))
+        elif not self._over():
+            self._ask_ahead(listing, cursor)
         written = 0
         if page.records:
             with transaction.atomic():
@@ -151,6 +165,23 @@ class Slice:
         counts.written += written
         self.on_page(listing.resource, Progress(cursor.walked, cursor.total))
         return done
+
+    def _take(self, listing: Listing, cursor: Cursor) -> tuple[int, Page]:
+        """The page that was asked for ahead, or else asked for now, and the sequence number drawn before that."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            with suppress(NotFilterable):
+                return ahead.sequence, ahead.page.result()
+        sequence = next_sequence()
+        self._count(listing).requests += 1
+        return sequence, ask(self.client, listing, cursor)
+
+    def _ask_ahead(self, listing: Listing, cursor: Cursor) -> None:
+        """Ask for the next page while this one is written. What is asked for is used: the turn is not over before."""
+        sequence = next_sequence()
+        with suppress(BudgetSpent):  # which the next step meets, with this page written
+            self._ahead = Ahead(sequence, ask_ahead(self.client, listing, cursor))
+            self._count(listing).requests += 1
 
     def _look(self, listing: Listing, cursor: Cursor) -> bool:
         sequence = next_sequence()
@@ -215,6 +246,8 @@ class Slice:
         return self.counts.setdefault(listing.resource.name, Counts())
 
     def _over(self) -> bool:
+        if self._ahead is not None:
+            return False
         requests = sum(counts.requests for counts in self.counts.values())
         late = self.seconds is not None and time.monotonic() - self.started >= self.seconds
         return late or (self.pages is not None and requests >= self.pages)

@@ -19,7 +19,7 @@ from sync.lease import Lease
 from sync.models import Cursor, Reconcile
 from sync.resources import RESOURCES, Listing, Resource
 from sync.store import mark_deleted, next_sequence, write_page
-from sync.walks import BY_ID, Step, ask_for, last_id
+from sync.walks import BY_ID, Step, ask, last_id
 
 WEEK = timedelta(days=7)
 PUT_OFF = timedelta(hours=1)
@@ -74,7 +74,7 @@ def compare_page(client: Cliniko, lease: Lease, resource: Resource) -> Compared:
     cursor = Cursor.objects.get(resource=resource.name)
     after = state.after_id or "0"
     sequence = next_sequence()
-    page = ask_for(client, Listing(resource), cursor, Step((f"id:>{after}",), BY_ID))
+    page = ask(client, Listing(resource), cursor, Step((f"id:>{after}",), BY_ID))
     reached = str(last_id(page)) if page.has_more else "9" * LONGEST_ID
     if int(reached) <= int(after):
         raise Unreachable("Cliniko's pages do not move on.")

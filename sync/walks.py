@@ -5,6 +5,7 @@ Page numbers are never used: they are positions in a list that moves while one r
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -43,22 +44,29 @@ def next_step(cursor: Cursor) -> Step:
     return Step((f"updated_at:>={stamp(since)}",), "updated_at:asc,id:asc")
 
 
-def ask(client: Cliniko, listing: Listing, cursor: Cursor) -> Page:
-    """Make the cursor's request."""
-    return ask_for(client, listing, cursor, next_step(cursor))
+def ask(client: Cliniko, listing: Listing, cursor: Cursor, step: Step | None = None) -> Page:
+    """Make the cursor's request, or that of `step`. Drops the filters for hidden records for good where Cliniko
+    refuses them."""
+    step = step or next_step(cursor)
+    try:
+        return client.list(listing.resource.name, **_question(listing, cursor, step))
+    except NotFilterable:
+        if not cursor.asks_hidden:
+            raise
+        log.warning("hidden_records_not_listed", resource=listing.name)
+        cursor.asks_hidden = False
+        return client.list(listing.resource.name, **_question(listing, cursor, step))
 
 
-def ask_for(client: Cliniko, listing: Listing, cursor: Cursor, step: Step) -> Page:
-    """Make the request of `step`, hidden records included. Drops their filters for good where Cliniko refuses them."""
-    name, subset = listing.resource.name, listing.subset
-    if cursor.asks_hidden and listing.resource.hidden and not subset:
-        hidden = (f"{field}:*" for field in listing.resource.hidden)
-        try:
-            return client.list(name, filters=(*step.filters, *hidden), sort=step.sort)
-        except NotFilterable:
-            log.warning("hidden_records_not_listed", resource=name)
-            cursor.asks_hidden = False
-    return client.list(name, subset=subset, filters=step.filters, sort=step.sort)
+def ask_ahead(client: Cliniko, listing: Listing, cursor: Cursor) -> Future[Page]:
+    """The same, under way while the caller goes on. Raises BudgetSpent."""
+    return client.list_ahead(listing.resource.name, **_question(listing, cursor, next_step(cursor)))
+
+
+def _question(listing: Listing, cursor: Cursor, step: Step) -> dict[str, Any]:
+    wanted = listing.resource.hidden if cursor.asks_hidden and not listing.subset else ()
+    filters = (*step.filters, *(f"{field}:*" for field in wanted))
+    return {"subset": listing.subset, "filters": filters, "sort": step.sort}
 
 
 def advance(cursor: Cursor, page: Page, *, overlap: timedelta, now: datetime) -> bool:
