@@ -78,15 +78,14 @@ def read_payload(resource: Resource, payload: dict[str, Any]) -> Row:
 
 
 def _patient(payload: dict[str, Any]) -> Row:
-    names = [text(payload, part) for part in ("first_name", "last_name", "preferred_first_name")]
-    if not any(names):
-        names = [text(payload, "label")]
+    first, last, preferred = (fold(text(payload, part)) for part in ("first_name", "last_name", "preferred_first_name"))
+    names = " ".join(filter(None, (first, last, preferred)))
     phones = (digits(text(phone, "number")) for phone in items(payload, "patient_phone_numbers"))
     return {
         "merged_into": linked_id(payload, "merged_with_patient") or None,
         "date_of_birth": day(payload, "date_of_birth"),
-        "sort_name": fold(f"{text(payload, 'last_name')} {text(payload, 'first_name')}")[:LONGEST_SORT_NAME],
-        "search_names": fold(" ".join(names)),
+        "sort_name": f"{last} {first}".strip()[:LONGEST_SORT_NAME],
+        "search_names": names or fold(text(payload, "label")),
         "search_phones": " ".join(phone for phone in phones if phone),
     }
 
