@@ -15,7 +15,7 @@ from bench.lineup import FOLLOWERS, IMPORTERS
 from bench.places import HOME, PICTURE, BenchError
 from bench.services import running_services
 from bench.subjects import plain_environment
-from bench.sync import imports, moving, ticks
+from bench.sync import fairness, imports, moving, ticks
 from bench.sync.attempts import Say
 from bench.sync.options import QUICK, Options
 
@@ -28,6 +28,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "moving": moving.run,
     "idle": ticks.run_idle,
     "dispatch": ticks.run_dispatch,
+    "fairness": fairness.run,
 }
 
 

@@ -77,6 +77,14 @@ def _dispatch(result: dict[str, Any], console: Console) -> None:
     console.print(f"Dispatch: {woken} woken in {seconds:.3f} s, median of {len(result['seconds'])}")
 
 
+def _fairness(result: dict[str, Any], console: Console) -> None:
+    most = result["turns_of_another_while_one_waits"]
+    console.print(
+        f"Fairness: {result['clinics']} clinics imported at once in {result['turns']} turns and "
+        f"{result['seconds']:.0f} s; while one waited, no other had more than {most}"
+    )
+
+
 def _not_measured(result: dict[str, Any], console: Console) -> None:
     for title, reason in result["not_measured"].items():
         console.print(f"Not measured: {title}. {reason}", markup=False)
@@ -90,4 +98,11 @@ def _table(title: str, first: str, *others: str) -> Table:
     return table
 
 
-TABLES = {"import": _imports, "memory": _memory, "moving": _moving, "idle": _idle, "dispatch": _dispatch}
+TABLES = {
+    "import": _imports,
+    "memory": _memory,
+    "moving": _moving,
+    "idle": _idle,
+    "dispatch": _dispatch,
+    "fairness": _fairness,
+}

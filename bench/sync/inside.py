@@ -1,6 +1,6 @@
 """The product from within: what a worker and beat do, in a process that has nothing else to do. Answers in JSON.
 
-Two functions know the engine: `tick_of` and `dispatch`. Whoever changes its doors changes them here.
+Three functions know the engine: `tick_of`, `pass_a_minute` and `dispatch`. Whoever changes its doors changes them here.
 """
 
 import json
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from statistics import median
 from typing import Any
 from unittest.mock import patch
@@ -24,8 +25,10 @@ from django.db import connection  # noqa: E402 - models need settings
 from django.utils import timezone  # noqa: E402
 
 from bench.services import control  # noqa: E402
+from ops import clinics as onboarding  # noqa: E402
 from saas.celery import app  # noqa: E402
 from sync import tasks  # noqa: E402
+from sync.cliniko import ApiKey  # noqa: E402
 from tenants.models import Clinic  # noqa: E402
 
 CHANGES = 50
@@ -36,8 +39,14 @@ def tick_of(schema_name: str) -> None:
     tasks.sync_clinic(schema_name=schema_name)
 
 
+def pass_a_minute(schema_name: str) -> None:
+    """What is due at a time is due a minute sooner, so that an hour of ticks takes seconds and asks what it would."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE \"{schema_name}\".sync_cursor SET due_at = due_at - interval '1 minute'")
+
+
 def dispatch() -> None:
-    """What beat has done every interval."""
+    """What beat has done every few seconds."""
     tasks.tick()
 
 
@@ -82,15 +91,20 @@ def _http_timed(watch: Stopwatch) -> Any:
 
 def idle(schema_name: str, api_url: str, ticks: int) -> dict[str, Any]:
     """So many ticks of a clinic where nothing changes; then some that find changes."""
-    tick_of(schema_name)  # the first one connects, and may finish what the import left
+    _minute(schema_name)  # the first one connects, and may finish what the import left
     control(api_url, "forget")
-    watches = [timed(lambda: tick_of(schema_name)) for _ in range(ticks)]
+    watches = [_minute(schema_name) for _ in range(ticks)]
     requests = control(api_url, "forget")
     busy = []
     for _ in range(5):
         control(api_url, f"touch/{CHANGES}")
-        busy.append(timed(lambda: tick_of(schema_name)))
+        busy.append(_minute(schema_name))
     return {"ticks": ticks, "requests": requests, "idle": _medians(watches), "busy": _medians(busy)}
+
+
+def _minute(schema_name: str) -> Stopwatch:
+    pass_a_minute(schema_name)
+    return timed(lambda: tick_of(schema_name))
 
 
 def _medians(watches: list[Stopwatch]) -> dict[str, float]:
@@ -111,11 +125,30 @@ def dispatching(clinics: int, runs: int) -> dict[str, Any]:
     return {"clinics": clinics, "messages": messages, "seconds": seconds}
 
 
+def found(clinics: int) -> dict[str, Any]:
+    """So many new clinics with a key each, none of them due yet."""
+    for number in range(clinics):
+        label = f"importing-{number}"
+        onboarding.create(label, name="Importing", owner_email=f"owner@{label}.example")
+        onboarding.set_key(label, ApiKey(f"bench-{number:016d}-au1"))
+    Clinic.objects.update(sync_due_at=timezone.now() + timedelta(hours=1))
+    return {"clinics": clinics}
+
+
+def dispatch_once() -> dict[str, Any]:
+    """All of them due at once."""
+    Clinic.objects.update(sync_due_at=timezone.now())
+    dispatch()
+    return {}
+
+
 def main() -> None:
     action, *words = sys.argv[1:]
     actions = {
         "idle": lambda: idle(words[0], words[1], int(words[2])),
         "dispatch": lambda: dispatching(int(words[0]), int(words[1])),
+        "found": lambda: found(int(words[0])),
+        "dispatch_once": dispatch_once,
     }
     print(json.dumps(actions[action]()))
     connection.close()

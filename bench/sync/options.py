@@ -13,6 +13,7 @@ class Options:
     memory_patients: tuple[int, ...] = (2_000, 200_000)
     seeds: tuple[int, ...] = (1, 2, 3)
     clinics: int = 1_000
+    importing: int = 200
     ticks: int = 60
     only: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
@@ -26,4 +27,6 @@ class Options:
         return not self.subjects or subject in self.subjects
 
 
-QUICK = Options(runs=1, patients=300, moving_patients=300, memory_patients=(200, 400), seeds=(1,), clinics=50, ticks=3)
+QUICK = Options(
+    runs=1, patients=300, moving_patients=300, memory_patients=(200, 400), seeds=(1,), clinics=50, importing=4, ticks=3
+)
