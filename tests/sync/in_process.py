@@ -17,7 +17,7 @@ class InProcess(HTTPAdapter):
 
     def __init__(self, app: Flask):
         super().__init__()
-        self._client = Client(app)
+        self.app, self._client = app, Client(app)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         answer = self._client.get(request.path_url, base_url="http://cliniko.test/", headers=dict(request.headers))
