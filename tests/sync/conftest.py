@@ -3,19 +3,23 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from sandbox.cliniko.app import create_app, store_of
 from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
-from sync import connection, mirror
-from sync.cliniko import ApiKey
+from sync import connection, mirror, reconcile
+from sync.cliniko import ApiKey, Cliniko, Page
 from sync.engine import compare_everything
 from sync.models import Patient
 from tenants.context import clinic_context
 from tenants.models import Clinic
+from tests.sync.in_process import API_URL, InProcess
+from tests.sync.stage import Clock, Stage
 
 
 @dataclass
@@ -70,3 +74,27 @@ def connected(world: World) -> Callable[[str], World]:
         return world
 
     return connect
+
+
+@pytest.fixture
+def stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings, bondi: Clinic, harbour: Clinic
+) -> Iterator[Stage]:
+    """Where the state machine plays: no sockets, few records, and pages that hold three of them."""
+    clock = Clock()
+    app = create_app(tmp_path / "template.sqlite3", requests_per_minute=1_000_000, now=clock)
+    transport, listed = InProcess(app), Cliniko.list
+
+    def list_little(self: Cliniko, *place: Any, **words: Any) -> Page:
+        return listed(self, *place, **words | {"per_page": min(3, words.get("per_page", 3))})
+
+    monkeypatch.setattr("requests.Session.get_adapter", lambda *_, **__: transport)
+    monkeypatch.setattr(Cliniko, "list", list_little)
+    monkeypatch.setattr(reconcile, "REREAD_AT_ONCE", 2)
+    monkeypatch.setattr(timezone, "now", clock)
+    settings.CLINIKO_API_URL = API_URL
+    settings.CLINIKO_REQUESTS_PER_MINUTE = 1_000_000
+    stage = Stage(app, clock, tmp_path)
+    stage.build()
+    yield stage
+    stage.store.close()

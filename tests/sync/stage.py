@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection as database
 from flask import Flask
@@ -14,10 +14,12 @@ from flask import Flask
 from sandbox.cliniko.clock import stamp
 from sandbox.cliniko.store import Store
 from sync import connection, mirror
-from sync.cliniko import ApiKey, Cliniko, ClinikoError, Page
+from sync.cliniko import ApiKey, ClinikoError, Page
 from sync.lease import LeaseHeld
-from sync.models import Connection
-from sync.resources import RESOURCES
+from sync.models import Connection, PatientRefresh
+from sync.refresh import refresh_patient
+from sync.resources import BY_NAME, RESOURCES, Resource
+from sync.store import next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.sync.in_process import API_URL
@@ -66,6 +68,14 @@ def killed_after(statements: int) -> Iterator[None]:
 
     with database.execute_wrapper(wrapper):
         yield
+
+
+class Answer(NamedTuple):
+    """A page with the number that was drawn before it was asked for."""
+
+    resource: Resource
+    sequence: int
+    page: Page
 
 
 @dataclass
@@ -136,12 +146,33 @@ class Stage:
             done = self.turn(label, pages=40)
         raise AssertionError("The mirror comes to no rest.")
 
-    def ask(self, resource: str, after_id: str) -> Page:
-        """What a worker would be told now."""
+    def ask(self, resource: str, after_id: int) -> Answer:
+        """What a worker is told now."""
         with clinic_context("bondi"):
-            client: Cliniko = connection.open_client()
-            hidden = [f"{name}:*" for each in RESOURCES if each.name == resource for name in each.hidden]
-            return client.list(resource, filters=(f"id:>{after_id}", *hidden), sort="id:asc")
+            sequence = next_sequence()
+            hidden = [f"{name}:*" for name in BY_NAME[resource].hidden]
+            page = connection.open_client().list(resource, filters=(f"id:>{after_id}", *hidden), sort="id:asc")
+            return Answer(BY_NAME[resource], sequence, page)
+
+    def write(self, answer: Answer) -> None:
+        """What was told then is written now.
+
+        Left out is whatever came and went unseen meanwhile: it would stay until the next comparison. Only a launch
+        could write it, since pages need the lease, and it would have to be held up from before a deletion until after
+        its count.
+        """
+        resource = answer.resource
+        with clinic_context("bondi"):
+            known = set(resource.model._default_manager.values_list("cliniko_id", flat=True))
+            live = {str(record.id) for record in self.store.all("bondi", resource.name)}
+            records = [record for record in answer.page.records if record["id"] in known | live]
+            write_page(resource, records, sequence=answer.sequence)
+
+    def launch(self, patient_id: int) -> None:
+        """Staff open a patient. Whoever did so before, it was more than two seconds ago."""
+        with clinic_context("bondi"):
+            PatientRefresh.objects.all().delete()
+            refresh_patient(str(patient_id))
 
     def differences(self, label: str = "bondi") -> list[str]:
         shard = {"bondi": "au1", "harbour": "au2"}[label]

@@ -5,15 +5,11 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
 from django.db import connection as database
 from django.db import transaction
-from django.utils import timezone
 from hypothesis import HealthCheck
 from hypothesis import settings as profile
 from hypothesis import strategies as st
@@ -25,24 +21,16 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from pytest_django import Settings
 
-from sandbox.cliniko.app import create_app
 from sandbox.cliniko.faults import Fault
 from sandbox.cliniko.records import Record
-from sync import reconcile
-from sync.cliniko import Cliniko, Page
 from sync.engine import compare_everything
-from sync.models import Cursor, PatientRefresh
-from sync.refresh import refresh_patient
+from sync.models import Cursor
 from sync.resources import BY_NAME, RESOURCES
-from sync.store import next_sequence, write_page
 from tenants.context import clinic_context
-from tenants.models import Clinic
-from tests.sync.in_process import API_URL, InProcess
-from tests.sync.stage import Clock, Stage
+from tests.sync.stage import Answer, Stage
 
-PROFILES = {"ci": (25, 40, True), "explore": (100_000, 60, False)}
+PROFILES = {"ci": (20, 40, True), "explore": (100_000, 60, False)}
 EXAMPLES, STEPS, ALIKE = PROFILES[os.environ.get("HYPOTHESIS_PROFILE", "ci")]
 CHANGING = ("patients", "medical_alerts", "individual_appointments", "group_appointments", "attendees")
 SETTLED = timedelta(minutes=11)
@@ -70,7 +58,7 @@ class Life(RuleBasedStateMachine):
         self.stage.begin()
         self.savepoint = transaction.savepoint()
         self.store, self.clock = self.stage.store, self.stage.clock
-        self.late: list[tuple[str, int, Page]] = []
+        self.late: list[Answer] = []
         self.held: dict[tuple[str, str], Held] = {}
         self.cursors: dict[str, Any] = {}
         self.harbour = self.stage.rows("harbour")
@@ -177,25 +165,35 @@ class Life(RuleBasedStateMachine):
     @rule(which=WHICH)
     def launch(self, which: int) -> None:
         if found := self.one("patients", which):
-            with clinic_context("bondi"):
-                PatientRefresh.objects.all().delete()  # whoever asked before, it was more than two seconds ago
-                refresh_patient(str(found.id))
+            self.stage.launch(found.id)
 
     @rule(resource=SOME, which=WHICH)
     def ask_and_be_held_up(self, resource: str, which: int) -> None:
         found = self.one(resource, which)
-        with clinic_context("bondi"):
-            sequence = next_sequence()
         self.store.behave("bondi")
-        page = self.stage.ask(resource, str(found.id - 1) if found else "0")
-        self.late.append((resource, sequence, page))
+        self.late.append(self.stage.ask(resource, found.id - 1 if found else 0))
 
     @precondition(lambda self: self.late)
     @rule(which=WHICH)
     def write_what_was_held_up(self, which: int) -> None:
-        resource, sequence, page = self.late.pop(which % len(self.late))
-        with clinic_context("bondi"):
-            write_page(BY_NAME[resource], page.records, sequence=sequence)
+        self.stage.write(self.late.pop(which % len(self.late)))
+
+    @rule(resource=SOME, which=WHICH, edited=st.booleans(), later=st.integers(0, 1), launched=st.booleans())
+    def be_held_up_by_a_change(self, resource: str, which: int, edited: bool, later: int, launched: bool) -> None:
+        """The answer of before the change is written after the one of after it."""
+        if not (found := self.one(resource, which)):
+            return
+        self.ask_and_be_held_up(resource, which)
+        self.clock.pass_by(later)
+        if edited:
+            self.store.edit("bondi", resource, found.id, notes="meanwhile")
+        else:
+            self.store.delete("bondi", found.id, resource=resource)
+        if launched:
+            self.stage.launch(found.patient_id or found.id)
+        self.stage.turn(pages=40, everything=True)
+        self.no_row_goes_back()
+        self.stage.write(self.late.pop())
 
     @rule(
         fault=st.sampled_from([Fault.SERVER_ERROR, Fault.TRUNCATED, Fault.RESET, Fault.LATE]),
@@ -250,6 +248,7 @@ class Life(RuleBasedStateMachine):
 
     def ends_equal(self) -> None:
         self.store.behave("bondi")
+        self.stage.rest()  # ends what is under way
         self.clock.pass_by(90)
         self.stage.rest()
         assert self.stage.differences() == [], "after a quiet tick"
@@ -263,29 +262,6 @@ class Life(RuleBasedStateMachine):
     @staticmethod
     def _is_failing() -> bool:
         return sys.exc_info()[0] is not None
-
-
-@pytest.fixture
-def stage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings, bondi: Clinic, harbour: Clinic
-) -> Iterator[Stage]:
-    clock = Clock()
-    app = create_app(tmp_path / "template.sqlite3", requests_per_minute=1_000_000, now=clock)
-    transport, listed = InProcess(app), Cliniko.list
-
-    def list_little(self: Cliniko, *place: Any, **words: Any) -> Page:
-        return listed(self, *place, **words | {"per_page": min(3, words.get("per_page", 3))})
-
-    monkeypatch.setattr("requests.Session.get_adapter", lambda *_, **__: transport)
-    monkeypatch.setattr(Cliniko, "list", list_little)
-    monkeypatch.setattr(reconcile, "REREAD_AT_ONCE", 2)
-    monkeypatch.setattr(timezone, "now", clock)
-    settings.CLINIKO_API_URL = API_URL
-    settings.CLINIKO_REQUESTS_PER_MINUTE = 1_000_000
-    stage = Stage(app, clock, tmp_path)
-    stage.build()
-    yield stage
-    stage.store.close()
 
 
 def test_the_mirror_ends_equal_to_cliniko_whatever_happens(stage: Stage) -> None:
