@@ -156,14 +156,14 @@ class Cliniko:
         self._session.close()
 
     def list(
-        self, resource: str, *, filters: Sequence[str] = (), sort: str, per_page: int = PER_PAGE, subset: str = ""
+        self, resource: str, *, filters: Sequence[str] = (), sort: str, per_page: int | None = None, subset: str = ""
     ) -> Page:
         """The first page of `resource` under `filters`, such as `id:>17`. Never a later one: those move meanwhile.
 
         `subset` names a list beside the main one, such as `deleted`. Raises the errors above.
         """
         self._spend()
-        return self._page(resource, filters, sort, per_page, subset)
+        return self._page(resource, filters, sort, per_page or PER_PAGE, subset)
 
     def list_ahead(self, resource: str, *, filters: Sequence[str] = (), sort: str, subset: str = "") -> Future[Page]:
         """The same, asked by a thread of its own while the caller does something else. One at a time.

@@ -61,11 +61,20 @@ def advance(listing: Listing, cursor: Cursor, answer: Look, found: int, *, overl
     cursor.walk_clock = min(answer.counted.clock, now)
     if moved < 0:
         reconcile.want(listing.resource)  # some came back
-    if answer.page is not None and (answer.page.has_more or found < moved):
+    unexplained = answer.page is not None and (answer.page.has_more or found < moved)
+    if unexplained or _begins_late(listing, cursor):
         cursor.after_id = "0"
         return False
     finish(cursor, overlap=overlap, now=now)
     return True
+
+
+def _begins_late(listing: Listing, cursor: Cursor) -> bool:
+    """Whether records came here before the first count, by launches or while this list failed: some of those deleted
+    may be among them."""
+    if cursor.imported_at is not None or cursor.total == 0:
+        return False
+    return listing.resource.model._default_manager.filter(deleted_at=None).exists()
 
 
 def look_soon(resources: Iterable[str]) -> None:

@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from sandbox.cliniko.app import create_app, store_of
 from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
-from sync import connection, mirror
-from sync.cliniko import ApiKey
+from sync import connection, mirror, reconcile
+from sync.cliniko import ApiKey, Cliniko
 from sync.engine import compare_everything
 from sync.models import Patient
 from tenants.context import clinic_context
 from tenants.models import Clinic
+from tests.sync.in_process import API_URL, InProcess, list_at_once
+from tests.sync.stage import Clock, Stage
 
 
 @dataclass
@@ -70,3 +73,24 @@ def connected(world: World) -> Callable[[str], World]:
         return world
 
     return connect
+
+
+@pytest.fixture
+def stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings, bondi: Clinic, harbour: Clinic
+) -> Iterator[Stage]:
+    """Where the state machine plays: no sockets, few records, and pages that hold three of them."""
+    clock = Clock()
+    app = create_app(tmp_path / "template.sqlite3", requests_per_minute=1_000_000, now=clock)
+    transport = InProcess(app)
+    monkeypatch.setattr("requests.Session.get_adapter", lambda *_, **__: transport)
+    monkeypatch.setattr("sync.cliniko.PER_PAGE", 3)
+    monkeypatch.setattr(Cliniko, "list_ahead", list_at_once)
+    monkeypatch.setattr(reconcile, "REREAD_AT_ONCE", 2)
+    monkeypatch.setattr(timezone, "now", clock)
+    settings.CLINIKO_API_URL = API_URL
+    settings.CLINIKO_REQUESTS_PER_MINUTE = 1_000_000
+    stage = Stage(app, clock, tmp_path)
+    stage.build()
+    yield stage
+    stage.store.close()
