@@ -1,7 +1,7 @@
 """What Cliniko's sandbox holds against what the mirror holds, record by record and field by field."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from sandbox.cliniko.records import Record
 from sandbox.cliniko.rendering import rendered
 from sandbox.cliniko.store import Store
 from sync.payloads import linked_id
-from sync.resources import RESOURCES, Resource
+from sync.resources import BY_NAME, RESOURCES, Resource
 from tenants.context import clinic_context
 
 Row = dict[str, Any]
@@ -41,7 +41,8 @@ class Differences:
 
 def differences(store: Store, url: str, label: str, *, without: tuple[str, ...] = ()) -> Differences:
     """Compare every record of every mirrored resource of this process's clinic; some resources may be left out."""
-    return compare(truth(store, label), held(label), api_of(store, url, label), without=without)
+    wanted = tuple(each.name for each in RESOURCES if each.name not in without)
+    return compare(truth(store, label, wanted), held(label, wanted), api_of(store, url, label))
 
 
 def api_of(store: Store, url: str, label: str) -> str:
@@ -51,22 +52,23 @@ def api_of(store: Store, url: str, label: str) -> str:
     return f"{url.rstrip('/')}/api/{account.shard}/v1"
 
 
-def truth(store: Store, label: str) -> dict[str, list[Record]]:
+def truth(store: Store, label: str, wanted: Iterable[str] = BY_NAME) -> dict[str, list[Record]]:
     """Every record that the account has or had, by resource: archived, cancelled, merged and deleted ones too."""
     with store.reading() as connection:
         rows = connection.execute("SELECT * FROM records WHERE account = ? ORDER BY id", (label,)).fetchall()
     records = [Record.from_row(row) for row in rows]
-    return {each.name: [record for record in records if record.resource == each.name] for each in RESOURCES}
+    return {name: [record for record in records if record.resource == name] for name in wanted}
 
 
-def held(label: str) -> Mirror:
+def held(label: str, wanted: Iterable[str] = BY_NAME) -> Mirror:
+    """The rows of this process's clinic."""
     with clinic_context(label), database.cursor() as cursor:
-        return rows_of(cursor)
+        return rows_of(cursor, wanted)
 
 
-def rows_of(reader: Reader) -> Mirror:
+def rows_of(reader: Reader, wanted: Iterable[str] = BY_NAME) -> Mirror:
     """The mirror's rows, columns as PostgreSQL writes them in JSON."""
-    return {each.name: dict(_rows(reader, each)) for each in RESOURCES}
+    return {name: dict(_rows(reader, BY_NAME[name])) for name in wanted}
 
 
 def _rows(reader: Reader, resource: Resource) -> Iterator[tuple[str, Row]]:
@@ -76,13 +78,11 @@ def _rows(reader: Reader, resource: Resource) -> Iterator[tuple[str, Row]]:
         yield row["cliniko_id"], row
 
 
-def compare(
-    records: dict[str, list[Record]], mirror: Mirror, api: str, *, without: tuple[str, ...] = ()
-) -> Differences:
+def compare(records: dict[str, list[Record]], mirror: Mirror, api: str) -> Differences:
     missing: list[str] = []
     stale: list[str] = []
     shown: list[str] = []
-    for name in records.keys() - set(without):
+    for name in records:
         rows = dict(mirror[name])
         for record in records[name]:
             row, called = rows.pop(str(record.id), None), f"{name}/{record.id}"

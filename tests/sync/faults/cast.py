@@ -16,6 +16,7 @@ from sandbox.cliniko.shapes import blank_appointment, blank_attendee, blank_clas
 from sandbox.cliniko.store import Store
 from sync import mirror
 from sync.cliniko import ApiKey, ClinikoError
+from sync.engine import compare_everything
 from sync.models import Connection, Cursor, Reconcile, RefusedPayload
 from sync.resources import BY_NAME, RESOURCES, listings
 from sync.sealing import seal
@@ -28,6 +29,8 @@ from tests.sync.truth import Differences, api_of, differences, held, rendered, t
 PER_PAGE = 4
 PATIENTS, OTHERS = 10, 9  # of everything three pages that can be seen, the last with one record
 MOVING = ("patients", "medical_alerts", "individual_appointments", "group_appointments", "attendees")
+HOLDERS = (3, 6, 7)  # the places of the patients on whom all else hangs
+CLASSES = 100  # the place of the first class: appointments and classes are numbered as one
 FAR = timedelta(days=1)
 
 
@@ -43,11 +46,12 @@ def records(label: str, *, patients: int = PATIENTS, others: int = OTHERS) -> li
     for place in range(others):
         at = stamp(timezone.now() + timedelta(days=place))
         named = {"starts_at": at, "ends_at": at, "notes": label}
+        whose, booking = HOLDERS[place % len(HOLDERS)], {"booking": number(CLASSES + place)}
         attached += [
-            _record(label, "medical_alerts", place, {"name": label}, patient=place),
-            _record(label, "individual_appointments", place, blank_appointment() | named, patient=place),
-            _record(label, "group_appointments", 100 + place, blank_class() | named),
-            _record(label, "attendees", place, blank_attendee() | {"booking": number(100)}, patient=place),
+            _record(label, "medical_alerts", place, {"name": label}, patient=whose),
+            _record(label, "individual_appointments", place, blank_appointment() | named, patient=whose),
+            _record(label, "group_appointments", CLASSES + place, blank_class() | named),
+            _record(label, "attendees", place, blank_attendee() | booking, patient=whose),
         ]
     return people + attached
 
@@ -67,13 +71,23 @@ def furnish(store: Store, label: str) -> None:
     store.archive(label, number(1), resource="medical_alerts")
     store.cancel_appointment(label, number(1))
     store.archive(label, number(2), resource="individual_appointments")
-    store.archive(label, number(101), resource="group_appointments")
+    store.archive(label, number(CLASSES + 1), resource="group_appointments")
     store.cancel_attendee(label, number(1))
     long_ago = stamp(timezone.now() - timedelta(days=2))
     with store.writing() as connection:
         connection.execute(
             "UPDATE records SET updated_at = ? WHERE account = ? AND updated_at > ?", (long_ago, label, long_ago)
         )
+
+
+def place_of(resource: str, place: int) -> str:
+    """The id of the record in this place of one resource."""
+    return number(place + (CLASSES if resource == "group_appointments" else 0))
+
+
+def words_of(resource: str, words: str) -> dict[str, Any]:
+    """An edit that shows."""
+    return {{"patients": "first_name", "medical_alerts": "name"}.get(resource, "notes"): words}
 
 
 def every_list() -> list[tuple[str, str]]:
@@ -116,15 +130,17 @@ class Cast(World):
         now = timezone.now()
         walked = {"imported_at": now, "checked_at": now, "cursor": now - timedelta(seconds=60)}
         with clinic_context(label):
-            for each, listing in every_list():
-                total = len(self._deleted(label, each)) if listing.endswith("/deleted") else None
-                Cursor.objects.update_or_create(resource=listing, defaults=walked | {"total": total})
+            Cursor.objects.bulk_create(
+                Cursor(resource=listing, total=self._gone(label, each) if "/" in listing else None, **walked)
+                for each, listing in every_list()
+            )
+            Reconcile.objects.bulk_create(Reconcile(resource=each.name, due_at=now + FAR) for each in RESOURCES)
             if without:
                 BY_NAME[without].model._default_manager.all().delete()
                 Cursor.objects.filter(resource__startswith=without).delete()
 
-    def _deleted(self, label: str, resource: str) -> list[Record]:
-        return [record for record in truth(self.store, label)[resource] if record.deleted_at]
+    def _gone(self, label: str, resource: str) -> int:
+        return sum(record.deleted_at is not None for record in truth(self.store, label)[resource])
 
     def persist(self, label: str = "bondi", *, most: int = 60, pages: int | None = None) -> int:
         """Turn after turn, time passing between them, until nothing is left to do; answers how many it took."""
@@ -158,9 +174,10 @@ class Cast(World):
     def only(self, *lists: str, label: str = "bondi") -> None:
         """Of all lists these are due, and no other is for the time being."""
         with clinic_context(label):
-            for _, name in every_list():
-                due = timezone.now() + (timedelta(0) if name in lists else FAR)
-                Cursor.objects.update_or_create(resource=name, defaults={"due_at": due})
+            missing = {name for _, name in every_list()} - set(Cursor.objects.values_list("resource", flat=True))
+            Cursor.objects.bulk_create(Cursor(resource=name) for name in missing)
+            Cursor.objects.update(due_at=timezone.now() + FAR)
+            Cursor.objects.filter(resource__in=lists).update(due_at=timezone.now())
 
     def fail_first(self, fault: Fault, resource: str, *, seconds: float = 0.0, skip: int = 0, hits: int = 12) -> None:
         """Every other request of this resource goes wrong: each page of a walk fails first and comes then."""
@@ -194,20 +211,28 @@ class Cast(World):
 
     def edit_many(self, resource: str = "patients", *, count: int = OTHERS) -> None:
         """Edit records in the last half minute, each in a second of its own."""
-        body = {"patients": "first_name", "medical_alerts": "name"}.get(resource, "notes")
-        first = 100 if resource == "group_appointments" else 0
         for place in range(count):
             at = stamp(timezone.now() - timedelta(seconds=40 - 3 * place))
-            self.store.edit("bondi", resource, number(first + place), **{body: "Edited", "updated_at": at})
+            self.store.edit("bondi", resource, place_of(resource, place), **words_of(resource, "Edited"), updated_at=at)
+
+    def edit_everything(self) -> None:
+        for resource in MOVING:
+            self.edit_many(resource)
 
     def spoil(self, resource: str = "patients") -> None:
         """Make the mirror wrong in ways that no tick would notice."""
-        first = 100 if resource == "group_appointments" else 0
+        lost, bare, buried, beyond = [0, 5, 8], 4, 6, 7
         with clinic_context("bondi"):
             rows = BY_NAME[resource].model._default_manager.all()
-            rows.filter(cliniko_id__in=[number(first + place) for place in (0, 5, 8)]).delete()
-            rows.filter(cliniko_id=number(first + 4)).update(payload={"id": number(first + 4)})
-            rows.filter(cliniko_id=number(first + 6)).update(deleted_at=timezone.now())
-            beyond = rows.get(cliniko_id=number(first + 7))
-            beyond.pk = number(first + 70)
-            beyond.save(force_insert=True)
+            rows.filter(cliniko_id__in=[place_of(resource, place) for place in lost]).delete()
+            rows.filter(cliniko_id=place_of(resource, bare)).update(payload={"id": "of no use"})
+            rows.filter(cliniko_id=place_of(resource, buried)).update(deleted_at=timezone.now())
+            row = rows.get(cliniko_id=place_of(resource, beyond))
+            row.pk = place_of(resource, 70)
+            row.save(force_insert=True)
+
+    def compare(self, label: str = "bondi") -> None:
+        """One comparison of everything that is imported, no matter what hinders it for a while."""
+        with clinic_context(label):
+            compare_everything()
+        self.persist(label)

@@ -52,6 +52,8 @@ FAILURES = [
     Case(Fault.REDIRECT),
     Case(Fault.NO_LINKS),
     Case(Fault.EMPTY_WITH_NEXT),
+    Case(Fault.FOREIGN_NEXT),
+    Case(Fault.FOREIGN_NEXT, skip=1),
     Case(Fault.LOOPING_NEXT),
     Case(Fault.LOOPING_NEXT, skip=1),
 ]
