@@ -65,7 +65,7 @@ def _provide_services(config: pytest.Config) -> None:
     run = contextlib.ExitStack()
     config.add_cleanup(run.close)
     try:
-        home = run.enter_context(_services())
+        home = run.enter_context(own_services())
     except embedded.ServiceError as refused:
         raise pytest.UsageError(str(refused)) from refused
     os.environ.update({variable: addresses[variable](home) for variable in missing})
@@ -80,7 +80,7 @@ def _take_own_queues(worker: int) -> None:
 
 
 @contextlib.contextmanager
-def _services() -> Iterator[Path]:
+def own_services() -> Iterator[Path]:
     """A new directory with both services running; gone afterwards."""
     with contextlib.ExitStack() as run:
         home = _new_home(run)

@@ -1,0 +1,156 @@
+"""A worker and a beat over a PostgreSQL and a broker of their own, which may be stopped under them."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from redis import Redis
+
+from sandbox import embedded
+from sandbox.cliniko.app import create_app, store_of
+from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.server import serve
+from sandbox.cliniko.store import Store
+from sandbox.postgres import Postgres
+from sandbox.processes import identify
+from sandbox.supervisor import Supervisor, plain_environment
+from sync.resources import RESOURCES
+from tests.end_to_end.stack import ROOT, wait_until
+from tests.services import own_services
+from tests.sync.faults.cast import number, records
+from tests.sync.truth import Differences, api_of, compare, rows_of, truth
+
+PATIENTS = {"bondi": 1200, "harbour": 30}
+PAGE_SECONDS = 0.12  # a page of an import takes so long at least, so that there is a middle of it
+ONBOARD = """
+from ops import clinics
+from sync.cliniko import ApiKey
+for label, key in {keys!r}.items():
+    clinics.create(label, name=label, owner_email="owner@clinic.example")
+    clinics.set_key(label, ApiKey(key))
+"""
+
+
+@dataclass
+class Outage:
+    """What runs, and what can be done to it."""
+
+    home: Path
+    store: Store
+    url: str
+    supervisor: Supervisor
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        with psycopg.connect(embedded.postgres_url(self.home), autocommit=True) as connection:
+            found = connection.execute(sql)
+            return found.fetchall() if found.description else []
+
+    def schema(self, label: str) -> str:
+        return str(self.rows(f"SELECT schema_name FROM tenants_clinic WHERE label = '{label}'")[0][0])  # noqa: S608
+
+    def patients_here(self, label: str = "bondi") -> int:
+        return int(str(self.rows(f'SELECT count(*) FROM "{self.schema(label)}".sync_patient')[0][0]))  # noqa: S608
+
+    def import_again(self) -> None:
+        """bondi is as on its first day, and its pages come slowly."""
+        schema = self.schema("bondi")
+        self.store.misbehave("bondi", Fault.SLOW, resource="patients", times=None, seconds=PAGE_SECONDS)
+        tables = [each.model._meta.db_table for each in RESOURCES] + ["sync_cursor", "sync_reconcile"]
+        names = ", ".join(f'"{schema}".{table}' for table in tables)
+        self.rows(f'UPDATE "{schema}".sync_connection SET lease_token = NULL, lease_until = NULL; TRUNCATE {names}')  # noqa: S608
+        self.wake()
+
+    def wake(self) -> None:
+        """bondi is due, and a lease whose holder is gone has run out."""
+        over = "UPDATE {}.sync_connection SET lease_until = now() - interval '1 second' WHERE lease_token IS NOT NULL"
+        self.rows(over.format(self.schema("bondi")))
+        self.rows("UPDATE tenants_clinic SET sync_due_at = now() WHERE label = 'bondi'")
+
+    def wait_for_patients(self, count: int) -> None:
+        wait_until(lambda: self.patients_here() >= count, what=f"{count} patients")
+        assert self.patients_here() < PATIENTS["bondi"], "the import was over before anything could happen to it"
+
+    def wait_until_equal(self) -> None:
+        """The mirrors of both clinics are as their accounts, also in what changes only now."""
+        self.store.behave("bondi")
+        for label in PATIENTS:
+            self.store.edit(label, "patients", number(0), first_name="After all that")
+        wait_until(lambda: not any(map(self.differences, PATIENTS)), seconds=20, what="a mirror that is as Cliniko")
+
+    def differences(self, label: str) -> Differences:
+        schema = self.schema(label)
+        with psycopg.connect(embedded.postgres_url(self.home)) as connection, connection.cursor() as cursor:
+            cursor.execute(f'SET search_path TO "{schema}"')
+            return compare(truth(self.store, label), rows_of(cursor), api_of(self.store, self.url, label))
+
+    def start_worker(self) -> None:
+        words = ("-m", "celery", "-A", "saas", "worker", "--concurrency=1", "--without-gossip", "--without-mingle")
+        self.supervisor.start("worker", sys.executable, *words)
+
+    def kill_worker(self) -> None:
+        worker = self.supervisor.child("worker")
+        os.killpg(worker.process.pid, signal.SIGKILL)
+        worker.process.wait()
+        self.supervisor.forget(worker)
+
+    def restart_postgres(self) -> None:
+        """Stopped at once, as when the machine loses it, and started again."""
+        pid = int((Postgres(self.home).data / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGQUIT)
+        wait_until(lambda: identify(pid) is None, what="PostgreSQL's end")
+        embedded.start(self.home, fsync=False)
+
+    def lose_broker(self) -> None:
+        """The broker forgets everything and is restarted."""
+        path = embedded.broker_url(self.home).removeprefix("redis+socket://").partition("?")[0]
+        with Redis(unix_socket_path=path) as broker:
+            broker.flushall()
+        embedded.stop(self.home, ["valkey"])
+        embedded.start(self.home, fsync=False)
+
+
+@contextmanager
+def fragile() -> Iterator[Outage]:
+    """Two clinics with their keys, a worker and a beat; bondi's people are many."""
+    with own_services() as home:
+        app = create_app(home / "cliniko.sqlite3", requests_per_minute=100_000)
+        with serve(app) as url:
+            supervisor = Supervisor(ROOT, _environment(home, url), home)
+            outage = Outage(home, store_of(app), url, supervisor)
+            with supervisor.only_one():
+                try:
+                    _bring_up(outage)
+                    yield outage
+                finally:
+                    supervisor.stop()
+
+
+def _bring_up(outage: Outage) -> None:
+    store, supervisor = outage.store, outage.supervisor
+    keys = {label: store.add_account(label, shard) for label, shard in (("bondi", "au1"), ("harbour", "au2"))}
+    for label, count in PATIENTS.items():
+        store.add_many(records(label, patients=count))
+    supervisor.run(sys.executable, "manage.py", "migrate", "--verbosity", "0")
+    onboard = ONBOARD.format(keys=keys)
+    supervisor.run(sys.executable, "manage.py", "shell", "--verbosity=0", "--command", onboard)
+    supervisor.start("beat", sys.executable, "-m", "celery", "-A", "saas", "beat")
+    outage.start_worker()
+
+
+def _environment(home: Path, url: str) -> dict[str, str]:
+    return plain_environment(
+        DATABASE_URL=embedded.postgres_url(home),
+        CELERY_BROKER_URL=embedded.broker_url(home),
+        BASE_DOMAIN="localhost",
+        PUBLIC_SCHEME="http",
+        CLINIKO_API_URL=f"{url}/api/{{shard}}/v1",
+        CLINIKO_REQUESTS_PER_MINUTE="100000",
+        EMAIL_URL=f"file:///{home / 'mail'}",
+        SYNC_INTERVAL_SECONDS="1",
+        STATE_DIRECTORY=str(home),
+    )
