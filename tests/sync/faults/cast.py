@@ -18,6 +18,7 @@ from sync import mirror
 from sync.cliniko import ApiKey, ClinikoError
 from sync.engine import compare_everything
 from sync.models import Connection, Cursor, Reconcile, RefusedPayload
+from sync.reconcile import want
 from sync.resources import BY_NAME, RESOURCES, listings
 from sync.sealing import seal
 from sync.store import next_sequence, write_page
@@ -124,8 +125,8 @@ class Cast(World):
         with clinic_context(label):
             assert mirror.run()
 
-    def mirrored(self, label: str = "bondi", *, without: str = "") -> None:
-        """Every list was imported a moment ago, but for one resource that still waits for it."""
+    def mirrored(self, label: str = "bondi", *, without: str | tuple[str, ...] = ()) -> None:
+        """Every list was imported a moment ago, but for those resources that still wait for it."""
         self.fill(label)
         now = timezone.now()
         walked = {"imported_at": now, "checked_at": now, "cursor": now - timedelta(seconds=60)}
@@ -135,9 +136,9 @@ class Cast(World):
                 for each, listing in every_list()
             )
             Reconcile.objects.bulk_create(Reconcile(resource=each.name, due_at=now + FAR) for each in RESOURCES)
-            if without:
-                BY_NAME[without].model._default_manager.all().delete()
-                Cursor.objects.filter(resource__startswith=without).delete()
+            for name in filter(None, (without,) if isinstance(without, str) else without):
+                BY_NAME[name].model._default_manager.all().delete()
+                Cursor.objects.filter(resource__startswith=name).delete()
 
     def _gone(self, label: str, resource: str) -> int:
         return sum(record.deleted_at is not None for record in truth(self.store, label)[resource])
@@ -236,3 +237,9 @@ class Cast(World):
         with clinic_context(label):
             compare_everything()
         self.persist(label)
+
+    def compare_only(self, *resources: str) -> None:
+        """A comparison of these is wanted."""
+        with clinic_context("bondi"):
+            for name in resources:
+                want(BY_NAME[name])

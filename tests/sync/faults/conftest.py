@@ -30,12 +30,16 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store.path
 
 
-@pytest.fixture
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+def set_per_page(monkeypatch: pytest.MonkeyPatch, records: int) -> None:
     defaults = Cliniko.list.__kwdefaults__
     assert defaults is not None
-    monkeypatch.setitem(defaults, "per_page", PER_PAGE)
-    monkeypatch.setattr(cliniko, "PER_PAGE", PER_PAGE)
+    monkeypatch.setitem(defaults, "per_page", records)
+    monkeypatch.setattr(cliniko, "PER_PAGE", records)
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_per_page(monkeypatch, PER_PAGE)
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ import pytest
 from django.db import connection as database
 from django.db import transaction
 
-from sync import mirror, reconcile
+from sync import mirror
 from sync.lease import LeaseHeld
 from sync.models import Connection
 from sync.resources import BY_NAME
 from tenants.context import clinic_context
 from tests.sync.faults.cast import Cast, number
+from tests.sync.faults.conftest import set_per_page
 from tests.sync.truth import differences
 
 RESOURCE = "attendees"
@@ -82,12 +83,14 @@ def prepare_comparison(cast: Cast) -> None:
     cast.mirrored()
     cast.only()
     cast.spoil(RESOURCE)
-    with clinic_context("bondi"):
-        reconcile.want(BY_NAME[RESOURCE])
+    cast.compare_only(RESOURCE)
 
 
 @pytest.mark.parametrize("prepare", [prepare_import, prepare_tick, prepare_comparison], ids=lambda each: each.__name__)
-def test_a_worker_killed_at_any_statement_is_made_good_by_the_next(cast: Cast, prepare: Callable[[Cast], None]) -> None:
+def test_a_worker_killed_at_any_statement_is_made_good_by_the_next(
+    cast: Cast, prepare: Callable[[Cast], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_per_page(monkeypatch, 6)  # two pages: each statement costs a run
     prepare(cast)
     statements, died = 0, True
     while died:

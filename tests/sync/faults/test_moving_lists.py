@@ -13,9 +13,8 @@ from sandbox.cliniko.errors import SandboxError
 from sandbox.cliniko.faults import Fault
 from sandbox.cliniko.records import Record
 from sandbox.cliniko.shapes import blank_patient
-from sync import cliniko
-from sync.cliniko import Cliniko
 from tests.sync.faults.cast import HOLDERS, MOVING, Cast, number, place_of, words_of
+from tests.sync.faults.conftest import set_per_page
 
 Change = Callable[[Cast, str, int], None]
 ROUNDS = ((1, 5), (2, 8), (0, 4))  # after the first answer, the second and the third: places seen and not seen yet
@@ -116,10 +115,7 @@ def crowd(label: str, count: int) -> list[Record]:
 def test_three_thousand_records_of_one_second_are_all_read_by_a_tick(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    defaults = Cliniko.list.__kwdefaults__
-    assert defaults is not None
-    monkeypatch.setitem(defaults, "per_page", 100)
-    monkeypatch.setattr(cliniko, "PER_PAGE", 100)
+    set_per_page(monkeypatch, 100)
     cast.mirrored()
     cast.store.add_many(crowd("bondi", 3000))
     seen: list[str] = []
