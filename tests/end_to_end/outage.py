@@ -80,7 +80,7 @@ class Outage:
         self.store.behave("bondi")
         for label in PATIENTS:
             self.store.edit(label, "patients", number(0), first_name="After all that")
-        wait_until(lambda: not any(map(self.differences, PATIENTS)), seconds=20, what="a mirror that is as Cliniko")
+        wait_until(lambda: not any(map(self.differences, PATIENTS)), seconds=40, what="a mirror that is as Cliniko")
 
     def differences(self, label: str) -> Differences:
         schema = self.schema(label)

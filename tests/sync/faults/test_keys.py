@@ -13,15 +13,15 @@ from tests.sync.faults.test_moving_lists import ROUNDS, Change, Staff, archive, 
 LISTS = ("practitioners", "medical_alerts", "attendees")
 
 
-@pytest.mark.parametrize("page", [1, 2])
-def test_a_key_revoked_in_the_middle_of_an_import_and_a_new_one_goes_on_where_it_was(cast: Cast, page: int) -> None:
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_key_revoked_in_the_middle_of_an_import_and_a_new_one_goes_on_where_it_was(cast: Cast, nth: int) -> None:
     cast.mirrored(without="patients")
     cast.only("patients")
     before, seen = cast.store.count_requests(), []
 
     def revoke(path: str) -> None:
         seen.append(path)
-        if seen.count("patients") == page:
+        if seen.count("patients") == nth:
             cast.store.revoke_key(cast.store.key("bondi"))
 
     cast.after_answer.append(revoke)

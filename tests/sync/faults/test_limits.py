@@ -21,15 +21,15 @@ FORMS = [
 ]
 
 
-@pytest.mark.parametrize(("work", "page"), [("import", 2), ("tick", 3)])
+@pytest.mark.parametrize(("work", "nth"), [("import", 2), ("tick", 3)])
 @pytest.mark.parametrize(("fault", "seconds", "pause"), FORMS, ids=[str(form[0]) for form in FORMS])
 def test_nothing_is_asked_before_the_limit_resets_and_then_all_is_there(
-    cast: Cast, fault: Fault, seconds: float, pause: timedelta, work: str, page: int
+    cast: Cast, fault: Fault, seconds: float, pause: timedelta, work: str, nth: int
 ) -> None:
     cast.mirrored(without="patients" if work == "import" else "")
     cast.edit_many()
     cast.only("patients")
-    cast.store.misbehave("bondi", fault, resource="patients", after=page - 1, seconds=seconds)
+    cast.store.misbehave("bondi", fault, resource="patients", after=nth - 1, seconds=seconds)
     with clinic_context("bondi"):
         with pytest.raises(RateLimited):
             mirror.run(everything=False)

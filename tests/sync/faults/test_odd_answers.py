@@ -73,3 +73,16 @@ def test_a_record_that_can_no_longer_be_read_stays_as_it_was_until_it_can(cast: 
     assert len(cast.differences().stale) >= 1
     cast.sync("bondi")
     cast.check()
+
+
+@pytest.mark.parametrize("touch", [True, False], ids=["touched", "untouched"])
+def test_a_record_that_cannot_be_read_and_is_deleted_then_counts_no_longer(cast: Cast, touch: bool) -> None:
+    cast.mirrored(without="medical_alerts")
+    cast.only("medical_alerts", "medical_alerts/deleted")
+    cast.store.misbehave("bondi", Fault.UNREADABLE, resource="medical_alerts", after=1)
+    cast.persist()
+    (unread,) = (name.partition("/")[2] for name in cast.differences().missing)
+    cast.store.delete("bondi", unread, resource="medical_alerts", touch=touch)
+    cast.sync("bondi")
+    assert clinics.report("bondi")["refused_payloads"] == 0
+    cast.check()

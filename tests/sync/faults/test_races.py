@@ -138,10 +138,10 @@ def test_a_second_worker_meets_the_lease_and_asks_nothing(cast: Cast) -> None:
     cast.check()
 
 
-@pytest.mark.parametrize("page", [1, 2, 3])
+@pytest.mark.parametrize("nth", [1, 2, 3])
 @pytest.mark.parametrize("without", ["", "patients"], ids=["tick", "import"])
 def test_a_worker_that_slept_beyond_its_lease_writes_nothing_over_the_next_one(
-    cast: Cast, page: int, without: str
+    cast: Cast, nth: int, without: str
 ) -> None:
     """The first worker falls asleep after some page; the second does all, while Cliniko goes on changing."""
     cast.mirrored(without=without)
@@ -151,7 +151,7 @@ def test_a_worker_that_slept_beyond_its_lease_writes_nothing_over_the_next_one(
 
     def fall_asleep(*_: object) -> None:
         pages.append("patients")
-        if len(pages) == page:
+        if len(pages) == nth:
             Connection.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
             edit(cast)
             assert mirror.run(everything=False)
@@ -160,7 +160,7 @@ def test_a_worker_that_slept_beyond_its_lease_writes_nothing_over_the_next_one(
 
     with clinic_context("bondi"), suppress(LeaseLost):
         mirror.run(everything=False, on_page=fall_asleep)
-    assert len(pages) == page
+    assert len(pages) == nth
     assert not [name for name in told(cast) if WHO not in name]
     cast.sync("bondi")
     cast.check()
