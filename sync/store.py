@@ -60,8 +60,9 @@ def _write(rows: list[Row], resource: Resource, sequence: int) -> int:
 def mark_deleted(resource: Resource, cliniko_ids: Collection[str], *, sequence: int) -> int:
     """Cliniko says that these records are gone: keep them as tombstones, and return how many were live here until now.
 
-    Takes no notice of rows that are known from a later request.
+    Takes no notice of rows that are known from a later request. One that could not be read needs to be no longer.
     """
+    RefusedPayload.objects.filter(resource=resource.name, cliniko_id__in=cliniko_ids).delete()
     rows = resource.model._default_manager.filter(cliniko_id__in=cliniko_ids, deleted_at=None, sequence__lt=sequence)
     return rows.update(deleted_at=timezone.now(), sequence=sequence, written_at=Now())
 
