@@ -140,7 +140,9 @@ class Slice:
     def _page(self, listing: Listing, cursor: Cursor) -> bool:
         counts = self._count(listing)
         sequence, page = self._take(listing, cursor)
-        if stood_behind(cursor, page) or _long_ago(cursor):
+        if stood_behind(cursor, page):
+            reconcile.want_once_settled(listing.resource)
+        if _long_ago(cursor):
             reconcile.want(listing.resource)
         ticking = cursor.imported_at is not None
         if cursor.walk_clock is None:

@@ -23,6 +23,7 @@ from sync.walks import BY_ID, Step, ask, last_id
 
 WEEK = timedelta(days=7)
 PUT_OFF = timedelta(hours=1)
+SETTLES = timedelta(minutes=11)
 REREAD_AT_ONCE = 20
 LONGEST_ID = 20
 
@@ -46,6 +47,16 @@ def want(resource: Resource) -> None:
     _, made = Reconcile.objects.get_or_create(resource=resource.name, defaults=begun)
     if not made:
         Reconcile.objects.filter(resource=resource.name, after_id=None).update(**begun)
+
+
+def want_once_settled(resource: Resource) -> None:
+    """Compare this resource now, and if that was done a moment ago, once what was written then has settled: of a row
+    written lately Cliniko's older version is not believed. # Reference: sync/store.py, SETTLED
+    """
+    now = timezone.now()
+    state, _ = Reconcile.objects.get_or_create(resource=resource.name, defaults={"due_at": now})
+    due_at = max(now, state.finished_at + SETTLES) if state.finished_at else now
+    Reconcile.objects.filter(resource=resource.name, due_at__gt=due_at).update(due_at=due_at)
 
 
 def wanted() -> list[Resource]:

@@ -30,7 +30,7 @@ from sync.resources import BY_NAME, RESOURCES
 from tenants.context import clinic_context
 from tests.sync.stage import Answer, Stage
 
-PROFILES = {"ci": (12, 30, True), "explore": (100_000, 60, False)}
+PROFILES = {"ci": (8, 30, True), "explore": (100_000, 60, False)}
 EXAMPLES, STEPS, ALIKE = PROFILES[os.environ.get("HYPOTHESIS_PROFILE", "ci")]
 CHANGING = ("patients", "medical_alerts", "individual_appointments", "group_appointments", "attendees")
 SETTLED = timedelta(minutes=11)
