@@ -13,7 +13,7 @@ from sync.cliniko import RateLimited
 from sync.connection import open_client
 from sync.engine import Progress as Walked
 from sync.engine import compare_everything
-from sync.lease import Lease, LeaseHeld
+from sync.lease import Lease, LeaseHeld, LeaseLost
 from sync.models import Run
 from sync.resources import Resource
 from sync.standing import standing
@@ -83,7 +83,7 @@ def _run_until_done(bars: Bars | None) -> None:
             if mirror.run(everything=everything, on_page=bars.on_page if bars else lambda resource, walked: None):
                 return
             everything = False
-        except LeaseHeld:
+        except (LeaseHeld, LeaseLost):
             time.sleep(TURN_SECONDS)
         except RateLimited as limit:
             everything = False

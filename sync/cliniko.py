@@ -51,13 +51,17 @@ class RecordNotFound(ClinikoError):
 class RateLimited(ClinikoError):
     """The key's requests for this minute are used up (429). `until` says when to go on, by our clock."""
 
+    sentence = "Cliniko's limit of requests is reached."
+
     def __init__(self, until: datetime):
-        super().__init__("Cliniko's limit of requests is reached.")
+        super().__init__(self.sentence)
         self.until = until
 
 
 class BudgetSpent(RateLimited):
     """This minute's share of the key's requests is used up; Cliniko was not asked. `until` says when to go on."""
+
+    sentence = "This minute's share of the key's requests is used up: it goes on by itself."
 
 
 class Unreachable(ClinikoError):

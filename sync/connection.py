@@ -29,7 +29,7 @@ from sync.cliniko import (
 )
 from sync.models import Connection, Cursor, PatientChange, PatientRefresh, Reconcile, RefusedPayload
 from sync.payloads import text
-from sync.resources import RESOURCES
+from sync.resources import PATIENTS, RESOURCES
 from sync.sealing import KeyCannotBeOpened, seal, unseal
 from sync.signals import key_refused
 from tenants.budgets import Purpose
@@ -37,6 +37,7 @@ from tenants.context import current_clinic
 
 State = Connection.State
 log = structlog.get_logger(__name__)
+PATIENTS_ALONE = (KeyForbidden, ServerError, RequestRefused)  # the list of patients rests, and the others go on
 LONGEST_BACKOFF = timedelta(minutes=15)
 
 
@@ -123,7 +124,9 @@ def connect(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
     with transaction.atomic():
         Connection.objects.get_or_create(id=1)
         held = Connection.objects.select_for_update().get(id=1)
-        moved = bool(held.connected_at) and held.account_subdomain != subdomain
+        # Two accounts that name no subdomain are not known to be one; the same subdomain on another shard is another.
+        same = bool(subdomain) and (key.shard, subdomain) == (held.shard, held.account_subdomain)
+        moved = bool(held.connected_at) and not same
         if moved and not confirm_other_account:
             raise AnotherAccount(
                 f"This key belongs to another Cliniko account ({text(account, 'name')}) than the mirrored one "
@@ -149,6 +152,10 @@ def _may_read(client: Cliniko, resource: str) -> bool:
         client.list(resource, filters=(), sort="id:asc", per_page=1)
     except (KeyForbidden, RecordNotFound):
         return False
+    except (ServerError, RequestRefused):
+        # A list that fails today keeps no key from being stored: the walk finds out.
+        if resource == PATIENTS.name:
+            raise
     return True
 
 
@@ -208,13 +215,16 @@ def note_failure(failure: ClinikoError, held: Connection) -> None:
     That our own share of requests is used up is no failure.
     """
     if isinstance(failure, BudgetSpent):
+        note_success(held)  # Cliniko answered until our share was used up
         return
     if isinstance(failure, RateLimited):
         share_of(stored_key(held), "background").block(failure.until)
     state, resume_at = _verdict(failure, held)
     rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key)
     rows.exclude(state=state).update(state=state, state_since=timezone.now())
-    rows.update(resume_at=resume_at, failures=F("failures") + 1)
+    if not isinstance(failure, PATIENTS_ALONE):
+        rows.update(failures=F("failures") + 1)
+    rows.update(resume_at=resume_at)
 
 
 def _verdict(failure: ClinikoError, held: Connection) -> tuple[Connection.State, datetime | None]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from sync import reconcile
-from sync.cliniko import Cliniko, Page, Unreachable
+from sync.cliniko import Cliniko, NotFilterable, Page, Unreachable
 from sync.models import Cursor
 from sync.payloads import gone_id
 from sync.resources import Listing
@@ -42,7 +42,10 @@ def look(client: Cliniko, listing: Listing, cursor: Cursor) -> Look:
     if cursor.imported_at is None or cursor.cursor is None or _unmoved(cursor, counted):
         return Look(counted, None)
     lately = (f"updated_at:>={stamp(cursor.cursor)}",)
-    return Look(counted, client.list(name, subset=subset, filters=lately, sort=BY_ID))
+    try:
+        return Look(counted, client.list(name, subset=subset, filters=lately, sort=BY_ID))
+    except NotFilterable:
+        return Look(counted, None)
 
 
 def mark(listing: Listing, answer: Look, *, sequence: int) -> int:
@@ -57,12 +60,14 @@ def advance(listing: Listing, cursor: Cursor, answer: Look, found: int, *, overl
     if answer.counted is None:
         return _advance_by_id(cursor, answer.page, overlap=overlap, now=now)
     moved = (answer.counted.total or 0) - (cursor.total or 0)
+    explained = cursor.imported_at is None or _unmoved(cursor, answer.counted)
+    if answer.page is not None:
+        explained = not answer.page.has_more and found >= moved
     cursor.total = answer.counted.total
     cursor.walk_clock = min(answer.counted.clock, now)
     if moved < 0:
         reconcile.want(listing.resource)  # some came back
-    unexplained = answer.page is not None and (answer.page.has_more or found < moved)
-    if unexplained or _begins_late(listing, cursor):
+    if not explained or _begins_late(listing, cursor):
         cursor.after_id = "0"
         return False
     finish(cursor, overlap=overlap, now=now)
@@ -81,7 +86,7 @@ def look_soon(resources: Iterable[str]) -> None:
     """Something moved in these resources, so that deletions are likely, too."""
     names = [f"{name}/deleted" for name in resources]
     if names:
-        Cursor.objects.filter(resource__in=names, refused_at=None).update(due_at=timezone.now())
+        Cursor.objects.filter(resource__in=names, refused_at=None, failures=0).update(due_at=timezone.now())
 
 
 def _advance_by_id(cursor: Cursor, page: Page | None, *, overlap: timedelta, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.conf import settings
@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 ASK_REFUSED_AGAIN = timedelta(hours=6)  # a role may be widened in Cliniko without our knowing
 ASK_PATIENTS_AGAIN = timedelta(hours=1)
 LOOK_FOR_DELETED = timedelta(minutes=10)  # sooner when the list itself has moved
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 GAP = timedelta(days=1)  # after so long without a look, everything is compared
 
 
@@ -114,7 +115,7 @@ class Slice:
         imports, in the order of the table. A list that turns out to be needed on the way comes last."""
         seen: set[str] = set()
         while due := [pair for pair in _cursors() if pair[1].due_at <= timezone.now() and pair[0].name not in seen]:
-            due.sort(key=lambda pair: (pair[1].imported_at is None, pair[1].imported_at and pair[1].due_at))
+            due.sort(key=lambda pair: _rank(pair[1]))
             for listing, cursor in due:
                 seen.add(listing.name)
                 yield listing, cursor
@@ -224,8 +225,9 @@ class Slice:
                 self.on_page(resource, Progress(step.compared, step.total))
                 if step.done:
                     return True
-        except (KeyForbidden, ServerError, RequestRefused):
+        except (KeyForbidden, RecordNotFound, RequestRefused, Unreachable) as failure:
             reconcile.put_off(resource)
+            log.warning("comparison_put_off", resource=resource.name, reason=type(failure).__name__)
             return True
         return False
 
@@ -253,6 +255,13 @@ class Slice:
         requests = sum(counts.requests for counts in self.counts.values())
         late = self.seconds is not None and time.monotonic() - self.started >= self.seconds
         return late or (self.pages is not None and requests >= self.pages)
+
+
+def _rank(cursor: Cursor) -> tuple[bool, bool, datetime]:
+    """The order of walks: short ones, then a long one of an imported list that is under way, then imports."""
+    under_way = cursor.walk_clock is not None or bool(cursor.after_id)
+    importing = cursor.imported_at is None
+    return importing, under_way and not importing, BEGINNING if importing else cursor.due_at
 
 
 def _cursors() -> list[tuple[Listing, Cursor]]:

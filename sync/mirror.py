@@ -8,13 +8,12 @@ import structlog
 from django.utils import timezone
 
 from sync import connection
-from sync.cliniko import BudgetSpent, ClinikoError, KeyForbidden, RateLimited, RequestRefused, ServerError
+from sync.cliniko import BudgetSpent, ClinikoError, RateLimited
 from sync.engine import OnPage, Slice, everything_is_due, run_slice
 from sync.lease import Lease, LeaseHeld, LeaseLost
 from sync.models import Connection
 
 log = structlog.get_logger(__name__)
-PATIENTS_ALONE = (KeyForbidden, ServerError, RequestRefused)  # the list of patients rests, and the others go on
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,8 @@ def take_turn(*, seconds: float, pages: int) -> Turn:
     except ClinikoError as failure:
         resume_at = connection.load().resume_at
         log.warning("sync_stopped", reason=type(failure).__name__)
-        return Turn(not_before=resume_at, never=resume_at is None and not isinstance(failure, PATIENTS_ALONE))
+        waits = resume_at is not None or isinstance(failure, connection.PATIENTS_ALONE)
+        return Turn(not_before=resume_at, never=not waits)
 
 
 def run(

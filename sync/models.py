@@ -67,6 +67,7 @@ class Reconcile(models.Model):
     after_id = models.CharField(max_length=20, null=True, help_text="All up to here is compared; empty between two.")  # noqa: DJ001 - "" is the beginning of one under way
     due_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    wanted_again = models.BooleanField(default=False, help_text="Wanted while under way: once more after it.")
     total = models.PositiveIntegerField(null=True, help_text="Records Cliniko counted at its start.")
     compared = models.PositiveIntegerField(default=0)
     mended = models.PositiveIntegerField(default=0, help_text="Records that were not as in Cliniko, and now are.")

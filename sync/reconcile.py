@@ -42,11 +42,13 @@ class Compared:
 
 
 def want(resource: Resource) -> None:
-    """Compare this resource as soon as there is time; one that is under way goes on instead."""
+    """Compare this resource as soon as there is time; one that is under way goes on, and once more after it: what was
+    compared already may be what changed."""
     begun = {"after_id": "", "due_at": timezone.now(), "total": None, "compared": 0, "mended": 0}
     _, made = Reconcile.objects.get_or_create(resource=resource.name, defaults=begun)
-    if not made:
-        Reconcile.objects.filter(resource=resource.name, after_id=None).update(**begun)
+    rows = Reconcile.objects.filter(resource=resource.name)
+    if not made and not rows.filter(after_id=None).update(**begun):
+        rows.update(wanted_again=True)
 
 
 def want_once_settled(resource: Resource) -> None:
@@ -56,7 +58,9 @@ def want_once_settled(resource: Resource) -> None:
     now = timezone.now()
     state, _ = Reconcile.objects.get_or_create(resource=resource.name, defaults={"due_at": now})
     due_at = max(now, state.finished_at + SETTLES) if state.finished_at else now
-    Reconcile.objects.filter(resource=resource.name, due_at__gt=due_at).update(due_at=due_at)
+    rows = Reconcile.objects.filter(resource=resource.name)
+    rows.filter(due_at__gt=due_at).update(due_at=due_at)
+    rows.exclude(after_id=None).update(wanted_again=True)
 
 
 def wanted() -> list[Resource]:
@@ -69,9 +73,14 @@ def wanted() -> list[Resource]:
         if resource.name in imported and resource.name not in due_at:
             Reconcile.objects.get_or_create(resource=resource.name, defaults={"due_at": now + _about(WEEK)})
         elif resource.name in imported and due_at[resource.name] <= now:
-            want(resource)
+            _begin(resource)
             found.append(resource)
     return found
+
+
+def _begin(resource: Resource) -> None:
+    begun = {"after_id": "", "total": None, "compared": 0, "mended": 0}
+    Reconcile.objects.filter(resource=resource.name, after_id=None).update(**begun)
 
 
 def put_off(resource: Resource) -> None:
@@ -86,6 +95,7 @@ def compare_page(client: Cliniko, lease: Lease, resource: Resource) -> Compared:
     after = state.after_id or "0"
     sequence = next_sequence()
     page = ask(client, Listing(resource), cursor, Step((f"id:>{after}",), BY_ID))
+    Cursor.objects.filter(resource=resource.name).exclude(asks_hidden=cursor.asks_hidden).update(asks_hidden=False)
     reached = str(last_id(page)) if page.has_more else "9" * LONGEST_ID
     if int(reached) <= int(after):
         raise Unreachable("Cliniko's pages do not move on.")
@@ -106,8 +116,10 @@ def compare_page(client: Cliniko, lease: Lease, resource: Resource) -> Compared:
         state.mended += mended
         state.after_id = None if done else reached
         if done:
-            state.finished_at, state.due_at = timezone.now(), timezone.now() + _about(WEEK)
-        state.save()
+            again = Reconcile.objects.filter(pk=state.pk, wanted_again=True).update(wanted_again=False)
+            state.finished_at = timezone.now()
+            state.due_at = state.finished_at + (SETTLES if again else _about(WEEK))
+        state.save(update_fields=["total", "compared", "mended", "after_id", "finished_at", "due_at"])
     return Compared(len(listed), mended, len(asked), done, state.compared, state.total)
 
 

@@ -19,6 +19,7 @@ from sync.cliniko import (
     RecordNotFound,
 )
 from sync.models import Connection, Cursor, MedicalAlert, PatientRefresh, RefusedPayload
+from sync.payloads import linked_id
 from sync.resources import ALERTS, PATIENTS
 from sync.store import mark_deleted, next_sequence, write_page
 
@@ -74,13 +75,17 @@ def _reread(client: Cliniko, cliniko_id: str, held: Connection) -> Outcome:
         write_page(PATIENTS, [payload], sequence=sequence)
         if RefusedPayload.objects.filter(resource=PATIENTS.name, cliniko_id=cliniko_id).exists():
             return Outcome.UNREADABLE
-    if _reread_alerts(client, cliniko_id, held):
+    merged = bool(linked_id(payload, "merged_with_patient"))
+    if _reread_alerts(client, cliniko_id, held, moved_on=merged):
         PatientRefresh.objects.filter(cliniko_id=cliniko_id).update(checked_at=timezone.now())
     return Outcome.FRESH
 
 
-def _reread_alerts(client: Cliniko, patient_id: str, held: Connection) -> bool:
-    """Whether the mirror holds the patient's alerts as they are now: nobody is "checked" without them."""
+def _reread_alerts(client: Cliniko, patient_id: str, held: Connection, *, moved_on: bool) -> bool:
+    """Whether the mirror holds the patient's alerts as they are now: nobody is "checked" without them.
+
+    What hung on a patient who was merged has moved on to the survivor and is not gone, though it is not listed here.
+    """
     sequence = next_sequence()
     try:
         page = client.list(ALERTS.name, filters=(f"patient_id:={patient_id}", "archived_at:*"), sort="id:asc")
@@ -93,7 +98,7 @@ def _reread_alerts(client: Cliniko, patient_id: str, held: Connection) -> bool:
         if not connection.is_still(held):
             return False
         write_page(ALERTS, page.records, sequence=sequence)
-        if not page.has_more:
+        if not page.has_more and not moved_on:
             listed = [str(record.get("id")) for record in page.records]
             gone = MedicalAlert.objects.filter(patient_id=patient_id, deleted_at=None, sequence__lt=sequence)
             gone.exclude(cliniko_id__in=listed).update(deleted_at=timezone.now(), sequence=sequence, written_at=Now())

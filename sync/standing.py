@@ -11,6 +11,7 @@ from sync.resources import RESOURCES, Resource
 
 State = models.Connection.State
 IMPORTING = "importing"
+_BLIND = "Cliniko does not tell this key which of them were deleted: that is noticed in the weekly comparison."
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,15 @@ def by_resource() -> tuple[ResourceStanding, ...]:
     """How each resource stands, in the order of an import."""
     cursors = {cursor.resource: cursor for cursor in models.Cursor.objects.all()}
     compared = dict(models.Reconcile.objects.exclude(after_id=None).values_list("resource", "compared"))
-    return tuple(_resource(each, cursors.get(each.name), compared.get(each.name)) for each in RESOURCES)
+    blind = {name.removesuffix("/deleted") for name, cursor in cursors.items() if cursor.refused_at and "/del" in name}
+    return tuple(
+        _resource(each, cursors.get(each.name), compared.get(each.name), blind=each.name in blind) for each in RESOURCES
+    )
 
 
-def _resource(resource: Resource, cursor: models.Cursor | None, compared: int | None) -> ResourceStanding:
+def _resource(
+    resource: Resource, cursor: models.Cursor | None, compared: int | None, *, blind: bool
+) -> ResourceStanding:
     return ResourceStanding(
         name=resource.name,
         label=resource.label,
@@ -89,7 +95,7 @@ def _resource(resource: Resource, cursor: models.Cursor | None, compared: int | 
         imported=cursor is not None and cursor.imported_at is not None,
         checked_at=cursor.checked_at if cursor else None,
         refused=cursor is not None and cursor.refused_at is not None,
-        sentence=_why_incomplete(resource, cursor, compared),
+        sentence=_why_incomplete(resource, cursor, compared) or (_BLIND if blind else ""),
     )
 
 

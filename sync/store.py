@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import orjson
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DataError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -97,8 +98,8 @@ def _as_json(rows: list[Row]) -> bytes:
     """The rows as JSON that jsonb takes: no NUL, no lone surrogate."""
     try:
         body = orjson.dumps(rows)
-    except TypeError:
-        return orjson.dumps(storable(rows))
+    except TypeError:  # a lone surrogate, an integer beyond 64 bits, a depth beyond orjson's
+        return json.dumps(storable(rows), cls=DjangoJSONEncoder).encode()
     return orjson.dumps(storable(rows)) if b"\\u0000" in body else body
 
 

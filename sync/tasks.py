@@ -19,11 +19,12 @@ from tenants.models import Clinic
 
 # A clinic that waits for somebody to act is looked at all the same, at no cost: no wake-up can be lost for good.
 LOOK_AGAIN_AFTER = timedelta(hours=1)
+LOST_AFTER = timedelta(minutes=10)
 RUNS_KEPT_FOR = timedelta(days=30)
 CHANGES_KEPT_FOR = timedelta(days=180)
 # Work that goes on waits in a line of its own, which workers serve in turn with the other: an import, however long,
 # keeps no other clinic's tick waiting for more than a slice.
-LONG_WORK = "long"
+SHORT_WORK, LONG_WORK = "celery", "long"
 log = structlog.get_logger(__name__)
 
 
@@ -31,20 +32,22 @@ log = structlog.get_logger(__name__)
 def tick() -> None:
     """Wake a worker for every clinic that is due. The database says which, so a lost message costs one interval."""
     with current_app.producer_pool.acquire(block=True) as producer:
-        for schema_name in take_due_clinics():
-            sync_clinic.apply_async(kwargs={"schema_name": schema_name}, producer=producer)
+        for schema_name, has_more in take_due_clinics():
+            line = LONG_WORK if has_more else SHORT_WORK
+            sync_clinic.apply_async(kwargs={"schema_name": schema_name}, producer=producer, queue=line)
 
 
-def take_due_clinics() -> list[str]:
-    """The schemas of the clinics that are due, moved on to their next time in the same statement."""
+def take_due_clinics() -> list[tuple[str, bool]]:
+    """The schemas of the clinics that are due, moved on to their next time in the same statement, and whether each
+    has long work to go on with."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE tenants_clinic"
             " SET sync_due_at = statement_timestamp() + make_interval(secs => %s) * (0.9 + 0.1 * random())"
-            " WHERE state = %s AND sync_due_at <= statement_timestamp() RETURNING schema_name",
+            " WHERE state = %s AND sync_due_at <= statement_timestamp() RETURNING schema_name, has_more",
             [settings.SYNC_INTERVAL_SECONDS, Clinic.State.ACTIVE],
         )
-        return [row[0] for row in cursor.fetchall()]
+        return cursor.fetchall()
 
 
 @shared_task(name="sync.clinic")
@@ -59,20 +62,21 @@ def sync_clinic(*, schema_name: str) -> None:
     except NoSuchClinic:
         log.warning("task_without_clinic", schema_name=schema_name)
         return
-    Clinic.objects.filter(schema_name=schema_name).update(sync_state=now.state, checked_at=now.checked_at)
+    Clinic.objects.filter(schema_name=schema_name).update(
+        sync_state=now.state, checked_at=now.checked_at, has_more=turn.more
+    )
     _go_on(schema_name, turn)
 
 
 def _go_on(schema_name: str, turn: Turn) -> None:
     now = timezone.now()
-    if turn.more:
+    if turn.not_before or turn.never:
+        postpone(schema_name, turn.not_before or now + LOOK_AGAIN_AFTER)
+    elif turn.more:
         # The rest has its own message, and ticks meanwhile would only queue up more of the same. Should that message
         # be lost, the clinic is due again all the same.
-        at = max(turn.not_before or now, now)
-        postpone(schema_name, at + timedelta(seconds=settings.SYNC_INTERVAL_SECONDS))
-        sync_clinic.apply_async(kwargs={"schema_name": schema_name}, queue=LONG_WORK, eta=at)
-    elif turn.not_before or turn.never:
-        postpone(schema_name, turn.not_before or now + LOOK_AGAIN_AFTER)
+        postpone(schema_name, now + LOST_AFTER)
+        sync_clinic.apply_async(kwargs={"schema_name": schema_name}, queue=LONG_WORK)
 
 
 @shared_task(name="sync.forget")
@@ -89,9 +93,9 @@ def forget_here() -> None:
 
 
 def postpone(schema_name: str, until: datetime) -> None:
-    """Leave the clinic alone until then, never sooner than its next turn."""
+    """Leave the clinic alone until then, unless somebody woke it meanwhile."""
     if until > timezone.now():
-        Clinic.objects.filter(schema_name=schema_name).update(sync_due_at=until)
+        Clinic.objects.filter(schema_name=schema_name, sync_due_at__gt=timezone.now()).update(sync_due_at=until)
 
 
 def wake(schema_name: str) -> None:

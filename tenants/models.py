@@ -42,6 +42,7 @@ class Clinic(TenantMixin):
     # How its mirror stood after the latest turn: a copy for lists and metrics. The truth is in the clinic's schema.
     sync_state = models.CharField(max_length=16, default="no_key")
     checked_at = models.DateTimeField(null=True, help_text="Its patients are mirrored as of then.")
+    has_more = models.BooleanField(default=False, help_text="Its latest turn ended with more to do.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -81,4 +82,4 @@ class KeyBudget(models.Model):
     background = ArrayField(models.DateTimeField(), default=list)
     launches = ArrayField(models.DateTimeField(), default=list)
     blocked_until = models.DateTimeField(null=True, help_text="Cliniko said 429: nothing is asked before.")
-    used_at = models.DateTimeField(default=timezone.now, db_index=True)
+    used_at = models.DateTimeField(default=timezone.now)

@@ -56,6 +56,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # In the order in which a worker takes its locks, so that none waits for this in a circle.
+        migrations.RunSQL("LOCK TABLE sync_connection IN ACCESS EXCLUSIVE MODE", migrations.RunSQL.noop),
         migrations.CreateModel(
             name='Attendee',
             fields=[
@@ -111,6 +113,7 @@ class Migration(migrations.Migration):
                 ('after_id', models.CharField(help_text='All up to here is compared; empty between two.', max_length=20, null=True)),
                 ('due_at', models.DateTimeField()),
                 ('finished_at', models.DateTimeField(null=True)),
+                ('wanted_again', models.BooleanField(default=False, help_text='Wanted while under way: once more after it.')),
                 ('total', models.PositiveIntegerField(help_text='Records Cliniko counted at its start.', null=True)),
                 ('compared', models.PositiveIntegerField(default=0)),
                 ('mended', models.PositiveIntegerField(default=0, help_text='Records that were not as in Cliniko, and now are.')),

@@ -13,11 +13,21 @@ from pytest_django import Settings
 
 from ops.foreground import sync_in_foreground
 from sandbox.cliniko.clock import stamp
-from sync import connection, mirror, queries, tasks
-from sync.cliniko import ApiKey, Cliniko, KeyForbidden, KeyInvalid, Page, RateLimited, RequestRefused, ServerError
+from sync import connection, mirror, queries, reconcile, tasks
+from sync.cliniko import (
+    ApiKey,
+    Cliniko,
+    KeyForbidden,
+    KeyInvalid,
+    NotFilterable,
+    Page,
+    RateLimited,
+    RequestRefused,
+    ServerError,
+)
 from sync.engine import Progress
 from sync.lease import LeaseLost
-from sync.models import Connection, Cursor, Patient, PatientRefresh
+from sync.models import Connection, Cursor, Patient, PatientRefresh, Reconcile
 from sync.refresh import Outcome, refresh_patient
 from sync.resources import ALERTS, PATIENTS, Resource
 from sync.standing import standing
@@ -203,6 +213,7 @@ def test_a_worker_never_sets_a_clinic_aside_for_good(connected: Connect, answeri
     connected("bondi")
     schema = Clinic.objects.get(label="bondi").schema_name
     answering("patients", raising(KeyInvalid("401 once")))
+    Clinic.objects.update(sync_due_at=timezone.now() + timedelta(seconds=50))
     tasks.sync_clinic(schema_name=schema)
     set_aside = Clinic.objects.get(label="bondi").sync_due_at - timezone.now()
     assert timedelta(0) < set_aside <= tasks.LOOK_AGAIN_AFTER
@@ -329,3 +340,56 @@ def test_an_answer_that_comes_in_drops_is_given_up_in_time(
     with clinic_context("bondi"):
         assert refresh_patient("42", timeout=2.0) == Outcome.UNREACHABLE
     assert time.monotonic() - began < 5
+
+
+def test_an_account_of_the_same_name_on_another_shard_is_another_one(connected: Connect) -> None:
+    world = connected("bondi")
+    with clinic_context("bondi"):
+        Connection.objects.update(shard="uk1")
+        with pytest.raises(connection.AnotherAccount):
+            connection.connect(ApiKey(world.store.key("bondi")))
+
+
+def test_a_launch_of_somebody_just_merged_leaves_the_alerts_to_the_survivor(connected: Connect) -> None:
+    world = connected("bondi")
+    for cliniko_id in ("42", "43"):
+        world.store.add_patient("bondi", id=cliniko_id)
+    world.store.add_alert("bondi", "43", "Pacemaker")
+    world.sync("bondi")
+    world.store.merge("bondi", "43", "42")
+    with clinic_context("bondi"):
+        assert refresh_patient("43") == Outcome.FRESH
+    assert alerts_of("bondi", "42") == ["Pacemaker"]
+
+
+def test_a_comparison_wanted_while_one_is_under_way_is_made_after_it(connected: Connect) -> None:
+    world = connected("bondi")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        for _ in range(2):
+            reconcile.want(PATIENTS)
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        state = Reconcile.objects.get(resource="patients")
+        assert state.due_at - timezone.now() < timedelta(minutes=12)
+        assert not state.wanted_again
+
+
+def test_deletions_are_found_where_their_list_cannot_be_asked_for_the_latest(
+    connected: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42", first_name="Gone")
+    world.store.add_patient("bondi", id="43", first_name="Here")
+    world.sync("bondi")
+    world.store.delete("bondi", "42")
+    real: Answer = Cliniko.list
+
+    def older(self: Cliniko, name: str, **words: Any) -> Page:
+        if words.get("subset") == "deleted" and any("updated_at" in each for each in words.get("filters", ())):
+            raise NotFilterable("updated_at is not filterable")
+        return real(self, name, **words)
+
+    monkeypatch.setattr(Cliniko, "list", older)
+    world.sync("bondi")
+    assert world.mirrored_names("bondi") == {"43": "Here"}

@@ -19,7 +19,7 @@ def due(clinic: Clinic, *, seconds: float) -> None:
 def test_a_tick_takes_the_clinics_that_are_due_once(bondi: Clinic, harbour: Clinic) -> None:
     due(bondi, seconds=-1)
     due(harbour, seconds=30)
-    assert tasks.take_due_clinics() == [bondi.schema_name]
+    assert tasks.take_due_clinics() == [(bondi.schema_name, False)]
     assert tasks.take_due_clinics() == []
 
 
@@ -29,7 +29,7 @@ def test_a_tick_leaves_out_clinics_that_are_not_due_or_are_suspended(bondi: Clin
     Clinic.objects.filter(pk=harbour.pk).update(state=Clinic.State.SUSPENDED)
     assert tasks.take_due_clinics() == []
     tasks.wake(bondi.schema_name)
-    assert tasks.take_due_clinics() == [bondi.schema_name]
+    assert tasks.take_due_clinics() == [(bondi.schema_name, False)]
 
 
 def test_a_taken_clinic_is_due_again_within_the_interval(bondi: Clinic) -> None:
@@ -55,6 +55,7 @@ def test_a_task_does_not_run_from_inside_a_clinic(bondi: Clinic, harbour: Clinic
 
 
 def test_a_clinic_without_a_key_is_left_alone_for_an_hour(bondi: Clinic) -> None:
+    due(bondi, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
     bondi.refresh_from_db()
     assert timedelta(minutes=59) < bondi.sync_due_at - timezone.now() <= tasks.LOOK_AGAIN_AFTER
@@ -86,7 +87,30 @@ def test_a_clinic_with_more_to_do_gets_one_message_and_no_tick_meanwhile(
     sent: list[dict[str, str]] = []
     monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
     monkeypatch.setattr(mirror, "take_turn", lambda **_: mirror.Turn(more=True))
-    due(bondi, seconds=-1)
+    due(bondi, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
     assert sent == [{"schema_name": bondi.schema_name}]
-    assert bondi.schema_name not in tasks.take_due_clinics()
+    assert (bondi.schema_name, True) not in tasks.take_due_clinics()
+
+
+def test_who_has_to_wait_goes_on_in_the_line_for_long_work(
+    bondi: Clinic, harbour: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda queue, **_: lines.append(queue))
+    soon = timezone.now() + timedelta(seconds=3)
+    monkeypatch.setattr(mirror, "take_turn", lambda **_: mirror.Turn(more=True, not_before=soon))
+    due(bondi, seconds=50)
+    due(harbour, seconds=50)
+    tasks.sync_clinic(schema_name=bondi.schema_name)
+    bondi.refresh_from_db()
+    assert (lines, bondi.sync_due_at) == ([], soon)
+    due(bondi, seconds=-1)
+    tasks.tick()
+    assert lines == [tasks.LONG_WORK]
+
+
+def test_who_was_woken_meanwhile_is_not_put_off(bondi: Clinic) -> None:
+    tasks.wake(bondi.schema_name)
+    tasks.postpone(bondi.schema_name, timezone.now() + tasks.LOOK_AGAIN_AFTER)
+    assert (bondi.schema_name, False) in tasks.take_due_clinics()

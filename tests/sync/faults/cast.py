@@ -107,7 +107,8 @@ class Cast(World):
         """The clinic's key is stored, without asking Cliniko about it first."""
         with clinic_context(label) as clinic:
             sealed = seal(ApiKey(self.store.key(label)), clinic=clinic.schema_name, keys=settings.SEALING_KEYS)
-            known = {"sealed_key": sealed, "account_subdomain": label, "connected_at": timezone.now()}
+            shard = ApiKey(self.store.key(label)).shard
+            known = {"sealed_key": sealed, "shard": shard, "account_subdomain": label, "connected_at": timezone.now()}
             Connection.objects.update_or_create(id=1, defaults=known | {"state": Connection.State.OK})
 
     def fill(self, label: str) -> None:
