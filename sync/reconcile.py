@@ -48,7 +48,7 @@ def want(resource: Resource) -> None:
     _, made = Reconcile.objects.get_or_create(resource=resource.name, defaults=begun)
     rows = Reconcile.objects.filter(resource=resource.name)
     if not made and not rows.filter(after_id=None).update(**begun):
-        rows.update(wanted_again=True)
+        rows.update(wanted_again=True, due_at=timezone.now())  # one that was put off goes on now
 
 
 def want_once_settled(resource: Resource) -> None:

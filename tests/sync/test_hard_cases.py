@@ -393,3 +393,14 @@ def test_deletions_are_found_where_their_list_cannot_be_asked_for_the_latest(
     monkeypatch.setattr(Cliniko, "list", older)
     world.sync("bondi")
     assert world.mirrored_names("bondi") == {"43": "Here"}
+
+
+def test_a_comparison_that_was_put_off_goes_on_when_somebody_asks_for_it(connected: Connect) -> None:
+    world = connected("bondi")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        reconcile.want(PATIENTS)
+        reconcile.put_off(PATIENTS)
+        assert PATIENTS not in reconcile.wanted()
+        reconcile.want(PATIENTS)
+        assert PATIENTS in reconcile.wanted()
