@@ -1,5 +1,6 @@
 """A clinic's sync in the foreground, with a progress bar on a terminal."""
 
+import gc
 import time
 from contextlib import nullcontext
 from typing import Any
@@ -57,6 +58,7 @@ def sync_in_foreground(label: str, *, full: bool, quiet: bool) -> dict[str, Any]
     with clinic_context(label) as clinic, progress if shown else nullcontext():
         if full:
             _compare()
+        gc.freeze()  # what is loaded by now stays: not to be searched for garbage again and again during an import
         started = Run.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         _run_until_done(Bars(progress) if shown else None)
         sums = _sums(started)

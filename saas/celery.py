@@ -1,9 +1,10 @@
 """The Celery application: `celery -A saas worker` and `celery -A saas beat`."""
 
+import gc
 import os
 
 from celery import Celery
-from celery.signals import setup_logging, task_failure
+from celery.signals import setup_logging, task_failure, worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "saas.settings")
 
@@ -15,6 +16,12 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def keep_our_logging(**_: object) -> None:
     """Celery leaves logging alone once this signal has a receiver; Django's LOGGING stands."""
+
+
+@worker_process_init.connect
+def keep_what_is_loaded(**_: object) -> None:
+    """Modules stay: they are not to be searched for garbage again and again while pages of records come and go."""
+    gc.freeze()
 
 
 @task_failure.connect

@@ -12,6 +12,7 @@ from sync.cliniko import BudgetSpent, ClinikoError, RateLimited
 from sync.engine import OnPage, Slice, everything_is_due, run_slice
 from sync.lease import Lease, LeaseHeld, LeaseLost
 from sync.models import Connection
+from sync.store import commits_unawaited
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +78,7 @@ def _run(
     try:
         connection.require_key(held)
         # The lease comes first: a new key takes it away, so a client opened under it has the key that counts.
-        with Lease() as lease:
+        with Lease() as lease, commits_unawaited():
             held = connection.load()
             with closing(connection.open_client(held)) as client:
                 if everything:

@@ -18,7 +18,9 @@ class PayloadRefused(ValueError):
 def text(payload: dict[str, Any], field: str) -> str:
     """The field as text; null, missing, "" and whatever is neither text nor number are all empty."""
     value = payload.get(field)
-    return str(value).strip() if isinstance(value, str | int | float) else ""
+    if isinstance(value, str):
+        return value.strip()
+    return str(value) if isinstance(value, (int, float)) else ""
 
 
 def cliniko_id(payload: dict[str, Any]) -> str:

@@ -1,13 +1,15 @@
 """Writing answers into the mirror: one statement a page, older answers never over newer ones."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
 import orjson
+import psycopg
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DataError, connection, transaction
+from django.db import DatabaseError, DataError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -16,6 +18,25 @@ from sync.payloads import PayloadRefused, linked_id, storable
 from sync.resources import SHARED_COLUMNS, Resource, Row, read_payload
 
 SETTLED = "10 minutes"  # no replica lags for so long
+
+
+@contextmanager
+def commits_unawaited() -> Iterator[None]:
+    """Commits within count at once and reach the disk within a second. A database server that crashes before that loses
+    a page together with its cursor, and so the page is asked for again.
+    # Reference: docs/decisions/0014-commits-unawaited.md
+    """
+    _set("SET synchronous_commit = off")
+    try:
+        yield
+    finally:
+        with suppress(DatabaseError):  # a lost connection has forgotten it anyway
+            _set("RESET synchronous_commit")
+
+
+def _set(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def next_sequence() -> int:
@@ -47,15 +68,21 @@ def _write(rows: list[Row], resource: Resource, sequence: int) -> int:
     """Write rows in one statement. Where the database refuses one of them, halve until that one is kept aside."""
     words: dict[str, Any] = {"rows": _as_json(rows).decode(), "ids": [row["cliniko_id"] for row in rows]}
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_upsert(resource), words | {"sequence": sequence, "resource": resource.name})
-            return cursor.rowcount
+        with transaction.atomic():
+            return _execute(_upsert(resource), words | {"sequence": sequence, "resource": resource.name})
     except DataError:
         if len(rows) == 1:
             _keep_aside(resource, rows[0]["payload"], "The database cannot hold a value in it.")
             return 0
     half = len(rows) // 2
     return _write(rows[:half], resource, sequence) + _write(rows[half:], resource, sequence)
+
+
+def _execute(statement: str, words: dict[str, Any]) -> int:
+    """The number of rows. The server binds the words: Django's own cursor quotes them into the text of the statement,
+    which takes as long again for a page of payloads."""
+    with connection.cursor() as django_cursor, connection.wrap_database_errors:
+        return psycopg.Cursor(django_cursor.connection).execute(statement, words).rowcount
 
 
 def mark_deleted(resource: Resource, cliniko_ids: Collection[str], *, sequence: int) -> int:

@@ -1,4 +1,4 @@
-"""Many clinics import at once on two worker processes: does each get its turn?"""
+"""Many clinics import at once on two worker processes, woken by beat: does each get its turn?"""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,10 @@ def run(options: Options, say: Say) -> dict[str, Any]:
         _inside(place, "found", str(options.importing))
         say(f"fairness: {options.importing} imports on two worker processes")
         began = time.time()
-        with _worker(place):
-            _inside(place, "dispatch_once")
+        _inside(place, "make_due")
+        with ExitStack() as processes:
+            processes.enter_context(_celery(place, "worker", "--concurrency=2"))
+            processes.enter_context(_celery(place, "beat", f"--schedule={folder}/beat"))
             turns = _turns_when_done(database, options.importing)
     return {
         "clinics": options.importing,
@@ -75,15 +77,15 @@ def _environment(place: Place) -> dict[str, str]:
 
 
 @contextmanager
-def _worker(place: Place) -> Iterator[None]:
-    words = (sys.executable, "-m", "celery", "-A", "saas", "worker", "--concurrency=2", "--loglevel=WARNING")
-    with (HOME / "logs" / "fairness.log").open("wb") as log:
-        worker = subprocess.Popen(words, cwd=ROOT, env=_environment(place), stdout=log, stderr=log)
+def _celery(place: Place, role: str, *options: str) -> Iterator[None]:
+    words = (sys.executable, "-m", "celery", "-A", "saas", role, "--loglevel=WARNING", *options)
+    with (HOME / "logs" / f"fairness-{role}.log").open("wb") as log:
+        process = subprocess.Popen(words, cwd=ROOT, env=_environment(place), stdout=log, stderr=log)
         try:
             yield
         finally:
-            worker.terminate()
-            worker.wait(timeout=60)
+            process.terminate()
+            process.wait(timeout=60)
 
 
 def _turns_when_done(database: str, clinics: int) -> list[Turn]:

@@ -135,10 +135,9 @@ def found(clinics: int) -> dict[str, Any]:
     return {"clinics": clinics}
 
 
-def dispatch_once() -> dict[str, Any]:
-    """All of them due at once."""
+def make_due() -> dict[str, Any]:
+    """All of them due at once, for beat to find."""
     Clinic.objects.update(sync_due_at=timezone.now())
-    dispatch()
     return {}
 
 
@@ -148,7 +147,7 @@ def main() -> None:
         "idle": lambda: idle(words[0], words[1], int(words[2])),
         "dispatch": lambda: dispatching(int(words[0]), int(words[1])),
         "found": lambda: found(int(words[0])),
-        "dispatch_once": dispatch_once,
+        "make_due": make_due,
     }
     print(json.dumps(actions[action]()))
     connection.close()
