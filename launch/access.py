@@ -6,37 +6,22 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError
 from django.db.models import Max
 from django.http import HttpResponse
 
 from accounts.models import User
 from accounts.roles import Permission, may
+from audit.log import Action, NotRecorded, record
+from audit.models import Event
 from launch.explanations import NOT_RECORDED, explain
-from launch.models import AccessEvent
 from launch.requests import StaffRequest
 
-Action = AccessEvent.Action
 View = Callable[..., HttpResponse]
 
 
-class AccessNotRecorded(Exception):
-    """The access log cannot be written, so nothing about a patient may be shown."""
-
-
-def record_access(request: StaffRequest, action: AccessEvent.Action, patient_id: str = "") -> AccessEvent:
-    """Write the row that has to be there before the page is. Raises AccessNotRecorded."""
-    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
-    try:
-        return AccessEvent.objects.create(
-            user=request.user,
-            user_email=request.user.email,
-            action=action,
-            patient_id=patient_id,
-            request_id=request_id,
-        )
-    except DatabaseError as failure:
-        raise AccessNotRecorded("The access log cannot be written.") from failure
+def record_access(request: StaffRequest, action: Action, patient_id: str = "", **details: str | int) -> Event:
+    """Write the line that has to be there before the page is. Raises NotRecorded."""
+    return record(action, by=request.user, patient_id=patient_id, **details)
 
 
 def patients_page(view: View) -> View:
@@ -49,7 +34,7 @@ def patients_page(view: View) -> View:
                 record_access(request, Action.DENIED, kwargs.get("patient_id", ""))
                 raise PermissionDenied
             return view(request, *args, **kwargs)
-        except AccessNotRecorded:
+        except NotRecorded:
             structlog.get_logger(__name__).exception("access_not_recorded")
             return explain(request, NOT_RECORDED)
 
@@ -60,11 +45,11 @@ def is_viewing(user: User, patient_id: str, event_id: str) -> bool:
     """Whether `event_id` is the row of this user's view of this patient, so that a fragment belongs to that view."""
     if not event_id.isascii() or not event_id.isdecimal() or len(event_id) > 18:
         return False
-    return AccessEvent.objects.filter(pk=event_id, user=user, patient_id=patient_id, action=Action.VIEWED).exists()
+    return Event.objects.filter(pk=event_id, user_id=user.pk, patient_id=patient_id, action=Action.VIEWED).exists()
 
 
 def recently_opened(user: User, count: int = 8) -> list[str]:
     """The ids of the patients that `user` opened last, latest first."""
-    views = AccessEvent.objects.filter(user=user, action=Action.VIEWED)
-    latest = views.values("patient_id").annotate(at=Max("occurred_at")).order_by("-at")
+    views = Event.objects.filter(user_id=user.pk, action=Action.VIEWED)
+    latest = views.values("patient_id").annotate(last=Max("pk")).order_by("-last")
     return [row["patient_id"] for row in latest[:count]]
