@@ -22,8 +22,8 @@ LOOK_AGAIN_AFTER = timedelta(hours=1)
 LOST_AFTER = timedelta(minutes=10)
 RUNS_KEPT_FOR = timedelta(days=30)
 CHANGES_KEPT_FOR = timedelta(days=180)
-# Work that goes on waits in a line of its own, which workers serve in turn with the other: an import, however long,
-# keeps no other clinic's tick waiting for more than a slice.
+# Imports and work that goes on wait in a line of their own, which workers serve in turn with the other: an import,
+# however long, keeps no other clinic's tick waiting for more than a slice, and of many imports each has its turn.
 SHORT_WORK, LONG_WORK = "celery", "long"
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ def sync_clinic(*, schema_name: str) -> None:
         log.warning("task_without_clinic", schema_name=schema_name)
         return
     Clinic.objects.filter(schema_name=schema_name).update(
-        sync_state=now.state, checked_at=now.checked_at, has_more=turn.more
+        sync_state=now.state, checked_at=now.checked_at, has_more=turn.more or now.checked_at is None
     )
     _go_on(schema_name, turn)
 

@@ -1,5 +1,6 @@
 """The tasks: who is due, and what a message may and may not do."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,7 @@ def due(clinic: Clinic, *, seconds: float) -> None:
 def test_a_tick_takes_the_clinics_that_are_due_once(bondi: Clinic, harbour: Clinic) -> None:
     due(bondi, seconds=-1)
     due(harbour, seconds=30)
-    assert tasks.take_due_clinics() == [(bondi.schema_name, False)]
+    assert tasks.take_due_clinics() == [(bondi.schema_name, True)]
     assert tasks.take_due_clinics() == []
 
 
@@ -29,7 +30,7 @@ def test_a_tick_leaves_out_clinics_that_are_not_due_or_are_suspended(bondi: Clin
     Clinic.objects.filter(pk=harbour.pk).update(state=Clinic.State.SUSPENDED)
     assert tasks.take_due_clinics() == []
     tasks.wake(bondi.schema_name)
-    assert tasks.take_due_clinics() == [(bondi.schema_name, False)]
+    assert tasks.take_due_clinics() == [(bondi.schema_name, True)]
 
 
 def test_a_taken_clinic_is_due_again_within_the_interval(bondi: Clinic) -> None:
@@ -90,7 +91,7 @@ def test_a_clinic_with_more_to_do_gets_one_message_and_no_tick_meanwhile(
     due(bondi, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
     assert sent == [{"schema_name": bondi.schema_name}]
-    assert (bondi.schema_name, True) not in tasks.take_due_clinics()
+    assert bondi.schema_name not in dict(tasks.take_due_clinics())
 
 
 def test_who_has_to_wait_goes_on_in_the_line_for_long_work(
@@ -110,7 +111,25 @@ def test_who_has_to_wait_goes_on_in_the_line_for_long_work(
     assert lines == [tasks.LONG_WORK]
 
 
+def test_a_first_import_waits_among_the_long_work_and_what_comes_after_it_among_the_short(
+    bondi: Clinic, harbour: Clinic, mirrored: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda queue, **_: lines.append(queue))
+    monkeypatch.setattr(mirror, "take_turn", lambda **_: mirror.Turn())
+    due(harbour, seconds=50)
+    for imported in (False, True):
+        if imported:
+            mirrored("bondi")
+        due(bondi, seconds=-1)
+        tasks.tick()
+        tasks.sync_clinic(schema_name=bondi.schema_name)
+    due(bondi, seconds=-1)
+    tasks.tick()
+    assert lines == [tasks.LONG_WORK, tasks.LONG_WORK, tasks.SHORT_WORK]
+
+
 def test_who_was_woken_meanwhile_is_not_put_off(bondi: Clinic) -> None:
     tasks.wake(bondi.schema_name)
     tasks.postpone(bondi.schema_name, timezone.now() + tasks.LOOK_AGAIN_AFTER)
-    assert (bondi.schema_name, False) in tasks.take_due_clinics()
+    assert bondi.schema_name in dict(tasks.take_due_clinics())
