@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from sync import mirror
-from sync.cliniko import RateLimited
 from sync.connection import open_client
+from sync.due import compare_everything
 from sync.engine import Progress as Walked
-from sync.engine import compare_everything
+from sync.errors import RateLimited
 from sync.lease import Lease, LeaseHeld, LeaseLost
 from sync.models import Run
 from sync.resources import Resource

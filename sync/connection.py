@@ -15,10 +15,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from sync.budget import share_of
-from sync.cliniko import (
-    ApiKey,
+from sync.cliniko import ApiKey, Cliniko
+from sync.errors import (
     BudgetSpent,
-    Cliniko,
     ClinikoError,
     KeyForbidden,
     KeyInvalid,

@@ -14,7 +14,8 @@ from django.db.models import Q
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from sync.cliniko import Cliniko, RecordNotFound, Unreachable
+from sync.cliniko import Cliniko
+from sync.errors import RecordNotFound, Unreachable
 from sync.lease import Lease
 from sync.models import Cursor, Reconcile
 from sync.resources import RESOURCES, Listing, Resource
@@ -89,7 +90,7 @@ def put_off(resource: Resource) -> None:
 
 
 def compare_page(client: Cliniko, lease: Lease, resource: Resource) -> Compared:
-    """Compare the next page. Raises the errors of sync.cliniko, and LeaseLost."""
+    """Compare the next page. Raises the errors of sync.errors, and LeaseLost."""
     state = Reconcile.objects.get(resource=resource.name)
     cursor = Cursor.objects.get(resource=resource.name)
     after = state.after_id or "0"

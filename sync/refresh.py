@@ -9,15 +9,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from sync import connection
-from sync.cliniko import (
-    Cliniko,
-    ClinikoError,
-    KeyForbidden,
-    KeyInvalid,
-    NotFilterable,
-    RateLimited,
-    RecordNotFound,
-)
+from sync.cliniko import Cliniko
+from sync.errors import ClinikoError, KeyForbidden, KeyInvalid, NotFilterable, RateLimited, RecordNotFound
 from sync.models import Connection, Cursor, MedicalAlert, PatientRefresh, RefusedPayload
 from sync.payloads import linked_id
 from sync.resources import ALERTS, PATIENTS

@@ -14,18 +14,9 @@ from pytest_django import Settings
 from ops.foreground import sync_in_foreground
 from sandbox.cliniko.clock import stamp
 from sync import connection, mirror, queries, reconcile, tasks
-from sync.cliniko import (
-    ApiKey,
-    Cliniko,
-    KeyForbidden,
-    KeyInvalid,
-    NotFilterable,
-    Page,
-    RateLimited,
-    RequestRefused,
-    ServerError,
-)
+from sync.cliniko import ApiKey, Cliniko, Page
 from sync.engine import Progress
+from sync.errors import KeyForbidden, KeyInvalid, NotFilterable, RateLimited, RequestRefused, ServerError
 from sync.lease import LeaseLost
 from sync.models import Connection, Cursor, Patient, PatientRefresh, Reconcile
 from sync.refresh import Outcome, refresh_patient

@@ -15,7 +15,8 @@ from rich.table import Table
 from accounts.roles import Role
 from ops import clinics
 from ops.foreground import sync_in_foreground
-from sync.cliniko import ApiKey, ClinikoError
+from sync.cliniko import ApiKey
+from sync.errors import ClinikoError
 from tenants.context import NoSuchClinic
 from tenants.labels import LabelRefused
 
