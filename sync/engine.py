@@ -206,7 +206,7 @@ class Slice:
         try:
             while not self._over():
                 counts.requests += 1
-                step = reconcile.compare_page(self.client, self.lease, resource)
+                step = reconcile.compare_page(self.client, self.lease, resource, over=self._over)
                 counts.fetched += step.records
                 counts.requests += step.reread
                 counts.mended += step.mended
