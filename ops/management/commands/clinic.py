@@ -108,6 +108,9 @@ class Command(BaseCommand):
         ]
         mended = [f"{name}: {count} mended" for name, count in result["mended"].items() if count]
         self._answer(options, result, "\n".join([f"State: {result['state']}", *lines, *mended]))
+        if result["put_off"]:
+            named = (f"{name} (goes on at {at:%Y-%m-%d %H:%M} UTC)" for name, at in result["put_off"].items())
+            raise clinics.Refused(f"Cliniko did not give everything to be compared: {', '.join(named)}.")
 
     def invite(self, options: dict[str, Any]) -> None:
         invite_url, mailed = clinics.invite(options["label"], email=options["email"], role=options["role"])
