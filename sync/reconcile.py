@@ -15,8 +15,9 @@ from django.db.models.functions import Length
 from django.utils import timezone
 
 from sync.cliniko import Cliniko
-from sync.errors import RecordNotFound, Unreachable
+from sync.errors import Unreachable
 from sync.lease import Lease
+from sync.lookup import look_up
 from sync.models import Cursor, Reconcile
 from sync.resources import RESOURCES, Listing, Resource
 from sync.store import mark_deleted, next_sequence, write_page
@@ -172,17 +173,13 @@ def _reread(
     client: Cliniko, lease: Lease, resource: Resource, cliniko_id: str, state: Reconcile, listed: Sequence[str]
 ) -> None:
     """Ask for one record, and write it and that all up to it is compared in one transaction."""
-    sequence = next_sequence()
-    try:
-        payload = client.record(resource.name, cliniko_id)
-    except RecordNotFound:
-        payload = None
+    found = look_up(client, resource, cliniko_id)
     with transaction.atomic():
         lease.renew()
-        if payload is None:
-            mended = mark_deleted(resource, [cliniko_id], sequence=sequence)
+        if found.payload is None:
+            mended = mark_deleted(resource, [cliniko_id], sequence=found.sequence)
         else:
-            mended = write_page(resource, [payload], sequence=sequence)
+            mended = write_page(resource, [found.payload], sequence=found.sequence)
         _advance(state, cliniko_id, listed, mended=mended)
 
 

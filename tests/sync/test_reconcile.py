@@ -7,7 +7,7 @@ import pytest
 
 from sync import connection, mirror, reconcile
 from sync.cliniko import Cliniko
-from sync.errors import Unreachable
+from sync.errors import RecordNotFound, Unreachable
 from sync.lease import Lease
 from sync.models import Patient, Reconcile
 from sync.resources import PATIENTS
@@ -70,3 +70,21 @@ def test_once_the_turn_is_over_the_rest_waits_for_the_next(compared: World, aske
         assert asked == ["70"]
         assert (step.done, step.reread, step.mended, step.compared) == (False, 1, 1, 1)
         assert Reconcile.objects.get(resource="patients").after_id == "70"
+
+
+def test_a_launch_that_finds_somebody_outdoes_an_older_404(compared: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [RecordNotFound("404"), patient_payload("70"), RecordNotFound("404"), RecordNotFound("404")]
+
+    def record(self: Cliniko, resource: str, cliniko_id: str) -> Any:
+        answer = answers.pop(0)
+        if cliniko_id == "70":
+            write_page(PATIENTS, [patient_payload("70")], sequence=next_sequence())
+        if isinstance(answer, RecordNotFound):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(Cliniko, "record", record)
+    with clinic_context("bondi"):
+        mirror.run(everything=False)
+        assert set(Patient.objects.filter(deleted_at=None).values_list("pk", flat=True)) == {"42", "70", "80"}
+        assert answers == []
