@@ -209,7 +209,8 @@ def note_success(held: Connection) -> None:
 
 
 def note_failure(failure: ClinikoError, held: Connection) -> None:
-    """Remember why Cliniko did not answer to this key, and until when it is left alone; of a former key nothing.
+    """Remember why Cliniko did not answer to this key, and until when it is left alone; of a former key nothing, nor
+    of a clinic that somebody paused meanwhile.
 
     That our own share of requests is used up is no failure.
     """
@@ -219,7 +220,7 @@ def note_failure(failure: ClinikoError, held: Connection) -> None:
     if isinstance(failure, RateLimited):
         share_of(stored_key(held), "background").block(failure.until)
     state, resume_at = _verdict(failure, held)
-    rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key)
+    rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(state=State.PAUSED)
     rows.exclude(state=state).update(state=state, state_since=timezone.now())
     if not isinstance(failure, PATIENTS_ALONE):
         rows.update(failures=F("failures") + 1)

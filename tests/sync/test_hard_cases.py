@@ -16,7 +16,17 @@ from sandbox.cliniko.clock import stamp
 from sync import connection, mirror, queries, reconcile, tasks
 from sync.cliniko import ApiKey, Cliniko, Page
 from sync.engine import Progress
-from sync.errors import KeyForbidden, KeyInvalid, NotFilterable, RateLimited, RequestRefused, ServerError
+from sync.errors import (
+    BudgetSpent,
+    ClinikoError,
+    KeyForbidden,
+    KeyInvalid,
+    NotFilterable,
+    RateLimited,
+    RequestRefused,
+    ServerError,
+    Unreachable,
+)
 from sync.lease import LeaseLost
 from sync.models import Connection, Cursor, Patient, PatientRefresh, Reconcile
 from sync.refresh import Outcome, refresh_patient
@@ -395,3 +405,49 @@ def test_a_comparison_that_was_put_off_goes_on_when_somebody_asks_for_it(connect
         assert PATIENTS not in reconcile.wanted()
         reconcile.want(PATIENTS)
         assert PATIENTS in reconcile.wanted()
+
+
+PATIENTS_PAGE = Page([], has_more=False, total=0, clock=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        PATIENTS_PAGE,
+        KeyInvalid("401"),
+        KeyForbidden("403"),
+        ServerError("500"),
+        Unreachable("A time-out."),
+        RateLimited(datetime(2100, 1, 1, tzinfo=UTC)),
+        BudgetSpent(datetime(2100, 1, 1, tzinfo=UTC)),
+    ],
+    ids=lambda end: type(end).__name__,
+)
+def test_a_pause_survives_the_turn_that_was_under_way(
+    connected: Connect, answering: Callable[..., None], end: Page | ClinikoError
+) -> None:
+    connected("bondi")
+    connected("harbour")
+
+    def pause_and_answer() -> Page:
+        Connection.objects.update(state=Connection.State.PAUSED)
+        if isinstance(end, Page):
+            return end
+        raise end
+
+    answering("patients", pause_and_answer)
+    with clinic_context("bondi"):
+        mirror.take_turn(seconds=60, pages=60)
+        assert connection.load().state == Connection.State.PAUSED
+        assert mirror.take_turn(seconds=60, pages=60) == mirror.Turn(never=True)
+    with clinic_context("harbour"):
+        assert connection.load().state == Connection.State.OK
+
+
+def test_a_refused_key_does_not_end_a_pause(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.revoke_key(world.store.key("bondi"))
+    with clinic_context("bondi"):
+        Connection.objects.update(state=Connection.State.PAUSED)
+        assert refresh_patient("42") == Outcome.KEY_INVALID
+        assert connection.load().state == Connection.State.PAUSED
