@@ -37,6 +37,7 @@ from tenants.context import current_clinic
 State = Connection.State
 log = structlog.get_logger(__name__)
 PATIENTS_ALONE = (KeyForbidden, ServerError, RequestRefused)  # the list of patients rests, and the others go on
+STILL_OPENING = timedelta(seconds=10)  # screens under way when the account changes, and clocks that differ
 LONGEST_BACKOFF = timedelta(minutes=15)
 
 
@@ -144,6 +145,7 @@ def _forget_account() -> None:
         resource.model._default_manager.all().delete()
     for model in (Cursor, Reconcile, RefusedPayload, PatientRefresh, PatientChange):
         model._default_manager.all().delete()
+    Connection.objects.update(account_since=timezone.now() + STILL_OPENING)
 
 
 def _may_read(client: Cliniko, resource: str) -> bool:

@@ -152,6 +152,21 @@ def test_nothing_of_one_account_is_left_when_the_clinic_moves_to_another(connect
     assert world.mirrored_names("bondi") == {"42": "Ours"}
 
 
+def test_a_clinic_knows_since_when_its_account_counts(connected: Connect) -> None:
+    world = connected("bondi")
+    with clinic_context("bondi"):
+        connection.connect(ApiKey(world.store.issue_key("bondi")))
+        assert queries.account_since() is None
+        before = timezone.now()
+        connection.connect(ApiKey(world.store.key("harbour")), confirm_other_account=True)
+        since = queries.account_since()
+        assert since is not None
+        # What was on its way to a screen then is of the former account still.
+        assert before + connection.STILL_OPENING <= since <= timezone.now() + connection.STILL_OPENING
+        connection.connect(ApiKey(world.store.issue_key("harbour")))
+        assert queries.account_since() == since
+
+
 def test_a_new_key_takes_the_lease_from_a_worker_with_the_former_one(connected: Connect) -> None:
     world = connected("bondi")
     for _ in range(120):
