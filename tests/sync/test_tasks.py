@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from sync import mirror, tasks
-from sync.models import Run
+from sync.models import PatientChange, Run
 from tenants.context import AlreadyInside, clinic_context
 from tenants.database import connection
 from tenants.models import Clinic
@@ -71,15 +71,41 @@ def test_a_message_carries_the_schema_and_nothing_else(bondi: Clinic, monkeypatc
     assert all(message.keys() == {"schema_name"} for message in sent)
 
 
-def test_runs_are_forgotten_after_a_month_in_every_clinic(bondi: Clinic, harbour: Clinic) -> None:
+def test_runs_are_forgotten_after_a_month_and_changes_after_half_a_year_in_the_named_clinic(
+    bondi: Clinic, harbour: Clinic
+) -> None:
     for label in ("bondi", "harbour"):
         with clinic_context(label):
             for days in (1, 29, 31):
                 Run.objects.create(started_at=timezone.now() - timedelta(days=days))
-    tasks.forget()
-    for label in ("bondi", "harbour"):
+            for days in (31, 181):
+                changed_at = timezone.now() - timedelta(days=days)
+                PatientChange.objects.create(patient_id="42", field="city", changed_at=changed_at)
+    tasks.forget_in_clinic(schema_name=bondi.schema_name)
+    for label, left in (("bondi", (2, 1)), ("harbour", (3, 2))):
         with clinic_context(label):
-            assert Run.objects.count() == 2
+            assert (Run.objects.count(), PatientChange.objects.count()) == left
+
+
+def test_every_active_clinic_gets_a_message_of_its_own_to_forget(
+    bondi: Clinic, harbour: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, str]] = []
+    monkeypatch.setattr(tasks.forget_in_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
+    tasks.forget()
+    assert sorted(message["schema_name"] for message in sent) == sorted([bondi.schema_name, harbour.schema_name])
+    assert all(message.keys() == {"schema_name"} for message in sent)
+    sent.clear()
+    Clinic.objects.filter(pk=harbour.pk).update(state=Clinic.State.SUSPENDED)
+    tasks.forget()
+    assert sent == [{"schema_name": bondi.schema_name}]
+
+
+def test_a_clinic_that_is_gone_has_nothing_to_forget(db: None) -> None:
+    tasks.forget_in_clinic(schema_name="clinic_0000000000000000")
+    assert connection.schema_name == "public"
+    with pytest.raises(TypeError):
+        tasks.forget_in_clinic()  # type: ignore[call-arg]
 
 
 def test_a_clinic_with_more_to_do_gets_one_message_and_no_tick_meanwhile(
