@@ -7,7 +7,6 @@ from datetime import date, datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from sync.queries import ClinicFacts
 from sync.records import Appointment, PatientRecord
 
 _TOOK_PLACE = ("booked", "arrived")  # many clinics never mark arrivals, so a past booking counts as a visit
@@ -48,8 +47,9 @@ class Screen:
     version: str
 
 
-def screen_of(record: PatientRecord, facts: ClinicFacts, *, now: datetime) -> Screen:
-    """The screen for this record at this clinic at this moment."""
+def screen_of(record: PatientRecord, *, now: datetime) -> Screen:
+    """The screen for this record at this moment."""
+    facts = record.clinic
     today = now.astimezone(ZoneInfo(facts.time_zone)).date()
     return Screen(
         record=record,

@@ -61,6 +61,15 @@ class CustomSection:
 
 
 @dataclass(frozen=True)
+class ClinicFacts:
+    """What the clinic's Cliniko account says of itself."""
+
+    time_zone: str
+    patient_word: str
+    cliniko_url: str
+
+
+@dataclass(frozen=True)
 class PatientSummary:
     """One line of a list."""
 
@@ -76,10 +85,12 @@ class PatientRecord:
     """One patient as the screen shows it. Texts are empty where Cliniko says nothing.
 
     `alerts_note` and `appointments_note` are sentences when those lists may be incomplete, empty otherwise: an empty
-    list of alerts must never be taken for "no alerts" while they are not here.
+    list of alerts must never be taken for "no alerts" while they are not here. `merged_from` are the ids of those who
+    were merged into this patient.
     """
 
     cliniko_id: str
+    clinic: ClinicFacts
     name: str
     first_name: str
     last_name: str
@@ -106,6 +117,7 @@ class PatientRecord:
     archived_at: datetime | None
     deleted_at: datetime | None
     merged_into: str | None
+    merged_from: tuple[str, ...]
     checked_at: datetime | None
     alerts: tuple[Alert, ...] = ()
     coming: tuple[Appointment, ...] = ()

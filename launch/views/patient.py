@@ -68,9 +68,8 @@ def _answer(request: StaffRequest, record: PatientRecord, **context: object) -> 
 
 
 def _show(request: StaffRequest, record: PatientRecord, template: str, **context: object) -> HttpResponse:
-    facts = queries.facts()
-    screen = screen_of(record, facts, now=timezone.now())
-    with timezone.override(facts.time_zone):
+    screen = screen_of(record, now=timezone.now())
+    with timezone.override(record.clinic.time_zone):
         return render(request, template, {"screen": screen, "record": record, **context})
 
 
