@@ -65,6 +65,7 @@ def patient(cliniko_id: str) -> PatientRecord | None:
         past=past,
         alerts_note=incomplete("medical_alerts", "Alerts"),
         appointments_note=next(filter(None, (incomplete(*of) for of in _BOOKINGS)), ""),
+        payload=held["payload"],
         **told_by(held["payload"]),
     )
 

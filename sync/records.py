@@ -1,10 +1,10 @@
 """What pages are given of a patient: frozen values read from the payload, no models."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sync.payloads import items, moment, text
+from sync.payloads import day, items, moment, text
 
 Status = Literal["booked", "arrived", "did_not_arrive", "cancelled"]
 _CHOSEN = {"checkboxes", "radiobuttons"}
@@ -86,7 +86,7 @@ class PatientRecord:
 
     `alerts_note` and `appointments_note` are sentences when those lists may be incomplete, empty otherwise: an empty
     list of alerts must never be taken for "no alerts" while they are not here. `merged_from` are the ids of those who
-    were merged into this patient.
+    were merged into this patient. `payload` is everything that Cliniko tells: what a page shows is in the other fields.
     """
 
     cliniko_id: str
@@ -124,6 +124,13 @@ class PatientRecord:
     past: tuple[Appointment, ...] = ()
     alerts_note: str = ""
     appointments_note: str = ""
+    payload: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def shown_with(self, other: dict[str, Any]) -> dict[str, Any]:
+        """The fields read from the payload alone, with other values for some of Cliniko's fields."""
+        payload = self.payload | other
+        dates = {"date_of_birth": day(payload, "date_of_birth"), "archived_at": moment(payload, "archived_at")}
+        return told_by(payload) | dates
 
     def age_on(self, today: date) -> int | None:
         """Whole years on that day, or None without a birth date."""

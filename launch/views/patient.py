@@ -11,6 +11,7 @@ from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 
 from launch.access import Action, is_viewing, patients_page, record_access
 from launch.arrival import arrive, survivor_of
+from launch.changes import since_last_look
 from launch.explanations import BANNERS, NOT_ARRIVED, UNREADABLE, explain
 from launch.ids import is_cliniko_id
 from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
@@ -59,18 +60,23 @@ def fresh(request: StaffRequest, patient_id: str) -> HttpResponse:
     return _answer(request, record, view_id=int(view_id), banner=BANNERS.get(outcome), ask_again=busy)
 
 
-def _answer(request: StaffRequest, record: PatientRecord, **context: object) -> HttpResponse:
+def _answer(request: StaffRequest, record: PatientRecord, *, view_id: int, **context: object) -> HttpResponse:
     """The whole screen when it changed; otherwise the line of freshness alone, so that eyes and focus stay put."""
     if request.POST.get("version") != version_of(record):
-        return _show(request, record, "launch/_screen.html", **context)
-    response = _show(request, record, "launch/_freshness.html", **context)
+        return _show(request, record, "launch/_screen.html", view_id=view_id, **context)
+    response = _show(request, record, "launch/_freshness.html", view_id=view_id, **context)
     return reswap(retarget(response, "#freshness"), "outerHTML")
 
 
-def _show(request: StaffRequest, record: PatientRecord, template: str, **context: object) -> HttpResponse:
+def _show(
+    request: StaffRequest, record: PatientRecord, template: str, *, view_id: int, **context: object
+) -> HttpResponse:
+    first_look = bool(context.get("first_look"))
     screen = screen_of(record, now=timezone.now())
+    changed = since_last_look(record, request.user, view_id, first_look=first_look)
+    shown = {"screen": screen, "record": record, "changed": changed, "view_id": view_id}
     with timezone.override(record.clinic.time_zone):
-        return render(request, template, {"screen": screen, "record": record, **context})
+        return render(request, template, shown | context)
 
 
 def _address(patient_id: str, *, merged: str = "") -> str:

@@ -14,7 +14,7 @@ TEXT_ON_GROUND = [
     *(("accent", ground) for ground in ("ground", "sheet", "sunken", "accent-soft", "alert-soft", "warn-soft")),
     *(("accent-deep", ground) for ground in ("ground", "sheet", "warn-soft")),
     *(("alert", ground) for ground in ("ground", "sheet", "alert-soft")),
-    ("warn", "warn-soft"),
+    *((ink, "warn-soft") for ink in ("warn", "ink")),
     ("good", "good-soft"),
     ("on-accent", "accent"),
     ("on-accent", "accent-deep"),
