@@ -16,6 +16,7 @@ from launch.explanations import BANNERS, NOT_ARRIVED, UNREADABLE, explain
 from launch.ids import is_cliniko_id
 from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
 from launch.screen import screen_of, version_of
+from launch.tab import icon, word_between_tabs
 from sync import queries, refresh
 from sync.records import PatientRecord
 
@@ -75,6 +76,8 @@ def _show(
     screen = screen_of(record, now=timezone.now())
     changed = since_last_look(record, request.user, view_id, first_look=first_look)
     shown = {"screen": screen, "record": record, "changed": changed, "view_id": view_id}
+    shown["tab_word"] = word_between_tabs(request.session.session_key or "", record.cliniko_id)
+    shown["icon"] = icon(record.name, request.clinic.label)
     with timezone.override(record.clinic.time_zone):
         return render(request, template, shown | context)
 

@@ -100,6 +100,34 @@ def test_two_tabs_opened_before_the_sign_in_each_end_on_their_own_patient(
         expect_patient(tab, name)
 
 
+def test_two_tabs_with_two_patients_tell_each_other_and_store_nothing(
+    stack: Stack, click_button: Callable[[str], Page]
+) -> None:
+    first = click_button(ADA)
+    sign_in(first, stack.person("bondi"))
+    expect_patient(first, ADA)
+    note = "Another patient is open in another tab."
+    same = click_button(ADA)
+    expect_patient(same, ADA)
+    expect(same.get_by_text(note)).to_be_hidden()
+    second = click_button(BEN)
+    for tab in (first, second):
+        expect(tab.get_by_text(note)).to_be_visible()
+        assert tab.evaluate("localStorage.length + sessionStorage.length") == 0
+    second.close()
+    expect(first.get_by_text(note)).to_be_hidden()
+
+
+def test_the_name_stays_in_sight_on_a_narrow_screen(stack: Stack, click_button: Callable[[str], Page]) -> None:
+    tab = click_button(ADA)
+    sign_in(tab, stack.person("bondi"))
+    expect_patient(tab, ADA)
+    tab.set_viewport_size({"width": 390, "height": 600})
+    tab.mouse.wheel(0, 2000)
+    expect(tab.get_by_role("heading", level=1)).to_be_in_viewport()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_the_other_clinic_shows_nothing_of_this_one(
     stack: Stack, page: Page, people: dict[str, str], click_button: Callable[[str], Page]
 ) -> None:
