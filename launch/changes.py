@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from accounts.models import User
-from launch.models import AccessEvent
+from launch.looks import Look
 from sync import queries
 from sync.records import CustomSection, PatientRecord, Phone
 
@@ -37,13 +36,11 @@ class Changed:
         return {each.field for each in self.told}
 
 
-def since_last_look(record: PatientRecord, user: User, view_id: int, *, first_look: bool = False) -> Changed | None:
-    """What this person has not seen yet; None when that is nothing, and at the first look of all."""
-    views = AccessEvent.objects.filter(user_id=user.pk, action=AccessEvent.Action.VIEWED, patient_id=record.cliniko_id)
-    looks = views.filter(pk__lte=view_id).order_by("-pk").values_list("occurred_at", flat=True)[:2]
-    *_, since = looks
-    just_now = len(looks) == 1
-    if just_now and first_look:
+def since_last_look(record: PatientRecord, look: Look, *, opening: bool = False) -> Changed | None:
+    """What this person has not seen yet; None when that is nothing, or when they open it for the first time."""
+    just_now = look.earlier is None
+    since = look.earlier or look.began
+    if just_now and opening:
         return None
     told = in_words(record, {change.field: change.before for change in queries.changes(record.cliniko_id, since=since)})
     return Changed(since, just_now, told) if told else None

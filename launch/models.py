@@ -1,4 +1,4 @@
-"""Who looked at what."""
+"""Who looked at what; what the clinic chose."""
 
 from django.conf import settings
 from django.db import models
@@ -18,10 +18,13 @@ class AccessEvent(models.Model):
         SEARCHED = "searched", "searched"
         NOT_FOUND = "not_found", "looked for, not found"
         DENIED = "denied", "was refused"
+        REVEALED = "revealed", "uncovered a number of"
+        NOTE_WRITTEN = "note_written", "wrote a note on"
+        NOTE_DELETED = "note_deleted", "deleted a note on"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     user_email = models.CharField(max_length=254)  # still says who it was when the account is gone
-    action = models.CharField(max_length=10, choices=Action)
+    action = models.CharField(max_length=24, choices=Action)
     patient_id = models.CharField(max_length=20, blank=True)
     request_id = models.CharField(max_length=32, blank=True)
     occurred_at = models.DateTimeField(default=timezone.now)
@@ -33,7 +36,12 @@ class AccessEvent(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(action__in=["viewed", "listed", "searched", "not_found", "denied"]),
+                condition=Q(
+                    action__in=[
+                        *("viewed", "listed", "searched", "not_found", "denied"),
+                        *("revealed", "note_written", "note_deleted"),
+                    ]
+                ),
                 name="access_action_known",
             ),
             models.CheckConstraint(
@@ -45,3 +53,15 @@ class AccessEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_email} {self.get_action_display()} {self.patient_id}".strip()
+
+
+class ClinicSettings(models.Model):
+    """What the clinic's owners and admins chose for its screens: one row, from the first choice on."""
+
+    id = models.SmallAutoField(primary_key=True)
+    shows_card_numbers = models.BooleanField(
+        default=False, help_text="Whether staff may uncover Medicare and DVA numbers."
+    )
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_row_of_clinic_settings")]

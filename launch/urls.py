@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from launch.ids import ClinikoIdConverter
-from launch.views import home, launch, patient, settings
+from launch.views import card_numbers, home, launch, patient, settings
 
 register_converter(ClinikoIdConverter, "cliniko_id")
 
@@ -15,6 +15,8 @@ urlpatterns = [
     path("patients/", launch.launch, name="launch_with_slash"),
     path("patients/<cliniko_id:patient_id>/", patient.patient, name="patient"),
     path("patients/<cliniko_id:patient_id>/fresh", patient.fresh, name="patient_fresh"),
+    path("patients/<cliniko_id:patient_id>/card-numbers", card_numbers.card_numbers, name="card_numbers"),
     path("settings/", settings.settings, name="settings"),
     path("settings/mirror", settings.mirror, name="settings_mirror"),
+    path("settings/card-numbers", settings.card_numbers, name="settings_card_numbers"),
 ]

@@ -49,6 +49,12 @@ class Change:
 
 
 @dataclass(frozen=True)
+class CardNumber:
+    label: str
+    number: str
+
+
+@dataclass(frozen=True)
 class CustomField:
     name: str
     value: str
@@ -125,6 +131,18 @@ class PatientRecord:
     alerts_note: str = ""
     appointments_note: str = ""
     payload: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def card_numbers(self) -> tuple[CardNumber, ...]:
+        """Medicare and DVA numbers: for pages that uncover them, never for one that merely shows a patient."""
+        medicare = " / ".join(
+            filter(None, (text(self.payload, "medicare"), text(self.payload, "medicare_reference_number")))
+        )
+        found = {
+            "Medicare": medicare if text(self.payload, "medicare") else "",
+            "DVA": text(self.payload, "dva_card_number"),
+        }
+        return tuple(CardNumber(label, number) for label, number in found.items() if number)
 
     def shown_with(self, other: dict[str, Any]) -> dict[str, Any]:
         """The fields read from the payload alone, with other values for some of Cliniko's fields."""

@@ -14,6 +14,7 @@ from launch.arrival import arrive, survivor_of
 from launch.changes import since_last_look
 from launch.explanations import BANNERS, NOT_ARRIVED, UNREADABLE, explain
 from launch.ids import is_cliniko_id
+from launch.looks import look
 from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
 from launch.screen import screen_of, version_of
 from launch.tab import icon, word_between_tabs
@@ -72,10 +73,11 @@ def _answer(request: StaffRequest, record: PatientRecord, *, view_id: int, **con
 def _show(
     request: StaffRequest, record: PatientRecord, template: str, *, view_id: int, **context: object
 ) -> HttpResponse:
-    first_look = bool(context.get("first_look"))
+    seen = look(request.user, record.cliniko_id, view_id)
     screen = screen_of(record, now=timezone.now())
-    changed = since_last_look(record, request.user, view_id, first_look=first_look)
+    changed = since_last_look(record, seen, opening=bool(context.get("first_look")))
     shown = {"screen": screen, "record": record, "changed": changed, "view_id": view_id}
+    shown["has_card_numbers"] = seen.shows_card_numbers and bool(record.card_numbers)
     shown["tab_word"] = word_between_tabs(request.session.session_key or "", record.cliniko_id)
     shown["icon"] = icon(record.name, request.clinic.label)
     with timezone.override(record.clinic.time_zone):

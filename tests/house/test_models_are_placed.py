@@ -48,6 +48,7 @@ PLACES = {
     "sync_refusedpayload": In.CLINIC,
     "sync_run": In.CLINIC,
     "launch_accessevent": In.CLINIC,
+    "launch_clinicsettings": In.CLINIC,
 }
 
 
