@@ -15,6 +15,7 @@ from launch.changes import since_last_look
 from launch.explanations import BANNERS, NOT_ARRIVED, UNREADABLE, explain
 from launch.ids import is_cliniko_id
 from launch.looks import look
+from launch.notes import notes_on
 from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
 from launch.screen import screen_of, version_of
 from launch.tab import icon, word_between_tabs
@@ -78,6 +79,7 @@ def _show(
     changed = since_last_look(record, seen, opening=bool(context.get("first_look")))
     shown = {"screen": screen, "record": record, "changed": changed, "view_id": view_id}
     shown["has_card_numbers"] = seen.shows_card_numbers and bool(record.card_numbers)
+    shown["own_notes"] = notes_on([record.cliniko_id, *record.merged_from])
     shown["tab_word"] = word_between_tabs(request.session.session_key or "", record.cliniko_id)
     shown["icon"] = icon(record.name, request.clinic.label)
     with timezone.override(record.clinic.time_zone):

@@ -49,6 +49,8 @@ PLACES = {
     "sync_run": In.CLINIC,
     "launch_accessevent": In.CLINIC,
     "launch_clinicsettings": In.CLINIC,
+    "launch_note": In.CLINIC,
+    "launch_noteversion": In.CLINIC,
 }
 
 
