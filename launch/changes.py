@@ -58,7 +58,7 @@ def in_words(record: PatientRecord, before: dict[str, Any]) -> tuple[Told, ...]:
 
 
 def _text(value: str) -> str:
-    return value or NOTHING
+    return value.replace("\r\n", "\n") or NOTHING  # a form that was saved again ends its lines in another way
 
 
 def _day(value: date | datetime | None) -> str:

@@ -128,6 +128,31 @@ def test_the_name_stays_in_sight_on_a_narrow_screen(stack: Stack, click_button: 
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_one_key_leads_back_to_the_same_patient_in_cliniko(
+    stack: Stack, people: dict[str, str], click_button: Callable[[str], Page]
+) -> None:
+    tab = click_button(ADA)
+    sign_in(tab, stack.person("bondi"))
+    expect_patient(tab, ADA)
+    tab.keyboard.press("?")
+    expect(tab.get_by_role("dialog")).to_contain_text("This patient in Cliniko")
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("n")
+    tab.keyboard.type("Prefers coffee")
+    tab.get_by_role("button", name="Add note").click()
+    expect(tab.get_by_role("paragraph").filter(has_text="Prefers coffee")).to_be_visible()
+    with tab.context.expect_page() as opened:
+        tab.keyboard.press("c")
+    expect(opened.value).to_have_url(re.compile(f"/patients/{people[ADA]}$"))
+
+
+def test_it_prints_on_one_page(stack: Stack, click_button: Callable[[str], Page]) -> None:
+    tab = click_button(ADA)
+    sign_in(tab, stack.person("bondi"))
+    expect_patient(tab, ADA)
+    assert len(re.findall(rb"/Type\s*/Page\b", tab.pdf(format="A4"))) == 1
+
+
 def test_the_other_clinic_shows_nothing_of_this_one(
     stack: Stack, page: Page, people: dict[str, str], click_button: Callable[[str], Page]
 ) -> None:
@@ -156,7 +181,7 @@ def test_an_edit_in_cliniko_is_seen_on_the_next_click(
     page.get_by_label("Occupation").fill("Lighthouse keeper")
     page.get_by_role("button", name="Save", exact=True).click()
     again = click_button(BEN)
-    expect(again.get_by_text("Lighthouse keeper")).to_be_visible(timeout=15_000)
+    expect(again.get_by_role("insertion").filter(has_text="Lighthouse keeper")).to_be_visible(timeout=15_000)
 
 
 def test_somebody_registered_a_moment_ago_is_there_on_the_first_click(stack: Stack, page: Page) -> None:

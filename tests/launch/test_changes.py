@@ -120,6 +120,17 @@ def test_fields_that_the_screen_does_not_show_are_not_told(looked: Client, edit:
     assert "2123" not in page
 
 
+def test_other_ends_of_lines_are_no_change(looked: Client, edit: Callable[..., None]) -> None:
+    edit(notes="Stairs\nLift")
+    page_of(looked)
+    with clinic_context("bondi"):
+        AccessEvent.objects.update(occurred_at=timezone.now())
+    edit(notes="Stairs\r\nLift")
+    with clinic_context("bondi"):
+        PatientChange.objects.filter(before__contains="Lift").update(changed_at=timezone.now())
+    assert MARK not in page_of(looked)
+
+
 def test_markup_in_a_former_value_is_inert(looked: Client, edit: Callable[..., None]) -> None:
     edit(occupation="<img src=x>")
     assert "<img src=x" not in page_of(looked)
