@@ -1,18 +1,16 @@
 """The read door for pages: one call, one answer, nothing of Cliniko's client or the engine."""
 
-import re
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import F, Q
 from django.utils import timezone
 
 from sync import dossier, models
-from sync.payloads import day, digits, fold, moment, needed_moment, text
+from sync.payloads import day, moment, needed_moment, text
 from sync.records import (
     Alert,
     Appointment,
@@ -21,10 +19,11 @@ from sync.records import (
     PatientRecord,
     PatientSummary,
     Status,
-    full_name,
-    phones,
     told_by,
 )
+from sync.search import search, summary
+
+__all__ = ["changes", "facts", "patient", "search", "summaries"]
 
 STALE_AFTER = timedelta(minutes=10)  # ten ticks missed
 _BOOKINGS = (
@@ -33,10 +32,6 @@ _BOOKINGS = (
     ("attendees", "Classes"),
 )
 _UNCONNECTED = {"time_zone": "UTC", "patient_word": "patient", "account_subdomain": "", "shard": ""}
-_BIRTH_DATES = (
-    re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"),
-    re.compile(r"(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d{4})"),
-)
 
 
 def patient(cliniko_id: str) -> PatientRecord | None:
@@ -81,23 +76,10 @@ def changes(cliniko_id: str, *, since: datetime) -> tuple[Change, ...]:
     return tuple(change for change in reversed(found.values()) if change.before != change.after)
 
 
-def search(wanted: str, limit: int = 20) -> list[PatientSummary]:
-    """Patients by words of their names in any order, by birth date, part of a phone number, or Cliniko id."""
-    rows = models.Patient.objects.filter(deleted_at=None, merged_into=None)
-    for condition in _conditions(wanted):
-        rows = rows.filter(condition)
-    if not fold(wanted):
-        rows = rows.none()
-    return [
-        _summary(row)
-        for row in rows.order_by(F("archived_at").asc(nulls_first=True), "sort_name", "cliniko_id")[:limit]
-    ]
-
-
 def summaries(cliniko_ids: Iterable[str]) -> dict[str, PatientSummary]:
     """Those of the patients that are here, by id."""
     rows = models.Patient.objects.filter(cliniko_id__in=list(cliniko_ids), deleted_at=None)
-    return {row.cliniko_id: _summary(row) for row in rows}
+    return {row.cliniko_id: summary(row) for row in rows}
 
 
 def facts() -> ClinicFacts:
@@ -110,48 +92,6 @@ def _facts(held: dict[str, str] | None) -> ClinicFacts:
     subdomain = held["account_subdomain"]
     place = settings.CLINIKO_WEB_URL.replace("{subdomain}", subdomain).replace("{shard}", held["shard"])
     return ClinicFacts(held["time_zone"], held["patient_word"], cliniko_url=place if subdomain else "")
-
-
-def _conditions(wanted: str) -> Iterable[Q]:
-    birth_date, rest = _birth_date(wanted)
-    if birth_date:
-        yield Q(date_of_birth=birth_date)
-    if rest and not re.search(r"[^\d\s+()./-]", rest) and digits(rest):
-        yield _number(digits(rest))
-        return
-    for word in fold(rest).split():
-        yield Q(search_names__contains=word) | (_number(word) if word.isdecimal() else Q())
-
-
-def _number(typed: str) -> Q:
-    """A phone number is found by any three of its digits on, with or without the leading 0 that +61 replaces."""
-    by_id = Q(cliniko_id=typed)
-    national = typed.removeprefix("0")
-    return by_id | Q(search_phones__contains=national) if len(national) >= 3 else by_id
-
-
-def _birth_date(wanted: str) -> tuple[date | None, str]:
-    """A birth date in the text, day before month as in Australia, Britain and New Zealand, and the text without it."""
-    for pattern in _BIRTH_DATES:
-        found = pattern.search(wanted)
-        if found:
-            try:
-                born = date(*(int(found[part]) for part in "ymd"))
-            except ValueError:
-                continue
-            return born, wanted[: found.start()] + wanted[found.end() :]
-    return None, wanted
-
-
-def _summary(row: models.Patient) -> PatientSummary:
-    numbers = phones(row.payload)
-    return PatientSummary(
-        cliniko_id=row.cliniko_id,
-        name=full_name(row.payload),
-        date_of_birth=row.date_of_birth,
-        phone=numbers[0].number if numbers else "",
-        archived=row.archived_at is not None,
-    )
 
 
 def _note(resource: str, what: str, *, lists: dict[str, Any], refused: list[str], since: datetime, zone: str) -> str:
