@@ -60,7 +60,8 @@ def fresh(request: StaffRequest, patient_id: str) -> HttpResponse:
         return _turn_to(request, _address(survivor, merged=patient_id))
     # Somebody else's question may have been answered before the edit that this person came to see: ask once more.
     busy = outcome is refresh.Outcome.BUSY
-    return _answer(request, record, view_id=int(view_id), banner=BANNERS.get(outcome), ask_again=busy)
+    banner = BANNERS[outcome].in_words_of(record.clinic.patient_word) if outcome in BANNERS else None
+    return _answer(request, record, view_id=int(view_id), banner=banner, ask_again=busy)
 
 
 def _answer(request: StaffRequest, record: PatientRecord, *, view_id: int, **context: object) -> HttpResponse:
