@@ -134,6 +134,7 @@ def test_one_key_leads_back_to_the_same_patient_in_cliniko(
     tab = click_button(ADA)
     sign_in(tab, stack.person("bondi"))
     expect_patient(tab, ADA)
+    tab.wait_for_load_state()
     tab.keyboard.press("?")
     expect(tab.get_by_role("dialog")).to_contain_text("This patient in Cliniko")
     tab.keyboard.press("Escape")
@@ -144,6 +145,28 @@ def test_one_key_leads_back_to_the_same_patient_in_cliniko(
     with tab.context.expect_page() as opened:
         tab.keyboard.press("c")
     expect(opened.value).to_have_url(re.compile(f"/patients/{people[ADA]}$"))
+
+
+def test_words_being_typed_survive_the_fresh_copy(
+    stack: Stack, page: Page, people: dict[str, str], click_button: Callable[[str], Page]
+) -> None:
+    tab = click_button(BEN)
+    sign_in(tab, stack.person("bondi"))
+    expect_patient(tab, BEN)
+    expect(tab.get_by_text("Checked with Cliniko just now")).to_be_visible()
+    refused: list[str] = []
+    tab.on("console", lambda message: refused.append(message.text))
+    note = tab.get_by_label("A new note")
+    note.fill("Half a thought")
+    page.goto(stack.cliniko("bondi", f"/patients/{people[BEN]}"))
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("Occupation").fill("Beekeeper")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_timeout(2_500)  # one question for a patient in so long
+    tab.get_by_role("button", name="Check again").click()
+    expect(tab.get_by_role("insertion").filter(has_text="Beekeeper")).to_be_visible()
+    expect(note).to_have_value("Half a thought")
+    assert refused == []
 
 
 def test_it_prints_on_one_page(stack: Stack, click_button: Callable[[str], Page]) -> None:
