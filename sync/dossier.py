@@ -33,7 +33,7 @@ WITH RECURSIVE family (id) AS (
     LEFT JOIN sync_appointmenttype AS kind ON kind.cliniko_id = appointment_type_id
     ORDER BY starts_at, booking.cliniko_id
 ), alert AS (
-    SELECT cliniko_id, name FROM sync_medicalalert
+    SELECT cliniko_id, name, first_seen_at FROM sync_medicalalert
     WHERE patient_id = ANY(ARRAY(SELECT id FROM family)) AND archived_at IS NULL AND deleted_at IS NULL
     ORDER BY cliniko_id
 ), connection AS (

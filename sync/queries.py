@@ -55,7 +55,7 @@ def patient(cliniko_id: str) -> PatientRecord | None:
         deleted_at=moment(held, "deleted_at"),
         merged_into=held["merged_into"],
         checked_at=max((time for time in checks if time), default=first_seen_at),
-        alerts=tuple(Alert(alert["cliniko_id"], alert["name"]) for alert in held["alerts"] or []),
+        alerts=tuple(map(_alert, held["alerts"] or [])),
         coming=coming,
         past=past,
         alerts_note=incomplete("medical_alerts", "Alerts"),
@@ -117,6 +117,10 @@ def _appointments(bookings: list[dict[str, Any]]) -> tuple[tuple[Appointment, ..
     coming = tuple(appointment for appointment in told if (appointment.ends_at or appointment.starts_at) >= now)
     past = tuple(appointment for appointment in reversed(told) if (appointment.ends_at or appointment.starts_at) < now)
     return coming, past
+
+
+def _alert(held: dict[str, Any]) -> Alert:
+    return Alert(held["cliniko_id"], held["name"], needed_moment(held, "first_seen_at"))
 
 
 def _appointment(booking: dict[str, Any]) -> Appointment:

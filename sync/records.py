@@ -21,8 +21,11 @@ class Phone:
 
 @dataclass(frozen=True)
 class Alert:
+    """`first_seen_at` is when the mirror had it first."""
+
     cliniko_id: str
     name: str
+    first_seen_at: datetime
 
 
 @dataclass(frozen=True)

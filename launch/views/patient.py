@@ -77,8 +77,10 @@ def _show(
 ) -> HttpResponse:
     seen = look(request.user, record.cliniko_id, view_id)
     screen = screen_of(record, now=timezone.now())
-    changed = since_last_look(record, seen, opening=bool(context.get("first_look")))
+    opening = bool(context.get("first_look"))
+    changed = since_last_look(record, seen, opening=opening)
     shown = {"screen": screen, "record": record, "changed": changed, "view_id": view_id}
+    shown["new_since"] = seen.earlier or (None if opening else seen.began)
     shown["has_card_numbers"] = seen.shows_card_numbers and bool(record.card_numbers)
     shown["own_notes"] = notes_on([record.cliniko_id, *record.merged_from])
     shown["tab_word"] = word_between_tabs(request.session.session_key or "", record.cliniko_id)

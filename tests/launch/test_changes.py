@@ -14,9 +14,9 @@ from launch.models import AccessEvent
 from sync.models import PatientChange
 from sync.refresh import Outcome
 from tenants.context import clinic_context
-from tests.launch.conftest import Cliniko, written
+from tests.launch.conftest import AddRecord, Cliniko, written
 from tests.launch.test_fresh import ask, form_of
-from tests.payloads import patient_payload
+from tests.payloads import alert_payload, patient_payload
 
 MARK = 'class="changed"'
 STREET, REST = "1 Example Street", "NSW 2026, Australia"
@@ -134,6 +134,14 @@ def test_other_ends_of_lines_are_no_change(looked: Client, edit: Callable[..., N
 def test_markup_in_a_former_value_is_inert(looked: Client, edit: Callable[..., None]) -> None:
     edit(occupation="<img src=x>")
     assert "<img src=x" not in page_of(looked)
+
+
+def test_an_alert_that_was_not_there_is_marked_as_new(looked: Client, add_record: AddRecord) -> None:
+    add_record("bondi", "medical_alerts", alert_payload("7", "42", "Penicillin"))
+    assert '<bdi>Penicillin</bdi> <span class="changed">new</span>' in page_of(looked)
+    with clinic_context("bondi"):
+        AccessEvent.objects.update(occurred_at=timezone.now())
+    assert "<bdi>Penicillin</bdi></li>" in page_of(looked)
 
 
 def test_what_the_fresh_copy_brings_is_marked_as_just_now(reception: Client, cliniko: Cliniko) -> None:
