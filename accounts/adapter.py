@@ -16,7 +16,7 @@ from tenants.hosts import clinic_url
 class StaffAdapter(DefaultAccountAdapter):
     error_messages = DefaultAccountAdapter.error_messages | {
         "email_password_mismatch": "That e-mail address and password do not belong together. Check both and try again.",
-        "too_many_login_attempts": "Too many tries. Wait five minutes, or choose a new password.",
+        "too_many_login_attempts": "Too many tries. Wait five minutes and try again.",
         "invalid_password_reset": "This link is no longer valid.",
     }
 

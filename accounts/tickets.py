@@ -73,6 +73,12 @@ def carried_by(request: HttpRequest) -> str:
     return ticket if _SHAPE.fullmatch(ticket) else ""
 
 
+def along(url: str, request: HttpRequest) -> str:
+    """`url`, an address of ours without a query string, with the ticket that the request carries."""
+    ticket = carried_by(request)
+    return f"{url}?t={ticket}" if ticket else url
+
+
 def sign_in_url(path: str | None) -> str:
     """The address of sign-in, with a ticket back to `path` when that is a page of ours."""
     sign_in = reverse("account_login")

@@ -1,17 +1,21 @@
-"""The addresses of sign-in, passwords, invitations and staff. Names that begin with `account_` are allauth's."""
+"""The addresses of sign-in, passwords, invitations and staff. allauth's names begin with `account_` or `mfa_`."""
 
-from allauth.account.views import account_inactive, password_reset_done, password_reset_from_key_done
+from allauth.account.views import account_inactive, password_reset_from_key_done
 from django.urls import path, re_path
 
-from accounts import staff_views, views
+from accounts import staff_views, step_views, views
 
 urlpatterns = [
     path("login", views.SignIn.as_view(), name="account_login"),
+    path("login/second-step", step_views.second_step, name="mfa_authenticate"),
+    path("login/second-step/passkey", step_views.ask_for_passkey_of_step, name="passkey_of_step"),
+    path("login/passkey", step_views.PasskeySignIn.as_view(), name="mfa_login_webauthn"),
+    path("login/passkey/ask", step_views.ask_for_any_passkey, name="passkey_of_sign_in"),
     path("logout", views.SignOut.as_view(), name="account_logout"),
     path("inactive/", account_inactive, name="account_inactive"),
     path("password/change/", views.ChangePassword.as_view(), name="account_change_password"),
     path("password/reset/", views.AskForReset.as_view(), name="account_reset_password"),
-    path("password/reset/done/", password_reset_done, name="account_reset_password_done"),
+    path("password/reset/done/", views.ResetAsked.as_view(), name="account_reset_password_done"),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$",
         views.ChooseNewPassword.as_view(),

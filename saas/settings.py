@@ -42,6 +42,7 @@ TENANT_APPS = [
     "django.contrib.sessions",
     "accounts",
     "allauth.account",
+    "allauth.mfa",
     "sync",
     "launch",
 ]
@@ -136,7 +137,12 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 # The key is account and address (accounts.adapter), so colleagues behind one address do not lock each other out.
-ACCOUNT_RATE_LIMITS = {"login_failed": "5/300s/key,50/900s/ip"}
+# Wrong codes of the second step and wrong passkeys count here too, by account.
+ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key,40/1d/key,50/15m/ip"}
+MFA_ADAPTER = "accounts.factors.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # clocks of phones are half a minute off
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if HTTPS else 0  # the one that ends TLS writes the last X-Forwarded-For entry
 PASSWORD_RESET_TIMEOUT = 60 * 60
 

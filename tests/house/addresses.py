@@ -27,6 +27,7 @@ class Row:
 RESET_KEY = r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$"
 REVOKE = "settings/staff/invitations/<int:invitation_id>/revoke"
 PATIENT = "patients/<cliniko_id:patient_id>/"
+ASK_AT_STEP = "login/second-step/passkey"
 FRESH = "patients/<cliniko_id:patient_id>/fresh"
 
 # Patient 42 is in the mirror. Nobody is named in a form, and no form is filled in.
@@ -54,6 +55,14 @@ AT_A_CLINIC = [
     Row("POST", REVOKE, "/settings/staff/invitations/1/revoke", "/login", "/settings/staff/", "403"),
     Row("GET", "login", "/login", "200", "/", "/"),
     Row("POST", "login", "/login", "200", "/", "/"),
+    Row("GET", "login/second-step", "/login/second-step", "/login", "/", "/"),
+    Row("POST", "login/second-step", "/login/second-step", "/login", "/", "/"),
+    Row("GET", ASK_AT_STEP, f"/{ASK_AT_STEP}", "405", "405", "405"),
+    Row("POST", ASK_AT_STEP, f"/{ASK_AT_STEP}", "403", "403", "403"),  # nobody is at that step
+    Row("GET", "login/passkey", "/login/passkey", "/login", "/", "/"),
+    Row("POST", "login/passkey", "/login/passkey", "/login", "/", "/"),
+    Row("GET", "login/passkey/ask", "/login/passkey/ask", "405", "405", "405"),
+    Row("POST", "login/passkey/ask", "/login/passkey/ask", "200", "200", "200"),
     Row("GET", "logout", "/logout", "/login", "200", "200"),
     Row("POST", "logout", "/logout", "/login", "/login", "/login"),
     Row("GET", "inactive/", "/inactive/", "200", "200", "200"),

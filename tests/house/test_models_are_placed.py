@@ -32,6 +32,7 @@ PLACES = {
     "account_emailaddress": In.BOTH,
     "account_emailconfirmation": In.BOTH,
     "cache_entry": In.BOTH,
+    "mfa_authenticator": In.CLINIC,  # ops have no second factor on the base host yet
     "sync_appointment": In.CLINIC,
     "sync_appointmenttype": In.CLINIC,
     "sync_attendee": In.CLINIC,

@@ -1,0 +1,304 @@
+"""The second step of sign-in: what it takes, what it refuses, and where each tab ends."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.core.cache import cache
+from django.test import Client
+
+from accounts.models import User
+from tenants.context import clinic_context
+from tests.accounts.conftest import field
+from tests.accounts.second_factors import ask, code, give_app, give_passkey, give_recovery_codes
+from tests.conftest import PASSWORD
+
+STEP = "/login/second-step"
+Browsers = Callable[[str], Client]
+
+
+@pytest.fixture
+def user(staff_of: Callable[..., User]) -> User:
+    return staff_of("bondi")
+
+
+@pytest.fixture
+def app_user(user: User) -> User:
+    give_app("bondi", user)
+    return user
+
+
+def sign_in(browser: Client, user: User, ticket: str = "") -> Any:
+    return browser.post("/login", {"login": user.email, "password": PASSWORD} | ({"t": ticket} if ticket else {}))
+
+
+def launch(browser: Client, patient: str) -> str:
+    """Open a tab on a patient; the ticket on its sign-in page."""
+    return field(browser.get(browser.get(f"/patients/{patient}/")["Location"]).content.decode(), "t")
+
+
+def is_signed_in(browser: Client) -> bool:
+    return browser.get("/patients/42/").status_code == 200
+
+
+def test_the_password_alone_signs_nobody_in_who_has_an_app(browser_at: Browsers, app_user: User) -> None:
+    browser = browser_at("bondi")
+    assert sign_in(browser, app_user)["Location"] == STEP
+    assert not is_signed_in(browser)
+    assert browser.post(STEP, {"code": code()})["Location"] == "/"
+    assert is_signed_in(browser)
+
+
+def test_the_ticket_goes_through_password_and_code(browser_at: Browsers, app_user: User) -> None:
+    browser = browser_at("bondi")
+    ticket = launch(browser, "42")
+    step = sign_in(browser, app_user, ticket)["Location"]
+    assert step == f"{STEP}?t={ticket}"
+    page = browser.get(step).content.decode()
+    assert browser.post(STEP, {"code": code(), "t": field(page, "t")})["Location"] == "/patients/42/"
+
+
+def test_a_wrong_code_keeps_the_ticket(browser_at: Browsers, app_user: User) -> None:
+    browser = browser_at("bondi")
+    ticket = launch(browser, "42")
+    sign_in(browser, app_user, ticket)
+    refused = browser.post(STEP, {"code": "000000", "t": ticket})
+    assert refused.status_code == 200
+    assert field(refused.content.decode(), "t") == ticket
+
+
+def test_a_recovery_code_counts_once(browser_at: Browsers, app_user: User) -> None:
+    first, second, *_ = give_recovery_codes("bondi", app_user)
+    for number, (tried, works) in enumerate(((first, True), (first, False), (second, True))):
+        browser = browser_at("bondi")
+        ticket = launch(browser, str(42 + number))
+        sign_in(browser, app_user, ticket)
+        answer = browser.post(STEP, {"code": tried, "t": ticket})
+        assert answer.get("Location") == (f"/patients/{42 + number}/" if works else None)
+
+
+def test_a_code_of_the_app_counts_once_as_long_as_it_is_shown_and_after(browser_at: Browsers, app_user: User) -> None:
+    shown = code(steps=1)
+    for works in (True, False):
+        browser = browser_at("bondi")
+        sign_in(browser, app_user)
+        assert (browser.post(STEP, {"code": shown}).status_code == 302) == works
+        with clinic_context("bondi"):  # allauth itself forgets a used code after half a minute
+            cache.delete(f"allauth.mfa.totp.used?user={app_user.pk}&code={shown}")
+
+
+def test_a_passkey_is_a_second_step(browser_at: Browsers, user: User) -> None:
+    device = give_passkey("bondi", user)
+    browser = browser_at("bondi")
+    ticket = launch(browser, "42")
+    assert sign_in(browser, user, ticket)["Location"].startswith(STEP)
+    answer = device.get(ask(browser, f"{STEP}/passkey"), verified=False)
+    assert browser.post(STEP, {"credential": answer, "t": ticket})["Location"] == "/patients/42/"
+
+
+def test_a_passkey_alone_signs_in_and_the_ticket_goes_along(browser_at: Browsers, user: User) -> None:
+    device = give_passkey("bondi", user)
+    give_app("bondi", user)
+    browser = browser_at("bondi")
+    ticket = launch(browser, "42")
+    answer = device.get(ask(browser, "/login/passkey/ask"))
+    assert browser.post("/login/passkey", {"credential": answer, "t": ticket})["Location"] == "/patients/42/"
+
+
+def test_a_passkey_that_saw_nobody_signs_nobody_in(browser_at: Browsers, user: User) -> None:
+    device = give_passkey("bondi", user)
+    browser = browser_at("bondi")
+    ticket = launch(browser, "42")
+    answer = device.get(ask(browser, "/login/passkey/ask"), verified=False)
+    assert browser.post("/login/passkey", {"credential": answer, "t": ticket})["Location"] == f"/login?t={ticket}"
+    assert not is_signed_in(browser)
+
+
+def test_an_answer_for_the_second_step_is_no_sign_in_by_passkey(browser_at: Browsers, user: User) -> None:
+    device = give_passkey("bondi", user)
+    browser = browser_at("bondi")
+    sign_in(browser, user)
+    answer = device.get(ask(browser, f"{STEP}/passkey"), verified=False)
+    assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/login"
+    assert not is_signed_in(browser)
+
+
+def test_an_answer_of_a_passkey_counts_once(browser_at: Browsers, user: User) -> None:
+    device = give_passkey("bondi", user)
+    browser = browser_at("bondi")
+    answer = device.get(ask(browser, "/login/passkey/ask"))
+    assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/"
+    browser.post("/logout")
+    assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/login"
+
+
+def test_a_passkey_of_one_clinic_is_nothing_at_the_other(browser_at: Browsers, twins: str) -> None:
+    """The same person, id and all, at both; in the end even a row that somebody copied into the other's table."""
+    with clinic_context("bondi"):
+        user = User.objects.get(email=twins)
+    device = give_passkey("bondi", user)
+    with clinic_context("bondi"):
+        copied = Authenticator.objects.get().data
+    for data in (None, copied):
+        if data:
+            with clinic_context("harbour"):
+                Authenticator.objects.create(user=user, type=Authenticator.Type.WEBAUTHN, data=data)
+        browser = browser_at("harbour")
+        answer = device.get(ask(browser, "/login/passkey/ask"))
+        assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/login"
+        assert not is_signed_in(browser)
+
+
+@pytest.mark.parametrize("field_name", ["origin", "host"])
+def test_a_passkey_asked_for_by_another_site_is_refused(browser_at: Browsers, user: User, field_name: str) -> None:
+    device = give_passkey("bondi", user)
+    browser = browser_at("bondi")
+    asked = ask(browser, "/login/passkey/ask")
+    if field_name == "host":
+        device.host = "harbour.localhost"
+    else:
+        device._client = lambda kind, options: (  # type: ignore[method-assign]
+            type(device)._client(device, kind, options).replace(b"bondi.localhost", b"evil.example")
+        )
+    assert browser.post("/login/passkey", {"credential": device.get(asked)})["Location"] == "/login"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *["", "{", "null", "[]", "1", '"x"', "{}", '{"response": 1}', '{"id": "x", "rawId": "eA", "response": {}}'],
+        '{"id": "eA", "rawId": "eA", "type": "public-key", "response": {"userHandle": null, "clientDataJSON": "eA"}}',
+    ],
+)
+@pytest.mark.parametrize("path", ["/login/passkey", STEP])
+def test_no_answer_of_another_shape_breaks_it(browser_at: Browsers, user: User, odd: str, path: str) -> None:
+    give_passkey("bondi", user)
+    browser = browser_at("bondi")
+    if path == STEP:
+        sign_in(browser, user)
+    ask(browser, "/login/passkey/ask" if path != STEP else f"{STEP}/passkey")
+    assert browser.post(path, {"credential": odd}).status_code in (200, 302)
+    assert not is_signed_in(browser)
+
+
+def test_a_secret_copied_to_another_person_or_clinic_does_not_open(
+    browser_at: Browsers, staff_of: Callable[..., User], twins: str
+) -> None:
+    with clinic_context("bondi"):
+        twin = User.objects.get(email=twins)
+    of_bondi = give_app("bondi", twin).data
+    for label, thief in (("harbour", twin), ("bondi", staff_of("bondi", "owner"))):
+        held = give_app(label, thief)
+        with clinic_context(label):
+            held.data = of_bondi
+            held.save()
+        browser = browser_at(label)
+        sign_in(browser, thief)
+        assert browser.post(STEP, {"code": code()}).status_code == 200
+        assert not is_signed_in(browser)
+
+
+def test_the_session_changes_its_name_at_the_second_step(browser_at: Browsers, app_user: User) -> None:
+    browser = browser_at("bondi")
+    sign_in(browser, app_user)
+    before = browser.session.session_key
+    browser.post(STEP, {"code": code()})
+    assert browser.session.session_key != before
+
+
+def test_the_tries_are_counted_by_person_and_clinic(browser_at: Browsers, app_user: User) -> None:
+    for number in range(5):
+        browser = browser_at("bondi")
+        sign_in(browser, app_user)
+        browser.post(STEP, {"code": f"00000{number}"}, REMOTE_ADDR=f"203.0.113.{number}")
+    refused = browser.post(STEP, {"code": code()}, REMOTE_ADDR="203.0.113.99")
+    assert "Too many tries" in refused.content.decode()
+    assert not is_signed_in(browser)
+
+
+# --- Tabs ------------------------------------------------------------------------------------------------------------
+
+
+def finish(browser: Client, user: User, ticket: str, patient: str) -> None:
+    """Go on in a tab, as a person would who sees what it shows, until it shows the tab's patient."""
+    answer = browser.post(STEP, {"code": code(), "t": ticket})
+    for _ in range(3):
+        if answer.status_code == 302 and answer["Location"].startswith("/login"):
+            answer = browser.get(answer["Location"])
+        if answer.status_code == 200:
+            assert field(answer.content.decode(), "t") == ticket
+            answer = sign_in(browser, user, ticket)
+        if answer["Location"].startswith(STEP):
+            with clinic_context("bondi"):
+                cache.clear()  # some minutes later: the code is another one
+            answer = browser.post(STEP, {"code": code(), "t": ticket})
+    assert answer["Location"] == f"/patients/{patient}/"
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["42", "43"])))
+@pytest.mark.parametrize("abandoned", [True, False])
+def test_tabs_left_at_the_code_each_end_on_their_own_patient(
+    browser_at: Browsers, app_user: User, order: tuple[str, ...], abandoned: bool
+) -> None:
+    browser = browser_at("bondi")
+    tickets = {}
+    for patient in ("42", "43"):
+        tickets[patient] = launch(browser, patient)
+        sign_in(browser, app_user, tickets[patient])
+    if abandoned:
+        launch(browser, "44")
+    for patient in order:
+        finish(browser, app_user, tickets[patient], patient)
+
+
+def test_a_launch_in_another_tab_ends_the_second_step_that_this_one_was_left_at(
+    browser_at: Browsers, app_user: User
+) -> None:
+    browser = browser_at("bondi")
+    first = launch(browser, "42")
+    sign_in(browser, app_user, first)
+    second = launch(browser, "43")
+    assert browser.post(STEP, {"code": code(), "t": first})["Location"] == f"/login?t={first}"
+    assert not is_signed_in(browser)
+    finish(browser, app_user, second, "43")
+    finish(browser, app_user, first, "42")
+
+
+def test_a_sign_in_form_that_was_open_before_signs_in_somebody_else(
+    browser_at: Browsers, app_user: User, staff_of: Callable[..., User]
+) -> None:
+    browser = browser_at("bondi")
+    first, second = launch(browser, "42"), launch(browser, "43")
+    sign_in(browser, app_user, first)
+    assert sign_in(browser, staff_of("bondi", "owner"), second)["Location"] == "/patients/43/"
+    assert browser.post(STEP, {"code": code(), "t": first})["Location"] == "/patients/42/"
+
+
+def test_a_stale_code_form_goes_back_to_its_own_ticket(
+    strict_browser_at: Callable[[str], Client], app_user: User
+) -> None:
+    browser = strict_browser_at("bondi")
+    ticket = launch(browser, "42")
+    assert browser.post(STEP, {"code": code(), "t": ticket})["Location"] == f"/login?t={ticket}"
+
+
+def test_the_ticket_waits_while_a_new_password_is_chosen(browser_at: Browsers, user: User) -> None:
+    browser = browser_at("bondi")
+    ticket = launch(browser, "42")
+    form = browser.get(f"/password/reset/?t={ticket}").content.decode()
+    asked = browser.post("/password/reset/", {"email": user.email, "t": field(form, "t")})
+    assert asked["Location"] == f"/password/reset/done/?t={ticket}"
+    assert f'href="/login?t={ticket}"' in browser.get(asked["Location"]).content.decode()
+    assert sign_in(browser, user, ticket)["Location"] == "/patients/42/"
+
+
+def test_the_mail_of_a_reset_carries_nothing_of_the_patient(
+    browser_at: Browsers, user: User, mailoutbox: list[Any]
+) -> None:
+    browser = browser_at("bondi")
+    ticket = launch(browser, "42")
+    browser.post("/password/reset/", {"email": user.email, "t": ticket})
+    assert ticket[:40] not in str(mailoutbox[-1].message())
+    assert "t=" not in str(mailoutbox[-1].body)
