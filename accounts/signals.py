@@ -1,5 +1,6 @@
 """What happens around a sign-in: the session is bound to its clinic, and a new password clears the failed tries."""
 
+import time
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -11,11 +12,13 @@ from django.http import HttpRequest
 from accounts.models import User, schema_name
 
 SESSION_CLINIC = "clinic"
+CONFIRMED_AT = "confirmed_at"
 
 
 @receiver(user_logged_in)
 def bind_session_to_clinic(sender: Any, request: HttpRequest, **_: Any) -> None:
     request.session[SESSION_CLINIC] = schema_name()
+    request.session[CONFIRMED_AT] = time.time()
 
 
 @receiver(password_reset)

@@ -3,7 +3,7 @@
 from allauth.account.views import account_inactive, password_reset_from_key_done
 from django.urls import path, re_path
 
-from accounts import staff_views, step_views, views
+from accounts import confirmation, factor_views, staff_views, step_views, views
 
 urlpatterns = [
     path("login", views.SignIn.as_view(), name="account_login"),
@@ -23,6 +23,17 @@ urlpatterns = [
     ),
     path("password/reset/key/done/", password_reset_from_key_done, name="account_reset_password_from_key_done"),
     path("invite/<str:token>/", staff_views.invitation, name="invitation"),
+    path("account/", factor_views.own_sign_in, name="mfa_index"),
+    path("account/confirm", confirmation.confirm, name="confirm"),
+    path("account/confirm/passkey", confirmation.ask_for_passkey, name="passkey_of_confirm"),
+    path("account/passkeys/add", factor_views.add_passkey, name="passkey_add"),
+    path("account/passkeys/ask", factor_views.ask_for_new_passkey, name="passkey_of_add"),
+    path("account/passkeys/<int:passkey_id>/rename", factor_views.rename_passkey, name="passkey_rename"),
+    path("account/passkeys/<int:passkey_id>/remove", factor_views.remove_passkey, name="passkey_remove"),
+    path("account/app", factor_views.set_up_app, name="app"),
+    path("account/app/remove", factor_views.remove_app, name="app_remove"),
+    path("account/recovery-codes", factor_views.recovery_codes, name="recovery_codes"),
+    path("account/recovery-codes/new", factor_views.new_recovery_codes, name="recovery_codes_new"),
     path("settings/staff/", staff_views.staff, name="staff"),
     path("settings/staff/invite", staff_views.invite, name="staff_invite"),
     path("settings/staff/invitations/<int:invitation_id>/revoke", staff_views.revoke, name="staff_revoke"),

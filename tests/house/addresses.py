@@ -27,6 +27,8 @@ class Row:
 RESET_KEY = r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$"
 REVOKE = "settings/staff/invitations/<int:invitation_id>/revoke"
 PATIENT = "patients/<cliniko_id:patient_id>/"
+PASSKEY = "account/passkeys/<int:passkey_id>"
+CODES = "account/recovery-codes/new"
 ASK_AT_STEP = "login/second-step/passkey"
 FRESH = "patients/<cliniko_id:patient_id>/fresh"
 
@@ -46,6 +48,21 @@ AT_A_CLINIC = [
     Row("POST", PATIENT, "/patients/42/", "/login", "405", "405"),
     Row("GET", FRESH, "/patients/42/fresh", TICKET, "405", "405"),
     Row("POST", FRESH, "/patients/42/fresh", "/login", "403", "403"),  # belongs to no view
+    Row("GET", "account/", "/account/", TICKET, "200", "200"),
+    Row("POST", "account/", "/account/", "/login", "405", "405"),
+    Row("GET", "account/confirm", "/account/confirm", TICKET, "200", "200"),
+    Row("POST", "account/confirm", "/account/confirm", "/login", "200", "200"),
+    Row("POST", "account/confirm/passkey", "/account/confirm/passkey", "/login", "200", "200"),
+    Row("GET", "account/passkeys/add", "/account/passkeys/add", TICKET, "200", "200"),
+    Row("POST", "account/passkeys/add", "/account/passkeys/add", "/login", "200", "200"),
+    Row("POST", "account/passkeys/ask", "/account/passkeys/ask", "/login", "200", "200"),
+    Row("POST", f"{PASSKEY}/rename", "/account/passkeys/1/rename", "/login", "404", "404"),  # nobody has that one
+    Row("POST", f"{PASSKEY}/remove", "/account/passkeys/1/remove", "/login", "404", "404"),
+    Row("GET", "account/app", "/account/app", TICKET, "200", "200"),
+    Row("POST", "account/app", "/account/app", "/login", "200", "200"),
+    Row("POST", "account/app/remove", "/account/app/remove", "/login", "404", "404"),
+    Row("GET", "account/recovery-codes", "/account/recovery-codes", TICKET, "/account/", "/account/"),
+    Row("POST", CODES, f"/{CODES}", "/login", "/account/recovery-codes", "/account/recovery-codes"),
     Row("GET", "settings/", "/settings/", TICKET, "200", "403"),
     Row("GET", "settings/mirror", "/settings/mirror", TICKET, "200", "403"),
     Row("GET", "settings/staff/", "/settings/staff/", TICKET, "200", "403"),
