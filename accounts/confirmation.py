@@ -33,8 +33,12 @@ def confirmation_required(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if time.time() - request.session.get(CONFIRMED_AT, 0) < LASTS_SECONDS:
             return view(request, *args, **kwargs)
-        page = request.get_full_path() if request.method == "GET" else reverse("mfa_index")
-        return HttpResponseRedirect(f"{reverse('confirm')}?t={tickets.issue(page)}")
+        page = request.get_full_path() if request.method == "GET" else tickets.page_before(request)
+        try:
+            ticket = tickets.issue(page or reverse("mfa_index"))
+        except tickets.NotOurPath:
+            ticket = tickets.issue(reverse("mfa_index"))
+        return HttpResponseRedirect(f"{reverse('confirm')}?t={ticket}")
 
     return guarded
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import factors, tickets
+from accounts import factors, sessions, tickets
 from accounts.confirmation import confirmation_required
 from accounts.factor_forms import AddPasskeyForm, AppForm, PasskeyNameForm
 from accounts.models import User
@@ -31,6 +31,7 @@ def own_sign_in(request: HttpRequest) -> HttpResponse:
         "app": next((each for each in held if each.type == Type.TOTP), None),
         "codes": codes,
         "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0,
+        "sessions": sessions.going_on(sessions.policy()).filter(user=_person(request)).order_by("-seen_at"),
         "ticket": tickets.carried_by(request),
     }
     return render(request, "account/own_sign_in.html", context)

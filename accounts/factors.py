@@ -1,5 +1,6 @@
 """The second factor: passkeys, an authenticator app, recovery codes. allauth checks them; the rest is here."""
 
+from datetime import date
 from typing import Any
 
 import structlog
@@ -11,6 +12,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from cryptography.fernet import InvalidToken, MultiFernet
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.models import User, schema_name
@@ -63,6 +65,23 @@ def unseal(sealed: str, user_id: int, *, within_seconds: int | None = None) -> s
 def has_second_factor(user: User | AnonymousUser) -> bool:
     """Whether this person has a passkey or an authenticator app."""
     return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
+
+
+def is_missing(request: HttpRequest, *, on: date) -> bool:
+    """Whether the clinic requires a second factor on this day of whoever is signed in, and they have none."""
+    held = getattr(request, "held_session", None)
+    required_from = held.policy.require_second_factor_from if held else None
+    if required_from is None or required_from > on or not request.user.is_authenticated:
+        return False
+    return not has_second_factor(request.user)
+
+
+def reset(user: User) -> bool:
+    """Take every factor from somebody who can use none of them, and end their sessions. False when they had none."""
+    with transaction.atomic():
+        deleted, _ = Authenticator.objects.filter(user=user).delete()
+        user.open_sessions.all().delete()
+    return deleted > 0
 
 
 def ensure_recovery_codes(user: User) -> bool:

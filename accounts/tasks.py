@@ -7,7 +7,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.models import CacheEntry, UsedTicket
+from accounts.models import CacheEntry, OpenSession, UsedTicket
 from tenants.context import in_every_clinic
 
 
@@ -23,4 +23,5 @@ def forget_here() -> None:
     now = timezone.now()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     UsedTicket.objects.filter(used_at__lt=now - timedelta(days=1)).delete()
+    OpenSession.objects.filter(started_at__lt=now - timedelta(days=1)).delete()
     CacheEntry.objects.filter(expires__lt=now).delete()

@@ -3,7 +3,7 @@
 from allauth.account.views import account_inactive, password_reset_from_key_done
 from django.urls import path, re_path
 
-from accounts import confirmation, factor_views, staff_views, step_views, views
+from accounts import confirmation, factor_views, security_views, session_views, staff_views, step_views, views
 
 urlpatterns = [
     path("login", views.SignIn.as_view(), name="account_login"),
@@ -34,6 +34,12 @@ urlpatterns = [
     path("account/app/remove", factor_views.remove_app, name="app_remove"),
     path("account/recovery-codes", factor_views.recovery_codes, name="recovery_codes"),
     path("account/recovery-codes/new", factor_views.new_recovery_codes, name="recovery_codes_new"),
+    path("account/sessions/<int:session_id>/end", session_views.end, name="session_end"),
+    path("account/sessions/end-others", session_views.end_others, name="session_end_others"),
+    path("session", session_views.session, name="session"),
+    path("settings/security", security_views.security, name="security"),
+    path("settings/security/people/<int:user_id>/end-sessions", security_views.end_sessions, name="security_end"),
+    path("settings/security/people/<int:user_id>/reset", security_views.reset_second_factor, name="security_reset"),
     path("settings/staff/", staff_views.staff, name="staff"),
     path("settings/staff/invite", staff_views.invite, name="staff_invite"),
     path("settings/staff/invitations/<int:invitation_id>/revoke", staff_views.revoke, name="staff_revoke"),

@@ -114,6 +114,11 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     if request.headers.get("HX-Request") == "true":
         # The page loads again and so gets a token that counts.
         return HttpResponse(status=403, headers={"HX-Refresh": "true"})
+    page = tickets.page_before(request)
+    if page and not request.user.is_authenticated:
+        # The session has ended since the form was opened: back to it after signing in, without what was typed.
+        messages.info(request, SIGN_IN_AGAIN)
+        return tickets.sign_in_redirect(page)
     return render(request, "accounts/stale_form.html", status=403)
 
 

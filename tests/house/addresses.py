@@ -28,6 +28,8 @@ RESET_KEY = r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+
 REVOKE = "settings/staff/invitations/<int:invitation_id>/revoke"
 PATIENT = "patients/<cliniko_id:patient_id>/"
 PASSKEY = "account/passkeys/<int:passkey_id>"
+SESSION_END = "account/sessions/<int:session_id>/end"
+SECURITY = "settings/security/people/<int:user_id>"
 CODES = "account/recovery-codes/new"
 ASK_AT_STEP = "login/second-step/passkey"
 FRESH = "patients/<cliniko_id:patient_id>/fresh"
@@ -63,6 +65,16 @@ AT_A_CLINIC = [
     Row("POST", "account/app/remove", "/account/app/remove", "/login", "404", "404"),
     Row("GET", "account/recovery-codes", "/account/recovery-codes", TICKET, "/account/", "/account/"),
     Row("POST", CODES, f"/{CODES}", "/login", "/account/recovery-codes", "/account/recovery-codes"),
+    Row("POST", SESSION_END, "/account/sessions/1/end", "/login", "/account/", "/account/"),
+    Row("POST", "account/sessions/end-others", "/account/sessions/end-others", "/login", "/account/", "/account/"),
+    Row("GET", "session", "/session", "401", "200", "200"),
+    Row("POST", "session", "/session", "401", "200", "200"),
+    Row("GET", "settings/security", "/settings/security", TICKET, "200", "403"),
+    Row("POST", "settings/security", "/settings/security", "/login", "422", "403"),
+    Row("GET", f"{SECURITY}/end-sessions", "/settings/security/people/1/end-sessions", TICKET, "405", "405"),
+    Row("POST", f"{SECURITY}/end-sessions", "/settings/security/people/1/end-sessions", "/login", "404", "403"),
+    Row("GET", f"{SECURITY}/reset", "/settings/security/people/1/reset", TICKET, "405", "405"),
+    Row("POST", f"{SECURITY}/reset", "/settings/security/people/1/reset", "/login", "404", "403"),
     Row("GET", "settings/", "/settings/", TICKET, "200", "403"),
     Row("GET", "settings/mirror", "/settings/mirror", TICKET, "200", "403"),
     Row("GET", "settings/staff/", "/settings/staff/", TICKET, "200", "403"),

@@ -29,6 +29,8 @@ PLACES = {
     "accounts_user": In.BOTH,
     "accounts_invitation": In.BOTH,
     "accounts_usedticket": In.BOTH,
+    "accounts_opensession": In.BOTH,
+    "accounts_securitypolicy": In.BOTH,
     "account_emailaddress": In.BOTH,
     "account_emailconfirmation": In.BOTH,
     "cache_entry": In.BOTH,
