@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.http import HttpResponse
 
 from accounts.models import User
@@ -15,6 +15,7 @@ from accounts.roles import Permission, may
 from launch.explanations import NOT_RECORDED, explain
 from launch.models import AccessEvent
 from launch.requests import StaffRequest
+from sync import queries
 
 Action = AccessEvent.Action
 View = Callable[..., HttpResponse]
@@ -60,11 +61,18 @@ def is_viewing(user: User, patient_id: str, event_id: str) -> bool:
     """Whether `event_id` is the row of this user's view of this patient, so that a fragment belongs to that view."""
     if not event_id.isascii() or not event_id.isdecimal() or len(event_id) > 18:
         return False
-    return AccessEvent.objects.filter(pk=event_id, user=user, patient_id=patient_id, action=Action.VIEWED).exists()
+    return _views(user).filter(pk=event_id, patient_id=patient_id).exists()
 
 
 def recently_opened(user: User, count: int = 8) -> list[str]:
     """The ids of the patients that `user` opened last, latest first."""
-    views = AccessEvent.objects.filter(user=user, action=Action.VIEWED)
-    latest = views.values("patient_id").annotate(at=Max("occurred_at")).order_by("-at")
+    latest = _views(user).values("patient_id").annotate(at=Max("occurred_at")).order_by("-at")
     return [row["patient_id"] for row in latest[:count]]
+
+
+def _views(user: User) -> QuerySet[AccessEvent]:
+    """This user's views, none from before the clinic moved to its present Cliniko account: whoever had the id then was
+    somebody else."""
+    views = AccessEvent.objects.filter(user=user, action=Action.VIEWED)
+    since = queries.account_since()
+    return views.filter(occurred_at__gte=since) if since else views

@@ -3,6 +3,7 @@
 import gc
 import time
 from contextlib import nullcontext
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -10,12 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from sync import mirror
-from sync.cliniko import RateLimited
 from sync.connection import open_client
+from sync.due import compare_everything
 from sync.engine import Progress as Walked
-from sync.engine import compare_everything
+from sync.errors import RateLimited
 from sync.lease import Lease, LeaseHeld, LeaseLost
-from sync.models import Run
+from sync.models import Cursor, Reconcile, Run
 from sync.resources import Resource
 from sync.standing import standing
 from sync.tasks import wake
@@ -40,9 +41,10 @@ class Bars:
 
 
 def sync_in_foreground(label: str, *, full: bool, quiet: bool) -> dict[str, Any]:
-    """Mirror the clinic until it is up to date and answer `{"state", "resources", "mended"}`: the resources by name
-    with fetched, written and requests; with `full` every record is compared, and `mended` tells by resource how many
-    were not as in Cliniko.
+    """Mirror the clinic until it is up to date and answer `{"state", "resources", "mended", "put_off"}`: the resources
+    by name with fetched, written and requests; with `full` every record is compared, and `mended` tells by resource how
+    many were not as in Cliniko. What Cliniko did not give to be compared makes the state `incomplete`, and `put_off`
+    tells by resource when that goes on.
 
     Waits for a worker that holds the lease and for Cliniko's limit. Raises NoSuchClinic, and ClinikoError for what
     does not pass by itself.
@@ -63,7 +65,9 @@ def sync_in_foreground(label: str, *, full: bool, quiet: bool) -> dict[str, Any]
         _run_until_done(Bars(progress) if shown else None)
         sums = _sums(started)
         mended = {name: counts.pop("mended") for name, counts in sums.items()}
-        result = {"state": standing().state, "resources": sums, "mended": mended if full else {}}
+        put_off = _put_off() if full else {}
+        state = "incomplete" if put_off else standing().state
+        result = {"state": state, "resources": sums, "mended": mended if full else {}, "put_off": put_off}
     wake(clinic.schema_name)  # it works again: whatever kept the workers away is over
     return result
 
@@ -76,6 +80,13 @@ def _compare() -> None:
                 return compare_everything()
         except LeaseHeld:
             time.sleep(TURN_SECONDS)
+
+
+def _put_off() -> dict[str, datetime]:
+    """When the comparisons that did not come to their end go on, by resource: not while their list rests."""
+    rests_until = dict(Cursor.objects.exclude(refused_at=None).values_list("resource", "due_at"))
+    under_way = Reconcile.objects.exclude(after_id=None).order_by("resource")
+    return {each.resource: max(each.due_at, rests_until.get(each.resource, each.due_at)) for each in under_way}
 
 
 def _run_until_done(bars: Bars | None) -> None:

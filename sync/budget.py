@@ -5,7 +5,8 @@ from datetime import datetime
 
 from django.conf import settings
 
-from sync.cliniko import ApiKey, BudgetSpent
+from sync.cliniko import ApiKey
+from sync.errors import BudgetSpent
 from sync.sealing import fingerprint
 from tenants import budgets
 from tenants.budgets import Allowance, Purpose

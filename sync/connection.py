@@ -15,10 +15,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from sync.budget import share_of
-from sync.cliniko import (
-    ApiKey,
+from sync.cliniko import ApiKey, Cliniko
+from sync.errors import (
     BudgetSpent,
-    Cliniko,
     ClinikoError,
     KeyForbidden,
     KeyInvalid,
@@ -38,6 +37,7 @@ from tenants.context import current_clinic
 State = Connection.State
 log = structlog.get_logger(__name__)
 PATIENTS_ALONE = (KeyForbidden, ServerError, RequestRefused)  # the list of patients rests, and the others go on
+STILL_OPENING = timedelta(seconds=10)  # screens under way when the account changes, and clocks that differ
 LONGEST_BACKOFF = timedelta(minutes=15)
 
 
@@ -145,6 +145,7 @@ def _forget_account() -> None:
         resource.model._default_manager.all().delete()
     for model in (Cursor, Reconcile, RefusedPayload, PatientRefresh, PatientChange):
         model._default_manager.all().delete()
+    Connection.objects.update(account_since=timezone.now() + STILL_OPENING)
 
 
 def _may_read(client: Cliniko, resource: str) -> bool:
@@ -210,7 +211,8 @@ def note_success(held: Connection) -> None:
 
 
 def note_failure(failure: ClinikoError, held: Connection) -> None:
-    """Remember why Cliniko did not answer to this key, and until when it is left alone; of a former key nothing.
+    """Remember why Cliniko did not answer to this key, and until when it is left alone; of a former key nothing, nor
+    of a clinic that somebody paused meanwhile.
 
     That our own share of requests is used up is no failure.
     """
@@ -220,7 +222,7 @@ def note_failure(failure: ClinikoError, held: Connection) -> None:
     if isinstance(failure, RateLimited):
         share_of(stored_key(held), "background").block(failure.until)
     state, resume_at = _verdict(failure, held)
-    rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key)
+    rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(state=State.PAUSED)
     rows.exclude(state=state).update(state=state, state_since=timezone.now())
     if not isinstance(failure, PATIENTS_ALONE):
         rows.update(failures=F("failures") + 1)

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from sync import reconcile
-from sync.cliniko import Cliniko, NotFilterable, Page, Unreachable
+from sync.cliniko import Cliniko, Page
+from sync.errors import NotFilterable, Unreachable
 from sync.models import Cursor
 from sync.payloads import gone_id
 from sync.resources import Listing

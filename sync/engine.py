@@ -1,11 +1,11 @@
 """One slice of a clinic's sync: pages, each with its cursor in one transaction, until done or out of time."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from django.conf import settings
@@ -13,22 +13,22 @@ from django.db import transaction
 from django.utils import timezone
 
 from sync import deletions, reconcile
-from sync.cliniko import (
+from sync.cliniko import Cliniko, Page
+from sync.connection import backoff
+from sync.due import lists_in_order
+from sync.errors import (
     BudgetSpent,
-    Cliniko,
     ClinikoError,
     KeyForbidden,
     NotFilterable,
-    Page,
     RecordNotFound,
     RequestRefused,
     ServerError,
     Unreachable,
 )
-from sync.connection import backoff
 from sync.lease import Lease
 from sync.models import Cursor, Run
-from sync.resources import BY_NAME, PATIENTS, RESOURCES, Listing, Resource, listings
+from sync.resources import PATIENTS, Listing, Resource
 from sync.store import next_sequence, write_page
 from sync.walks import advance, ask, ask_ahead, stood_behind
 
@@ -36,7 +36,6 @@ log = structlog.get_logger(__name__)
 ASK_REFUSED_AGAIN = timedelta(hours=6)  # a role may be widened in Cliniko without our knowing
 ASK_PATIENTS_AGAIN = timedelta(hours=1)
 LOOK_FOR_DELETED = timedelta(minutes=10)  # sooner when the list itself has moved
-BEGINNING = datetime.min.replace(tzinfo=UTC)
 GAP = timedelta(days=1)  # after so long without a look, everything is compared
 
 
@@ -92,7 +91,7 @@ class Slice:
         left, False when the turn was over first.
 
         A list that Cliniko refuses or fails to give rests by itself and keeps no other from being walked. Raises
-        KeyForbidden or ServerError when it is the list of patients; the other errors of sync.cliniko, and LeaseLost.
+        KeyForbidden or ServerError when it is the list of patients; the other errors of sync.errors, and LeaseLost.
         What was committed before stays.
         """
         try:
@@ -105,20 +104,10 @@ class Slice:
         return done
 
     def _work(self) -> bool:
-        for listing, cursor in self._due():
+        for listing, cursor in lists_in_order():
             if not self._walk(listing, cursor):
                 return False
         return all(self._compare(resource) for resource in reconcile.wanted())
-
-    def _due(self) -> Iterator[tuple[Listing, Cursor]]:
-        """First what is imported and waits longest, so that a long import keeps nobody's changes waiting; then
-        imports, in the order of the table. A list that turns out to be needed on the way comes last."""
-        seen: set[str] = set()
-        while due := [pair for pair in _cursors() if pair[1].due_at <= timezone.now() and pair[0].name not in seen]:
-            due.sort(key=lambda pair: _rank(pair[1]))
-            for listing, cursor in due:
-                seen.add(listing.name)
-                yield listing, cursor
 
     def _walk(self, listing: Listing, cursor: Cursor) -> bool:
         """True when the list needs nothing more now, False when the turn is over."""
@@ -217,7 +206,7 @@ class Slice:
         try:
             while not self._over():
                 counts.requests += 1
-                step = reconcile.compare_page(self.client, self.lease, resource)
+                step = reconcile.compare_page(self.client, self.lease, resource, over=self._over)
                 counts.fetched += step.records
                 counts.requests += step.reread
                 counts.mended += step.mended
@@ -257,25 +246,6 @@ class Slice:
         return late or (self.pages is not None and requests >= self.pages)
 
 
-def _rank(cursor: Cursor) -> tuple[bool, bool, datetime]:
-    """The order of walks: short ones, then a long one of an imported list that is under way, then imports."""
-    under_way = cursor.walk_clock is not None or bool(cursor.after_id)
-    importing = cursor.imported_at is None
-    return importing, under_way and not importing, BEGINNING if importing else cursor.due_at
-
-
-def _cursors() -> list[tuple[Listing, Cursor]]:
-    """Every list to walk with its cursor, made where it is missing."""
-    held = {cursor.resource: cursor for cursor in Cursor.objects.all()}
-    found = []
-    for resource in RESOURCES:
-        main = held.get(resource.name)
-        for listing in listings(resource, asks_hidden=main is None or main.asks_hidden):
-            cursor = held.get(listing.name) or Cursor.objects.get_or_create(resource=listing.name)[0]
-            found.append((listing, cursor))
-    return found
-
-
 def _raise_for_patients() -> None:
     patients = Cursor.objects.filter(resource=PATIENTS.name).first()
     if patients is not None and patients.refused_at:
@@ -294,20 +264,6 @@ def _settle(cursor: Cursor, pause: timedelta) -> None:
 
 def _long_ago(cursor: Cursor) -> bool:
     return cursor.walk_clock is None and cursor.checked_at is not None and timezone.now() - cursor.checked_at > GAP
-
-
-def everything_is_due() -> None:
-    """Make the next run ask for every list, whenever it was asked last."""
-    Cursor.objects.update(due_at=timezone.now())
-
-
-def compare_everything() -> None:
-    """Make the next runs read every record again and mend what differs; nothing is forgotten meanwhile. What is still
-    being imported is read once in any case."""
-    Cursor.objects.update(due_at=timezone.now(), asks_hidden=True)
-    for name in Cursor.objects.exclude(imported_at=None).values_list("resource", flat=True):
-        if name in BY_NAME:
-            reconcile.want(BY_NAME[name])
 
 
 def run_slice(turn: Slice) -> bool:

@@ -8,8 +8,9 @@ import structlog
 from django.utils import timezone
 
 from sync import connection
-from sync.cliniko import BudgetSpent, ClinikoError, RateLimited
-from sync.engine import OnPage, Slice, everything_is_due, run_slice
+from sync.due import everything_is_due
+from sync.engine import OnPage, Slice, run_slice
+from sync.errors import BudgetSpent, ClinikoError, RateLimited
 from sync.lease import Lease, LeaseHeld, LeaseLost
 from sync.models import Connection
 from sync.store import commits_unawaited

@@ -108,6 +108,11 @@ def facts() -> ClinicFacts:
     return ClinicFacts(held.time_zone, held.patient_word, cliniko_url=place if held.account_subdomain else "")
 
 
+def account_since() -> datetime | None:
+    """Since when ids are those of the Cliniko account that is mirrored now; None when there was no other."""
+    return connection.load().account_since
+
+
 def _conditions(wanted: str) -> Iterable[Q]:
     birth_date, rest = _birth_date(wanted)
     if birth_date:

@@ -4,7 +4,7 @@ Walks the list by id in pages. A record that differs is written by the same writ
 within the page's range of ids and Cliniko's page does not show is asked for by itself: gone, or merely not listed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from random import uniform
@@ -14,8 +14,10 @@ from django.db.models import Q
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from sync.cliniko import Cliniko, RecordNotFound, Unreachable
+from sync.cliniko import Cliniko
+from sync.errors import Unreachable
 from sync.lease import Lease
+from sync.lookup import look_up
 from sync.models import Cursor, Reconcile
 from sync.resources import RESOURCES, Listing, Resource
 from sync.store import mark_deleted, next_sequence, write_page
@@ -88,39 +90,60 @@ def put_off(resource: Resource) -> None:
     Reconcile.objects.filter(resource=resource.name).update(due_at=timezone.now() + PUT_OFF)
 
 
-def compare_page(client: Cliniko, lease: Lease, resource: Resource) -> Compared:
-    """Compare the next page. Raises the errors of sync.cliniko, and LeaseLost."""
+def compare_page(client: Cliniko, lease: Lease, resource: Resource, *, over: Callable[[], bool]) -> Compared:
+    """Compare the next page. What has to be asked for by itself is saved one by one, and waits once the turn is `over`.
+
+    Raises the errors of sync.errors, and LeaseLost.
+    """
     state = Reconcile.objects.get(resource=resource.name)
     cursor = Cursor.objects.get(resource=resource.name)
-    after = state.after_id or "0"
+    after, mended_before = state.after_id or "0", state.mended
     sequence = next_sequence()
     page = ask(client, Listing(resource), cursor, Step((f"id:>{after}",), BY_ID))
     Cursor.objects.filter(resource=resource.name).exclude(asks_hidden=cursor.asks_hidden).update(asks_hidden=False)
     reached = str(last_id(page)) if page.has_more else "9" * LONGEST_ID
     if int(reached) <= int(after):
         raise Unreachable("Cliniko's pages do not move on.")
-    with transaction.atomic():
-        lease.renew()
-        mended = write_page(resource, page.records, sequence=sequence)
     listed = [str(record.get("id")) for record in page.records]
-    missing = _missing(resource, after, reached, listed, sequence, asks_hidden=cursor.asks_hidden)
-    asked = missing[:REREAD_AT_ONCE]
-    mended += sum(_reread(client, lease, resource, cliniko_id) for cliniko_id in asked)
-    if missing != asked:
-        reached = asked[-1]  # all up to here is compared, and the rest of the range comes with the next page
-    done = not page.has_more and missing == asked
+    state.total = state.total or page.total
     with transaction.atomic():
         lease.renew()
-        state.total = state.total or page.total
-        state.compared += len(listed)
-        state.mended += mended
-        state.after_id = None if done else reached
-        if done:
-            again = Reconcile.objects.filter(pk=state.pk, wanted_again=True).update(wanted_again=False)
-            state.finished_at = timezone.now()
-            state.due_at = state.finished_at + (SETTLES if again else _about(WEEK))
-        state.save(update_fields=["total", "compared", "mended", "after_id", "finished_at", "due_at"])
-    return Compared(len(listed), mended, len(asked), done, state.compared, state.total)
+        _save(state, mended=write_page(resource, page.records, sequence=sequence))
+    missing = _missing(resource, after, reached, listed, sequence, asks_hidden=cursor.asks_hidden)
+    reread = 0
+    for cliniko_id in missing[:REREAD_AT_ONCE]:
+        _reread(client, lease, resource, cliniko_id, state, listed)
+        reread += 1  # one at the least, or a Cliniko that takes a whole turn for a page would be asked for ever
+        if over():
+            break
+    done = not page.has_more and reread == len(missing)
+    if reread == len(missing):  # otherwise what is left of the range comes with the next page
+        with transaction.atomic():
+            lease.renew()
+            _advance(state, reached, listed)
+            if done:
+                _finish(state)
+    return Compared(len(listed), state.mended - mended_before, reread, done, state.compared, state.total)
+
+
+def _save(state: Reconcile, *, mended: int) -> None:
+    state.mended += mended
+    state.save(update_fields=["total", "compared", "mended", "after_id"])
+
+
+def _advance(state: Reconcile, reached: str, listed: Sequence[str], *, mended: int = 0) -> None:
+    """Everything up to here is compared."""
+    passed = range(int(state.after_id or 0) + 1, int(reached) + 1)
+    state.compared += sum(cliniko_id.isdecimal() and int(cliniko_id) in passed for cliniko_id in listed)
+    state.after_id = reached
+    _save(state, mended=mended)
+
+
+def _finish(state: Reconcile) -> None:
+    again = Reconcile.objects.filter(pk=state.pk, wanted_again=True).update(wanted_again=False)
+    state.after_id, state.finished_at = None, timezone.now()
+    state.due_at = state.finished_at + (SETTLES if again else _about(WEEK))
+    state.save(update_fields=["after_id", "finished_at", "due_at"])
 
 
 def _missing(
@@ -146,18 +169,18 @@ def _between(after: str, reached: str) -> Q:
     return found
 
 
-def _reread(client: Cliniko, lease: Lease, resource: Resource, cliniko_id: str) -> int:
-    """How many rows changed: 1 or 0."""
-    sequence = next_sequence()
-    try:
-        payload = client.record(resource.name, cliniko_id)
-    except RecordNotFound:
-        payload = None
+def _reread(
+    client: Cliniko, lease: Lease, resource: Resource, cliniko_id: str, state: Reconcile, listed: Sequence[str]
+) -> None:
+    """Ask for one record, and write it and that all up to it is compared in one transaction."""
+    found = look_up(client, resource, cliniko_id)
     with transaction.atomic():
         lease.renew()
-        if payload is None:
-            return mark_deleted(resource, [cliniko_id], sequence=sequence)
-        return write_page(resource, [payload], sequence=sequence)
+        if found.payload is None:
+            mended = mark_deleted(resource, [cliniko_id], sequence=found.sequence)
+        else:
+            mended = write_page(resource, [found.payload], sequence=found.sequence)
+        _advance(state, cliniko_id, listed, mended=mended)
 
 
 def _about(pause: timedelta) -> timedelta:

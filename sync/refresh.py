@@ -9,15 +9,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from sync import connection
-from sync.cliniko import (
-    Cliniko,
-    ClinikoError,
-    KeyForbidden,
-    KeyInvalid,
-    NotFilterable,
-    RateLimited,
-    RecordNotFound,
-)
+from sync.cliniko import Cliniko
+from sync.errors import ClinikoError, KeyForbidden, KeyInvalid, NotFilterable, RateLimited
+from sync.lookup import look_up
 from sync.models import Connection, Cursor, MedicalAlert, PatientRefresh, RefusedPayload
 from sync.payloads import linked_id
 from sync.resources import ALERTS, PATIENTS
@@ -62,17 +56,16 @@ def refresh_patient(cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
 
 
 def _reread(client: Cliniko, cliniko_id: str, held: Connection) -> Outcome:
-    sequence = next_sequence()
-    try:
-        payload = client.record(PATIENTS.name, cliniko_id)
-    except RecordNotFound:
-        return _gone(cliniko_id, sequence, held)
+    found = look_up(client, PATIENTS, cliniko_id)
+    payload = found.payload
+    if payload is None:
+        return _gone(cliniko_id, found.sequence, held)
     if str(payload.get("id")) != cliniko_id:
         return Outcome.UNREACHABLE
     with transaction.atomic():
         if not connection.is_still(held):
             return Outcome.BUSY
-        write_page(PATIENTS, [payload], sequence=sequence)
+        write_page(PATIENTS, [payload], sequence=found.sequence)
         if RefusedPayload.objects.filter(resource=PATIENTS.name, cliniko_id=cliniko_id).exists():
             return Outcome.UNREADABLE
     merged = bool(linked_id(payload, "merged_with_patient"))

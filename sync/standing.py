@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from sync import connection, models
-from sync.resources import RESOURCES, Resource
+from sync.resources import RESOURCES, Resource, listings
 
 State = models.Connection.State
 IMPORTING = "importing"
-_BLIND = "Cliniko does not tell this key which of them were deleted: that is noticed in the weekly comparison."
+_ENDINGS = ("deleted", "archived", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,11 @@ def by_resource() -> tuple[ResourceStanding, ...]:
     """How each resource stands, in the order of an import."""
     cursors = {cursor.resource: cursor for cursor in models.Cursor.objects.all()}
     compared = dict(models.Reconcile.objects.exclude(after_id=None).values_list("resource", "compared"))
-    blind = {name.removesuffix("/deleted") for name, cursor in cursors.items() if cursor.refused_at and "/del" in name}
-    return tuple(
-        _resource(each, cursors.get(each.name), compared.get(each.name), blind=each.name in blind) for each in RESOURCES
-    )
+    return tuple(_resource(each, cursors, compared.get(each.name)) for each in RESOURCES)
 
 
-def _resource(
-    resource: Resource, cursor: models.Cursor | None, compared: int | None, *, blind: bool
-) -> ResourceStanding:
+def _resource(resource: Resource, cursors: dict[str, models.Cursor], compared: int | None) -> ResourceStanding:
+    cursor = cursors.get(resource.name)
     return ResourceStanding(
         name=resource.name,
         label=resource.label,
@@ -95,8 +91,30 @@ def _resource(
         imported=cursor is not None and cursor.imported_at is not None,
         checked_at=cursor.checked_at if cursor else None,
         refused=cursor is not None and cursor.refused_at is not None,
-        sentence=_why_incomplete(resource, cursor, compared) or (_BLIND if blind else ""),
+        sentence=_why_incomplete(resource, cursor, compared) or _not_told(resource, cursors),
     )
+
+
+def _not_told(resource: Resource, cursors: dict[str, models.Cursor]) -> str:
+    """What the lists beside the main one would tell, of those that rest."""
+    asks_hidden = cursors[resource.name].asks_hidden
+    resting = {
+        listing.subset: cursors[listing.name]
+        for listing in listings(resource, asks_hidden=asks_hidden)
+        if listing.subset in _ENDINGS and listing.name in cursors and cursors[listing.name].refused_at
+    }
+    if not resting:
+        return ""
+    never_read = [subset for subset, cursor in resting.items() if subset != "deleted" and cursor.imported_at is None]
+    missing = f" Those {_either(never_read)} before the first copy are not here." if never_read else ""
+    return (
+        f"Cliniko does not tell this key which of them were {_either(list(resting))}: "
+        f"that is noticed in the weekly comparison.{missing}"
+    )
+
+
+def _either(words: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _why_incomplete(resource: Resource, cursor: models.Cursor | None, compared: int | None) -> str:

@@ -46,6 +46,13 @@ def next_sequence() -> int:
         return int(cursor.fetchone()[0])
 
 
+def is_latest(sequence: int) -> bool:
+    """Whether no request was made after the one that this number was drawn for."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT last_value FROM sync_answer_sequence")
+        return int(cursor.fetchone()[0]) == sequence
+
+
 def write_page(resource: Resource, payloads: Iterable[dict[str, Any]], *, sequence: int) -> int:
     """Store one answer's records and return how many rows it changed. A payload that cannot be read is kept aside.
 

@@ -14,7 +14,7 @@ from sync.mirror import Turn
 from sync.models import PatientChange, Run
 from sync.standing import standing
 from tenants import budgets
-from tenants.context import NoSuchClinic, clinic_of_schema, in_every_clinic
+from tenants.context import NoSuchClinic, clinic_of_schema
 from tenants.models import Clinic
 
 # A clinic that waits for somebody to act is looked at all the same, at no cost: no wake-up can be lost for good.
@@ -22,8 +22,8 @@ LOOK_AGAIN_AFTER = timedelta(hours=1)
 LOST_AFTER = timedelta(minutes=10)
 RUNS_KEPT_FOR = timedelta(days=30)
 CHANGES_KEPT_FOR = timedelta(days=180)
-# Work that goes on waits in a line of its own, which workers serve in turn with the other: an import, however long,
-# keeps no other clinic's tick waiting for more than a slice.
+# Imports and work that goes on wait in a line of their own, which workers serve in turn with the other: an import,
+# however long, keeps no other clinic's tick waiting for more than a slice, and of many imports each has its turn.
 SHORT_WORK, LONG_WORK = "celery", "long"
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ def sync_clinic(*, schema_name: str) -> None:
         log.warning("task_without_clinic", schema_name=schema_name)
         return
     Clinic.objects.filter(schema_name=schema_name).update(
-        sync_state=now.state, checked_at=now.checked_at, has_more=turn.more
+        sync_state=now.state, checked_at=now.checked_at, has_more=turn.more or now.checked_at is None
     )
     _go_on(schema_name, turn)
 
@@ -81,15 +81,25 @@ def _go_on(schema_name: str, turn: Turn) -> None:
 
 @shared_task(name="sync.forget")
 def forget() -> None:
-    """Delete the history of runs older than a month and of changes older than half a year, in every active clinic, and
-    the counts of keys that are no longer used."""
-    in_every_clinic(forget_here)
+    """Have every active clinic forget its old history, and forget the counts of keys that are no longer used. A lost
+    message costs a day."""
     budgets.forget_unused()
+    active = Clinic.objects.filter(state=Clinic.State.ACTIVE).values_list("schema_name", flat=True)
+    with current_app.producer_pool.acquire(block=True) as producer:
+        for schema_name in active:
+            kwargs = {"schema_name": schema_name}
+            forget_in_clinic.apply_async(kwargs=kwargs, producer=producer, queue=SHORT_WORK)
 
 
-def forget_here() -> None:
-    Run.objects.filter(started_at__lt=timezone.now() - RUNS_KEPT_FOR).delete()
-    PatientChange.objects.filter(changed_at__lt=timezone.now() - CHANGES_KEPT_FOR).delete()
+@shared_task(name="sync.forget_in_clinic")
+def forget_in_clinic(*, schema_name: str) -> None:
+    """Delete one clinic's history of runs older than a month and of changes older than half a year."""
+    try:
+        with clinic_of_schema(schema_name):
+            Run.objects.filter(started_at__lt=timezone.now() - RUNS_KEPT_FOR).delete()
+            PatientChange.objects.filter(changed_at__lt=timezone.now() - CHANGES_KEPT_FOR).delete()
+    except NoSuchClinic:
+        log.warning("task_without_clinic", schema_name=schema_name)
 
 
 def postpone(schema_name: str, until: datetime) -> None:

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import structlog
 
-from sync.cliniko import Cliniko, NotFilterable, Page, Unreachable
+from sync.cliniko import Cliniko, Page
+from sync.errors import NotFilterable, Unreachable
 from sync.models import Cursor
 from sync.payloads import PayloadRefused, cliniko_id, gone_id, needed_moment
 from sync.resources import Listing

@@ -42,7 +42,9 @@ class Clinic(TenantMixin):
     # How its mirror stood after the latest turn: a copy for lists and metrics. The truth is in the clinic's schema.
     sync_state = models.CharField(max_length=16, default="no_key")
     checked_at = models.DateTimeField(null=True, help_text="Its patients are mirrored as of then.")
-    has_more = models.BooleanField(default=False, help_text="Its latest turn ended with more to do.")
+    has_more = models.BooleanField(
+        default=True, help_text="A first import, or a latest turn that ended with more to do."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

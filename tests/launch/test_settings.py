@@ -60,6 +60,17 @@ def test_a_list_that_the_key_may_not_read_says_so_and_who_can_help(
     assert "All is well" not in page
 
 
+def test_a_list_of_cancelled_ones_that_rests_is_told_at_this_clinic_alone(
+    two_clinics: None, sign_in: Callable[..., Client]
+) -> None:
+    with clinic_context("bondi"):
+        Cursor.objects.filter(resource="individual_appointments").update(asks_hidden=False)
+        Cursor.objects.create(resource="individual_appointments/cancelled", refused_at=timezone.now())
+    told = "which of them were cancelled"
+    assert told in sign_in("bondi", role="owner").get("/settings/").content.decode()
+    assert told not in sign_in("harbour", role="owner").get("/settings/").content.decode()
+
+
 def test_looking_at_the_progress_does_not_keep_a_session_alive(
     two_clinics: None, sign_in: Callable[..., Client]
 ) -> None:

@@ -5,17 +5,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts import invitations
 from accounts.models import Invitation
 from ops import clinics
+from sandbox.cliniko.faults import Fault
 from sync.models import Connection
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
@@ -134,6 +137,28 @@ def test_set_key_sync_and_show(world: World, run: Run, bondi: Clinic) -> None:
     shown = run("show", "bondi")
     assert shown["counts"]["patients"] == 1  # type: ignore[index]
     assert key not in json.dumps(shown)
+
+
+@pytest.mark.parametrize(("spared", "hours"), [(0, 6), (2, 1)])  # the list itself, or its comparison alone
+def test_a_full_sync_says_what_was_not_compared_and_when_that_goes_on(
+    world: World, capsys: pytest.CaptureFixture[str], spared: int, hours: int
+) -> None:
+    for label in ("bondi", "harbour"):
+        world.connect(label)
+        world.sync(label)
+    world.store.misbehave("bondi", Fault.FORBIDDEN, resource="medical_alerts", after=spared, times=None)
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        call_command("clinic", "sync", "bondi", "--full", "--json")
+    said = capsys.readouterr()
+    answer = json.loads(said.out)
+    assert (stopped.value.code, answer["state"], set(answer["put_off"])) == (1, "incomplete", {"medical_alerts"})
+    goes_on = datetime.fromisoformat(answer["put_off"]["medical_alerts"])
+    assert timedelta(hours=hours - 0.1) < goes_on - timezone.now() <= timedelta(hours=hours)
+    assert said.err.count("\n") == 1
+    assert f"medical_alerts (goes on at {goes_on:%Y-%m-%d %H:%M} UTC)" in said.err
+    call_command("clinic", "sync", "harbour", "--full", "--json")
+    assert json.loads(capsys.readouterr().out)["state"] == "ok"
 
 
 def test_a_bad_key_is_refused_with_a_sentence_and_not_stored(

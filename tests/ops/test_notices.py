@@ -7,7 +7,7 @@ import pytest
 from django.core.mail import EmailMessage
 
 from accounts.models import User
-from sync.engine import everything_is_due
+from sync.due import everything_is_due
 from sync.models import Connection
 from sync.tasks import sync_clinic
 from tenants.context import clinic_context

@@ -13,7 +13,7 @@ from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
 from sync import connection, mirror, reconcile
 from sync.cliniko import ApiKey, Cliniko
-from sync.engine import compare_everything
+from sync.due import compare_everything
 from sync.models import Patient
 from tenants.context import clinic_context
 from tenants.models import Clinic

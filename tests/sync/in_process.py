@@ -10,7 +10,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from werkzeug.test import Client
 
-from sync.cliniko import BudgetSpent, Cliniko, ClinikoError, Page
+from sync.cliniko import Cliniko, Page
+from sync.errors import BudgetSpent, ClinikoError
 
 API_URL = "http://cliniko.test/api/{shard}/v1"
 

@@ -14,7 +14,8 @@ from flask import Flask
 from sandbox.cliniko.clock import stamp
 from sandbox.cliniko.store import Store
 from sync import connection, mirror
-from sync.cliniko import ApiKey, ClinikoError, Page
+from sync.cliniko import ApiKey, Page
+from sync.errors import ClinikoError
 from sync.lease import LeaseHeld
 from sync.models import Connection, PatientRefresh
 from sync.refresh import refresh_patient

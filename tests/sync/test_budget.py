@@ -17,8 +17,9 @@ from sandbox.cliniko.clock import moment
 from sandbox.cliniko.faults import Fault
 from sync import connection, mirror
 from sync.budget import share_of
-from sync.cliniko import ApiKey, BudgetSpent, Cliniko, RateLimited
-from sync.engine import everything_is_due
+from sync.cliniko import ApiKey, Cliniko
+from sync.due import everything_is_due
+from sync.errors import BudgetSpent, RateLimited
 from sync.refresh import Outcome, refresh_patient
 from sync.sealing import fingerprint
 from sync.standing import IMPORTING, standing

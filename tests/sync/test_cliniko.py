@@ -7,17 +7,8 @@ import pytest
 import requests
 import responses
 
-from sync.cliniko import (
-    ApiKey,
-    Cliniko,
-    KeyForbidden,
-    KeyInvalid,
-    KeyRefused,
-    RateLimited,
-    RecordNotFound,
-    RequestRefused,
-    Unreachable,
-)
+from sync.cliniko import ApiKey, Cliniko
+from sync.errors import KeyForbidden, KeyInvalid, KeyRefused, RateLimited, RecordNotFound, RequestRefused, Unreachable
 
 KEY = "MS0xLUNBTkFSWS1rZXk-au2"
 BASE = "https://api.au2.cliniko.com/v1"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sandbox.cliniko.faults import Fault
 from sync import mirror
-from sync.engine import everything_is_due
+from sync.due import everything_is_due
 from sync.refresh import Outcome, refresh_patient
 from tenants.context import clinic_context
 from tests.sync.conftest import World

@@ -14,18 +14,19 @@ from pytest_django import Settings
 from ops.foreground import sync_in_foreground
 from sandbox.cliniko.clock import stamp
 from sync import connection, mirror, queries, reconcile, tasks
-from sync.cliniko import (
-    ApiKey,
-    Cliniko,
+from sync.cliniko import ApiKey, Cliniko, Page
+from sync.engine import Progress
+from sync.errors import (
+    BudgetSpent,
+    ClinikoError,
     KeyForbidden,
     KeyInvalid,
     NotFilterable,
-    Page,
     RateLimited,
     RequestRefused,
     ServerError,
+    Unreachable,
 )
-from sync.engine import Progress
 from sync.lease import LeaseLost
 from sync.models import Connection, Cursor, Patient, PatientRefresh, Reconcile
 from sync.refresh import Outcome, refresh_patient
@@ -149,6 +150,21 @@ def test_nothing_of_one_account_is_left_when_the_clinic_moves_to_another(connect
         assert not Patient.objects.exists()
     world.sync("bondi")
     assert world.mirrored_names("bondi") == {"42": "Ours"}
+
+
+def test_a_clinic_knows_since_when_its_account_counts(connected: Connect) -> None:
+    world = connected("bondi")
+    with clinic_context("bondi"):
+        connection.connect(ApiKey(world.store.issue_key("bondi")))
+        assert queries.account_since() is None
+        before = timezone.now()
+        connection.connect(ApiKey(world.store.key("harbour")), confirm_other_account=True)
+        since = queries.account_since()
+        assert since is not None
+        # What was on its way to a screen then is of the former account still.
+        assert before + connection.STILL_OPENING <= since <= timezone.now() + connection.STILL_OPENING
+        connection.connect(ApiKey(world.store.issue_key("harbour")))
+        assert queries.account_since() == since
 
 
 def test_a_new_key_takes_the_lease_from_a_worker_with_the_former_one(connected: Connect) -> None:
@@ -404,3 +420,49 @@ def test_a_comparison_that_was_put_off_goes_on_when_somebody_asks_for_it(connect
         assert PATIENTS not in reconcile.wanted()
         reconcile.want(PATIENTS)
         assert PATIENTS in reconcile.wanted()
+
+
+PATIENTS_PAGE = Page([], has_more=False, total=0, clock=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        PATIENTS_PAGE,
+        KeyInvalid("401"),
+        KeyForbidden("403"),
+        ServerError("500"),
+        Unreachable("A time-out."),
+        RateLimited(datetime(2100, 1, 1, tzinfo=UTC)),
+        BudgetSpent(datetime(2100, 1, 1, tzinfo=UTC)),
+    ],
+    ids=lambda end: type(end).__name__,
+)
+def test_a_pause_survives_the_turn_that_was_under_way(
+    connected: Connect, answering: Callable[..., None], end: Page | ClinikoError
+) -> None:
+    connected("bondi")
+    connected("harbour")
+
+    def pause_and_answer() -> Page:
+        Connection.objects.update(state=Connection.State.PAUSED)
+        if isinstance(end, Page):
+            return end
+        raise end
+
+    answering("patients", pause_and_answer)
+    with clinic_context("bondi"):
+        mirror.take_turn(seconds=60, pages=60)
+        assert connection.load().state == Connection.State.PAUSED
+        assert mirror.take_turn(seconds=60, pages=60) == mirror.Turn(never=True)
+    with clinic_context("harbour"):
+        assert connection.load().state == Connection.State.OK
+
+
+def test_a_refused_key_does_not_end_a_pause(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.revoke_key(world.store.key("bondi"))
+    with clinic_context("bondi"):
+        Connection.objects.update(state=Connection.State.PAUSED)
+        assert refresh_patient("42") == Outcome.KEY_INVALID
+        assert connection.load().state == Connection.State.PAUSED

@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from sandbox.cliniko.clock import stamp
 from sync import connection, engine, mirror, queries
-from sync.cliniko import ApiKey, ClinikoError, KeyForbidden, KeyInvalid, KeyRefused, RateLimited
-from sync.engine import Progress, compare_everything, everything_is_due
+from sync.cliniko import ApiKey
+from sync.due import compare_everything, everything_is_due
+from sync.engine import Progress
+from sync.errors import ClinikoError, KeyForbidden, KeyInvalid, KeyRefused, RateLimited
 from sync.lease import Lease, LeaseHeld, LeaseLost
 from sync.models import Connection, Cursor, MedicalAlert, Patient, Practitioner, Run
 from sync.resources import PATIENTS, Resource

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from sync import queries
+from sync.cliniko import Cliniko
+from sync.errors import RecordNotFound
 from sync.models import Connection, Patient, PatientRefresh
 from sync.refresh import Outcome, refresh_patient
 from sync.resources import PATIENTS
@@ -118,3 +121,50 @@ def test_a_key_that_cliniko_no_longer_takes_is_remembered(connected: Connect) ->
     assert refresh() == Outcome.KEY_INVALID
     with clinic_context("bondi"):
         assert Connection.objects.get().state == Connection.State.KEY_INVALID
+
+
+@pytest.fixture
+def overtaken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids that Cliniko is asked for: it has no such record at first, and a later request that finds it unchanged is
+    answered before that one."""
+    asked: list[str] = []
+    real = Cliniko.record
+
+    def record(self: Cliniko, resource: str, cliniko_id: str) -> dict[str, Any]:
+        asked.append(cliniko_id)
+        if len(asked) > 1:
+            return real(self, resource, cliniko_id)
+        sequence = next_sequence()
+        unchanged = [row.payload for row in Patient.objects.filter(cliniko_id=cliniko_id)]
+        write_page(PATIENTS, unchanged, sequence=sequence)
+        raise RecordNotFound("404")
+
+    monkeypatch.setattr(Cliniko, "record", record)
+    return asked
+
+
+def test_a_404_that_was_overtaken_by_an_answer_that_changed_nothing_hides_nobody(
+    connected: Connect, overtaken: list[str]
+) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42", first_name="Ada")
+    world.sync("bondi")
+    assert refresh() == Outcome.FRESH
+    assert overtaken == ["42", "42"]
+    assert world.mirrored_names("bondi") == {"42": "Ada"}
+
+
+def test_an_overtaken_404_for_somebody_who_was_never_here_is_believed(connected: Connect, overtaken: list[str]) -> None:
+    connected("bondi")
+    assert refresh() == Outcome.UNKNOWN
+    assert overtaken == ["42"]
+
+
+def test_a_404_that_nothing_has_overtaken_is_believed_at_once(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42")
+    world.sync("bondi")
+    world.store.delete("bondi", "42")
+    asked = world.store.count_requests()
+    assert refresh() == Outcome.UNKNOWN
+    assert world.store.count_requests() == asked + 1

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from sandbox.cliniko.faults import Fault
 from sandbox.cliniko.records import Record
-from sync.engine import compare_everything
+from sync.due import compare_everything
 from sync.models import Cursor
 from sync.resources import BY_NAME, RESOURCES
 from tenants.context import clinic_context

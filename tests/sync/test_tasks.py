@@ -1,12 +1,13 @@
 """The tasks: who is due, and what a message may and may not do."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from sync import mirror, tasks
-from sync.models import Run
+from sync.models import PatientChange, Run
 from tenants.context import AlreadyInside, clinic_context
 from tenants.database import connection
 from tenants.models import Clinic
@@ -19,7 +20,7 @@ def due(clinic: Clinic, *, seconds: float) -> None:
 def test_a_tick_takes_the_clinics_that_are_due_once(bondi: Clinic, harbour: Clinic) -> None:
     due(bondi, seconds=-1)
     due(harbour, seconds=30)
-    assert tasks.take_due_clinics() == [(bondi.schema_name, False)]
+    assert tasks.take_due_clinics() == [(bondi.schema_name, True)]
     assert tasks.take_due_clinics() == []
 
 
@@ -29,7 +30,7 @@ def test_a_tick_leaves_out_clinics_that_are_not_due_or_are_suspended(bondi: Clin
     Clinic.objects.filter(pk=harbour.pk).update(state=Clinic.State.SUSPENDED)
     assert tasks.take_due_clinics() == []
     tasks.wake(bondi.schema_name)
-    assert tasks.take_due_clinics() == [(bondi.schema_name, False)]
+    assert tasks.take_due_clinics() == [(bondi.schema_name, True)]
 
 
 def test_a_taken_clinic_is_due_again_within_the_interval(bondi: Clinic) -> None:
@@ -70,15 +71,41 @@ def test_a_message_carries_the_schema_and_nothing_else(bondi: Clinic, monkeypatc
     assert all(message.keys() == {"schema_name"} for message in sent)
 
 
-def test_runs_are_forgotten_after_a_month_in_every_clinic(bondi: Clinic, harbour: Clinic) -> None:
+def test_runs_are_forgotten_after_a_month_and_changes_after_half_a_year_in_the_named_clinic(
+    bondi: Clinic, harbour: Clinic
+) -> None:
     for label in ("bondi", "harbour"):
         with clinic_context(label):
             for days in (1, 29, 31):
                 Run.objects.create(started_at=timezone.now() - timedelta(days=days))
-    tasks.forget()
-    for label in ("bondi", "harbour"):
+            for days in (31, 181):
+                changed_at = timezone.now() - timedelta(days=days)
+                PatientChange.objects.create(patient_id="42", field="city", changed_at=changed_at)
+    tasks.forget_in_clinic(schema_name=bondi.schema_name)
+    for label, left in (("bondi", (2, 1)), ("harbour", (3, 2))):
         with clinic_context(label):
-            assert Run.objects.count() == 2
+            assert (Run.objects.count(), PatientChange.objects.count()) == left
+
+
+def test_every_active_clinic_gets_a_message_of_its_own_to_forget(
+    bondi: Clinic, harbour: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, str]] = []
+    monkeypatch.setattr(tasks.forget_in_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
+    tasks.forget()
+    assert sorted(message["schema_name"] for message in sent) == sorted([bondi.schema_name, harbour.schema_name])
+    assert all(message.keys() == {"schema_name"} for message in sent)
+    sent.clear()
+    Clinic.objects.filter(pk=harbour.pk).update(state=Clinic.State.SUSPENDED)
+    tasks.forget()
+    assert sent == [{"schema_name": bondi.schema_name}]
+
+
+def test_a_clinic_that_is_gone_has_nothing_to_forget(db: None) -> None:
+    tasks.forget_in_clinic(schema_name="clinic_0000000000000000")
+    assert connection.schema_name == "public"
+    with pytest.raises(TypeError):
+        tasks.forget_in_clinic()  # type: ignore[call-arg]
 
 
 def test_a_clinic_with_more_to_do_gets_one_message_and_no_tick_meanwhile(
@@ -90,7 +117,7 @@ def test_a_clinic_with_more_to_do_gets_one_message_and_no_tick_meanwhile(
     due(bondi, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
     assert sent == [{"schema_name": bondi.schema_name}]
-    assert (bondi.schema_name, True) not in tasks.take_due_clinics()
+    assert bondi.schema_name not in dict(tasks.take_due_clinics())
 
 
 def test_who_has_to_wait_goes_on_in_the_line_for_long_work(
@@ -110,7 +137,25 @@ def test_who_has_to_wait_goes_on_in_the_line_for_long_work(
     assert lines == [tasks.LONG_WORK]
 
 
+def test_a_first_import_waits_among_the_long_work_and_what_comes_after_it_among_the_short(
+    bondi: Clinic, harbour: Clinic, mirrored: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda queue, **_: lines.append(queue))
+    monkeypatch.setattr(mirror, "take_turn", lambda **_: mirror.Turn())
+    due(harbour, seconds=50)
+    for imported in (False, True):
+        if imported:
+            mirrored("bondi")
+        due(bondi, seconds=-1)
+        tasks.tick()
+        tasks.sync_clinic(schema_name=bondi.schema_name)
+    due(bondi, seconds=-1)
+    tasks.tick()
+    assert lines == [tasks.LONG_WORK, tasks.LONG_WORK, tasks.SHORT_WORK]
+
+
 def test_who_was_woken_meanwhile_is_not_put_off(bondi: Clinic) -> None:
     tasks.wake(bondi.schema_name)
     tasks.postpone(bondi.schema_name, timezone.now() + tasks.LOOK_AGAIN_AFTER)
-    assert (bondi.schema_name, False) in tasks.take_due_clinics()
+    assert bondi.schema_name in dict(tasks.take_due_clinics())

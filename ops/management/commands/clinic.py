@@ -15,7 +15,8 @@ from rich.table import Table
 from accounts.roles import Role
 from ops import clinics
 from ops.foreground import sync_in_foreground
-from sync.cliniko import ApiKey, ClinikoError
+from sync.cliniko import ApiKey
+from sync.errors import ClinikoError
 from tenants.context import NoSuchClinic
 from tenants.labels import LabelRefused
 
@@ -107,6 +108,9 @@ class Command(BaseCommand):
         ]
         mended = [f"{name}: {count} mended" for name, count in result["mended"].items() if count]
         self._answer(options, result, "\n".join([f"State: {result['state']}", *lines, *mended]))
+        if result["put_off"]:
+            named = (f"{name} (goes on at {at:%Y-%m-%d %H:%M} UTC)" for name, at in result["put_off"].items())
+            raise clinics.Refused(f"Cliniko did not give everything to be compared: {', '.join(named)}.")
 
     def invite(self, options: dict[str, Any]) -> None:
         invite_url, mailed = clinics.invite(options["label"], email=options["email"], role=options["role"])

@@ -15,8 +15,9 @@ from sandbox.cliniko.records import FIRST_ID, Record
 from sandbox.cliniko.shapes import blank_appointment, blank_attendee, blank_class, blank_patient
 from sandbox.cliniko.store import Store
 from sync import mirror
-from sync.cliniko import ApiKey, ClinikoError
-from sync.engine import compare_everything
+from sync.cliniko import ApiKey
+from sync.due import compare_everything
+from sync.errors import ClinikoError
 from sync.models import Connection, Cursor, Reconcile, RefusedPayload
 from sync.reconcile import want
 from sync.resources import BY_NAME, RESOURCES, listings

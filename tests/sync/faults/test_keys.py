@@ -3,8 +3,9 @@
 import pytest
 
 from sync import connection, mirror
-from sync.cliniko import ApiKey, KeyInvalid
-from sync.engine import everything_is_due
+from sync.cliniko import ApiKey
+from sync.due import everything_is_due
+from sync.errors import KeyInvalid
 from sync.models import Connection, Cursor
 from tenants.context import clinic_context
 from tests.sync.faults.cast import MOVING, Cast, number

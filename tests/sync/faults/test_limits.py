@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from sandbox.cliniko.faults import Fault
 from sync import connection, mirror
-from sync.cliniko import RateLimited
+from sync.errors import RateLimited
 from sync.models import Connection
 from sync.refresh import Outcome, refresh_patient
 from tenants.context import clinic_context

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from sandbox.cliniko.faults import Fault
 from sync import mirror
-from sync.cliniko import Cliniko, ClinikoError
+from sync.cliniko import Cliniko
+from sync.errors import ClinikoError
 from sync.lease import LeaseHeld, LeaseLost
 from sync.models import Connection
 from sync.refresh import Outcome, refresh_patient
