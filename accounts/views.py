@@ -111,10 +111,12 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
         if not request.user.is_authenticated:
             messages.info(request, SIGN_IN_AGAIN)
         return HttpResponseRedirect(tickets.along(reverse("account_login"), request))
+    page = tickets.page_before(request)
     if request.headers.get("HX-Request") == "true":
+        if not request.user.is_authenticated:
+            return HttpResponse(status=401, headers={"HX-Redirect": tickets.sign_in_url(page)})
         # The page loads again and so gets a token that counts.
         return HttpResponse(status=403, headers={"HX-Refresh": "true"})
-    page = tickets.page_before(request)
     if page and not request.user.is_authenticated:
         # The session has ended since the form was opened: back to it after signing in, without what was typed.
         messages.info(request, SIGN_IN_AGAIN)

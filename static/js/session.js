@@ -18,6 +18,8 @@ const keepTime = () => {
   // Nothing of a patient stays: not in the page, not in its title, not in what htmx would still swap in.
   const blank = () => {
     clearInterval(clock);
+    // An answer still on its way would, its element gone, lead the browser to the sign-in page.
+    for (const asking of document.querySelectorAll("[hx-get], [hx-post]")) window.htmx.trigger(asking, "htmx:abort");
     const words = document.querySelector("#session-over").content.cloneNode(true);
     words.querySelector("[data-session-again]").href = window.location.pathname + window.location.search;
     document.title = "Signed out";

@@ -88,9 +88,18 @@ def test_any_other_stale_form_says_so(strict_browser_at):
     assert "open for too long" in answer.content.decode()
 
 
-def test_a_stale_fragment_loads_its_page_again(strict_browser_at):
-    answer = strict_browser_at("bondi").post("/search", headers={"HX-Request": "true"})
+def test_a_stale_fragment_loads_its_page_again(strict_browser_at, sign_in):
+    browser = strict_browser_at("bondi")
+    browser.cookies["sessionid"] = sign_in("bondi").cookies["sessionid"].value
+    answer = browser.post("/search", headers={"HX-Request": "true"})
     assert (answer.status_code, answer["HX-Refresh"]) == (403, "true")
+
+
+def test_a_fragment_of_a_page_whose_session_is_over_is_told_so(strict_browser_at):
+    around = {"HX-Request": "true", "HX-Current-URL": "http://bondi.localhost/patients/42/"}
+    answer = strict_browser_at("bondi").post("/search", headers=around)
+    assert answer.status_code == 401
+    assert answer["HX-Redirect"].startswith("/login?t=")
 
 
 def test_a_ticket_that_is_over_leads_home_with_a_word(browser_at, email):
