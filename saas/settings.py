@@ -37,6 +37,7 @@ SHARED_APPS = [
     "allauth.account",
 ]
 TENANT_APPS = [
+    "audit",
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.sessions",

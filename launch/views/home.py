@@ -5,7 +5,8 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from launch.access import Action, patients_page, recently_opened, record_access
+from audit.log import Action
+from launch.access import patients_page, recently_opened, record_access
 from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
 from sync import queries, standing
 

@@ -9,7 +9,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 
-from launch.access import Action, is_viewing, patients_page, record_access
+from audit.log import Action
+from launch.access import is_viewing, patients_page, record_access
 from launch.arrival import arrive, survivor_of
 from launch.explanations import BANNERS, NOT_ARRIVED, UNREADABLE, explain
 from launch.ids import is_cliniko_id

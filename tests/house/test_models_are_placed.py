@@ -50,7 +50,7 @@ PLACES = {
     "sync_reconcile": In.CLINIC,
     "sync_refusedpayload": In.CLINIC,
     "sync_run": In.CLINIC,
-    "launch_accessevent": In.CLINIC,
+    "audit_event": In.CLINIC,
 }
 
 
@@ -74,7 +74,7 @@ def test_a_clinic_holds_what_belongs_there_and_nothing_else(db: None, label: str
     assert tables_of(schema) == {table for table, place in PLACES.items() if In.CLINIC in place}
 
 
-@pytest.mark.parametrize("room", ["sync_", "launch_"])
+@pytest.mark.parametrize("room", ["sync_", "launch_", "audit_"])
 def test_nothing_of_patients_is_in_public(db: None, room: str) -> None:
     assert not {table for table in tables_of("public") if table.startswith(room)}
 

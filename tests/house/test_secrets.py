@@ -257,8 +257,8 @@ def test_the_database_holds_a_patient_where_patients_are_and_the_key_nowhere_in_
     call_command("clinic", "sync", "bondi", "--json")
     bondi, harbour = (Clinic.objects.get(label=label).schema_name for label in ("bondi", "harbour"))
     assert tables_that_hold(bondi, *PERSON) == {"sync_patient"}
-    may_hold_ids = {"sync_patient", "sync_patientrefresh", "sync_cursor", "launch_accessevent"}
-    assert {"sync_patient", "launch_accessevent"} <= tables_that_hold(bondi, PATIENT_ID) <= may_hold_ids
+    may_hold_ids = {"sync_patient", "sync_patientrefresh", "sync_cursor", "audit_event"}
+    assert {"sync_patient", "audit_event"} <= tables_that_hold(bondi, PATIENT_ID) <= may_hold_ids
     for schema in ("public", harbour):
         assert tables_that_hold(schema, *PERSON, PATIENT_ID) == set()
     for schema in ("public", bondi, harbour):

@@ -16,7 +16,7 @@ from django.test import Client
 from accounts import tickets
 from accounts.models import User
 from accounts.views import TICKET_IS_OVER
-from launch.models import AccessEvent
+from audit.models import Event
 from sync import connection
 from sync.cliniko import ApiKey
 from sync.models import Patient, PatientRefresh
@@ -93,7 +93,7 @@ def test_a_stranger_cannot_tell_patients_apart_up_to_the_sign_in_page(
     assert len(seen) == 2
     assert len(no_cliniko.calls) == 0
     with clinic_context("bondi"):
-        assert not AccessEvent.objects.exists()
+        assert not Event.objects.exists()
         assert not PatientRefresh.objects.exists()
 
 
@@ -106,7 +106,7 @@ def test_an_id_that_cliniko_does_not_know_leaves_only_who_looked(
     assert "not in your clinic" in answer.content.decode()
     assert len(no_cliniko.calls) == 1
     with clinic_context("bondi"):
-        assert list(AccessEvent.objects.values_list("action", "patient_id")) == [("not_found", UNKNOWN)]
+        assert list(Event.objects.values_list("action", "patient_id")) == [("not_found", UNKNOWN)]
         assert not PatientRefresh.objects.exists()
         assert not Patient.objects.filter(cliniko_id=UNKNOWN).exists()
 
@@ -189,7 +189,7 @@ def test_only_get_and_head_are_taken_whatever_token_comes_along(
     answer = browser.generic(method, "/patients?patient_id=42")
     assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
     with clinic_context("bondi"):
-        assert not AccessEvent.objects.exists()
+        assert not Event.objects.exists()
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -213,7 +213,7 @@ def test_another_website_learns_nothing_by_fetching(
     assert seen == {(403, b"", None)}
     assert len(no_cliniko.calls) == 0
     with clinic_context("bondi"):
-        assert not AccessEvent.objects.exists()
+        assert not Event.objects.exists()
 
 
 def test_neighbours_that_a_javascript_number_merges_stay_two_people(
@@ -232,7 +232,7 @@ def test_neighbours_that_a_javascript_number_merges_stay_two_people(
         assert name in found
         assert other not in page + found
     with clinic_context("bondi"):
-        assert set(AccessEvent.objects.filter(action="viewed").values_list("patient_id", flat=True)) == set(people)
+        assert set(Event.objects.filter(action="viewed").values_list("patient_id", flat=True)) == set(people)
 
 
 @pytest.mark.parametrize(

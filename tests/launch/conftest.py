@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from launch.models import AccessEvent
+from audit.models import Event
 from sync.refresh import Outcome
 from sync.resources import RESOURCES
 from sync.store import next_sequence, write_page
@@ -72,4 +72,4 @@ def written(payload: dict[str, Any], resource: str = "patients") -> Callable[[],
 def access_log(label: str) -> list[tuple[str, str, str]]:
     """Who did what with whom at the clinic, oldest first."""
     with clinic_context(label):
-        return list(AccessEvent.objects.order_by("pk").values_list("user_email", "action", "patient_id"))
+        return list(Event.objects.order_by("pk").values_list("user_email", "action", "patient_id"))

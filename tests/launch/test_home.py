@@ -8,7 +8,7 @@ from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
-from launch.models import AccessEvent
+from audit.models import Event
 from sync.models import Connection, Cursor
 from tenants.context import clinic_context
 from tests.launch.conftest import access_log
@@ -60,7 +60,7 @@ def test_without_its_row_a_search_shows_nobody(reception: Client, monkeypatch: p
     def refuse(**fields: object) -> None:
         raise DatabaseError
 
-    monkeypatch.setattr(AccessEvent.objects, "create", refuse)
+    monkeypatch.setattr(Event.objects, "create", refuse)
     answer = reception.post("/search", {"text": "ada"}, headers=HTMX)
     assert answer.status_code == 503
     assert "Lindqvist" not in answer.content.decode()

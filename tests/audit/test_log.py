@@ -1,0 +1,139 @@
+"""The clinic's log only grows, and a line that somebody rewrites, takes out or puts in shows."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+
+import pytest
+from django.db import ProgrammingError, connection, transaction
+
+from accounts.models import User
+from audit.log import CHECK, Action, Chain, NotRecorded, check, record
+from audit.models import Event
+from tenants.context import clinic_context
+from tenants.models import Clinic
+
+CHAIN = import_module("audit.migrations.0001_initial").CHAIN
+
+
+@pytest.fixture
+def robin(staff_of: Callable[..., User]) -> User:
+    staff_of("harbour")
+    return staff_of("bondi")
+
+
+@pytest.fixture
+def three_lines(robin: User) -> Iterator[None]:
+    """Three lines at bondi, one at harbour; the test stands inside bondi."""
+    with clinic_context("harbour"):
+        record(Action.VIEWED, by=robin, patient_id="42")
+    with clinic_context("bondi"):
+        record(Action.VIEWED, by=robin, patient_id="42")
+        record(Action.SEARCHED, by=robin)
+        record(Action.ROLE_CHANGED, by=robin, whom="alex@clinic.example", role="admin")
+        yield
+
+
+def behind_our_back(statement: str) -> None:
+    """What somebody with the database's own rights can do."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE audit_event DISABLE TRIGGER USER; {statement}; SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_each_clinic_counts_its_own_lines_from_one(three_lines: None) -> None:
+    assert list(Event.objects.order_by("id").values_list("id", "action")) == [
+        (1, "viewed"),
+        (2, "searched"),
+        (3, "role_changed"),
+    ]
+    assert Event.objects.get(id=3).details == {"whom": "alex@clinic.example", "role": "admin"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE audit_event SET user_email = 'nobody'", "DELETE FROM audit_event WHERE id = 3", "TRUNCATE audit_event"],
+)
+def test_a_line_cannot_be_changed_or_taken_out(three_lines: None, statement: str) -> None:
+    with pytest.raises(ProgrammingError, match="only ever added"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert check().length == 3
+
+
+def test_an_untouched_log_holds(three_lines: None) -> None:
+    last = Event.objects.get(id=3)
+    assert check() == Chain(length=3, head=last.digest, broken_at=None)
+
+
+def test_an_empty_log_holds(bondi: Clinic) -> None:
+    with clinic_context("bondi"):
+        assert check() == Chain(length=0, head="", broken_at=None)
+
+
+@pytest.mark.parametrize(
+    ("statement", "broken_at"),
+    [
+        ("UPDATE audit_event SET user_email = 'nobody@clinic.example' WHERE id = 2", 2),
+        ("UPDATE audit_event SET patient_id = '43' WHERE id = 1", 1),
+        ("UPDATE audit_event SET details = '{}' WHERE id = 3", 3),
+        ("UPDATE audit_event SET occurred_at = occurred_at - interval '1 day' WHERE id = 2", 2),
+        ("DELETE FROM audit_event WHERE id = 1", 1),
+        ("DELETE FROM audit_event WHERE id = 2", 2),
+        ("UPDATE audit_event SET previous = '', digest = audit_digest(audit_event) WHERE id = 2", 2),
+    ],
+)
+def test_a_line_that_was_rewritten_shows(three_lines: None, statement: str, broken_at: int) -> None:
+    behind_our_back(statement)
+    assert check().broken_at == broken_at
+
+
+def test_lines_cut_off_at_the_end_show_by_what_was_known(three_lines: None) -> None:
+    before = check()
+    behind_our_back("DELETE FROM audit_event WHERE id = 3")
+    assert check().broken_at is None
+    assert check(known_length=before.length, known_head=before.head).broken_at == 3
+
+
+def test_a_log_that_went_on_since_it_was_known_holds(three_lines: None, robin: User) -> None:
+    before = check()
+    record(Action.SEARCHED, by=robin)
+    assert check(known_length=before.length, known_head=before.head).broken_at is None
+
+
+def test_what_cannot_be_recorded_is_told(three_lines: None, robin: User) -> None:
+    with pytest.raises(NotRecorded), transaction.atomic():
+        record(Action.VIEWED, by=robin, patient_id="not an id")
+
+
+def elsewhere(*statements: str) -> list[tuple[object, ...]]:
+    """Run the statements on a connection whose commits are real, in a thread that has no other; the last one's rows."""
+    try:
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def a_log_of_its_own(bondi: Clinic) -> Iterator[str]:
+    """The name of a schema with a log whose lines stay, as long as the test runs."""
+    schema = "audit_race"
+    table = f"CREATE TABLE audit_event (LIKE {bondi.schema_name}.audit_event INCLUDING DEFAULTS INCLUDING INDEXES)"
+    with ThreadPoolExecutor(1) as one:
+        one.submit(elsewhere, f"DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}").result()
+        one.submit(elsewhere, f"SET search_path = {schema}; {table}; {CHAIN}").result()
+        yield schema
+        one.submit(elsewhere, f"DROP SCHEMA {schema} CASCADE").result()
+
+
+def test_eight_writers_at_once_make_one_chain(a_log_of_its_own: str) -> None:
+    enter = f"SET search_path = {a_log_of_its_own}"
+    line = (
+        "INSERT INTO audit_event (user_id, user_email, action, patient_id, details, request_id, previous, digest)"
+        " VALUES (1, '', 'viewed', '', '{}', '', '', '')"
+    )
+    with ThreadPoolExecutor(8) as writers:
+        list(writers.map(lambda _: elsewhere(enter, *[line] * 20), range(8)))
+        [(length, _, broken_at)] = writers.submit(elsewhere, enter, CHECK).result()
+    assert (length, broken_at) == (160, None)
