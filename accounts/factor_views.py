@@ -18,6 +18,7 @@ from accounts import factors, sessions, tickets
 from accounts.confirmation import confirmation_required
 from accounts.factor_forms import AddPasskeyForm, AppForm, PasskeyNameForm
 from accounts.models import User
+from audit.log import Action, record
 
 Type = Authenticator.Type
 
@@ -48,6 +49,7 @@ def add_passkey(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         WebAuthn.add(person, form.cleaned_data["name"], form.cleaned_data["credential"])
         first = factors.ensure_recovery_codes(person)
+        record(Action.SECOND_FACTOR_ADDED, by=person, kind="passkey")
     return _added(request, "Your passkey is ready.", first=first)
 
 
@@ -91,6 +93,7 @@ def set_up_app(request: HttpRequest) -> HttpResponse:
         with transaction.atomic():
             TOTP.activate(person, form.secret)
             first = factors.ensure_recovery_codes(person)
+            record(Action.SECOND_FACTOR_ADDED, by=person, kind="authenticator app")
         return _added(request, "Your authenticator app is ready.", first=first)
     adapter = factors.SecondFactorAdapter()
     picture = adapter.build_totp_svg(adapter.build_totp_url(person, form.secret))
@@ -133,6 +136,7 @@ def new_recovery_codes(request: HttpRequest) -> HttpResponse:
         Authenticator.objects.filter(user=person, type=Type.RECOVERY_CODES).delete()
         if factors.has_second_factor(person):
             factors.ensure_recovery_codes(person)
+            record(Action.SECOND_FACTOR_ADDED, by=person, kind="recovery codes")
     return redirect("recovery_codes")
 
 
@@ -147,7 +151,10 @@ def _added(request: HttpRequest, words: str, *, first: bool) -> HttpResponse:
 
 
 def _removed(request: HttpRequest, factor: Authenticator, words: str) -> HttpResponse:
-    factors.remove(factor)
+    kind = "passkey" if factor.type == Type.WEBAUTHN else "authenticator app"
+    with transaction.atomic():
+        factors.remove(factor)
+        record(Action.SECOND_FACTOR_REMOVED, by=_person(request), kind=kind)
     request.session.cycle_key()
     messages.success(request, words)
     return redirect("mfa_index")

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.models import User, schema_name
+from audit.log import Action, record
 from tenants.context import current_clinic
 from tenants.sealing import box
 
@@ -76,11 +77,13 @@ def is_missing(request: HttpRequest, *, on: date) -> bool:
     return not has_second_factor(request.user)
 
 
-def reset(user: User) -> bool:
+def reset(user: User, *, by: User) -> bool:
     """Take every factor from somebody who can use none of them, and end their sessions. False when they had none."""
     with transaction.atomic():
         deleted, _ = Authenticator.objects.filter(user=user).delete()
-        user.open_sessions.all().delete()
+        if deleted:
+            user.open_sessions.all().delete()
+            record(Action.SECOND_FACTOR_RESET, by=by, whom=user.email)
     return deleted > 0
 
 

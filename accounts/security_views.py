@@ -8,6 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -18,6 +19,7 @@ from accounts.confirmation import confirmation_required
 from accounts.forms import SecurityForm
 from accounts.models import User
 from accounts.roles import Permission, may, permission_required
+from audit.log import Action, record
 from tenants.context import current_clinic
 
 
@@ -27,7 +29,9 @@ def security(request: HttpRequest) -> HttpResponse:
     policy = sessions.policy()
     form = SecurityForm(request.POST if request.method == "POST" else None, instance=policy)
     if form.is_valid():
-        form.save()
+        with transaction.atomic():
+            form.save()
+            record(Action.SETTINGS_CHANGED, by=cast(User, request.user), **_as_words(form))
         messages.success(request, "Saved.")
         return redirect("security")
     with_factor = set(Authenticator.objects.filter(type__in=factors.FACTORS).values_list("user_id", flat=True))
@@ -44,7 +48,7 @@ def security(request: HttpRequest) -> HttpResponse:
 @permission_required(Permission.MANAGE_SECURITY)
 def end_sessions(request: HttpRequest, user_id: int) -> HttpResponse:
     person = get_object_or_404(User, pk=user_id)
-    person.open_sessions.all().delete()
+    sessions.end(person.open_sessions.all(), of=person, by=cast(User, request.user))
     messages.success(request, f"{person.name} is signed out everywhere.")
     return redirect("security")
 
@@ -61,13 +65,19 @@ def reset_second_factor(request: HttpRequest, user_id: int) -> HttpResponse:
 
 @confirmation_required
 def _reset(request: HttpRequest, person: User) -> HttpResponse:
-    if not factors.reset(person):
+    by = cast(User, request.user)
+    if not factors.reset(person, by=by):
         messages.info(request, f"{person.name} has no second step.")
-    elif _tell(person, by=cast(User, request.user)):
+    elif _tell(person, by=by):
         messages.success(request, f"{person.name} can sign in with the password alone, and was told so by e-mail.")
     else:
         messages.warning(request, f"{person.name} can sign in with the password alone. The mail could not be sent.")
     return redirect("security")
+
+
+def _as_words(form: SecurityForm) -> dict[str, str]:
+    """What was changed, and to what, for the log."""
+    return {name: str(form.cleaned_data[name] or "not required") for name in form.changed_data}
 
 
 def _tell(person: User, *, by: User) -> bool:

@@ -28,13 +28,14 @@ def session(request: HttpRequest) -> HttpResponse:
 @require_POST
 def end(request: HttpRequest, session_id: int) -> HttpResponse:
     person = cast(User, request.user)
-    ended, _ = OpenSession.objects.filter(pk=session_id, user=person).delete()
+    ended = sessions.end(OpenSession.objects.filter(pk=session_id), of=person, by=person)
     messages.success(request, "That session is over." if ended else "That session had ended before.")
     return redirect("mfa_index")
 
 
 @require_POST
 def end_others(request: HttpRequest) -> HttpResponse:
-    ended, _ = sessions.others(request, cast(User, request.user)).delete()
+    person = cast(User, request.user)
+    ended = sessions.end(sessions.others(request, person), of=person, by=person)
     messages.success(request, "You are signed out everywhere else." if ended else "You were signed in here only.")
     return redirect("mfa_index")

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import OpenSession, SecurityPolicy, User
+from audit.log import Action, record
 
 OPENED = "opened"  # in the session: which OpenSession it belongs to
 NOTED_EVERY = timedelta(seconds=15)  # whoever clicks more often than this costs no more writes
@@ -67,6 +69,15 @@ def going_on(held: SecurityPolicy) -> QuerySet[OpenSession]:
         seen_at__gt=now - timedelta(minutes=held.idle_minutes),
         started_at__gt=now - timedelta(hours=held.absolute_hours),
     )
+
+
+def end(which: QuerySet[OpenSession], *, of: User, by: User) -> int:
+    """End those of these sessions that are this person's, at somebody's wish; how many there were."""
+    with transaction.atomic():
+        ended, _ = which.filter(user=of).delete()
+        if ended:
+            record(Action.SESSIONS_ENDED, by=by, whom=of.email, sessions=ended)
+    return ended
 
 
 def is_by_a_person(request: HttpRequest) -> bool:
