@@ -218,6 +218,26 @@ def test_the_tries_are_counted_by_person_and_clinic(browser_at: Browsers, app_us
     assert not is_signed_in(browser)
 
 
+def test_tries_at_the_second_step_of_one_clinic_do_not_count_at_the_other(browser_at: Browsers, twins: str) -> None:
+    for label in ("bondi", "harbour"):
+        with clinic_context(label):
+            user = User.objects.get(email=twins)
+        give_app(label, user)
+    for _ in range(6):
+        browser = browser_at("bondi")
+        sign_in(browser, user)
+        browser.post(STEP, {"code": "000000"})
+    browser = browser_at("harbour")
+    sign_in(browser, user)
+    assert browser.post(STEP, {"code": code()}).status_code == 302
+
+
+def test_passkeys_that_nobody_knows_are_tried_for_so_long_only(browser_at: Browsers) -> None:
+    browser = browser_at("bondi")
+    answers = [browser.post("/login/passkey", {"credential": "{}"}).status_code for _ in range(31)]
+    assert answers == [302] * 30 + [429]
+
+
 # --- Tabs ------------------------------------------------------------------------------------------------------------
 
 

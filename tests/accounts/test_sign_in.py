@@ -169,6 +169,16 @@ def test_a_wrong_password_and_an_unknown_address_are_answered_alike(browser_at, 
     assert said[0] == unknown.content.decode().split("<form")[1].split("csrfmiddlewaretoken")[0]
 
 
+def test_after_too_many_tries_they_are_still_answered_alike(browser_at, staff_of):
+    said = []
+    for email in (staff_of("bondi", email="robin@clinic.example").email, "nobod@clinic.example"):
+        for _ in range(6):
+            answer = attempt(browser_at("bondi"), email, "wrong")
+        assert "Too many tries" in answer.content.decode()
+        said.append((answer.status_code, len(answer.content.replace(email.encode(), b""))))
+    assert said[0] == said[1]
+
+
 def test_an_unknown_address_costs_the_work_of_a_password(browser_at, staff_of, settings, monkeypatch):
     settings.ACCOUNT_RATE_LIMITS = False
     known, work = staff_of("bondi").email, MD5PasswordHasher.encode
