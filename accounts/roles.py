@@ -24,14 +24,21 @@ class Permission(Enum):
     MANAGE_STAFF = "manage_staff"
     VIEW_SETTINGS = "view_settings"
     MANAGE_KEY = "manage_key"
+    MANAGE_SECURITY = "manage_security"
+    RESET_SECOND_FACTOR = "reset_second_factor"
 
 
 _OF_EVERYONE = frozenset({Permission.VIEW_PATIENTS})
 _OF_WRITERS = _OF_EVERYONE | {Permission.WRITE_NOTES}
-_OF_MANAGERS = _OF_WRITERS | {Permission.MANAGE_STAFF, Permission.VIEW_SETTINGS, Permission.MANAGE_KEY}
+_OF_MANAGERS = _OF_WRITERS | {
+    Permission.MANAGE_STAFF,
+    Permission.VIEW_SETTINGS,
+    Permission.MANAGE_KEY,
+    Permission.MANAGE_SECURITY,
+}
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
-    Role.OWNER: _OF_MANAGERS,
+    Role.OWNER: _OF_MANAGERS | {Permission.RESET_SECOND_FACTOR},
     Role.ADMIN: _OF_MANAGERS,
     Role.CLINICIAN: _OF_WRITERS,
     Role.RECEPTION: _OF_WRITERS,

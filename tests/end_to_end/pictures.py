@@ -80,6 +80,10 @@ def _walk(camera: Camera, stack: Stack, patient_id: str) -> None:
     for name, path in (
         ("settings", "/settings/"),
         ("staff", "/settings/staff/"),
+        ("security", "/settings/security"),
+        ("own-sign-in", "/account/"),
+        ("app", "/account/app"),
+        ("passkey", "/account/passkeys/add"),
         ("unknown-patient", "/patients?patient_id=77"),
         ("malformed-launch", "/patients?patient_id=x"),
         ("not-found", "/nothing-here"),
