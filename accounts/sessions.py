@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -36,6 +36,12 @@ class HeldSession:
             self.row.seen_at = now
 
 
+_OF_POLICY = {
+    name: Subquery(SecurityPolicy.objects.values(name)[:1])
+    for name in ("require_second_factor_from", "idle_minutes", "absolute_hours")
+}
+
+
 def policy() -> SecurityPolicy:
     """The policy of the clinic we are inside of, or the defaults, unsaved."""
     return SecurityPolicy.objects.first() or SecurityPolicy()
@@ -48,9 +54,16 @@ def begin(request: HttpRequest, user: User) -> None:
 
 def held_by(request: HttpRequest) -> HeldSession | None:
     """The open session of this browser, or None when it is over."""
-    row = OpenSession.objects.filter(pk=_number(request), user_id=request.user.pk or 0).first()
-    held = row and HeldSession(row, policy())
+    rows = OpenSession.objects.filter(pk=_number(request), user_id=request.user.pk or 0)
+    row = rows.annotate(**_OF_POLICY).first()
+    held = row and HeldSession(row, _policy_beside(row))
     return held if held and held.ends_at() > timezone.now() else None
+
+
+def _policy_beside(row: OpenSession) -> SecurityPolicy:
+    """The policy that was read in the same statement as the row: every request of everybody asks for both."""
+    told = {name: getattr(row, name) for name in _OF_POLICY}
+    return SecurityPolicy(**told) if told["idle_minutes"] else SecurityPolicy()
 
 
 def others(request: HttpRequest, user: User) -> QuerySet[OpenSession]:
