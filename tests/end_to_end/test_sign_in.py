@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from sandbox.cast import Person
 from tests.end_to_end.passkeys import add_device
-from tests.end_to_end.stack import Stack
+from tests.end_to_end.stack import Stack, wait_until
 from tests.end_to_end.test_click import expect_patient, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
@@ -226,3 +226,37 @@ def test_a_page_from_the_back_forward_cache_asks_first(
     page.evaluate(comes_back)
     expect(page.get_by_role("heading", name="You have been signed out")).to_be_visible()
     assert "Marchetti" not in page.content()
+
+
+def test_a_forgotten_password_leads_to_the_patient_all_the_same(
+    stack: Stack, page: Page, people: dict[str, str], context: BrowserContext
+) -> None:
+    person = stack.person("bondi", "clinician")
+    open_patient(stack, page, people[CLEO])
+    page.get_by_role("link", name="Forgot your password?").click()
+    page.get_by_label("E-mail").fill(person.email)
+    page.get_by_role("button", name="Send the link").click()
+    expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
+    mails = context.new_page()
+    mails.goto(mailed_link(stack))
+    for label in ("New password", "New password again"):
+        mails.get_by_label(label, exact=True).fill(person.password)
+    mails.get_by_role("button", name="Save the new password").click()
+    expect(mails.get_by_role("heading", name="You can sign in now")).to_be_visible()
+    page.get_by_role("link", name="Back to sign-in").click()
+    sign_in(page, person)
+    expect_patient(page, CLEO)
+
+
+def mailed_link(stack: Stack) -> str:
+    """The reset link that the worker mailed."""
+    folder = stack.supervisor.logs.parents[1] / "mail"
+    found: list[str] = []
+
+    def arrived() -> bool:
+        texts = [path.read_text() for path in folder.glob("*")] if folder.is_dir() else []
+        found[:] = re.findall(r"^http://\S+/password/reset/key/\S+", "\n".join(texts), re.MULTILINE)
+        return bool(found)
+
+    wait_until(arrived, what="the mail with the link")
+    return found[-1]
