@@ -129,6 +129,10 @@ class SecurityForm(forms.ModelForm):
             "idle_minutes": "5 to 60. A page left open, however busy by itself, counts as doing nothing.",
             "absolute_hours": "1 to 24.",
         }
+        error_messages = {
+            "idle_minutes": {"min_value": "At least 5 minutes.", "max_value": "At most 60 minutes."},
+            "absolute_hours": {"min_value": "At least one hour.", "max_value": "At most 24 hours."},
+        }
         widgets = {
             "require_second_factor_from": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
             "idle_minutes": forms.NumberInput(attrs={"min": 5, "max": 60}),

@@ -99,6 +99,7 @@ const tellTime = () => {
     if (words) time.textContent = words;
   }
 };
+tellTime();
 setInterval(tellTime, 10000);
 
 // When a question to Sidechart itself finds no answer, the place that asked says so.

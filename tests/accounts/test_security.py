@@ -64,6 +64,7 @@ def test_rules_beyond_the_limits_are_refused(sign_in: SignIn, wrong: dict[str, s
     answer = sign_in("bondi", "owner").post("/settings/security", form)
     assert answer.status_code == 422
     assert 'role="alert"' in text(answer)
+    assert "Ensure this value" not in text(answer)
     with clinic_context("bondi"):
         assert not SecurityPolicy.objects.exists()
 
