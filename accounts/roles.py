@@ -20,6 +20,7 @@ class Role(models.TextChoices):
 
 class Permission(Enum):
     VIEW_PATIENTS = "view_patients"
+    WRITE_NOTES = "write_notes"
     MANAGE_STAFF = "manage_staff"
     VIEW_SETTINGS = "view_settings"
     MANAGE_KEY = "manage_key"
@@ -28,7 +29,8 @@ class Permission(Enum):
 
 
 _OF_EVERYONE = frozenset({Permission.VIEW_PATIENTS})
-_OF_MANAGERS = _OF_EVERYONE | {
+_OF_WRITERS = _OF_EVERYONE | {Permission.WRITE_NOTES}
+_OF_MANAGERS = _OF_WRITERS | {
     Permission.MANAGE_STAFF,
     Permission.VIEW_SETTINGS,
     Permission.MANAGE_KEY,
@@ -38,8 +40,8 @@ _OF_MANAGERS = _OF_EVERYONE | {
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.OWNER: _OF_MANAGERS | {Permission.RESET_SECOND_FACTOR},
     Role.ADMIN: _OF_MANAGERS,
-    Role.CLINICIAN: _OF_EVERYONE,
-    Role.RECEPTION: _OF_EVERYONE,
+    Role.CLINICIAN: _OF_WRITERS,
+    Role.RECEPTION: _OF_WRITERS,
     Role.READONLY: _OF_EVERYONE,
 }
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from sync.queries import ClinicFacts
+from launch.attendance import Attendance, attendance_of
 from sync.records import Appointment, PatientRecord
 
 _TOOK_PLACE = ("booked", "arrived")  # many clinics never mark arrivals, so a past booking counts as a visit
@@ -44,13 +44,16 @@ class Screen:
     next: Appointment | None
     last: Appointment | None
     years: tuple[Year, ...]
+    attendance: Attendance | None
     cliniko_link: str
     version: str
 
 
-def screen_of(record: PatientRecord, facts: ClinicFacts, *, now: datetime) -> Screen:
-    """The screen for this record at this clinic at this moment."""
-    today = now.astimezone(ZoneInfo(facts.time_zone)).date()
+def screen_of(record: PatientRecord, *, now: datetime) -> Screen:
+    """The screen for this record at this moment."""
+    facts = record.clinic
+    zone = ZoneInfo(facts.time_zone)
+    today = now.astimezone(zone).date()
     return Screen(
         record=record,
         word=facts.patient_word,
@@ -58,7 +61,8 @@ def screen_of(record: PatientRecord, facts: ClinicFacts, *, now: datetime) -> Sc
         age=age_in_words(record.age_text(today)),
         next=_first(record.coming),
         last=_first(record.past),
-        years=_by_year(record.past, ZoneInfo(facts.time_zone)),
+        years=_by_year(record.past, zone),
+        attendance=attendance_of(record.past, today, zone),
         cliniko_link=f"{facts.cliniko_url}/patients/{record.cliniko_id}" if facts.cliniko_url else "",
         version=version_of(record),
     )

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from launch.ids import ClinikoIdConverter
-from launch.views import home, launch, patient, settings
+from launch.views import card_numbers, home, launch, notes, patient, settings
 
 register_converter(ClinikoIdConverter, "cliniko_id")
 
@@ -15,6 +15,13 @@ urlpatterns = [
     path("patients/", launch.launch, name="launch_with_slash"),
     path("patients/<cliniko_id:patient_id>/", patient.patient, name="patient"),
     path("patients/<cliniko_id:patient_id>/fresh", patient.fresh, name="patient_fresh"),
+    path("patients/<cliniko_id:patient_id>/card-numbers", card_numbers.card_numbers, name="card_numbers"),
+    path("patients/<cliniko_id:patient_id>/notes", notes.write, name="notes"),
+    path("patients/<cliniko_id:patient_id>/notes/<int:note_id>", notes.edit, name="note"),
+    path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/pin", notes.pin, name="note_pin"),
+    path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/delete", notes.delete, name="note_delete"),
+    path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/restore", notes.restore, name="note_restore"),
     path("settings/", settings.settings, name="settings"),
     path("settings/mirror", settings.mirror, name="settings_mirror"),
+    path("settings/card-numbers", settings.card_numbers, name="settings_card_numbers"),
 ]

@@ -10,6 +10,7 @@ from sandbox.cast import DemoClinic, Person
 from sandbox.supervisor import DemoError, Supervisor
 
 ALREADY_STAFF = "already has an account"
+NOT_THERE = "There is no clinic"
 
 
 class Onboarding:
@@ -19,33 +20,37 @@ class Onboarding:
         self._supervisor = supervisor
 
     def onboard(self, clinic: DemoClinic, keys: dict[str, str]) -> dict[str, Any]:
-        """Make the clinic, give it its key and its staff, each where it is missing; answers `clinic show`."""
-        report = self._find(clinic) or self._create(clinic)
+        """Make the clinic, give it its key and its staff, each where it is missing.
+
+        Answers what `clinic show` says, as far as it is known of a clinic that was made just now.
+        """
+        report, people = self._find(clinic), clinic.people
+        if report is None:
+            report, people = self._create(clinic), clinic.people[1:]
         if report["key_state"] != "ok":
             self.manage("set-key", clinic.label, "--key-stdin", typed=keys[clinic.label])
         if report["staff"] < len(clinic.people):
-            for person in clinic.people:
+            for person in people:
                 self._invite(person)
         return report
 
     def _find(self, clinic: DemoClinic) -> dict[str, Any] | None:
         try:
             return self.show(clinic)
-        except DemoError:
-            if clinic.label in {row["clinic"] for row in self.manage("list")}:
-                raise
-            return None
+        except DemoError as refused:
+            if NOT_THERE in str(refused):
+                return None
+            raise
 
     def _create(self, clinic: DemoClinic) -> dict[str, Any]:
         owner = clinic.people[0]
-        made = self.manage("create", clinic.label, "--name", clinic.name, "--owner", owner.email)
+        made: dict[str, Any] = self.manage("create", clinic.label, "--name", clinic.name, "--owner", owner.email)
         accept(made["invite_url"], owner)
-        return self.show(clinic)
+        return made | {"key_state": "", "staff": 1, "cursors": {}}
 
-    def mirror(self, clinic: DemoClinic) -> dict[str, Any]:
-        """Run the first sync with its progress bars on the terminal; answers `clinic show`."""
+    def mirror(self, clinic: DemoClinic) -> None:
+        """Run the first sync with its progress bars on the terminal."""
         self._supervisor.run(sys.executable, "manage.py", "clinic", "sync", clinic.label, shown=True)
-        return self.show(clinic)
 
     def show(self, clinic: DemoClinic) -> dict[str, Any]:
         report: dict[str, Any] = self.manage("show", clinic.label)

@@ -30,7 +30,7 @@ from sync.models import Connection, Cursor, PatientChange, PatientRefresh, Recon
 from sync.payloads import text
 from sync.resources import PATIENTS, RESOURCES
 from sync.sealing import KeyCannotBeOpened, seal, unseal
-from sync.signals import key_refused
+from sync.signals import account_forgotten, key_refused
 from tenants.budgets import Purpose
 from tenants.context import current_clinic
 
@@ -146,6 +146,7 @@ def _forget_account() -> None:
     for model in (Cursor, Reconcile, RefusedPayload, PatientRefresh, PatientChange):
         model._default_manager.all().delete()
     Connection.objects.update(account_since=timezone.now() + STILL_OPENING)
+    account_forgotten.send(sender=Connection)
 
 
 def _may_read(client: Cliniko, resource: str) -> bool:

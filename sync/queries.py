@@ -1,29 +1,29 @@
 """The read door for pages: one call, one answer, nothing of Cliniko's client or the engine."""
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import F, Q
 from django.utils import timezone
 
-from sync import connection, models
-from sync.payloads import digits, fold, text
+from sync import dossier, models
+from sync.payloads import day, moment, needed_moment, text
 from sync.records import (
     Alert,
     Appointment,
     Change,
+    ClinicFacts,
     PatientRecord,
     PatientSummary,
     Status,
-    full_name,
-    phones,
     told_by,
 )
+from sync.search import search, summary
+
+__all__ = ["changes", "facts", "patient", "search", "summaries"]
 
 STALE_AFTER = timedelta(minutes=10)  # ten ticks missed
 _BOOKINGS = (
@@ -31,44 +31,37 @@ _BOOKINGS = (
     ("group_appointments", "Classes"),
     ("attendees", "Classes"),
 )
-_BIRTH_DATES = (
-    re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"),
-    re.compile(r"(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d{4})"),
-)
-
-
-@dataclass(frozen=True)
-class ClinicFacts:
-    """What the clinic's Cliniko account says of itself."""
-
-    time_zone: str
-    patient_word: str
-    cliniko_url: str
+_UNCONNECTED = {"time_zone": "UTC", "patient_word": "patient", "account_subdomain": "", "shard": ""}
 
 
 def patient(cliniko_id: str) -> PatientRecord | None:
     """The patient of this id with alerts and appointments, archived, merged and deleted ones too; None if not here."""
-    row = models.Patient.objects.filter(cliniko_id=cliniko_id).first()
-    if row is None:
+    held = dossier.read(cliniko_id)
+    if held is None:
         return None
-    checks = {cursor.resource: cursor for cursor in models.Cursor.objects.all()}
-    ids = [cliniko_id, *_merged_into(cliniko_id)]
-    coming, past = _appointments(ids)
-    zone = connection.load().time_zone
+    lists = held["lists"] or {}
+    clinic = _facts(held["connection"])
+    first_seen_at = needed_moment(held, "first_seen_at")
+    incomplete = partial(_note, lists=lists, refused=held["refused"], since=first_seen_at, zone=clinic.time_zone)
+    coming, past = _appointments(held["bookings"] or [])
+    checks = [moment(lists.get("patients", {}), "checked_at"), moment(held, "refreshed_at")]
     return PatientRecord(
-        cliniko_id=row.cliniko_id,
-        date_of_birth=row.date_of_birth,
-        updated_at=row.updated_at,
-        archived_at=row.archived_at,
-        deleted_at=row.deleted_at,
-        merged_into=row.merged_into,
-        checked_at=_checked_at(row, checks.get("patients")),
-        alerts=_alerts(ids),
+        cliniko_id=cliniko_id,
+        clinic=clinic,
+        merged_from=tuple(held["family"]),
+        date_of_birth=day(held, "date_of_birth"),
+        updated_at=needed_moment(held, "updated_at"),
+        archived_at=moment(held, "archived_at"),
+        deleted_at=moment(held, "deleted_at"),
+        merged_into=held["merged_into"],
+        checked_at=max((time for time in checks if time), default=first_seen_at),
+        alerts=tuple(map(_alert, held["alerts"] or [])),
         coming=coming,
         past=past,
-        alerts_note=_note(row, "medical_alerts", "Alerts", checks, zone),
-        appointments_note=next(filter(None, (_note(row, *of, checks, zone) for of in _BOOKINGS)), ""),
-        **told_by(row.payload),
+        alerts_note=incomplete("medical_alerts", "Alerts"),
+        appointments_note=next(filter(None, (incomplete(*of) for of in _BOOKINGS)), ""),
+        payload=held["payload"],
+        **told_by(held["payload"]),
     )
 
 
@@ -83,204 +76,75 @@ def changes(cliniko_id: str, *, since: datetime) -> tuple[Change, ...]:
     return tuple(change for change in reversed(found.values()) if change.before != change.after)
 
 
-def search(wanted: str, limit: int = 20) -> list[PatientSummary]:
-    """Patients by words of their names in any order, by birth date, part of a phone number, or Cliniko id."""
-    rows = models.Patient.objects.filter(deleted_at=None, merged_into=None)
-    for condition in _conditions(wanted):
-        rows = rows.filter(condition)
-    if not fold(wanted):
-        rows = rows.none()
-    return [
-        _summary(row)
-        for row in rows.order_by(F("archived_at").asc(nulls_first=True), "sort_name", "cliniko_id")[:limit]
-    ]
-
-
 def summaries(cliniko_ids: Iterable[str]) -> dict[str, PatientSummary]:
     """Those of the patients that are here, by id."""
     rows = models.Patient.objects.filter(cliniko_id__in=list(cliniko_ids), deleted_at=None)
-    return {row.cliniko_id: _summary(row) for row in rows}
+    return {row.cliniko_id: summary(row) for row in rows}
 
 
 def facts() -> ClinicFacts:
-    held = connection.load()
-    place = settings.CLINIKO_WEB_URL.replace("{subdomain}", held.account_subdomain).replace("{shard}", held.shard)
-    return ClinicFacts(held.time_zone, held.patient_word, cliniko_url=place if held.account_subdomain else "")
+    """What the clinic's Cliniko account says of itself."""
+    return _facts(models.Connection.objects.filter(id=1).values(*_UNCONNECTED).first())
 
 
 def account_since() -> datetime | None:
     """Since when ids are those of the Cliniko account that is mirrored now; None when there was no other."""
-    return connection.load().account_since
+    return models.Connection.objects.filter(id=1).values_list("account_since", flat=True).first()
 
 
-def _conditions(wanted: str) -> Iterable[Q]:
-    birth_date, rest = _birth_date(wanted)
-    if birth_date:
-        yield Q(date_of_birth=birth_date)
-    if rest and not re.search(r"[^\d\s+()./-]", rest) and digits(rest):
-        yield _number(digits(rest))
-        return
-    for word in fold(rest).split():
-        yield Q(search_names__contains=word) | (_number(word) if word.isdecimal() else Q())
+def _facts(held: dict[str, str] | None) -> ClinicFacts:
+    held = held or _UNCONNECTED
+    subdomain = held["account_subdomain"]
+    place = settings.CLINIKO_WEB_URL.replace("{subdomain}", subdomain).replace("{shard}", held["shard"])
+    return ClinicFacts(held["time_zone"], held["patient_word"], cliniko_url=place if subdomain else "")
 
 
-def _number(typed: str) -> Q:
-    """A phone number is found by any three of its digits on, with or without the leading 0 that +61 replaces."""
-    by_id = Q(cliniko_id=typed)
-    national = typed.removeprefix("0")
-    return by_id | Q(search_phones__contains=national) if len(national) >= 3 else by_id
-
-
-def _birth_date(wanted: str) -> tuple[date | None, str]:
-    """A birth date in the text, day before month as in Australia, Britain and New Zealand, and the text without it."""
-    for pattern in _BIRTH_DATES:
-        found = pattern.search(wanted)
-        if found:
-            try:
-                born = date(*(int(found[part]) for part in "ymd"))
-            except ValueError:
-                continue
-            return born, wanted[: found.start()] + wanted[found.end() :]
-    return None, wanted
-
-
-def _summary(row: models.Patient) -> PatientSummary:
-    numbers = phones(row.payload)
-    return PatientSummary(
-        cliniko_id=row.cliniko_id,
-        name=full_name(row.payload),
-        date_of_birth=row.date_of_birth,
-        phone=numbers[0].number if numbers else "",
-        archived=row.archived_at is not None,
-    )
-
-
-def _checked_at(row: models.Patient, cursor: models.Cursor | None) -> datetime | None:
-    """When this record was last known to be what Cliniko holds."""
-    refreshed = models.PatientRefresh.objects.filter(cliniko_id=row.cliniko_id).values_list("checked_at", flat=True)
-    times = [*refreshed, cursor.checked_at if cursor else None]
-    return max((time for time in times if time), default=row.first_seen_at)
-
-
-def _note(row: models.Patient, resource: str, what: str, checks: dict[str, models.Cursor], zone: str) -> str:
+def _note(resource: str, what: str, *, lists: dict[str, Any], refused: list[str], since: datetime, zone: str) -> str:
     """Why a list may lack something, though the patient was checked just now: lists and single reads fail apart."""
-    cursor = checks.get(resource)
-    if cursor is not None and cursor.refused_at:
+    cursor = lists.get(resource, {})
+    checked_at = moment(cursor, "checked_at")
+    if cursor.get("refused_at"):
         return f"{what} cannot be shown: the Cliniko user who made the API key may not read them. Look in Cliniko."
-    if models.RefusedPayload.objects.filter(resource=resource, patient_id=row.cliniko_id).exists():
+    if resource in refused:
         return f"Not all {what.lower()} could be read. Look in Cliniko."
-    if cursor is None or cursor.checked_at is None or cursor.checked_at < row.first_seen_at:
+    if checked_at is None or checked_at < since:
         return f"{what} are still being copied from Cliniko. Until then, look in Cliniko."
-    if timezone.now() - cursor.checked_at > STALE_AFTER:
-        since = timezone.localtime(cursor.checked_at, ZoneInfo(zone)).strftime("%-d %b %Y, %H:%M")
-        return f"{what} were last copied from Cliniko on {since}. Newer ones may be missing: look in Cliniko."
+    if timezone.now() - checked_at > STALE_AFTER:
+        last = checked_at.astimezone(ZoneInfo(zone)).strftime("%-d %b %Y, %H:%M")
+        return f"{what} were last copied from Cliniko on {last}. Newer ones may be missing: look in Cliniko."
     return ""
 
 
-def _merged_into(survivor: str) -> list[str]:
-    """Who was merged into this patient: what hangs on them is the survivor's, whether it was moved yet or not."""
-    losers: list[str] = []
-    found = [survivor]
-    while found:
-        rows = models.Patient.objects.filter(merged_into__in=found).exclude(cliniko_id__in=[survivor, *losers])
-        found = list(rows.values_list("cliniko_id", flat=True))
-        losers += found
-    return losers
-
-
-def _alerts(patient_ids: list[str]) -> tuple[Alert, ...]:
-    rows = models.MedicalAlert.objects.filter(patient_id__in=patient_ids, archived_at=None, deleted_at=None)
-    return tuple(Alert(row.cliniko_id, row.name) for row in rows.order_by("cliniko_id"))
-
-
-def _appointments(patient_ids: list[str]) -> tuple[tuple[Appointment, ...], tuple[Appointment, ...]]:
+def _appointments(bookings: list[dict[str, Any]]) -> tuple[tuple[Appointment, ...], tuple[Appointment, ...]]:
     """Coming ones, soonest first, and past ones, latest first; places in classes among them."""
-    found = [*_individual(patient_ids), *_in_classes(patient_ids)]
-    names = _Names.of(found)
-    told = [names.tell(booking) for booking in sorted(found, key=lambda each: (each.row.starts_at, each.cliniko_id))]
+    told = [_appointment(booking) for booking in bookings]
     now = timezone.now()
     coming = tuple(appointment for appointment in told if (appointment.ends_at or appointment.starts_at) >= now)
     past = tuple(appointment for appointment in reversed(told) if (appointment.ends_at or appointment.starts_at) < now)
     return coming, past
 
 
-@dataclass(frozen=True)
-class _Booked:
-    """A patient's appointment, or the class that they have a place in: `row` says when and where, `payload` and
-    `status` speak of the patient."""
-
-    cliniko_id: str
-    row: models.Appointment | models.GroupAppointment
-    payload: dict[str, Any]
-    status: Status
+def _alert(held: dict[str, Any]) -> Alert:
+    return Alert(held["cliniko_id"], held["name"], needed_moment(held, "first_seen_at"))
 
 
-def _individual(patient_ids: list[str]) -> list[_Booked]:
-    rows = models.Appointment.objects.filter(patient_id__in=patient_ids, archived_at=None, deleted_at=None)
-    return [
-        _Booked(row.cliniko_id, row, row.payload, _status(row.cancelled_at, row.payload, "patient_arrived"))
-        for row in rows
-    ]
+def _appointment(booking: dict[str, Any]) -> Appointment:
+    return Appointment(
+        cliniko_id=booking["cliniko_id"],
+        starts_at=needed_moment(booking, "starts_at"),
+        ends_at=moment(booking, "ends_at"),
+        practitioner=text(booking, "practitioner"),
+        business=text(booking, "business"),
+        appointment_type=text(booking, "appointment_type"),
+        status=_status(booking),
+        cancellation_reason=text(booking, "cancellation_reason"),
+        notes=text(booking, "notes"),
+    )
 
 
-def _in_classes(patient_ids: list[str]) -> list[_Booked]:
-    places = list(models.Attendee.objects.filter(patient_id__in=patient_ids, archived_at=None, deleted_at=None))
-    classes = models.GroupAppointment.objects.filter(
-        cliniko_id__in={place.booking_id for place in places}, archived_at=None, deleted_at=None
-    ).in_bulk()
-    return [
-        _Booked(
-            place.cliniko_id,
-            classes[place.booking_id],
-            place.payload,
-            _status(place.cancelled_at, place.payload, "arrived"),
-        )
-        for place in places
-        if place.booking_id in classes
-    ]
-
-
-@dataclass(frozen=True)
-class _Names:
-    practitioners: dict[str, str]
-    businesses: dict[str, str]
-    types: dict[str, str]
-
-    @classmethod
-    def of(cls, booked: list[_Booked]) -> "_Names":
-        return cls(
-            _names(models.Practitioner, {each.row.practitioner_id for each in booked}),
-            _names(models.Business, {each.row.business_id for each in booked}),
-            _names(models.AppointmentType, {each.row.appointment_type_id for each in booked}),
-        )
-
-    def tell(self, booked: _Booked) -> Appointment:
-        row = booked.row
-        return Appointment(
-            cliniko_id=booked.cliniko_id,
-            starts_at=row.starts_at,
-            ends_at=row.ends_at,
-            practitioner=self.practitioners.get(row.practitioner_id, ""),
-            business=self.businesses.get(row.business_id, ""),
-            appointment_type=self.types.get(row.appointment_type_id, ""),
-            status=booked.status,
-            cancellation_reason=text(booked.payload, "cancellation_reason_description"),
-            notes=text(booked.payload, "notes"),
-        )
-
-
-def _names(
-    model: type[models.Practitioner] | type[models.Business] | type[models.AppointmentType], ids: set[str]
-) -> dict[str, str]:
-    if not ids:
-        return {}
-    return dict(model.objects.filter(cliniko_id__in=ids).values_list("cliniko_id", "name"))
-
-
-def _status(cancelled_at: datetime | None, payload: dict[str, Any], arrived: str) -> Status:
-    """What became of it; an attendee's `arrived` is false for somebody who did not come."""
-    if cancelled_at:
+def _status(booking: dict[str, Any]) -> Status:
+    if booking["cancelled_at"]:
         return "cancelled"
-    if payload.get("did_not_arrive") is True or (arrived == "arrived" and payload.get("arrived") is False):
+    if booking["missed"]:
         return "did_not_arrive"
-    return "arrived" if payload.get(arrived) is True else "booked"
+    return "arrived" if booking["arrived"] is True else "booked"

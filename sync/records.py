@@ -1,10 +1,10 @@
 """What pages are given of a patient: frozen values read from the payload, no models."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sync.payloads import items, moment, text
+from sync.payloads import day, items, moment, text
 
 Status = Literal["booked", "arrived", "did_not_arrive", "cancelled"]
 _CHOSEN = {"checkboxes", "radiobuttons"}
@@ -21,8 +21,11 @@ class Phone:
 
 @dataclass(frozen=True)
 class Alert:
+    """`first_seen_at` is when the mirror had it first."""
+
     cliniko_id: str
     name: str
+    first_seen_at: datetime
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,12 @@ class Change:
 
 
 @dataclass(frozen=True)
+class CardNumber:
+    label: str
+    number: str
+
+
+@dataclass(frozen=True)
 class CustomField:
     name: str
     value: str
@@ -58,6 +67,15 @@ class CustomField:
 class CustomSection:
     name: str
     fields: tuple[CustomField, ...]
+
+
+@dataclass(frozen=True)
+class ClinicFacts:
+    """What the clinic's Cliniko account says of itself."""
+
+    time_zone: str
+    patient_word: str
+    cliniko_url: str
 
 
 @dataclass(frozen=True)
@@ -76,10 +94,12 @@ class PatientRecord:
     """One patient as the screen shows it. Texts are empty where Cliniko says nothing.
 
     `alerts_note` and `appointments_note` are sentences when those lists may be incomplete, empty otherwise: an empty
-    list of alerts must never be taken for "no alerts" while they are not here.
+    list of alerts must never be taken for "no alerts" while they are not here. `merged_from` are the ids of those who
+    were merged into this patient. `payload` is everything that Cliniko tells: what a page shows is in the other fields.
     """
 
     cliniko_id: str
+    clinic: ClinicFacts
     name: str
     first_name: str
     last_name: str
@@ -106,12 +126,32 @@ class PatientRecord:
     archived_at: datetime | None
     deleted_at: datetime | None
     merged_into: str | None
+    merged_from: tuple[str, ...]
     checked_at: datetime | None
     alerts: tuple[Alert, ...] = ()
     coming: tuple[Appointment, ...] = ()
     past: tuple[Appointment, ...] = ()
     alerts_note: str = ""
     appointments_note: str = ""
+    payload: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def card_numbers(self) -> tuple[CardNumber, ...]:
+        """Medicare and DVA numbers: for pages that uncover them, never for one that merely shows a patient."""
+        medicare = " / ".join(
+            filter(None, (text(self.payload, "medicare"), text(self.payload, "medicare_reference_number")))
+        )
+        found = {
+            "Medicare": medicare if text(self.payload, "medicare") else "",
+            "DVA": text(self.payload, "dva_card_number"),
+        }
+        return tuple(CardNumber(label, number) for label, number in found.items() if number)
+
+    def shown_with(self, other: dict[str, Any]) -> dict[str, Any]:
+        """The fields read from the payload alone, with other values for some of Cliniko's fields."""
+        payload = self.payload | other
+        dates = {"date_of_birth": day(payload, "date_of_birth"), "archived_at": moment(payload, "archived_at")}
+        return told_by(payload) | dates
 
     def age_on(self, today: date) -> int | None:
         """Whole years on that day, or None without a birth date."""

@@ -26,6 +26,11 @@ class Standing:
     checked_at: datetime | None
     importing: bool
 
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether it stays so until an owner or admin does something."""
+        return self.state in (State.NO_KEY, State.KEY_INVALID, State.KEY_FORBIDDEN, State.PAUSED)
+
 
 @dataclass(frozen=True)
 class ResourceStanding:
@@ -135,11 +140,12 @@ def _sentence(state: str, held: models.Connection) -> str:
     until = clock_text(held.resume_at or timezone.now(), held.time_zone)
     return {
         State.NO_KEY: "Sidechart is not connected to Cliniko yet. An owner or admin can enter the clinic's API key.",
-        IMPORTING: "Patients are being copied from Cliniko for the first time. Everyone can be opened meanwhile.",
+        IMPORTING: f"{held.patient_word.capitalize()}s are being copied from Cliniko for the first time. "
+        "Everyone can be opened meanwhile.",
         State.RATE_LIMITED: "Cliniko is limiting our requests. Nobody has to do anything: "
         f"we go on by ourselves, {until}.",
         State.KEY_INVALID: f"Cliniko refuses the API key …{held.key_last4}. An owner or admin can replace it.",
-        State.KEY_FORBIDDEN: "The Cliniko user who made the API key may not read patients. "
+        State.KEY_FORBIDDEN: f"The Cliniko user who made the API key may not read {held.patient_word}s. "
         "An administrator can change that user's role in Cliniko.",
         State.UNREACHABLE: f"Cliniko cannot be reached; it stopped answering {since}. "
         "We keep trying; what you see is our latest copy.",

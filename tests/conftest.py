@@ -141,9 +141,11 @@ def mirrored(bondi: Clinic, harbour: Clinic) -> Callable[[str], None]:
                     "time_zone": "Australia/Sydney",
                 },
             )
-            for resource in RESOURCES:
-                Cursor.objects.update_or_create(
-                    resource=resource.name, defaults={"imported_at": now, "checked_at": now, "cursor": now}
-                )
+            Cursor.objects.bulk_create(
+                (Cursor(resource=resource.name, imported_at=now, checked_at=now, cursor=now) for resource in RESOURCES),
+                update_conflicts=True,
+                unique_fields=["resource"],
+                update_fields=["imported_at", "checked_at", "cursor"],
+            )
 
     return finish

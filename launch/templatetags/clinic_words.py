@@ -1,14 +1,17 @@
-"""Times, ages and permissions in templates."""
+"""Times, ages, permissions and marks in templates."""
 
 from datetime import date, datetime
 
 from django import template
+from django.template import Context
 from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
 
 from accounts.roles import Permission
 from accounts.roles import may as role_may
 
 register = template.Library()
+CHANGED = ' <a class="changed" href="#changed">changed</a>'
 
 
 @register.filter
@@ -18,6 +21,15 @@ def day(moment: datetime | date | None) -> str:
         return ""
     local = timezone.localtime(moment).date() if isinstance(moment, datetime) else moment
     return f"{local:%a} {local.day} {local:%b %Y}"
+
+
+@register.filter
+def since(moment: datetime) -> str:
+    """`9:05 am` for today, `3 Nov` for this year, otherwise with the year; in the time zone of the page."""
+    local, today = timezone.localtime(moment), timezone.localdate()
+    if local.date() == today:
+        return clock(moment)
+    return f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}"
 
 
 @register.filter
@@ -71,6 +83,13 @@ def years_old(born: date | None) -> str:
 def may(user: object, permission: str) -> bool:
     """`{% may request.user "VIEW_SETTINGS" as manages %}`."""
     return role_may(user, Permission[permission])
+
+
+@register.simple_tag(takes_context=True)
+def changed(context: Context, field: str) -> SafeString:
+    """`{% changed "email" %}`: the mark beside a field that is not as this person last saw it, or nothing."""
+    marks = context.get("changed")
+    return mark_safe(CHANGED) if marks and field in marks.fields else SafeString()  # noqa: S308 - our own words
 
 
 def _span(days: int) -> tuple[int, str]:

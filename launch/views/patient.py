@@ -12,10 +12,14 @@ from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 from audit.log import Action
 from launch.access import is_viewing, patients_page, record_access
 from launch.arrival import arrive, survivor_of
+from launch.changes import since_last_look
 from launch.explanations import BANNERS, NOT_ARRIVED, UNREADABLE, explain
 from launch.ids import is_cliniko_id
+from launch.looks import look
+from launch.notes import notes_on
 from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
 from launch.screen import screen_of, version_of
+from launch.tab import icon, word_between_tabs
 from sync import queries, refresh
 from sync.records import PatientRecord
 
@@ -57,22 +61,33 @@ def fresh(request: StaffRequest, patient_id: str) -> HttpResponse:
         return _turn_to(request, _address(survivor, merged=patient_id))
     # Somebody else's question may have been answered before the edit that this person came to see: ask once more.
     busy = outcome is refresh.Outcome.BUSY
-    return _answer(request, record, view_id=int(view_id), banner=BANNERS.get(outcome), ask_again=busy)
+    banner = BANNERS[outcome].in_words_of(record.clinic.patient_word) if outcome in BANNERS else None
+    return _answer(request, record, view_id=int(view_id), banner=banner, ask_again=busy)
 
 
-def _answer(request: StaffRequest, record: PatientRecord, **context: object) -> HttpResponse:
+def _answer(request: StaffRequest, record: PatientRecord, *, view_id: int, **context: object) -> HttpResponse:
     """The whole screen when it changed; otherwise the line of freshness alone, so that eyes and focus stay put."""
     if request.POST.get("version") != version_of(record):
-        return _show(request, record, "launch/_screen.html", **context)
-    response = _show(request, record, "launch/_freshness.html", **context)
+        return _show(request, record, "launch/_screen.html", view_id=view_id, **context)
+    response = _show(request, record, "launch/_freshness.html", view_id=view_id, **context)
     return reswap(retarget(response, "#freshness"), "outerHTML")
 
 
-def _show(request: StaffRequest, record: PatientRecord, template: str, **context: object) -> HttpResponse:
-    facts = queries.facts()
-    screen = screen_of(record, facts, now=timezone.now())
-    with timezone.override(facts.time_zone):
-        return render(request, template, {"screen": screen, "record": record, **context})
+def _show(
+    request: StaffRequest, record: PatientRecord, template: str, *, view_id: int, **context: object
+) -> HttpResponse:
+    seen = look(request.user, record.cliniko_id, view_id)
+    screen = screen_of(record, now=timezone.now())
+    opening = bool(context.get("first_look"))
+    changed = since_last_look(record, seen, opening=opening)
+    shown = {"screen": screen, "record": record, "changed": changed, "view_id": view_id}
+    shown["new_since"] = seen.earlier or (None if opening else seen.began)
+    shown["has_card_numbers"] = seen.shows_card_numbers and bool(record.card_numbers)
+    shown["own_notes"] = notes_on([record.cliniko_id, *record.merged_from])
+    shown["tab_word"] = word_between_tabs(request.session.session_key or "", record.cliniko_id)
+    shown["icon"] = icon(record.name, request.clinic.label)
+    with timezone.override(record.clinic.time_zone):
+        return render(request, template, shown | context)
 
 
 def _address(patient_id: str, *, merged: str = "") -> str:

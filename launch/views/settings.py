@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import Permission, permission_required
+from launch.models import ClinicSettings
 from launch.requests import StaffRequest
 from sync import queries, standing
 from tenants.hosts import clinic_url
@@ -17,7 +19,9 @@ from tenants.hosts import clinic_url
 @require_safe
 def settings(request: StaffRequest) -> HttpResponse:
     """Show how the mirror stands, the address to enter in Cliniko, and the way to the staff page."""
-    return _show(request, "launch/settings.html", launch_address=clinic_url(request.clinic.label, "/patients"))
+    address = clinic_url(request.clinic.label, "/patients")
+    shows = ClinicSettings.objects.filter(shows_card_numbers=True).exists()
+    return _show(request, "launch/settings.html", launch_address=address, shows_card_numbers=shows)
 
 
 @permission_required(Permission.VIEW_SETTINGS)
@@ -25,6 +29,16 @@ def settings(request: StaffRequest) -> HttpResponse:
 def mirror(request: StaffRequest) -> HttpResponse:
     """The part of the page that says how the mirror stands, which asks for itself again and again."""
     return _show(request, "launch/_mirror.html")
+
+
+@permission_required(Permission.VIEW_SETTINGS)
+@require_POST
+def card_numbers(request: StaffRequest) -> HttpResponse:
+    """Let staff uncover Medicare and DVA numbers, or no longer."""
+    shown = request.POST.get("shown") == "yes"
+    ClinicSettings.objects.update_or_create(id=1, defaults={"shows_card_numbers": shown})
+    messages.success(request, f"Medicare and DVA numbers {'can be uncovered now' if shown else 'are no longer shown'}.")
+    return redirect("settings")
 
 
 def _show(request: StaffRequest, template: str, **context: Any) -> HttpResponse:

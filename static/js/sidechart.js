@@ -15,6 +15,22 @@ document.addEventListener("keydown", (event) => {
   boxes[0].select();
 });
 
+// One key for each control that names one in data-key, and "?" for the list of them. Never while somebody types.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing(event.target)) return;
+  if (document.querySelector("dialog[open]")) return;
+  const control = event.key === "?" ? document.querySelector("[data-open=keys]")
+    : [...document.querySelectorAll("[data-key]")].find((each) => each.dataset.key === event.key);
+  if (!control) return;
+  event.preventDefault();
+  if (control.matches("textarea")) control.focus();
+  else control.click();
+});
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-open]");
+  if (opener) document.getElementById(opener.dataset.open).showModal();
+});
+
 // Arrow keys walk from the search box through the results and back.
 document.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];

@@ -1,5 +1,6 @@
 """The product as real processes over a database of its own: web, worker, beat; Cliniko's sandbox is in this process."""
 
+import json
 import os
 import socket
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -18,11 +20,25 @@ from sandbox.cast import DemoClinic, Options, Person
 from sandbox.cliniko.app import create_app, store_of
 from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
-from sandbox.onboarding import Onboarding
+from sandbox.onboarding import accept
 from sandbox.supervisor import Supervisor, plain_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERVAL_SECONDS = 2
+# What `manage.py clinic create, set-key, invite` do, in one process; the demo's test goes by these commands.
+ONBOARD = """
+import json
+from ops import clinics
+from sync.cliniko import ApiKey
+invitations = {{}}
+for label, name, key, (owner, *others) in {clinics!r}:
+    made = clinics.create(label, name=name, owner_email=owner[1])
+    clinics.set_key(label, ApiKey(key))
+    invitations[owner[1]] = made.invite_url
+    for role, email in others:
+        invitations[email], _ = clinics.invite(label, email=email, role=role)
+print(json.dumps(invitations))
+"""
 
 
 @dataclass
@@ -33,7 +49,6 @@ class Stack:
     database: str
     store: Store
     supervisor: Supervisor
-    onboarding: Onboarding
 
     def sidechart(self, label: str, path: str = "/") -> str:
         return f"http://{label}.localhost:{self.options.web_port}{path}"
@@ -46,6 +61,20 @@ class Stack:
 
     def person(self, label: str, role: str = "reception") -> Person:
         return next(person for person in self.clinic(label).people if person.role == role)
+
+    def rows(self, label: str, sql: str) -> list[tuple[Any, ...]]:
+        """What the clinic's schema answers, without a process of ours in between."""
+        with psycopg.connect(self.database) as connection:
+            named = connection.execute("SELECT schema_name FROM tenants_clinic WHERE label = %s", [label]).fetchall()
+            connection.execute("SELECT set_config('search_path', %s, true)", named[0])
+            return connection.execute(sql.encode()).fetchall()
+
+    def wake(self, label: str) -> None:
+        """The clinic is due, and a lease whose holder is gone has run out."""
+        over = "lease_until = now() - interval '1 second' WHERE lease_token IS NOT NULL"
+        self.rows(label, f"UPDATE sync_connection SET {over} RETURNING id")  # noqa: S608 - ours
+        with psycopg.connect(self.database) as connection:
+            connection.execute("UPDATE tenants_clinic SET sync_due_at = now() WHERE label = %s", [label])
 
     def log_text(self) -> str:
         """All that the processes wrote."""
@@ -93,7 +122,7 @@ def running_stack(state: Path, *, worker: str) -> Iterator[Stack]:
     }
     with serve(app, options.cliniko_port), new_database(f"sidechart_stack_{worker}") as database:
         supervisor = Supervisor(ROOT, _environment(options, database, state), state)
-        stack = Stack(options, database, store, supervisor, Onboarding(supervisor))
+        stack = Stack(options, database, store, supervisor)
         with supervisor.only_one():
             try:
                 _bring_up(stack, keys)
@@ -107,12 +136,25 @@ def _bring_up(stack: Stack, keys: dict[str, str]) -> None:
     stack.supervisor.run(python, "manage.py", "migrate", "--verbosity", "0")
     gunicorn = ("gunicorn", "saas.wsgi", f"--bind=127.0.0.1:{port}", "--workers=1", "--threads=8")
     stack.supervisor.start("web", python, "-m", *gunicorn, "--no-control-socket")
-    wait_until(lambda: _answers(f"http://localhost:{port}/readyz"), what="the web process")
-    for clinic in stack.options.clinics:
-        stack.onboarding.onboard(clinic, keys)
     start_worker(stack)
     stack.supervisor.start("beat", python, "-m", "celery", "-A", "saas", "beat")
+    invitations = _onboard(stack, keys)
+    wait_until(lambda: _answers(f"http://localhost:{port}/readyz"), what="the web process")
+    for clinic in stack.options.clinics:
+        for person in clinic.people:
+            accept(invitations[person.email], person)
     wait_until(lambda: _imported(stack), what="the first imports")
+
+
+def _onboard(stack: Stack, keys: dict[str, str]) -> dict[str, str]:
+    """Both clinics with their keys; everybody's invitation."""
+    clinics = [
+        (each.label, each.name, keys[each.label], [(person.role, person.email) for person in each.people])
+        for each in stack.options.clinics
+    ]
+    words = ("manage.py", "shell", "--verbosity=0", "--command", ONBOARD.format(clinics=clinics))
+    invitations: dict[str, str] = json.loads(stack.supervisor.run(sys.executable, *words).splitlines()[-1])
+    return invitations
 
 
 def start_worker(stack: Stack) -> None:
@@ -120,7 +162,8 @@ def start_worker(stack: Stack) -> None:
 
 
 def _imported(stack: Stack) -> bool:
-    return all(stack.onboarding.show(clinic)["sync_state"] == "ok" for clinic in stack.options.clinics)
+    asked = "SELECT 1 FROM sync_cursor, sync_connection WHERE resource = 'patients' AND imported_at > '-infinity'"
+    return all(stack.rows(clinic.label, f"{asked} AND state = 'ok'") for clinic in stack.options.clinics)
 
 
 def _answers(url: str) -> bool:

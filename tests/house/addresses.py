@@ -32,6 +32,9 @@ SESSION_END = "account/sessions/<int:session_id>/end"
 SECURITY = "settings/security/people/<int:user_id>"
 CODES = "account/recovery-codes/new"
 ASK_AT_STEP = "login/second-step/passkey"
+CARDS = "patients/<cliniko_id:patient_id>/card-numbers"
+NOTES = "patients/<cliniko_id:patient_id>/notes"
+NOTE = "patients/<cliniko_id:patient_id>/notes/<int:note_id>"
 FRESH = "patients/<cliniko_id:patient_id>/fresh"
 
 # Patient 42 is in the mirror. Nobody is named in a form, and no form is filled in.
@@ -75,6 +78,20 @@ AT_A_CLINIC = [
     Row("POST", f"{SECURITY}/end-sessions", "/settings/security/people/1/end-sessions", "/login", "404", "403"),
     Row("GET", f"{SECURITY}/reset", "/settings/security/people/1/reset", TICKET, "405", "405"),
     Row("POST", f"{SECURITY}/reset", "/settings/security/people/1/reset", "/login", "404", "403"),
+    Row("GET", CARDS, "/patients/42/card-numbers", TICKET, "405", "405"),
+    Row("POST", CARDS, "/patients/42/card-numbers", "/login", "404", "404"),  # not switched on
+    Row("GET", NOTES, "/patients/42/notes", TICKET, "405", "405"),
+    Row("POST", NOTES, "/patients/42/notes", "/login", "403", "403"),  # belongs to no view
+    Row("GET", NOTE, "/patients/42/notes/1", TICKET, "405", "405"),
+    Row("POST", NOTE, "/patients/42/notes/1", "/login", "403", "403"),  # belongs to no view
+    Row("GET", NOTE + "/pin", "/patients/42/notes/1/pin", TICKET, "405", "405"),
+    Row("POST", NOTE + "/pin", "/patients/42/notes/1/pin", "/login", "403", "403"),  # belongs to no view
+    Row("GET", NOTE + "/delete", "/patients/42/notes/1/delete", TICKET, "405", "405"),
+    Row("POST", NOTE + "/delete", "/patients/42/notes/1/delete", "/login", "403", "403"),  # belongs to no view
+    Row("GET", NOTE + "/restore", "/patients/42/notes/1/restore", TICKET, "405", "405"),
+    Row("POST", NOTE + "/restore", "/patients/42/notes/1/restore", "/login", "403", "403"),  # belongs to no view
+    Row("GET", "settings/card-numbers", "/settings/card-numbers", TICKET, "405", "403"),
+    Row("POST", "settings/card-numbers", "/settings/card-numbers", "/login", "/settings/", "403"),
     Row("GET", "settings/", "/settings/", TICKET, "200", "403"),
     Row("GET", "settings/mirror", "/settings/mirror", TICKET, "200", "403"),
     Row("GET", "settings/staff/", "/settings/staff/", TICKET, "200", "403"),

@@ -113,9 +113,7 @@ def test_each_trouble_has_a_true_banner_over_the_mirrors_copy(
     assert words in answer.content.decode().replace("&#39;", "&#x27;")
 
 
-@pytest.mark.parametrize(
-    ("role", "step"), [("owner", "See the clinic settings"), ("reception", "tell an owner or admin")]
-)
+@pytest.mark.parametrize(("role", "step"), [("owner", ">Clinic settings</a>"), ("reception", "tell an owner or admin")])
 def test_the_banners_next_step_is_one_that_this_person_can_take(
     two_clinics: None, sign_in: Callable[..., Client], cliniko: Cliniko, role: str, step: str
 ) -> None:

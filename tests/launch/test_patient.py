@@ -262,7 +262,12 @@ def test_no_alerts_is_said_only_when_it_is_known(reception: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("accepted", "words"), [(True, "Consent given"), (False, "Consent refused"), (None, "Consent never asked")]
+    ("accepted", "words"),
+    [
+        (True, "Accepted the privacy policy: records may be kept"),
+        (False, "Did not accept the privacy policy: ask before you note"),
+        (None, "Nothing is on record about the privacy policy: ask at"),
+    ],
 )
 def test_consent_is_yes_no_or_never_asked(
     reception: Client, add_patient: AddPatient, accepted: bool | None, words: str
@@ -300,6 +305,8 @@ def test_contact_can_be_touched(reception: Client) -> None:
     page = page_of(reception)
     assert 'href="tel:0491570006"' in page
     assert 'href="mailto:ada@example.com"' in page
+    for text in ("0491 570 006", "ada@example.com", "1 Example Street, Bondi NSW 2026, Australia"):
+        assert f'data-copy="{text}"' in page
 
 
 def test_what_is_empty_is_not_shown(reception: Client, add_patient: AddPatient) -> None:

@@ -14,7 +14,8 @@ TEXT_ON_GROUND = [
     *(("accent", ground) for ground in ("ground", "sheet", "sunken", "accent-soft", "alert-soft", "warn-soft")),
     *(("accent-deep", ground) for ground in ("ground", "sheet", "warn-soft")),
     *(("alert", ground) for ground in ("ground", "sheet", "alert-soft")),
-    ("warn", "warn-soft"),
+    *((ink, "warn-soft") for ink in ("warn", "ink")),
+    ("warn", "sheet"),
     ("good", "good-soft"),
     ("on-accent", "accent"),
     ("on-accent", "accent-deep"),
@@ -60,6 +61,8 @@ def test_no_file_is_asked_of_anybody_else() -> None:
         assert [address for address in addresses if "www.w3.org" not in address] == []
 
 
-@pytest.mark.parametrize("path", ["css/sidechart.css", "css/patient.css", "js/sidechart.js", "favicon.svg"])
+@pytest.mark.parametrize(
+    "path", ["css/sidechart.css", "css/patient.css", "js/sidechart.js", "js/patient.js", "favicon.svg"]
+)
 def test_every_file_that_pages_name_is_there(path: str) -> None:
     assert finders.find(path)

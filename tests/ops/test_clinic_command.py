@@ -18,6 +18,7 @@ from pytest_django import Settings
 from accounts import invitations
 from accounts.models import Invitation
 from ops import clinics
+from ops.management.commands.clinic import Command
 from sandbox.cliniko.faults import Fault
 from sync.models import Connection
 from tenants.context import clinic_context
@@ -180,8 +181,15 @@ def test_invite_prints_the_address_and_mails_it(bondi: Clinic, run: Run, mailout
 
 
 @pytest.mark.parametrize("words", [[], ["create"], ["frobnicate"], ["show"], ["invite", "bondi", "--role", "king"]])
-def test_wrong_usage_exits_with_2(words: list[str]) -> None:
-    command = [sys.executable, "manage.py", "clinic", *words]
+def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        Command().run_from_argv(["manage.py", "clinic", *words])
+    assert stopped.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_a_process_with_wrong_usage_ends_with_2_and_without_a_traceback() -> None:
+    command = [sys.executable, "manage.py", "clinic", "frobnicate"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "usage:" in done.stderr

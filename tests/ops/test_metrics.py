@@ -21,7 +21,7 @@ def base_host() -> Client:
 
 def test_it_counts_states_and_tells_how_old_mirrors_are(bondi: Clinic, harbour: Clinic, base_host: Client) -> None:
     now = timezone.now()
-    Clinic.objects.filter(pk=bondi.pk).update(sync_state="ok", checked_at=now - timedelta(seconds=90))
+    Clinic.objects.filter(pk=bondi.pk).update(sync_state="ok", checked_at=now - timedelta(seconds=90), sync_due_at=now)
     Clinic.objects.filter(pk=harbour.pk).update(sync_state="key_invalid", sync_due_at=now - timedelta(minutes=5))
     lines = base_host.get("/metrics").content.decode().splitlines()
     assert 'sidechart_clinics{sync_state="ok"} 1.0' in lines

@@ -22,7 +22,7 @@ from sandbox.cast import DemoClinic, Options
 from sandbox.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = shutil.ignore_patterns(".git", ".local", ".venv", ".*_cache", "__pycache__", "staticfiles", "test-results")
+LEFT_OUT = shutil.ignore_patterns(".git", ".local", ".venv", ".*_cache", "staticfiles", "test-results")
 UP = "Sidechart is up"
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("demo")]
@@ -84,9 +84,13 @@ def checkout(copied: Checkout) -> Iterator[Checkout]:
         embedded.stop(copied.root)
 
 
-def test_the_demo_comes_up_serves_and_leaves_nothing_running(checkout: Checkout) -> None:
+def test_the_demo_comes_up_serves_refuses_a_second_one_and_leaves_nothing_running(checkout: Checkout) -> None:
     with checkout.demo() as demo:
         assert UP in checkout.told(), checkout.told()
+        again = [sys.executable, "-m", "sandbox", "demo", f"--web-port={free_port()}"]
+        refused = subprocess.run(again, cwd=checkout.root, capture_output=True, text=True, check=False)
+        assert (refused.returncode, demo.poll()) == (1, None)
+        assert refused.stdout == "A demo of this checkout is up already; end that one first (Ctrl-C).\n"
         for clinic in checkout.options.clinics:
             patient = first_patient_in_cliniko(checkout.options, clinic)
             assert patient in launch_from_cliniko(checkout.options, clinic, patient)
@@ -129,14 +133,6 @@ def test_a_taken_port_is_one_sentence_and_nothing_is_started(checkout: Checkout,
         assert demo.wait(timeout=20) == 1
     assert checkout.told() == f"Port {port} is taken; choose another: make demo {option}={port + 1}\n"
     assert checkout.alive() == []
-
-
-def test_a_second_demo_is_refused_and_leaves_the_first_alone(checkout: Checkout) -> None:
-    with checkout.demo() as demo:
-        again = [sys.executable, "-m", "sandbox", "demo", f"--web-port={free_port()}"]
-        refused = subprocess.run(again, cwd=checkout.root, capture_output=True, text=True, check=False)
-        assert (refused.returncode, demo.poll()) == (1, None)
-        assert refused.stdout == "A demo of this checkout is up already; end that one first (Ctrl-C).\n"
 
 
 def first_patient_in_cliniko(options: Options, clinic: DemoClinic) -> str:

@@ -1,0 +1,127 @@
+"""The clinic's own notes on the patient screen. Each answer is the list of notes, or without a script the screen."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from accounts.roles import Permission, may
+from audit.log import Action
+from launch import notes
+from launch.access import View, is_viewing, patients_page, record_access
+from launch.models import Note
+from launch.requests import StaffRequest, empty_refusal
+from sync import queries
+from sync.records import PatientRecord
+
+NO_WORDS = "A note needs words."
+
+
+def notes_page(view: Callable[..., HttpResponse]) -> View:
+    """A change to the notes of a patient who is on this person's screen: hands in their record, and all or nothing."""
+
+    @patients_page
+    @require_POST
+    @wraps(view)
+    def guarded(request: StaffRequest, patient_id: str, **kwargs: Any) -> HttpResponse:
+        if not may(request.user, Permission.WRITE_NOTES):
+            raise PermissionDenied
+        if not is_viewing(request.user, patient_id, request.POST.get("view", "")):
+            return empty_refusal()
+        record = queries.patient(patient_id)
+        if record is None or record.deleted_at:
+            return redirect("patient", patient_id)
+        with transaction.atomic():
+            return view(request, record, **kwargs)
+
+    return guarded
+
+
+@notes_page
+def write(request: StaffRequest, record: PatientRecord) -> HttpResponse:
+    """Add a note."""
+    text = notes.tidy(request.POST.get("text", ""))
+    if not text:
+        return _answer(request, record, wrong=NO_WORDS)
+    notes.write(record.cliniko_id, text, by=request.user)
+    record_access(request, Action.NOTE_WRITTEN, record.cliniko_id)
+    return _answer(request, record)
+
+
+@notes_page
+def edit(request: StaffRequest, record: PatientRecord, note_id: int) -> HttpResponse:
+    """Save an edit; when somebody else was quicker, show what both wrote and save neither over the other."""
+    note, text, version = (
+        _note(record, note_id),
+        notes.tidy(request.POST.get("text", "")),
+        request.POST.get("version", ""),
+    )
+    if not text:
+        return _answer(request, record, wrong=f"{NO_WORDS} To take one off the screen, delete it.")
+    try:
+        notes.edit(note, text, version=int(version) if version.isdecimal() else 0, by=request.user)
+    except notes.NoteMovedOn:
+        return _both(request, record, note_id, text)
+    record_access(request, Action.NOTE_WRITTEN, record.cliniko_id)
+    return _answer(request, record)
+
+
+@notes_page
+def pin(request: StaffRequest, record: PatientRecord, note_id: int) -> HttpResponse:
+    """Pin a note, or no longer."""
+    notes.pin(_note(record, note_id), pinned=request.POST.get("pinned") == "yes")
+    return _answer(request, record)
+
+
+@notes_page
+def delete(request: StaffRequest, record: PatientRecord, note_id: int) -> HttpResponse:
+    """Delete a note; the list offers to undo it."""
+    notes.delete(_note(record, note_id), by=request.user)
+    record_access(request, Action.NOTE_DELETED, record.cliniko_id)
+    return _answer(request, record)
+
+
+@notes_page
+def restore(request: StaffRequest, record: PatientRecord, note_id: int) -> HttpResponse:
+    """Undo a delete."""
+    notes.restore(_note(record, note_id))
+    record_access(request, Action.NOTE_WRITTEN, record.cliniko_id)
+    return _answer(request, record)
+
+
+def _note(record: PatientRecord, note_id: int) -> Note:
+    family = [record.cliniko_id, *record.merged_from]
+    return get_object_or_404(Note, pk=note_id, patient_id__in=family, set_aside_at=None)
+
+
+def _answer(request: StaffRequest, record: PatientRecord, *, wrong: str = "") -> HttpResponse:
+    if not request.htmx:
+        if wrong:
+            messages.warning(request, wrong)
+        return redirect(reverse("patient", args=[record.cliniko_id]) + "#own-notes")
+    return _render(request, record, "launch/_own_notes.html", wrong=wrong)
+
+
+def _both(request: StaffRequest, record: PatientRecord, note_id: int, mine: str) -> HttpResponse:
+    """What the note says by now beside what this person wrote, to be put together or given up."""
+    theirs = _note(record, note_id)
+    if request.htmx:  # htmx shows answers of 200 only
+        return _render(request, record, "launch/_note_both.html", theirs=theirs, mine=mine)
+    return _render(request, record, "launch/note_both.html", status=409, theirs=theirs, mine=mine)
+
+
+def _render(
+    request: StaffRequest, record: PatientRecord, template: str, *, status: int = 200, **context: object
+) -> HttpResponse:
+    shown = {"record": record, "view_id": int(request.POST["view"]), "word": record.clinic.patient_word}
+    shown["own_notes"] = notes.notes_on([record.cliniko_id, *record.merged_from])
+    with timezone.override(record.clinic.time_zone):
+        return render(request, template, shown | context, status=status)

@@ -1,0 +1,92 @@
+"""Whatever is wrong, the screen says so in the clinic's words and offers one next step."""
+
+import html
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from launch.explanations import BANNERS, NOT_ARRIVED
+from sync.models import Connection, Cursor
+from sync.refresh import Outcome
+from tenants.context import clinic_context
+from tests.launch.conftest import Cliniko
+from tests.launch.test_fresh import ask, form_of
+
+State = Connection.State
+TELL = "Please tell an owner or admin of your clinic."
+
+
+@pytest.fixture
+def browser(two_clinics: None, sign_in: Callable[..., Client], request: pytest.FixtureRequest) -> Client:
+    """Somebody of bondi, where patients are called clients; at harbour they are not."""
+    with clinic_context("bondi"):
+        Connection.objects.update(patient_word="client")
+    return sign_in("bondi", role=getattr(request, "param", "reception"))
+
+
+def text_of(page: str) -> str:
+    return html.unescape(" ".join(re.sub("<[^>]*>", " ", page).split()))
+
+
+def part(page: str, start: str, end: str) -> str:
+    return page[page.index(start) :].split(end)[0]
+
+
+@pytest.mark.parametrize("browser", ["owner", "reception"], indirect=True)
+@pytest.mark.parametrize("outcome", BANNERS)
+def test_each_banner_has_one_next_step(browser: Client, cliniko: Cliniko, outcome: Outcome) -> None:
+    form = form_of(browser.get("/patients/42/").content.decode())
+    cliniko.outcome = outcome
+    shown = part(ask(browser, form).content.decode(), 'id="freshness"', "</form>")
+    assert len(re.findall('class="button', shown)) + shown.count(TELL) == 1
+    assert "patient" not in text_of(shown)
+
+
+@pytest.mark.parametrize("browser", ["owner", "reception"], indirect=True)
+@pytest.mark.parametrize("outcome", [*NOT_ARRIVED, Outcome.FRESH])
+def test_each_explanation_has_one_next_step(browser: Client, cliniko: Cliniko, outcome: Outcome) -> None:
+    cliniko.outcome = outcome
+    shown = part(browser.get("/patients/77/").content.decode(), 'class="explain', "</main>")
+    assert len(re.findall('class="button', shown)) == 1
+    assert "patient" not in text_of(shown).replace("/patients", "")
+    assert "{" not in shown
+
+
+@pytest.mark.parametrize(
+    ("browser", "state", "button"),
+    [
+        ("owner", State.RATE_LIMITED, False),
+        ("owner", State.UNREACHABLE, False),
+        ("owner", State.KEY_INVALID, True),
+        ("owner", State.KEY_FORBIDDEN, True),
+        ("owner", State.NO_KEY, True),
+        ("reception", State.KEY_INVALID, False),
+        ("reception", State.RATE_LIMITED, False),
+    ],
+    indirect=["browser"],
+)
+def test_home_says_how_the_mirror_stands_and_who_does_something(browser: Client, state: State, button: bool) -> None:
+    with clinic_context("bondi"):
+        Connection.objects.update(state=state)
+    shown = part(browser.get("/").content.decode(), "finder__notice", "</div>")
+    assert ("Clinic settings" in shown) is button
+    assert "patient" not in text_of(shown)
+
+
+def test_an_import_is_told_in_the_clinics_word(browser: Client) -> None:
+    with clinic_context("bondi"):
+        Cursor.objects.filter(resource="patients").update(imported_at=None)
+    page = text_of(browser.get("/").content.decode())
+    assert "Clients are being copied from Cliniko for the first time. Everyone can be opened meanwhile." in page
+    assert "1 client so far" in page
+
+
+def test_no_word_on_the_screen_of_a_client_says_patient(browser: Client, sign_in: Callable[..., Client]) -> None:
+    assert "patient" not in text_of(browser.get("/patients/42/").content.decode()).lower()
+    assert "This patient in Cliniko" in text_of(sign_in("harbour").get("/patients/42/").content.decode())
+
+
+def test_a_link_that_names_nobody_is_explained_in_the_clinics_word(browser: Client) -> None:
+    assert "Which client was this about?" in browser.get("/patients").content.decode()
