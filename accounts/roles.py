@@ -21,10 +21,11 @@ class Role(models.TextChoices):
 class Permission(Enum):
     VIEW_PATIENTS = "view_patients"
     WRITE_NOTES = "write_notes"
-    MANAGE_STAFF = "manage_staff"
     VIEW_SETTINGS = "view_settings"
-    MANAGE_KEY = "manage_key"
+    MANAGE_STAFF = "manage_staff"
     MANAGE_SECURITY = "manage_security"
+    MANAGE_KEY = "manage_key"
+    MANAGE_OWNERS = "manage_owners"
     RESET_SECOND_FACTOR = "reset_second_factor"
 
 
@@ -38,17 +39,11 @@ _OF_MANAGERS = _OF_WRITERS | {
 }
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
-    Role.OWNER: _OF_MANAGERS | {Permission.RESET_SECOND_FACTOR},
+    Role.OWNER: _OF_MANAGERS | {Permission.MANAGE_OWNERS, Permission.RESET_SECOND_FACTOR},
     Role.ADMIN: _OF_MANAGERS,
     Role.CLINICIAN: _OF_WRITERS,
     Role.RECEPTION: _OF_WRITERS,
     Role.READONLY: _OF_EVERYONE,
-}
-
-# Whom a member of staff may invite: nobody hands out more than they hold.
-INVITABLE: dict[str, tuple[Role, ...]] = {
-    Role.OWNER: tuple(Role),
-    Role.ADMIN: tuple(role for role in Role if role is not Role.OWNER),
 }
 
 
@@ -56,6 +51,13 @@ def may(user: object, permission: Permission) -> bool:
     """Whether `user` may do this in the clinic they are signed in at; never for a visitor or a disabled account."""
     role = getattr(user, "role", "") if getattr(user, "is_active", False) else ""
     return permission in PERMISSIONS.get(role, frozenset())
+
+
+def grantable(user: object) -> tuple[Role, ...]:
+    """The roles that `user` may hand out, and whose bearers they may change: nobody hands out more than they hold."""
+    if not may(user, Permission.MANAGE_STAFF):
+        return ()
+    return tuple(role for role in Role if role != Role.OWNER or may(user, Permission.MANAGE_OWNERS))
 
 
 View = Callable[..., HttpResponse]

@@ -40,6 +40,10 @@ def test_the_doors_hold_for_each_role(sign_in, role):
     assert browser.get("/settings/staff/").status_code == (200 if allowed else 403)
     assert browser.post("/settings/staff/invite", {}).status_code == (422 if allowed else 403)
     assert browser.post("/settings/staff/invitations/1/revoke").status_code == (302 if allowed else 403)
+    assert browser.post("/settings/staff/invitations/1/resend").status_code == (302 if allowed else 403)
+    assert browser.post("/settings/staff/0/role", {"role": "owner"}).status_code == (404 if allowed else 403)
+    for change in ("suspend", "reinstate"):
+        assert browser.post(f"/settings/staff/0/{change}").status_code == (404 if allowed else 403)
     assert browser.get("/settings/staff/invite").status_code == 405
 
 
@@ -101,6 +105,37 @@ def test_an_invitation_is_taken_back(sign_in, browser_at):
     assert "no longer works" in browser.post(path, follow=True).content.decode()
     assert "taken back before" in browser.post(path, follow=True).content.decode()
     assert browser_at("bondi").get(url.removeprefix("http://bondi.localhost:8000")).status_code == 410
+
+
+def test_an_invitation_is_sent_again_with_a_new_link(sign_in, browser_at):
+    with clinic_context("bondi"):
+        invitation, url = invitations.invite(EMAIL, "reception")
+    browser = sign_in("bondi", Role.OWNER)
+    path = f"/settings/staff/invitations/{invitation.pk}/resend"
+    assert f"on its way to {EMAIL}" in browser.post(path, follow=True).content.decode()
+    assert mail.outbox[0].to == [EMAIL]
+    assert browser_at("bondi").get(url.removeprefix("http://bondi.localhost:8000")).status_code == 410
+    assert "taken back before" in browser.post(path, follow=True).content.decode()
+    assert len(mail.outbox) == 1
+
+
+def test_an_admin_leaves_an_owners_invitation_as_it_is(sign_in):
+    with clinic_context("bondi"):
+        invitation, _ = invitations.invite(EMAIL, "owner")
+    browser = sign_in("bondi", Role.ADMIN)
+    for change in ("revoke", "resend"):
+        browser.post(f"/settings/staff/invitations/{invitation.pk}/{change}")
+    assert browser.post("/settings/staff/invite", {"email": EMAIL, "role": "readonly"}).status_code == 422
+    with clinic_context("bondi"):
+        assert invitations.pending().get() == invitation
+
+
+def test_whoever_is_suspended_is_let_in_again_rather_than_invited(sign_in, staff_of):
+    staff_of("bondi", email=EMAIL)
+    with clinic_context("bondi"):
+        User.objects.filter(email=EMAIL).update(is_active=False)
+    answer = sign_in("bondi", Role.OWNER).post("/settings/staff/invite", {"email": EMAIL, "role": "reception"})
+    assert "suspended: let them in again" in answer.content.decode()
 
 
 def test_the_database_keeps_addresses_apart_in_any_case_and_roles_known(bondi, staff_of):

@@ -391,7 +391,7 @@ def test_markup_in_everything_that_cliniko_sends_stays_text(alike: dict[str, str
         "appointment_types": [named],
     }
     browser = staff_browser("bondi", "owner")
-    assert Elements(browser.get("/patients/42/").content.decode()).tags.count("script") == 3
+    assert Elements(browser.get("/patients/42/").content.decode()).tags.count("script") == 4
     with clinic_context("bondi"):
         for resource in RESOURCES:
             assert write_page(resource, written[resource.name], sequence=next_sequence()) == len(written[resource.name])
