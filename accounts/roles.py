@@ -46,6 +46,26 @@ PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.READONLY: _OF_EVERYONE,
 }
 
+# As the staff page and docs/clinics.md say it.
+SENTENCES: dict[Permission, str] = {
+    Permission.VIEW_PATIENTS: "Search and open patients, read notes",
+    Permission.WRITE_NOTES: "Write the clinic's own notes",
+    Permission.VIEW_SETTINGS: "See and change the clinic's settings",
+    Permission.MANAGE_STAFF: "Invite and suspend people, change their roles",
+    Permission.MANAGE_SECURITY: "Set the rules of sign-in, end others' sessions",
+    Permission.MANAGE_KEY: "Change the Cliniko API key",
+    Permission.MANAGE_OWNERS: "Make owners, change what owners are",
+    Permission.RESET_SECOND_FACTOR: "Reset somebody's lost second step",
+}
+
+
+def table() -> list[tuple[str, list[tuple[Role, bool]]]]:
+    """Each permission's sentence, and of each role whether it holds it."""
+    return [
+        (sentence, [(role, permission in PERMISSIONS[role]) for role in Role])
+        for permission, sentence in SENTENCES.items()
+    ]
+
 
 def may(user: object, permission: Permission) -> bool:
     """Whether `user` may do this in the clinic they are signed in at; never for a visitor or a disabled account."""

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import factors, invitations, staff, tickets
 from accounts.forms import AcceptForm, InviteForm
 from accounts.models import Invitation, User
-from accounts.roles import Permission, Role, grantable, may, permission_required
+from accounts.roles import Permission, Role, grantable, may, permission_required, table
 from accounts.views import onward
 
 
@@ -151,6 +151,8 @@ def _staff_page(
         "people": _people(by),
         "invitations": [{"invitation": each, "may_change": each.role in grantable(by)} for each in pending],
         "now": timezone.now(),
+        "roles": Role,
+        "table": table(),
     }
     return render(request, "accounts/staff.html", context, status=status)
 

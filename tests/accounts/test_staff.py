@@ -1,13 +1,16 @@
 """The staff page, and what each role may do."""
 
+from pathlib import Path
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core import mail
 from django.db import IntegrityError, transaction
+from django.utils.html import escape
 
 from accounts import invitations
 from accounts.models import Invitation, User
-from accounts.roles import Permission, Role, may
+from accounts.roles import PERMISSIONS, SENTENCES, Permission, Role, may
 from tenants.context import clinic_context
 
 EMAIL = "sam@clinic.example"
@@ -29,6 +32,17 @@ def test_visitors_and_closed_accounts_may_nothing():
 
 def test_roles_are_shown_in_words():
     assert Role.labels == ["Owner", "Admin", "Clinician", "Reception", "Read-only"]
+
+
+def test_the_page_and_the_handbook_say_of_every_permission_which_roles_hold_it(sign_in):
+    page = sign_in("bondi", Role.ADMIN).get("/settings/staff/").content.decode()
+    handbook = Path("docs/clinics.md").read_text()
+    assert set(SENTENCES) == set(Permission)
+    for permission, sentence in SENTENCES.items():
+        held = [permission in PERMISSIONS[role] for role in Role]
+        row = page.partition(f'<th scope="row">{escape(sentence)}</th>')[2].partition("</tr>")[0]
+        assert [("yes</span>" in cell) for cell in row.split("</td>")[:-1]] == held
+        assert f"| {sentence} | {' | '.join('yes' if each else '' for each in held)} |".replace("  ", " ") in handbook
 
 
 @pytest.mark.parametrize("role", Role)
