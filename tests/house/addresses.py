@@ -25,6 +25,7 @@ class Row:
 
 
 RESET_KEY = r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$"
+FROM_CLINIKO = "settings/staff/from-cliniko"
 PERSON = "settings/staff/<int:user_id>"
 RESEND = "settings/staff/invitations/<int:invitation_id>/resend"
 REVOKE = "settings/staff/invitations/<int:invitation_id>/revoke"
@@ -99,6 +100,9 @@ AT_A_CLINIC = [
     Row("GET", "settings/staff/", "/settings/staff/", TICKET, "200", "403"),
     Row("GET", "settings/staff/invite", "/settings/staff/invite", TICKET, "405", "405"),
     Row("POST", "settings/staff/invite", "/settings/staff/invite", "/login", "422", "403"),
+    Row("GET", FROM_CLINIKO, f"/{FROM_CLINIKO}", TICKET, "200", "403"),  # says why Cliniko cannot be asked
+    Row("GET", f"{FROM_CLINIKO}/invite", f"/{FROM_CLINIKO}/invite", TICKET, "405", "403"),
+    Row("POST", f"{FROM_CLINIKO}/invite", f"/{FROM_CLINIKO}/invite", "/login", "/settings/staff/", "403"),
     Row("GET", f"{PERSON}/role", "/settings/staff/0/role", TICKET, "405", "405"),
     Row("POST", f"{PERSON}/role", "/settings/staff/0/role", "/login", "400", "403"),  # names no role
     Row("GET", f"{PERSON}/suspend", "/settings/staff/0/suspend", TICKET, "405", "405"),
