@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Invitation, User, clean_email
-from accounts.roles import INVITABLE, Role
+from accounts.roles import Role, grantable
+from audit.log import OPS, Action, record
 from tenants.context import current_clinic
 from tenants.hosts import clinic_url
 
@@ -46,15 +47,14 @@ def invite(email: str, role: str, invited_by: User | None = None) -> tuple[Invit
     `invited_by` is None for ops. Raises AlreadyStaff, RoleRefused. The link is known here and now only.
     """
     email = clean_email(email)
-    if invited_by is not None and role not in INVITABLE.get(invited_by.role, ()):
+    if invited_by is not None and role not in grantable(invited_by):
         raise RoleRefused(f"Your role cannot invite somebody as {Role(role).label}.")
-    if User.objects.filter(email=email).exists():
-        raise AlreadyStaff(f"{email} already has an account at this clinic.")
+    _require_newcomer(email)
     token = secrets.token_urlsafe(32)
     now = timezone.now()
     try:
         with transaction.atomic():
-            pending().filter(email=email).update(revoked_at=now)
+            _revoke(pending().filter(email=email), by=invited_by, at=now)
             invitation = Invitation.objects.create(
                 email=email,
                 role=Role(role),
@@ -63,6 +63,7 @@ def invite(email: str, role: str, invited_by: User | None = None) -> tuple[Invit
                 created_at=now,
                 expires_at=now + LIFETIME,
             )
+            record(Action.INVITED, by=invited_by or OPS, whom=email, role=role)
     except IntegrityError as twice:
         raise InvitationRefused(f"{email} was invited a moment ago.") from twice
     return invitation, _link(token)
@@ -105,7 +106,9 @@ def accept(token: str, name: str, password: str) -> User:
             raise InvitationOver("This invitation has been used. Sign in with the password that was chosen then.")
         if User.objects.filter(email=invitation.email).exists():
             raise AlreadyStaff(f"{invitation.email} already has an account at this clinic.")
-        return User.objects.create_user(invitation.email, password, name=name, role=invitation.role)
+        user = User.objects.create_user(invitation.email, password, name=name, role=invitation.role)
+        record(Action.JOINED, by=user, role=user.role)
+        return user
 
 
 def pending() -> QuerySet[Invitation]:
@@ -113,9 +116,38 @@ def pending() -> QuerySet[Invitation]:
     return Invitation.objects.filter(accepted_at=None, revoked_at=None)
 
 
-def revoke(invitation_id: int) -> bool:
-    """Take a pending invitation back. False when it is not pending (any more)."""
-    return pending().filter(pk=invitation_id).update(revoked_at=timezone.now()) == 1
+def renew(invitation_id: int, *, by: User) -> tuple[Invitation, str]:
+    """A new invitation with a new link in place of a pending one. Raises UnknownInvitation, RoleRefused."""
+    held = pending().filter(pk=invitation_id).first()
+    if held is None:
+        raise UnknownInvitation("That invitation was used or taken back before.")
+    return invite(held.email, held.role, by)
+
+
+def revoke(invitation_id: int, *, by: User) -> bool:
+    """Take a pending invitation back. False when it is not pending (any more). Raises RoleRefused."""
+    with transaction.atomic():
+        taken = _revoke(pending().filter(pk=invitation_id), by=by, at=timezone.now())
+        for held in taken:
+            record(Action.INVITATION_REVOKED, by=by, whom=held.email, role=held.role)
+    return bool(taken)
+
+
+def _revoke(which: QuerySet[Invitation], *, by: User | None, at: datetime) -> list[Invitation]:
+    """Those that were taken back. Only an owner decides about an owner's. Inside a transaction."""
+    taken = list(which.select_for_update())
+    if by is not None and any(held.role not in grantable(by) for held in taken):
+        raise RoleRefused("Your role cannot change the invitation of an owner.")
+    Invitation.objects.filter(pk__in=[held.pk for held in taken]).update(revoked_at=at)
+    return taken
+
+
+def _require_newcomer(email: str) -> None:
+    person = User.objects.filter(email=email).first()
+    if person and not person.is_active:
+        raise AlreadyStaff(f"{email} already has an account at this clinic, which is suspended: let them in again.")
+    if person:
+        raise AlreadyStaff(f"{email} already has an account at this clinic.")
 
 
 def _link(token: str) -> str:

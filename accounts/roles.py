@@ -21,10 +21,11 @@ class Role(models.TextChoices):
 class Permission(Enum):
     VIEW_PATIENTS = "view_patients"
     WRITE_NOTES = "write_notes"
-    MANAGE_STAFF = "manage_staff"
     VIEW_SETTINGS = "view_settings"
-    MANAGE_KEY = "manage_key"
+    MANAGE_STAFF = "manage_staff"
     MANAGE_SECURITY = "manage_security"
+    MANAGE_KEY = "manage_key"
+    MANAGE_OWNERS = "manage_owners"
     RESET_SECOND_FACTOR = "reset_second_factor"
 
 
@@ -38,24 +39,45 @@ _OF_MANAGERS = _OF_WRITERS | {
 }
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
-    Role.OWNER: _OF_MANAGERS | {Permission.RESET_SECOND_FACTOR},
+    Role.OWNER: _OF_MANAGERS | {Permission.MANAGE_OWNERS, Permission.RESET_SECOND_FACTOR},
     Role.ADMIN: _OF_MANAGERS,
     Role.CLINICIAN: _OF_WRITERS,
     Role.RECEPTION: _OF_WRITERS,
     Role.READONLY: _OF_EVERYONE,
 }
 
-# Whom a member of staff may invite: nobody hands out more than they hold.
-INVITABLE: dict[str, tuple[Role, ...]] = {
-    Role.OWNER: tuple(Role),
-    Role.ADMIN: tuple(role for role in Role if role is not Role.OWNER),
+# As the staff page and docs/clinics.md say it.
+SENTENCES: dict[Permission, str] = {
+    Permission.VIEW_PATIENTS: "Search and open patients, read notes",
+    Permission.WRITE_NOTES: "Write the clinic's own notes",
+    Permission.VIEW_SETTINGS: "See and change the clinic's settings",
+    Permission.MANAGE_STAFF: "Invite and suspend people, change their roles",
+    Permission.MANAGE_SECURITY: "Set the rules of sign-in, end others' sessions",
+    Permission.MANAGE_KEY: "Change the Cliniko API key",
+    Permission.MANAGE_OWNERS: "Make owners, change what owners are",
+    Permission.RESET_SECOND_FACTOR: "Reset somebody's lost second step",
 }
+
+
+def table() -> list[tuple[str, list[tuple[Role, bool]]]]:
+    """Each permission's sentence, and of each role whether it holds it."""
+    return [
+        (sentence, [(role, permission in PERMISSIONS[role]) for role in Role])
+        for permission, sentence in SENTENCES.items()
+    ]
 
 
 def may(user: object, permission: Permission) -> bool:
     """Whether `user` may do this in the clinic they are signed in at; never for a visitor or a disabled account."""
     role = getattr(user, "role", "") if getattr(user, "is_active", False) else ""
     return permission in PERMISSIONS.get(role, frozenset())
+
+
+def grantable(user: object) -> tuple[Role, ...]:
+    """The roles that `user` may hand out, and whose bearers they may change: nobody hands out more than they hold."""
+    if not may(user, Permission.MANAGE_STAFF):
+        return ()
+    return tuple(role for role in Role if role != Role.OWNER or may(user, Permission.MANAGE_OWNERS))
 
 
 View = Callable[..., HttpResponse]

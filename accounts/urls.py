@@ -40,7 +40,11 @@ urlpatterns = [
     path("settings/security", security_views.security, name="security"),
     path("settings/security/people/<int:user_id>/end-sessions", security_views.end_sessions, name="security_end"),
     path("settings/security/people/<int:user_id>/reset", security_views.reset_second_factor, name="security_reset"),
-    path("settings/staff/", staff_views.staff, name="staff"),
+    path("settings/staff/", staff_views.page, name="staff"),
+    path("settings/staff/<int:user_id>/role", staff_views.change_role, name="staff_role"),
+    path("settings/staff/<int:user_id>/suspend", staff_views.suspend, name="staff_suspend"),
+    path("settings/staff/<int:user_id>/reinstate", staff_views.reinstate, name="staff_reinstate"),
     path("settings/staff/invite", staff_views.invite, name="staff_invite"),
+    path("settings/staff/invitations/<int:invitation_id>/resend", staff_views.resend, name="staff_resend"),
     path("settings/staff/invitations/<int:invitation_id>/revoke", staff_views.revoke, name="staff_revoke"),
 ]

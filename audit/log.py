@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection
 
 from audit.models import Action, Event
 
-__all__ = ["Action", "Chain", "NotRecorded", "check", "record"]
+__all__ = ["OPS", "Action", "Chain", "NotRecorded", "check", "record"]
 
 
 class Actor(Protocol):
@@ -19,6 +19,17 @@ class Actor(Protocol):
 
     @property
     def email(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Ops:
+    """We, who look after the clinics."""
+
+    pk: int | None = None
+    email: str = "ops"
+
+
+OPS = Ops()
 
 
 class NotRecorded(Exception):

@@ -15,7 +15,6 @@ from accounts.models import User
 from launch.models import Note, NoteVersion
 from sync.signals import account_forgotten
 
-LONGEST = 10_000
 UNDO_FOR = timedelta(hours=24)
 
 
@@ -52,7 +51,7 @@ def notes_on(patient_ids: Iterable[str]) -> list[Shown]:
 
 def tidy(text: str) -> str:
     """Text as it is kept."""
-    return text.replace("\x00", "").replace("\r\n", "\n").strip()[:LONGEST]
+    return text.replace("\x00", "").replace("\r\n", "\n").strip()
 
 
 @transaction.atomic

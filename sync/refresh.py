@@ -39,9 +39,9 @@ class Outcome(Enum):
 def refresh_patient(cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
     """Ask Cliniko for this patient and their medical alerts once and store the answers. Takes about `timeout` seconds
     at the most; never raises for what Cliniko does."""
-    blocked = _blocked()
-    if blocked:
-        return blocked
+    known = blocked()
+    if known:
+        return known
     if not _take_off(cliniko_id):
         return Outcome.BUSY
     held = connection.load()
@@ -50,9 +50,9 @@ def refresh_patient(cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
             return _reread(client, cliniko_id, held)
     except (KeyInvalid, RateLimited) as failure:
         connection.note_failure(failure, held)  # these hold for every request; a slow answer holds for this one alone
-        return _named(failure)
+        return named(failure)
     except ClinikoError as failure:
-        return _named(failure)
+        return named(failure)
 
 
 def _reread(client: Cliniko, cliniko_id: str, held: Connection) -> Outcome:
@@ -98,7 +98,7 @@ def _reread_alerts(client: Cliniko, patient_id: str, held: Connection, *, moved_
     return True
 
 
-def _blocked() -> Outcome | None:
+def blocked() -> Outcome | None:
     """An outcome that is known without asking: no key, a refused key, a limit that has not reset."""
     held = connection.load()
     waiting = held.resume_at is not None and held.resume_at > timezone.now()
@@ -134,7 +134,8 @@ def _gone(cliniko_id: str, sequence: int, held: Connection) -> Outcome:
     return Outcome.UNKNOWN
 
 
-def _named(failure: ClinikoError) -> Outcome:
+def named(failure: ClinikoError) -> Outcome:
+    """The outcome that this failure of a request means."""
     if isinstance(failure, RateLimited):
         return Outcome.RATE_LIMITED
     if isinstance(failure, KeyForbidden):

@@ -1,13 +1,16 @@
 """The staff page, and what each role may do."""
 
+from pathlib import Path
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core import mail
 from django.db import IntegrityError, transaction
+from django.utils.html import escape
 
 from accounts import invitations
 from accounts.models import Invitation, User
-from accounts.roles import Permission, Role, may
+from accounts.roles import PERMISSIONS, SENTENCES, Permission, Role, may
 from tenants.context import clinic_context
 
 EMAIL = "sam@clinic.example"
@@ -31,6 +34,17 @@ def test_roles_are_shown_in_words():
     assert Role.labels == ["Owner", "Admin", "Clinician", "Reception", "Read-only"]
 
 
+def test_the_page_and_the_handbook_say_of_every_permission_which_roles_hold_it(sign_in):
+    page = sign_in("bondi", Role.ADMIN).get("/settings/staff/").content.decode()
+    handbook = Path("docs/clinics.md").read_text()
+    assert set(SENTENCES) == set(Permission)
+    for permission, sentence in SENTENCES.items():
+        held = [permission in PERMISSIONS[role] for role in Role]
+        row = page.partition(f'<th scope="row">{escape(sentence)}</th>')[2].partition("</tr>")[0]
+        assert [("yes</span>" in cell) for cell in row.split("</td>")[:-1]] == held
+        assert f"| {sentence} | {' | '.join('yes' if each else '' for each in held)} |".replace("  ", " ") in handbook
+
+
 @pytest.mark.parametrize("role", Role)
 def test_the_doors_hold_for_each_role(sign_in, role):
     browser = sign_in("bondi", role)
@@ -40,6 +54,10 @@ def test_the_doors_hold_for_each_role(sign_in, role):
     assert browser.get("/settings/staff/").status_code == (200 if allowed else 403)
     assert browser.post("/settings/staff/invite", {}).status_code == (422 if allowed else 403)
     assert browser.post("/settings/staff/invitations/1/revoke").status_code == (302 if allowed else 403)
+    assert browser.post("/settings/staff/invitations/1/resend").status_code == (302 if allowed else 403)
+    assert browser.post("/settings/staff/0/role", {"role": "owner"}).status_code == (404 if allowed else 403)
+    for change in ("suspend", "reinstate"):
+        assert browser.post(f"/settings/staff/0/{change}").status_code == (404 if allowed else 403)
     assert browser.get("/settings/staff/invite").status_code == 405
 
 
@@ -101,6 +119,37 @@ def test_an_invitation_is_taken_back(sign_in, browser_at):
     assert "no longer works" in browser.post(path, follow=True).content.decode()
     assert "taken back before" in browser.post(path, follow=True).content.decode()
     assert browser_at("bondi").get(url.removeprefix("http://bondi.localhost:8000")).status_code == 410
+
+
+def test_an_invitation_is_sent_again_with_a_new_link(sign_in, browser_at):
+    with clinic_context("bondi"):
+        invitation, url = invitations.invite(EMAIL, "reception")
+    browser = sign_in("bondi", Role.OWNER)
+    path = f"/settings/staff/invitations/{invitation.pk}/resend"
+    assert f"on its way to {EMAIL}" in browser.post(path, follow=True).content.decode()
+    assert mail.outbox[0].to == [EMAIL]
+    assert browser_at("bondi").get(url.removeprefix("http://bondi.localhost:8000")).status_code == 410
+    assert "taken back before" in browser.post(path, follow=True).content.decode()
+    assert len(mail.outbox) == 1
+
+
+def test_an_admin_leaves_an_owners_invitation_as_it_is(sign_in):
+    with clinic_context("bondi"):
+        invitation, _ = invitations.invite(EMAIL, "owner")
+    browser = sign_in("bondi", Role.ADMIN)
+    for change in ("revoke", "resend"):
+        browser.post(f"/settings/staff/invitations/{invitation.pk}/{change}")
+    assert browser.post("/settings/staff/invite", {"email": EMAIL, "role": "readonly"}).status_code == 422
+    with clinic_context("bondi"):
+        assert invitations.pending().get() == invitation
+
+
+def test_whoever_is_suspended_is_let_in_again_rather_than_invited(sign_in, staff_of):
+    staff_of("bondi", email=EMAIL)
+    with clinic_context("bondi"):
+        User.objects.filter(email=EMAIL).update(is_active=False)
+    answer = sign_in("bondi", Role.OWNER).post("/settings/staff/invite", {"email": EMAIL, "role": "reception"})
+    assert "suspended: let them in again" in answer.content.decode()
 
 
 def test_the_database_keeps_addresses_apart_in_any_case_and_roles_known(bondi, staff_of):

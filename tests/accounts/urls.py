@@ -27,6 +27,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("search", home, name="search"),
     path("settings/", home, name="settings"),
+    path("settings/staff/from-cliniko", home, name="staff_from_cliniko"),
     path("settings/key/", key, name="key"),
     path("patients", patient),
     path("patients/<str:cliniko_id>/", patient, name="patient"),

@@ -25,6 +25,9 @@ class Row:
 
 
 RESET_KEY = r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$"
+FROM_CLINIKO = "settings/staff/from-cliniko"
+PERSON = "settings/staff/<int:user_id>"
+RESEND = "settings/staff/invitations/<int:invitation_id>/resend"
 REVOKE = "settings/staff/invitations/<int:invitation_id>/revoke"
 PATIENT = "patients/<cliniko_id:patient_id>/"
 PASSKEY = "account/passkeys/<int:passkey_id>"
@@ -97,6 +100,17 @@ AT_A_CLINIC = [
     Row("GET", "settings/staff/", "/settings/staff/", TICKET, "200", "403"),
     Row("GET", "settings/staff/invite", "/settings/staff/invite", TICKET, "405", "405"),
     Row("POST", "settings/staff/invite", "/settings/staff/invite", "/login", "422", "403"),
+    Row("GET", FROM_CLINIKO, f"/{FROM_CLINIKO}", TICKET, "200", "403"),  # says why Cliniko cannot be asked
+    Row("GET", f"{FROM_CLINIKO}/invite", f"/{FROM_CLINIKO}/invite", TICKET, "405", "403"),
+    Row("POST", f"{FROM_CLINIKO}/invite", f"/{FROM_CLINIKO}/invite", "/login", "/settings/staff/", "403"),
+    Row("GET", f"{PERSON}/role", "/settings/staff/0/role", TICKET, "405", "405"),
+    Row("POST", f"{PERSON}/role", "/settings/staff/0/role", "/login", "400", "403"),  # names no role
+    Row("GET", f"{PERSON}/suspend", "/settings/staff/0/suspend", TICKET, "405", "405"),
+    Row("POST", f"{PERSON}/suspend", "/settings/staff/0/suspend", "/login", "404", "403"),  # nobody has that number
+    Row("GET", f"{PERSON}/reinstate", "/settings/staff/0/reinstate", TICKET, "405", "405"),
+    Row("POST", f"{PERSON}/reinstate", "/settings/staff/0/reinstate", "/login", "404", "403"),
+    Row("GET", RESEND, "/settings/staff/invitations/1/resend", TICKET, "405", "405"),
+    Row("POST", RESEND, "/settings/staff/invitations/1/resend", "/login", "/settings/staff/", "403"),
     Row("GET", REVOKE, "/settings/staff/invitations/1/revoke", TICKET, "405", "405"),
     Row("POST", REVOKE, "/settings/staff/invitations/1/revoke", "/login", "/settings/staff/", "403"),
     Row("GET", "login", "/login", "200", "/", "/"),

@@ -67,6 +67,12 @@ def test_a_note_says_who_and_when_and_is_on_everybodys_screen(desk: Desk, collea
     assert re.search(r"Robin Reception</bdi>, \w{3} \d+ \w{3} \d{4}, \d+:\d\d [ap]m", page)
 
 
+def test_a_long_note_is_kept_to_its_last_word(desk: Desk) -> None:
+    words = " ".join(f"word{number}" for number in range(5000))
+    desk.write(words)
+    assert told() == [(1, words)]
+
+
 def test_a_note_is_of_this_clinic_and_this_patient(
     desk: Desk, sign_in: Callable[..., Client], add_patient: Callable[..., str]
 ) -> None:

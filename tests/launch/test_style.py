@@ -16,7 +16,7 @@ TEXT_ON_GROUND = [
     *(("alert", ground) for ground in ("ground", "sheet", "alert-soft")),
     *((ink, "warn-soft") for ink in ("warn", "ink")),
     ("warn", "sheet"),
-    ("good", "good-soft"),
+    *(("good", ground) for ground in ("sheet", "good-soft")),
     ("on-accent", "accent"),
     ("on-accent", "accent-deep"),
 ]
