@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from accounts import factors, sessions, tickets
 from accounts.confirmation import confirmation_required
@@ -113,10 +113,10 @@ def remove_app(request: HttpRequest) -> HttpResponse:
     return _removed(request, app, "The authenticator app is removed. Its codes no longer count.")
 
 
-@require_safe
+@require_GET
 @confirmation_required
 def recovery_codes(request: HttpRequest) -> HttpResponse:
-    """Shown once, after they were made."""
+    """Shown once, after they were made. A HEAD, which shows them to nobody, is refused."""
     held = Authenticator.objects.filter(user=_person(request), type=Type.RECOVERY_CODES).first()
     if held is None or held.wrap().did_view:
         return redirect("mfa_index")

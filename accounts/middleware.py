@@ -65,6 +65,8 @@ class SessionLimits:
             request.session.flush()
             request.user = AnonymousUser()
             return self.get_response(request)
+        if held.proves(request):
+            request.user = held.row.user  # or Django would ask for the same person again
         if sessions.is_by_a_person(request):
             held.extend()
         request.held_session = held  # type: ignore[attr-defined]

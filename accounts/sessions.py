@@ -1,12 +1,16 @@
 """How long a sign-in lasts: until it was idle or open for too long, or until somebody ends it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
+from django.db.models.functions import JSONObject
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from accounts.models import OpenSession, SecurityPolicy, User
 from audit.log import Action, record
@@ -29,6 +33,13 @@ class HeldSession:
     def seconds_left(self) -> int:
         return max(0, int((self.ends_at() - timezone.now()).total_seconds()))
 
+    def proves(self, request: HttpRequest) -> bool:
+        """Whether its person may be taken for signed in as they are; if not, Django has a closer look."""
+        user = self.row.user
+        return user.is_active and constant_time_compare(
+            request.session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()
+        )
+
     def extend(self) -> None:
         now = timezone.now()
         if now - self.row.seen_at >= NOTED_EVERY:
@@ -47,10 +58,20 @@ def begin(request: HttpRequest, user: User) -> None:
 
 
 def held_by(request: HttpRequest) -> HeldSession | None:
-    """The open session of this browser, or None when it is over."""
-    row = OpenSession.objects.filter(pk=_number(request), user_id=request.user.pk or 0).first()
-    held = row and HeldSession(row, policy())
+    """The open session of this browser, or None when it is over. Person and policy come in the same question."""
+    mine = OpenSession.objects.filter(pk=_number(request), user_id=request.session[SESSION_KEY])
+    ruled = SecurityPolicy.objects.values(all=JSONObject(**{name: name for name in _RULES}))
+    row = mine.select_related("user").annotate(rules=Subquery(ruled)).first()
+    held = row and HeldSession(row, _policy_of(row.rules or {}))
     return held if held and held.ends_at() > timezone.now() else None
+
+
+_RULES = ("require_second_factor_from", "idle_minutes", "absolute_hours")
+
+
+def _policy_of(rules: dict[str, Any]) -> SecurityPolicy:
+    day = rules.pop("require_second_factor_from", None)
+    return SecurityPolicy(**rules, require_second_factor_from=date.fromisoformat(day) if day else None)
 
 
 def others(request: HttpRequest, user: User) -> QuerySet[OpenSession]:

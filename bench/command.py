@@ -11,24 +11,29 @@ from rich.console import Console
 
 from bench import environments, report
 from bench.children import command
+from bench.launch import pages, search
 from bench.lineup import FOLLOWERS, IMPORTERS
 from bench.places import HOME, PICTURE, BenchError
 from bench.services import running_services
 from bench.subjects import plain_environment
-from bench.sync import fairness, imports, moving, ticks
+from bench.sync import fairness, imports, limit, moving, ticks
 from bench.sync.attempts import Say
 from bench.sync.options import QUICK, Options
 
 WIDTH = 132  # of a table that goes into a file
 SUBJECTS = sorted({each.name for each in (*IMPORTERS, *FOLLOWERS)})
 Measurement = Callable[[Options, Say], dict[str, Any]]
-MEASUREMENTS: dict[str, Measurement] = {
-    "import": imports.run,
-    "memory": imports.run_memory,
-    "moving": moving.run,
-    "idle": ticks.run_idle,
-    "dispatch": ticks.run_dispatch,
-    "fairness": fairness.run,
+PARTS: dict[str, dict[str, Measurement]] = {
+    "sync": {
+        "import": imports.run,
+        "memory": imports.run_memory,
+        "moving": moving.run,
+        "idle": ticks.run_idle,
+        "dispatch": ticks.run_dispatch,
+        "fairness": fairness.run,
+        "limit": limit.run,
+    },
+    "launch": {"page": pages.run, "search": search.run},
 }
 
 
@@ -55,12 +60,13 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def measure(options: Options, say: Say) -> dict[str, Any]:
     """Run what is wanted and keep the results; what was not measured this time stays as it was."""
-    kept = HOME / ("sync.json" if options.comparable else "sync-part.json")
+    kept = HOME / f"{options.part}{'' if options.comparable else '-part'}.json"
+    measurements = PARTS[options.part]
     results: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
     fresh = {}
     with running_services():
-        for name in options.only or MEASUREMENTS:
-            fresh[name] = MEASUREMENTS[name](options, say)
+        for name in options.only or measurements:
+            fresh[name] = measurements[name](options, say)
             kept.write_text(json.dumps(results | fresh, indent=1))
     if options.comparable and {"import", "moving"} <= results.keys() | fresh.keys():
         draw(kept)
@@ -77,14 +83,19 @@ def read_options(words: Sequence[str] | None = None) -> Options:
     """Raises BenchError for words that make no sense."""
     given = _parser().parse_args(words)
     options = QUICK if given.quick else Options()
+    strangers = [name for name in given.only if name not in PARTS[given.part]]
+    if strangers:
+        raise BenchError(
+            f"{strangers[0]} is not in {given.part}, which has {', '.join(PARTS[given.part])}; see --help."
+        )
     numbers = {name: getattr(given, name) for name in ("runs", "patients") if getattr(given, name)}
-    return replace(options, only=tuple(given.only), subjects=tuple(given.subject), **numbers)
+    return replace(options, part=given.part, only=tuple(given.only), subjects=tuple(given.subject), **numbers)
 
 
 def _parser() -> Parser:
     parser = Parser(prog="make bench ARGS=…", description=__doc__)
-    parser.add_argument("part", nargs="?", default="sync", choices=["sync"], help="What to measure.")
-    parser.add_argument("--only", action="append", default=[], choices=MEASUREMENTS, help="Again for several.")
+    parser.add_argument("part", nargs="?", default="sync", choices=PARTS, help="What to measure.")
+    parser.add_argument("--only", action="append", default=[], help=f"{_names()}; again for several.")
     parser.add_argument(
         "--subject", action="append", default=[], help="Only this one beside the floor; again for several."
     )
@@ -92,6 +103,10 @@ def _parser() -> Parser:
     parser.add_argument("--patients", type=_positive, help="Patients in a full import.")
     parser.add_argument("--quick", action="store_true", help="A few hundred patients, one run: does it work at all?")
     return parser
+
+
+def _names() -> str:
+    return "; ".join(f"of {part}: {', '.join(measurements)}" for part, measurements in PARTS.items())
 
 
 def _positive(text: str) -> int:

@@ -85,6 +85,29 @@ def _fairness(result: dict[str, Any], console: Console) -> None:
     )
 
 
+def _limit(result: dict[str, Any], console: Console) -> None:
+    share = "too short to tell" if result["share"] is None else f"{result['share']:.1%} of what it may ask"
+    console.print(
+        f"Limit: {result['requests']} requests, {result['most_in_a_minute']} at most in any minute, {share}; "
+        f"{result['refused']} refused"
+    )
+
+
+def _page(result: dict[str, Any], console: Console) -> None:
+    table = _table(f"A launch, medians of {result['launches']}", "", "ms", "95th percentile", "x floor's time")
+    for row in result["rows"]:
+        numbers = (f"{row['milliseconds']:.1f}", f"{row['p95']:.1f}", f"{row['times_the_floor']:.2f}")
+        table.add_row(row["title"], *numbers)
+    console.print(table)
+
+
+def _search(result: dict[str, Any], console: Console) -> None:
+    table = _table(f"A search among {result['patients']:,} patients", "typed", "ms", "95th percentile", "found")
+    for what, each in result["typed"].items():
+        table.add_row(what, f"{each['median']:.1f}", f"{each['p95']:.1f}", str(each["found"]))
+    console.print(table)
+
+
 def _not_measured(result: dict[str, Any], console: Console) -> None:
     for title, reason in result["not_measured"].items():
         console.print(f"Not measured: {title}. {reason}", markup=False)
@@ -105,4 +128,7 @@ TABLES = {
     "idle": _idle,
     "dispatch": _dispatch,
     "fairness": _fairness,
+    "limit": _limit,
+    "page": _page,
+    "search": _search,
 }

@@ -12,6 +12,9 @@ TIMES_TUNED_DLT = 2.0
 DISPATCH_SECONDS = 0.5
 IDLE_MILLISECONDS, BUSY_MILLISECONDS = 30, 60  # a tick, beside HTTP
 RESOURCES = 8
+LAUNCH_TIMES_THE_FLOOR = 1.10
+SEARCH_MILLISECONDS = 50
+LIMIT_USED = 0.95  # of the requests that the limit leaves to background work
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ def _imports(result: dict[str, Any]) -> Iterator[Target]:
         yield Target(f"A first import takes at most {TIMES_THE_FLOOR} times the floor", figure, ours <= TIMES_THE_FLOOR)
     if ours and "dlt_tuned" in times:
         ratio = times["dlt_tuned"] / ours
-        sentence = f"and is {TIMES_TUNED_DLT:.0f} times faster than tuned dlt"
+        sentence = f"and is {TIMES_TUNED_DLT:.0f} times faster than dlt tuned by its settings"
         yield Target(sentence, f"{ratio:.2f} times", ratio >= TIMES_TUNED_DLT)
 
 
@@ -71,6 +74,28 @@ def _fairness(result: dict[str, Any]) -> Iterator[Target]:
     yield Target("While a clinic waits, no other has more than two turns", f"{most} at most", most <= 2)
 
 
+def _limit(result: dict[str, Any]) -> Iterator[Target]:
+    refused = result["refused"]
+    yield Target("Cliniko refuses none of a long import's requests", f"{refused} refused", refused == 0)
+    if result["share"] is not None:
+        sentence = f"and it uses {LIMIT_USED:.0%} of what it may ask"
+        yield Target(sentence, f"{result['share']:.1%}", result["share"] >= LIMIT_USED)
+
+
+def _page(result: dict[str, Any]) -> Iterator[Target]:
+    times = {row["name"]: row["times_the_floor"] for row in result["rows"]}
+    ours, stock = times["sidechart"], times["stock"]
+    sentence = f"A launch takes at most {LAUNCH_TIMES_THE_FLOOR:.2f} times that of a plain Django"
+    yield Target(sentence, f"{ours:.2f} times", ours <= LAUNCH_TIMES_THE_FLOOR)
+    yield Target("and is ahead of stock django-tenants", f"{stock:.2f} times", ours < stock)
+
+
+def _search(result: dict[str, Any]) -> Iterator[Target]:
+    slowest = result["slowest"]
+    sentence = f"No usual search takes more than {SEARCH_MILLISECONDS} ms"
+    yield Target(sentence, f"{slowest:.0f} ms", slowest < SEARCH_MILLISECONDS)
+
+
 JUDGES = {
     "import": _imports,
     "memory": _memory,
@@ -78,4 +103,7 @@ JUDGES = {
     "idle": _idle,
     "dispatch": _dispatch,
     "fairness": _fairness,
+    "limit": _limit,
+    "page": _page,
+    "search": _search,
 }

@@ -1,25 +1,21 @@
 """Many clinics import at once on two worker processes, woken by beat: does each get its turn?"""
 
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from bench.children import command
 from bench.lineup import SIDECHART
-from bench.places import HOME, ROOT, BenchError
+from bench.places import BenchError
 from bench.services import instant_api, new_database
 from bench.subjects import Place
 from bench.sync.attempts import Say
 from bench.sync.options import Options
+from bench.sync.worker import celery, inside
 
 PATIENTS = 1_000  # of each clinic: three slices of bench.settings
 LONGEST_SECONDS = 900
@@ -39,13 +35,13 @@ def run(options: Options, say: Say) -> dict[str, Any]:
     ):
         place = Place(api, database, Path(folder))
         SIDECHART.migrate(place)
-        _inside(place, "found", str(options.importing))
+        inside(_environment(place), "found", str(options.importing))
         say(f"fairness: {options.importing} imports on two worker processes")
         began = time.time()
-        _inside(place, "make_due")
+        inside(_environment(place), "make_due")
         with ExitStack() as processes:
-            processes.enter_context(_celery(place, "worker", "--concurrency=2"))
-            processes.enter_context(_celery(place, "beat", f"--schedule={folder}/beat"))
+            processes.enter_context(celery(_environment(place), "fairness", "worker", "--concurrency=2"))
+            processes.enter_context(celery(_environment(place), "fairness", "beat", f"--schedule={folder}/beat"))
             turns = _turns_when_done(database, options.importing)
     return {
         "clinics": options.importing,
@@ -67,25 +63,8 @@ def most_turns_of_another(turns: list[Turn], began: float) -> int:
     return most
 
 
-def _inside(place: Place, *words: str) -> Any:
-    output = command(sys.executable, "-m", "bench.sync.inside", *words, environment=_environment(place))
-    return json.loads(output.strip().splitlines()[-1])
-
-
 def _environment(place: Place) -> dict[str, str]:
     return SIDECHART.environment(place) | {"DJANGO_SETTINGS_MODULE": "bench.settings"}
-
-
-@contextmanager
-def _celery(place: Place, role: str, *options: str) -> Iterator[None]:
-    words = (sys.executable, "-m", "celery", "-A", "saas", role, "--loglevel=WARNING", *options)
-    with (HOME / "logs" / f"fairness-{role}.log").open("wb") as log:
-        process = subprocess.Popen(words, cwd=ROOT, env=_environment(place), stdout=log, stderr=log)
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
 
 
 def _turns_when_done(database: str, clinics: int) -> list[Turn]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Options:
-    """`only` and `subjects` name what is wanted; empty is everything."""
+    """`part` of the bench; `only` and `subjects` name what is wanted of it, and are empty for everything."""
 
+    part: str = "sync"
     runs: int = 3
     patients: int = 20_000
     moving_patients: int = 5_000
@@ -14,6 +15,10 @@ class Options:
     seeds: tuple[int, ...] = (1, 2, 3)
     clinics: int = 1_000
     importing: int = 200
+    limited_patients: int = 9_000
+    limited_seconds: int = 190
+    launches: int = 300
+    searched_patients: int = 50_000
     ticks: int = 60
     only: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
@@ -21,12 +26,23 @@ class Options:
     @property
     def comparable(self) -> bool:
         """Whether these results may stand for the bench: everybody, at full size."""
-        return self == replace(Options(), only=self.only, runs=self.runs)
+        return self == replace(Options(), part=self.part, only=self.only, runs=self.runs)
 
     def wants(self, subject: str) -> bool:
         return not self.subjects or subject in self.subjects
 
 
 QUICK = Options(
-    runs=1, patients=300, moving_patients=300, memory_patients=(200, 400), seeds=(1,), clinics=50, importing=4, ticks=3
+    runs=1,
+    patients=300,
+    moving_patients=300,
+    memory_patients=(200, 400),
+    seeds=(1,),
+    clinics=50,
+    importing=4,
+    ticks=3,
+    limited_patients=300,
+    limited_seconds=10,
+    launches=10,
+    searched_patients=500,
 )

@@ -10,11 +10,10 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
+from accounts import invitations
 from accounts.models import SecurityPolicy, User
-from audit.log import NotRecorded
-from audit.models import Event
 from tenants.context import clinic_context
-from tests.accounts.second_factors import Device, ask, give_app, give_passkey, give_recovery_codes
+from tests.accounts.second_factors import give_app, give_passkey, give_recovery_codes
 from tests.accounts.test_own_sign_in import long_ago, set_up_app
 from tests.conftest import PASSWORD
 
@@ -43,6 +42,9 @@ def test_managers_set_the_rules(sign_in: SignIn) -> None:
     assert (policy.require_second_factor_from, policy.idle_minutes, policy.absolute_hours) == (date(2030, 3, 1), 10, 8)
     with clinic_context("harbour"):
         assert not SecurityPolicy.objects.exists()
+    sign_in("bondi", "admin").post("/settings/security", form | {"idle_minutes": "20"})
+    with clinic_context("bondi"):
+        assert SecurityPolicy.objects.get().idle_minutes == 20
     assert 'value="2030-03-01"' in text(sign_in("bondi", "owner").get("/settings/security"))
 
 
@@ -113,6 +115,21 @@ def test_the_ticket_of_a_launch_goes_through_sign_in_and_set_up(browser_at: Any,
     done, _ = set_up_app(browser, t=sent.partition("t=")[2])
     assert browser.get(done["Location"]).status_code == 200
     assert browser.get(f"/login?t={sent.partition('t=')[2]}")["Location"] == PATIENT
+
+
+def test_an_invited_person_sets_one_up_first_and_ends_on_the_ticket(browser_at: Any, bondi: object) -> None:
+    require()
+    browser = browser_at("bondi")
+    ticket = browser.get(PATIENT)["Location"].partition("t=")[2]
+    with clinic_context("bondi"):
+        _, url = invitations.invite("new@clinic.example", "reception")
+    answers = {"name": "New", "password1": "a longer horse 43", "password2": "a longer horse 43", "t": ticket}
+    landed = browser.post(url.removeprefix("http://bondi.localhost:8000"), answers)["Location"]
+    assert landed == PATIENT
+    ticket = browser.get(landed)["Location"].partition("t=")[2]
+    set_up_app(browser, t=ticket)
+    assert browser.get(f"/login?t={ticket}")["Location"] == PATIENT
+    assert browser.get(PATIENT).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -236,51 +253,3 @@ def test_when_the_mail_fails_the_owner_is_told(
     monkeypatch.setattr("django.core.mail.EmailMessage.send", fail)
     reset(owner, staff_of("bondi"))
     assert "could not be sent" in text(owner.get("/settings/security"))
-
-
-# --- The log ---------------------------------------------------------------------------------------------------------
-
-
-def logged(label: str = "bondi") -> list[tuple[str, str, dict[str, Any]]]:
-    with clinic_context(label):
-        return list(Event.objects.order_by("pk").values_list("user_email", "action", "details"))
-
-
-def test_every_change_of_how_somebody_signs_in_is_one_line_of_the_log(sign_in: SignIn, staff_of: Staff) -> None:
-    browser, user = sign_in("bondi"), staff_of("bondi")
-    set_up_app(browser)
-    browser.post("/account/recovery-codes/new")
-    browser.post("/account/app/remove")
-    made = {"credential": Device().create(ask(browser, "/account/passkeys/ask"))}
-    browser.post("/account/passkeys/add", made)
-    owner = sign_in("bondi", "owner")
-    owner.post(f"/settings/security/people/{user.pk}/end-sessions")
-    owner.post(f"/settings/security/people/{user.pk}/end-sessions")  # nothing is left to end
-    reset(owner, user)
-    owner.post("/settings/security", {"require_second_factor_from": "", "idle_minutes": "10", "absolute_hours": "12"})
-    mine, boss = user.email, "owner@clinic.example"
-    assert logged() == [
-        (mine, "second_factor_added", {"kind": "authenticator app"}),
-        (mine, "second_factor_added", {"kind": "recovery codes"}),
-        (mine, "second_factor_removed", {"kind": "authenticator app"}),
-        (mine, "second_factor_added", {"kind": "passkey"}),
-        (boss, "sessions_ended", {"whom": mine, "sessions": 1}),
-        (boss, "second_factor_reset", {"whom": mine}),
-        (boss, "settings_changed", {"idle_minutes": "10"}),
-    ]
-    assert logged("harbour") == []
-
-
-def test_what_cannot_be_logged_does_not_happen(
-    sign_in: SignIn, staff_of: Staff, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise NotRecorded
-
-    browser, user = sign_in("bondi"), staff_of("bondi")
-    give_app("bondi", user)
-    browser.raise_request_exception = False
-    monkeypatch.setattr("accounts.factor_views.record", fail)
-    assert browser.post("/account/app/remove").status_code == 500
-    with clinic_context("bondi"):
-        assert Authenticator.objects.count() == 1

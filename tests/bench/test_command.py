@@ -6,7 +6,15 @@ from bench.command import main, read_options
 
 
 @pytest.mark.parametrize(
-    "words", [["launch"], ["sync", "--runs", "0"], ["sync", "--runs", "many"], ["sync", "--only", "lunch"], ["--fast"]]
+    "words",
+    [
+        ["lunch"],
+        ["launch", "--only", "import"],
+        ["sync", "--runs", "0"],
+        ["sync", "--runs", "many"],
+        ["sync", "--only", "lunch"],
+        ["--fast"],
+    ],
 )
 def test_bad_input_is_refused_with_one_sentence(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 1
