@@ -122,6 +122,19 @@ def test_six_requests_at_one_clinic_do_not_stop_the_other(browser_at, staff_of):
     assert ask(browser_at("harbour"), email).status_code == 302
 
 
+def test_six_requests_of_one_person_do_not_stop_their_colleague(browser_at, staff_of):
+    email, colleague = staff_of("bondi").email, staff_of("bondi", "clinician").email
+    assert [ask(browser_at("bondi"), email).status_code for _ in range(6)][-1] == 429
+    assert ask(browser_at("bondi"), colleague).status_code == 302
+
+
+def test_what_one_address_asked_at_one_clinic_does_not_count_at_the_other(browser_at, staff_of):
+    email = staff_of("harbour").email
+    asked = [ask(browser_at("bondi"), f"robin{number}@clinic.example").status_code for number in range(21)]
+    assert asked == [302] * 20 + [429]
+    assert ask(browser_at("harbour"), email).status_code == 302
+
+
 def test_a_new_password_ends_the_rest_after_too_many_tries(browser_at, staff_of):
     email = staff_of("bondi").email
     browser = browser_at("bondi")

@@ -271,3 +271,17 @@ def test_a_flood_of_forms_is_told_to_wait(browser_at):
     answers = [attempt(browser, f"robin{number}@clinic.example", "") for number in range(31)]
     assert [answer.status_code for answer in answers[29:]] == [200, 429]
     assert "Try again in five minutes" in answers[-1].content.decode()
+
+
+def test_a_flood_at_one_clinic_stops_nobody_at_the_other(browser_at, staff_of):
+    email = staff_of("harbour").email
+    floods = [attempt(browser_at("bondi"), f"robin{number}@clinic.example", "wrong") for number in range(31)]
+    assert floods[-1].status_code == 429
+    assert attempt(browser_at("harbour"), email)["Location"] == "/"
+
+
+def test_colleagues_behind_one_address_who_mistype_at_the_same_time_all_get_in(browser_at, staff_of):
+    emails = [staff_of("bondi", email=f"robin{number}@clinic.example").email for number in range(5)]
+    for email in emails * 4:
+        assert "do not belong together" in attempt(browser_at("bondi"), email, "wrong").content.decode()
+    assert [attempt(browser_at("bondi"), email).get("Location") for email in emails] == ["/"] * 5

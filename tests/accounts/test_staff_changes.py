@@ -12,7 +12,7 @@ from accounts.roles import Role
 from audit.log import NotRecorded
 from audit.models import Event
 from tenants.context import clinic_context
-from tests.accounts.second_factors import give_app
+from tests.accounts.second_factors import ask, code, give_app, give_passkey
 from tests.conftest import PASSWORD
 
 SignIn = Callable[..., Client]
@@ -77,6 +77,20 @@ def test_whoever_is_suspended_is_refused_on_their_next_request_and_at_sign_in(
     with clinic_context("bondi"):
         assert not OpenSession.objects.filter(user=person).exists()
     assert twins_browser.get("/patients/42/").status_code == 200
+
+
+def test_neither_a_passkey_nor_a_second_step_under_way_lets_a_suspended_person_in(
+    sign_in: SignIn, staff_of: Staff, browser_at: Callable[[str], Client]
+) -> None:
+    person, by_passkey, at_the_step = staff_of("bondi"), browser_at("bondi"), browser_at("bondi")
+    device = give_passkey("bondi", person)
+    give_app("bondi", person)
+    at_the_step.post("/login", {"login": person.email, "password": PASSWORD})
+    change(sign_in("bondi", "owner"), person, "suspend")
+    by_passkey.post("/login/passkey", {"credential": device.get(ask(by_passkey, "/login/passkey/ask"))})
+    at_the_step.post("/login/second-step", {"code": code()})
+    for browser in (by_passkey, at_the_step):
+        assert browser.get("/patients/42/")["Location"].startswith("/login")
 
 
 def test_whoever_is_let_in_again_signs_in_anew(sign_in: SignIn, staff_of: Staff) -> None:

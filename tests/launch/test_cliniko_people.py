@@ -64,6 +64,7 @@ def test_a_leaver_stands_beside_the_button_that_suspends_them(
     assert "Inactive in Cliniko" in page
     assert f'action="/settings/staff/{kim.pk}/suspend"' in page
     assert LEE not in page
+    assert "1 of them is inactive in Cliniko" in text(owner.get(PEOPLE, headers={"HX-Request": "true"}))
     owner.post(f"/settings/staff/{kim.pk}/suspend")
     assert KIM not in text(owner.get(PEOPLE))
 
