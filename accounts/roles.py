@@ -24,11 +24,17 @@ class Permission(Enum):
     MANAGE_STAFF = "manage_staff"
     VIEW_SETTINGS = "view_settings"
     MANAGE_KEY = "manage_key"
+    VIEW_LOG = "view_log"
 
 
 _OF_EVERYONE = frozenset({Permission.VIEW_PATIENTS})
 _OF_WRITERS = _OF_EVERYONE | {Permission.WRITE_NOTES}
-_OF_MANAGERS = _OF_WRITERS | {Permission.MANAGE_STAFF, Permission.VIEW_SETTINGS, Permission.MANAGE_KEY}
+_OF_MANAGERS = _OF_WRITERS | {
+    Permission.MANAGE_STAFF,
+    Permission.VIEW_SETTINGS,
+    Permission.MANAGE_KEY,
+    Permission.VIEW_LOG,
+}
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.OWNER: _OF_MANAGERS,

@@ -80,6 +80,8 @@ def _walk(camera: Camera, stack: Stack, patient_id: str) -> None:
     for name, path in (
         ("settings", "/settings/"),
         ("staff", "/settings/staff/"),
+        ("access-log", "/settings/access"),
+        ("access-of-patient", f"/patients/{patient_id}/access"),
         ("unknown-patient", "/patients?patient_id=77"),
         ("malformed-launch", "/patients?patient_id=x"),
         ("not-found", "/nothing-here"),
