@@ -25,6 +25,7 @@ class Permission(Enum):
     MANAGE_STAFF = "manage_staff"
     MANAGE_SECURITY = "manage_security"
     MANAGE_KEY = "manage_key"
+    VIEW_LOG = "view_log"
     MANAGE_OWNERS = "manage_owners"
     RESET_SECOND_FACTOR = "reset_second_factor"
 
@@ -36,6 +37,7 @@ _OF_MANAGERS = _OF_WRITERS | {
     Permission.VIEW_SETTINGS,
     Permission.MANAGE_KEY,
     Permission.MANAGE_SECURITY,
+    Permission.VIEW_LOG,
 }
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
@@ -54,6 +56,7 @@ SENTENCES: dict[Permission, str] = {
     Permission.MANAGE_STAFF: "Invite and suspend people, change their roles",
     Permission.MANAGE_SECURITY: "Set the rules of sign-in, end others' sessions",
     Permission.MANAGE_KEY: "Change the Cliniko API key",
+    Permission.VIEW_LOG: "Read the access log, download it",
     Permission.MANAGE_OWNERS: "Make owners, change what owners are",
     Permission.RESET_SECOND_FACTOR: "Reset somebody's lost second step",
 }

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import PermissionDenied
 from django.db.models import Max, QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 
 from accounts.models import User
 from accounts.roles import Permission, may
@@ -17,7 +17,7 @@ from launch.explanations import NOT_RECORDED, explain
 from launch.requests import StaffRequest
 from sync import queries
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def record_access(request: StaffRequest, action: Action, patient_id: str = "", **details: str | int) -> Event:
@@ -25,21 +25,28 @@ def record_access(request: StaffRequest, action: Action, patient_id: str = "", *
     return record(action, by=request.user, patient_id=patient_id, **details)
 
 
-def patients_page(view: View) -> View:
-    """A page that shows patients: for roles that may see them, and only with its row in the access log."""
+def recorded(permission: Permission) -> Callable[[View], View]:
+    """A page for roles that hold `permission`, and only with its row in the access log; a refusal has one too."""
 
-    @wraps(view)
-    def guarded(request: StaffRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            if not may(request.user, Permission.VIEW_PATIENTS):
-                record_access(request, Action.DENIED, kwargs.get("patient_id", ""))
-                raise PermissionDenied
-            return view(request, *args, **kwargs)
-        except NotRecorded:
-            structlog.get_logger(__name__).exception("access_not_recorded")
-            return explain(request, NOT_RECORDED)
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: StaffRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                if not may(request.user, permission):
+                    record_access(request, Action.DENIED, kwargs.get("patient_id", ""))
+                    raise PermissionDenied
+                return view(request, *args, **kwargs)
+            except NotRecorded:
+                structlog.get_logger(__name__).exception("access_not_recorded")
+                return explain(request, NOT_RECORDED)
 
-    return guarded
+        return guarded
+
+    return decorate
+
+
+patients_page = recorded(Permission.VIEW_PATIENTS)
+log_page = recorded(Permission.VIEW_LOG)
 
 
 def is_viewing(user: User, patient_id: str, event_id: str) -> bool:

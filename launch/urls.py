@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from launch.ids import ClinikoIdConverter
-from launch.views import card_numbers, cliniko_people, home, launch, notes, patient, settings
+from launch.views import access_log, card_numbers, cliniko_people, home, launch, notes, patient, settings
 
 register_converter(ClinikoIdConverter, "cliniko_id")
 
@@ -21,9 +21,13 @@ urlpatterns = [
     path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/pin", notes.pin, name="note_pin"),
     path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/delete", notes.delete, name="note_delete"),
     path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/restore", notes.restore, name="note_restore"),
+    path("patients/<cliniko_id:patient_id>/access", access_log.of_patient, name="patient_access"),
+    path("patients/<cliniko_id:patient_id>/access/csv", access_log.csv_of_patient, name="patient_access_csv"),
     path("settings/", settings.settings, name="settings"),
     path("settings/mirror", settings.mirror, name="settings_mirror"),
     path("settings/staff/from-cliniko", cliniko_people.people, name="staff_from_cliniko"),
     path("settings/staff/from-cliniko/invite", cliniko_people.invite, name="staff_from_cliniko_invite"),
     path("settings/card-numbers", settings.card_numbers, name="settings_card_numbers"),
+    path("settings/access", access_log.of_clinic, name="access"),
+    path("settings/access/csv", access_log.csv_of_clinic, name="access_csv"),
 ]

@@ -89,6 +89,8 @@ def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None])
         ("own-sign-in", "/account/"),
         ("app", "/account/app"),
         ("passkey", "/account/passkeys/add"),
+        ("access-log", "/settings/access"),
+        ("access-of-patient", f"/patients/{patient_id}/access"),
         ("unknown-patient", "/patients?patient_id=77"),
         ("malformed-launch", "/patients?patient_id=x"),
         ("not-found", "/nothing-here"),

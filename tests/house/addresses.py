@@ -38,6 +38,7 @@ ASK_AT_STEP = "login/second-step/passkey"
 CARDS = "patients/<cliniko_id:patient_id>/card-numbers"
 NOTES = "patients/<cliniko_id:patient_id>/notes"
 NOTE = "patients/<cliniko_id:patient_id>/notes/<int:note_id>"
+ACCESS = "patients/<cliniko_id:patient_id>/access"
 FRESH = "patients/<cliniko_id:patient_id>/fresh"
 
 # Patient 42 is in the mirror. Nobody is named in a form, and no form is filled in.
@@ -95,6 +96,12 @@ AT_A_CLINIC = [
     Row("POST", NOTE + "/restore", "/patients/42/notes/1/restore", "/login", "403", "403"),  # belongs to no view
     Row("GET", "settings/card-numbers", "/settings/card-numbers", TICKET, "405", "403"),
     Row("POST", "settings/card-numbers", "/settings/card-numbers", "/login", "/settings/", "403"),
+    Row("GET", ACCESS, "/patients/42/access", TICKET, "200", "403"),
+    Row("GET", ACCESS + "/csv", "/patients/42/access/csv", TICKET, "405", "403"),
+    Row("POST", ACCESS + "/csv", "/patients/42/access/csv", "/login", "200", "403"),
+    Row("GET", "settings/access", "/settings/access", TICKET, "200", "403"),
+    Row("GET", "settings/access/csv", "/settings/access/csv", TICKET, "405", "403"),
+    Row("POST", "settings/access/csv", "/settings/access/csv", "/login", "200", "403"),
     Row("GET", "settings/", "/settings/", TICKET, "200", "403"),
     Row("GET", "settings/mirror", "/settings/mirror", TICKET, "200", "403"),
     Row("GET", "settings/staff/", "/settings/staff/", TICKET, "200", "403"),
