@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import PermissionDenied
 from django.db.models import Max, QuerySet
-from django.http import HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from accounts.models import User
 from accounts.roles import Permission, may
@@ -31,18 +31,30 @@ def recorded(permission: Permission) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: StaffRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            try:
-                if not may(request.user, permission):
-                    record_access(request, Action.DENIED, kwargs.get("patient_id", ""))
-                    raise PermissionDenied
-                return view(request, *args, **kwargs)
-            except NotRecorded:
-                structlog.get_logger(__name__).exception("access_not_recorded")
-                return explain(request, NOT_RECORDED)
+            if not may(request.user, permission):
+                record_access(request, Action.DENIED, kwargs.get("patient_id", ""))
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
 
         return guarded
 
     return decorate
+
+
+class NothingWithoutALine:
+    """Where the log cannot be written nothing is shown and nothing is changed: the view's own transaction is undone."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, NotRecorded):
+            return None
+        structlog.get_logger(__name__).error("access_not_recorded", exc_info=exception)
+        return explain(request, NOT_RECORDED)
 
 
 patients_page = recorded(Permission.VIEW_PATIENTS)

@@ -52,8 +52,8 @@ _OUR_COPY = "Search still works: it shows Sidechart's own copy of this clinic's 
 NOT_RECORDED = Explanation(
     status=503,
     title="This page cannot be shown right now",
-    happened="Sidechart keeps a record of who looks at whom, and that record could not be written just now. "
-    "Without it nothing about anybody is shown.",
+    happened="Sidechart keeps a record of who looks at whom and who changes what, and that record could not be written "
+    "just now. Without it nothing is shown and nothing is changed.",
     help="This usually passes within a minute. If it does not, tell an owner or admin of your clinic.",
     again=True,
 )
