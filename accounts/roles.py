@@ -25,6 +25,7 @@ class Permission(Enum):
     VIEW_SETTINGS = "view_settings"
     MANAGE_KEY = "manage_key"
     VIEW_LOG = "view_log"
+    EXPORT_PATIENTS = "export_patients"
 
 
 _OF_EVERYONE = frozenset({Permission.VIEW_PATIENTS})
@@ -34,6 +35,7 @@ _OF_MANAGERS = _OF_WRITERS | {
     Permission.VIEW_SETTINGS,
     Permission.MANAGE_KEY,
     Permission.VIEW_LOG,
+    Permission.EXPORT_PATIENTS,
 }
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
