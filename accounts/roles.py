@@ -26,6 +26,7 @@ class Permission(Enum):
     MANAGE_SECURITY = "manage_security"
     MANAGE_KEY = "manage_key"
     VIEW_LOG = "view_log"
+    EXPORT_PATIENTS = "export_patients"
     MANAGE_OWNERS = "manage_owners"
     RESET_SECOND_FACTOR = "reset_second_factor"
 
@@ -38,6 +39,7 @@ _OF_MANAGERS = _OF_WRITERS | {
     Permission.MANAGE_KEY,
     Permission.MANAGE_SECURITY,
     Permission.VIEW_LOG,
+    Permission.EXPORT_PATIENTS,
 }
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
@@ -57,6 +59,7 @@ SENTENCES: dict[Permission, str] = {
     Permission.MANAGE_SECURITY: "Set the rules of sign-in, end others' sessions",
     Permission.MANAGE_KEY: "Change the Cliniko API key",
     Permission.VIEW_LOG: "Read the access log, download it",
+    Permission.EXPORT_PATIENTS: "Download all that is held about a patient",
     Permission.MANAGE_OWNERS: "Make owners, change what owners are",
     Permission.RESET_SECOND_FACTOR: "Reset somebody's lost second step",
 }

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
@@ -47,6 +48,16 @@ def notes_on(patient_ids: Iterable[str]) -> list[Shown]:
     recent = Q(deleted_at=None) | Q(deleted_at__gt=timezone.now() - UNDO_FOR)
     rows = Note.objects.filter(recent, patient_id__in=list(patient_ids), set_aside_at=None).annotate(history=history)
     return [Shown(row, tuple(map(_earlier, row.history))) for row in rows.order_by("-pinned", "-created_at", "-pk")]
+
+
+def everything_on(patient_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """All notes on a patient and on those merged into them, oldest first, as plain values: with every version, and
+    those that were deleted."""
+    versions = NoteVersion.objects.filter(note=OuterRef("pk")).order_by("number")
+    history = ArraySubquery(versions.values(json=JSONObject(text="text", author="author", written_at="written_at")))
+    rows = Note.objects.filter(patient_id__in=list(patient_ids), set_aside_at=None).annotate(versions_kept=history)
+    fields = "patient_id text author created_at editor edited_at pinned deleted_by deleted_at versions_kept".split()
+    return list(rows.order_by("created_at", "pk").values(*fields))
 
 
 def tidy(text: str) -> str:

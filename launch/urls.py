@@ -23,6 +23,7 @@ urlpatterns = [
     path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/restore", notes.restore, name="note_restore"),
     path("patients/<cliniko_id:patient_id>/access", access_log.of_patient, name="patient_access"),
     path("patients/<cliniko_id:patient_id>/access/csv", access_log.csv_of_patient, name="patient_access_csv"),
+    path("patients/<cliniko_id:patient_id>/access/pack", access_log.pack, name="access_pack"),
     path("settings/", settings.settings, name="settings"),
     path("settings/mirror", settings.mirror, name="settings_mirror"),
     path("settings/staff/from-cliniko", cliniko_people.people, name="staff_from_cliniko"),

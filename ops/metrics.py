@@ -32,6 +32,10 @@ class Clinics(Collector):
         for label, checked_at in active.exclude(checked_at=None).values_list("label", "checked_at").order_by("label"):
             lag.add_metric([label], (now - checked_at).total_seconds())
         yield lag
+        broken = active.exclude(audit_broken_at=None).count()
+        yield GaugeMetricFamily(
+            "sidechart_audit_chain_broken", "Clinics whose access log is not as it was written.", broken
+        )
         overdue = active.filter(sync_due_at__lt=now - OVERDUE).count()
         yield GaugeMetricFamily("sidechart_clinics_overdue", "Clinics that no worker has taken in time.", overdue)
 

@@ -45,6 +45,10 @@ class Clinic(TenantMixin):
     has_more = models.BooleanField(
         default=True, help_text="A first import, or a latest turn that ended with more to do."
     )
+    # What the latest check of its access log found, kept where whoever rewrites the log does not reach.
+    audit_length = models.PositiveBigIntegerField(default=0, help_text="Lines of the log when it last held.")
+    audit_head = models.CharField(max_length=64, blank=True, help_text="The digest of the last of them.")
+    audit_broken_at = models.PositiveBigIntegerField(null=True, help_text="The first line that is not as written.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

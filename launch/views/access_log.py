@@ -10,10 +10,11 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.roles import Permission
 from audit.log import Action
 from audit.models import Event
-from launch import access_log
-from launch.access import log_page, record_access
+from launch import access_log, access_pack
+from launch.access import log_page, record_access, recorded
 from launch.access_log import LogFilter
 from launch.arrival import survivor_of
 from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
@@ -59,6 +60,20 @@ def csv_of_patient(request: StaffRequest, patient_id: str) -> HttpResponseBase:
     return _csv(request, access_log.about(_patient(request, patient_id)), patient_id)
 
 
+@recorded(Permission.EXPORT_PATIENTS)
+@require_POST
+def pack(request: StaffRequest, patient_id: str) -> HttpResponse:
+    """Send all that is held about one patient. The file's name does not say whom it is about."""
+    record = _patient(request, patient_id)
+    survivor = survivor_of(record)
+    if survivor != patient_id:
+        return redirect("patient_access", survivor)
+    record_access(request, Action.EXPORTED, patient_id, file="access pack")
+    made = access_pack.make(record, clinic=request.clinic, now=timezone.now())
+    name = _file_name("access-pack", "zip", record.clinic.time_zone)
+    return HttpResponse(made, content_type="application/zip", headers={"Content-Disposition": name})
+
+
 def _patient(request: StaffRequest, patient_id: str) -> PatientRecord:
     record = queries.patient(patient_id)
     if record is None:
@@ -87,12 +102,15 @@ def _csv(request: StaffRequest, scope: Q, patient_id: str = "") -> HttpResponseB
     if not wanted.is_valid():
         return HttpResponse(status=422)
     record_access(request, Action.EXPORTED, patient_id, file="access log")
-    name = f"access-log-{timezone.localdate(timezone=ZoneInfo(zone)):%Y-%m-%d}.csv"
     return StreamingHttpResponse(
         access_log.as_csv(request.clinic, scope & wanted.condition(zone), zone),
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        headers={"Content-Disposition": _file_name("access-log", "csv", zone)},
     )
+
+
+def _file_name(what: str, ending: str, zone: str) -> str:
+    return f'attachment; filename="{what}-{timezone.localdate(timezone=ZoneInfo(zone)):%Y-%m-%d}.{ending}"'
 
 
 def _line_number(text: str) -> int | None:

@@ -13,3 +13,9 @@ def rewrite_log(**fields: Any) -> None:
         cursor.execute("ALTER TABLE audit_event DISABLE TRIGGER audit_keep")
         Event.objects.update(**fields)
         cursor.execute("ALTER TABLE audit_event ENABLE TRIGGER audit_keep")
+
+
+def behind_our_back(statement: str) -> None:
+    """What somebody with the database's own rights can do."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE audit_event DISABLE TRIGGER USER; {statement}; SET CONSTRAINTS ALL IMMEDIATE")

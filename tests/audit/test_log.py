@@ -12,6 +12,7 @@ from audit.log import CHECK, Action, Chain, NotRecorded, check, record
 from audit.models import Event
 from tenants.context import clinic_context
 from tenants.models import Clinic
+from tests.audit.ageing import behind_our_back
 
 CHAIN = import_module("audit.migrations.0001_initial").CHAIN
 
@@ -32,12 +33,6 @@ def three_lines(robin: User) -> Iterator[None]:
         record(Action.SEARCHED, by=robin)
         record(Action.ROLE_CHANGED, by=robin, whom="alex@clinic.example", role="admin")
         yield
-
-
-def behind_our_back(statement: str) -> None:
-    """What somebody with the database's own rights can do."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE audit_event DISABLE TRIGGER USER; {statement}; SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def test_each_clinic_counts_its_own_lines_from_one(three_lines: None) -> None:

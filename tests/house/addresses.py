@@ -99,6 +99,8 @@ AT_A_CLINIC = [
     Row("GET", ACCESS, "/patients/42/access", TICKET, "200", "403"),
     Row("GET", ACCESS + "/csv", "/patients/42/access/csv", TICKET, "405", "403"),
     Row("POST", ACCESS + "/csv", "/patients/42/access/csv", "/login", "200", "403"),
+    Row("GET", ACCESS + "/pack", "/patients/42/access/pack", TICKET, "405", "403"),
+    Row("POST", ACCESS + "/pack", "/patients/42/access/pack", "/login", "200", "403"),
     Row("GET", "settings/access", "/settings/access", TICKET, "200", "403"),
     Row("GET", "settings/access/csv", "/settings/access/csv", TICKET, "405", "403"),
     Row("POST", "settings/access/csv", "/settings/access/csv", "/login", "200", "403"),

@@ -68,7 +68,7 @@ def assert_private(answer: Any) -> None:
         "http://*.localhost:8000",
     }
     assert not {"unsafe-inline", "unsafe-eval"} & set(re.findall(r"[\w-]+", answer["Content-Security-Policy"]))
-    page = Page(answer.getvalue().decode())
+    page = Page(answer.getvalue().decode(errors="replace"))
     assert not [address for address in page.addresses if not re.match(r"/(?![/\\])|data:|#|$", address)]
     assert page.inline == []
     assert {f"'nonce-{nonce}'" for nonce in page.nonces} <= set(held["script-src"]) & set(held["style-src"])

@@ -302,6 +302,7 @@ def test_no_command_prints_the_key(
     call_command("clinic", "sync", "bondi", *in_json)
     call_command("clinic", "sync", "bondi", "--full", *in_json)
     call_command("clinic", "show", "bondi", *in_json)
+    call_command("clinic", "doctor", "bondi", *in_json)
     call_command("clinic", "invite", "bondi", "--email", "new@clinic.example", *in_json)
     printed = capfd.readouterr()
     assert "bondi" in printed.out

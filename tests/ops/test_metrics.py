@@ -31,6 +31,12 @@ def test_it_counts_states_and_tells_how_old_mirrors_are(bondi: Clinic, harbour: 
     assert 90 <= float(lag.split()[1]) < 100
 
 
+def test_it_counts_the_clinics_whose_log_was_rewritten(bondi: Clinic, harbour: Clinic, base_host: Client) -> None:
+    assert "sidechart_audit_chain_broken 0.0" in base_host.get("/metrics").content.decode().splitlines()
+    Clinic.objects.filter(pk=bondi.pk).update(audit_broken_at=2)
+    assert "sidechart_audit_chain_broken 1.0" in base_host.get("/metrics").content.decode().splitlines()
+
+
 def test_a_suspended_clinic_is_not_among_them(bondi: Clinic, harbour: Clinic, base_host: Client) -> None:
     Clinic.objects.filter(pk=bondi.pk).update(state=Clinic.State.SUSPENDED, checked_at=timezone.now())
     assert "bondi" not in base_host.get("/metrics").content.decode()

@@ -11,15 +11,17 @@ from django.core.management.base import BaseCommand
 from django.core.serializers.json import DjangoJSONEncoder
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from accounts.roles import Role
-from ops import clinics
+from ops import clinics, doctor
 from ops.foreground import sync_in_foreground
 from sync.cliniko import ApiKey
 from sync.errors import ClinikoError
 from tenants.context import NoSuchClinic
 from tenants.labels import LabelRefused
 
+LIGHTS = {doctor.Light.OK: "green", doctor.Light.WARN: "yellow", doctor.Light.FAIL: "bold red"}
 REFUSALS = (clinics.Refused, LabelRefused, NoSuchClinic, ClinikoError)
 
 
@@ -34,6 +36,7 @@ class Command(BaseCommand):
         create.add_argument("--owner", required=True, metavar="EMAIL", help="Who is invited as the owner.")
         _action(actions, "list", self.list, "Show every clinic.", label=False)
         _action(actions, "show", self.show, "Show one clinic: states, counts, cursors, last run.")
+        _action(actions, "doctor", self.doctor, "Look at everything that a clinic needs, and say what is wrong.")
         set_key = _action(actions, "set-key", self.set_key, "Try a Cliniko API key and store it when it works.")
         set_key.add_argument("--key-stdin", action="store_true", help="Read the key from standard input, not a prompt.")
         set_key.add_argument(
@@ -87,6 +90,19 @@ class Command(BaseCommand):
             shown = json.dumps(value, cls=DjangoJSONEncoder, indent=1) if isinstance(value, dict) else str(value)
             table.add_row(name.replace("_", " "), shown)
         self._print(table)
+
+    def doctor(self, options: dict[str, Any]) -> None:
+        findings = doctor.examine(options["label"])
+        if options["json"]:
+            self._answer(options, {"clinic": options["label"], "findings": [vars(each) for each in findings]}, "")
+        else:
+            table = Table(show_header=False, box=None)
+            for each in findings:
+                table.add_row(Text(each.light, style=LIGHTS[each.light]), each.check, each.sentence)
+            self._print(table)
+        failed = [each.check for each in findings if each.light is doctor.Light.FAIL]
+        if failed:
+            raise clinics.Refused(f"Something is wrong at {options['label']}: {', '.join(failed)}.")
 
     def set_key(self, options: dict[str, Any]) -> None:
         typed = sys.stdin.readline() if options["key_stdin"] else getpass.getpass("Cliniko API key: ")

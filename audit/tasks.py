@@ -1,0 +1,33 @@
+"""Doors for Celery: every night each clinic's log is read again, whether it is what was written."""
+
+import structlog
+from celery import current_app, shared_task
+
+from audit import watch
+from tenants.models import Clinic
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="audit.check")
+def check() -> None:
+    """Have the log of every active clinic checked. A lost message costs a day."""
+    active = Clinic.objects.filter(state=Clinic.State.ACTIVE).values_list("schema_name", flat=True)
+    with current_app.producer_pool.acquire(block=True) as producer:
+        for schema_name in active:
+            check_clinic.apply_async(kwargs={"schema_name": schema_name}, producer=producer)
+
+
+@shared_task(name="audit.check_clinic")
+def check_clinic(*, schema_name: str) -> None:
+    """Check the log of one clinic, and say in our own logs what was found: whoever has the rights of the database alone
+    cannot rewrite these."""
+    clinic = Clinic.objects.filter(schema_name=schema_name, state=Clinic.State.ACTIVE).first()
+    if clinic is None:
+        log.warning("task_without_clinic", schema_name=schema_name)
+        return
+    chain = watch.look(clinic)
+    if chain.broken_at is None:
+        log.info("audit_chain_held", clinic=clinic.label, length=chain.length, head=chain.head)
+    else:
+        log.error("audit_chain_broken", clinic=clinic.label, line=chain.broken_at)

@@ -1,0 +1,162 @@
+"""How a clinic is: a list of findings, each with a light and a sentence for ops. Nothing of a patient, and no key."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.core.mail import get_connection
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from audit import watch
+from audit.log import Action
+from audit.models import Event
+from sync import connection as cliniko_connection
+from sync import standing
+from sync.errors import ClinikoError
+from sync.models import RefusedPayload
+from tenants.context import find_clinic, inside
+from tenants.hosts import clinic_url
+from tenants.models import Clinic, Domain
+
+LATE, TOO_LATE = timedelta(minutes=10), timedelta(hours=1)
+QUIET = timedelta(days=14)
+CLOCKS_DIFFER, CLOCKS_FAR_APART = timedelta(seconds=2), timedelta(seconds=30)
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+class Light(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found."""
+
+    check: str
+    light: Light
+    sentence: str
+
+
+Answer = tuple[Light, str]
+
+
+def examine(label: str) -> list[Finding]:
+    """Look at everything that a clinic needs. What is in its schema is looked at only when its tables are up to date.
+    Raises NoSuchClinic."""
+    return [Finding(check, *answer) for check, answer in _answers(find_clinic(label))]
+
+
+def _answers(clinic: Clinic) -> Iterator[tuple[str, Answer]]:
+    yield "address", _address(clinic)
+    migrations = _inside(clinic, _migrations)
+    yield "migrations", migrations
+    if migrations[0] is Light.OK:
+        yield "key", _inside(clinic, _key)
+        resting = Light.WARN, f"It rests while the clinic is {clinic.state}."
+        yield "sync", _inside(clinic, _sync) if clinic.state == Clinic.State.ACTIVE else resting
+        yield "lists", _inside(clinic, _lists)
+        yield "last launch", _inside(clinic, _last_launch)
+        yield "access log", _access_log(clinic)
+    yield "mail", _mail()
+    yield "clock", _clock()
+
+
+def _inside(clinic: Clinic, ask: Callable[[], Answer]) -> Answer:
+    with inside(clinic):
+        return ask()
+
+
+def _address(clinic: Clinic) -> Answer:
+    if not Domain.objects.filter(tenant=clinic, domain=clinic.label, is_primary=True).exists():
+        return Light.FAIL, f"No domain {clinic.label!r} leads to this clinic."
+    if clinic.state != Clinic.State.ACTIVE:
+        return Light.WARN, f"{clinic_url(clinic.label)} belongs to a clinic that is {clinic.state}."
+    return Light.OK, f"{clinic_url(clinic.label)} leads here."
+
+
+def _migrations() -> Answer:
+    executor = MigrationExecutor(connection)
+    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    if missing:
+        return Light.FAIL, f"{missing} not applied to this clinic's tables: run `manage.py migrate`."
+    return Light.OK, "All are applied."
+
+
+def _key() -> Answer:
+    held = cliniko_connection.load()
+    now = standing.standing()
+    if now.needs_somebody:
+        return (Light.WARN if now.state == standing.State.PAUSED else Light.FAIL), now.sentence
+    try:
+        cliniko_connection.stored_key(held)
+    except ClinikoError as unusable:
+        return Light.FAIL, str(unusable)
+    whose = held.key_user_name or "an unnamed user"
+    return Light.OK, f"…{held.key_last4} of {whose} opens, and Cliniko has not refused it."
+
+
+def _sync() -> Answer:
+    now = standing.standing()
+    if now.checked_at is None:
+        return Light.WARN, now.sentence or "The first copy is not finished."
+    lag = timezone.now() - now.checked_at
+    light = Light.FAIL if lag > TOO_LATE else Light.WARN if lag > LATE or now.sentence else Light.OK
+    return light, f"Patients are as of {_ago(now.checked_at)}. {now.sentence}".strip()
+
+
+def _lists() -> Answer:
+    refused = [each.label for each in standing.by_resource() if each.refused]
+    unread = RefusedPayload.objects.count()
+    troubles = [f"Cliniko refuses {', '.join(refused)}."] if refused else []
+    troubles += [f"{unread} records could not be read: `clinic show` says why."] if unread else []
+    return (Light.WARN, " ".join(troubles)) if troubles else (Light.OK, "Cliniko gives all of them.")
+
+
+def _last_launch() -> Answer:
+    latest = Event.objects.filter(action=Action.VIEWED).order_by("-pk").values_list("occurred_at", flat=True).first()
+    if latest is None:
+        return Light.WARN, "Nobody has opened a patient yet: is the button set up in Cliniko?"
+    quiet = timezone.now() - latest > QUIET
+    return (Light.WARN if quiet else Light.OK), f"A patient was last opened {_ago(latest)}."
+
+
+def _access_log(clinic: Clinic) -> Answer:
+    chain = watch.look(clinic)
+    if chain.broken_at is not None:
+        return Light.FAIL, f"Line {chain.broken_at} is not as it was written, or is missing."
+    return Light.OK, f"{chain.length} lines, as they were written."
+
+
+def _mail() -> Answer:
+    if settings.EMAIL_BACKEND != SMTP:
+        return Light.WARN, "Mails are not sent: EMAIL_URL names no mail server."
+    try:
+        with get_connection():
+            return Light.OK, f"{settings.EMAIL_HOST} takes mails from {settings.DEFAULT_FROM_EMAIL}."
+    except (OSError, SMTPException) as failure:
+        return Light.FAIL, f"{settings.EMAIL_HOST} takes no mails ({type(failure).__name__}): see EMAIL_URL."
+
+
+def _clock() -> Answer:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (theirs,) = cursor.fetchone()
+    apart = abs(timezone.now() - theirs)
+    light = Light.FAIL if apart > CLOCKS_FAR_APART else Light.WARN if apart > CLOCKS_DIFFER else Light.OK
+    return light, f"The database's clock and ours are {apart.total_seconds():.1f} s apart."
+
+
+def _ago(moment: datetime) -> str:
+    minutes = int((timezone.now() - moment).total_seconds()) // 60
+    for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= size:
+            count = minutes // size
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"

@@ -1,0 +1,89 @@
+"""Every night each clinic's log is checked against what was noted before, and one that was rewritten is told."""
+
+from collections.abc import Callable
+
+import pytest
+
+from accounts.models import User
+from audit import tasks
+from audit.log import Action, record
+from tenants.context import clinic_context
+from tenants.database import connection
+from tenants.models import Clinic
+from tests.audit.ageing import behind_our_back
+from tests.house.test_logs import events
+
+
+@pytest.fixture
+def logs(staff_of: Callable[..., User], bondi: Clinic, harbour: Clinic) -> None:
+    """Two lines at bondi, one at harbour; both were checked."""
+    robin = staff_of("bondi")
+    for label, count in (("bondi", 2), ("harbour", 1)):
+        with clinic_context(label):
+            for _ in range(count):
+                record(Action.SEARCHED, by=robin)
+    for clinic in (bondi, harbour):
+        tasks.check_clinic(schema_name=clinic.schema_name)
+        clinic.refresh_from_db()
+
+
+def noted(clinic: Clinic) -> tuple[int, str, int | None]:
+    clinic.refresh_from_db()
+    return clinic.audit_length, clinic.audit_head, clinic.audit_broken_at
+
+
+def test_what_a_check_found_is_noted_on_public_and_in_our_logs(
+    logs: None, bondi: Clinic, harbour: Clinic, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert (bondi.audit_length, harbour.audit_length) == (2, 1)
+    assert len(bondi.audit_head) == 64
+    assert bondi.audit_head != harbour.audit_head
+    with caplog.at_level("INFO"):
+        tasks.check_clinic(schema_name=bondi.schema_name)
+    (line,) = events(caplog, "audit_chain_held")
+    assert (line["clinic"], line["length"], line["head"]) == ("bondi", 2, bondi.audit_head)
+
+
+def test_a_log_that_went_on_is_noted_anew(logs: None, bondi: Clinic, staff_of: Callable[..., User]) -> None:
+    robin, before = staff_of("bondi"), noted(bondi)
+    with clinic_context("bondi"):
+        record(Action.SEARCHED, by=robin)
+    tasks.check_clinic(schema_name=bondi.schema_name)
+    length, head, broken_at = noted(bondi)
+    assert (length, broken_at) == (3, None)
+    assert head != before[1]
+
+
+@pytest.mark.parametrize(
+    ("statement", "line"),
+    [("UPDATE audit_event SET user_email = '' WHERE id = 1", 1), ("DELETE FROM audit_event WHERE id = 2", 2)],
+)
+def test_a_log_that_was_rewritten_is_an_error_and_what_was_noted_stays(
+    logs: None, bondi: Clinic, harbour: Clinic, caplog: pytest.LogCaptureFixture, statement: str, line: int
+) -> None:
+    before, theirs = noted(bondi), noted(harbour)
+    with clinic_context("bondi"):
+        behind_our_back(statement)
+    for clinic in (bondi, harbour, bondi):
+        tasks.check_clinic(schema_name=clinic.schema_name)
+    assert noted(bondi) == (*before[:2], line)
+    assert noted(harbour) == theirs
+    told = events(caplog, "audit_chain_broken")
+    assert [(each["clinic"], each["line"]) for each in told] == [("bondi", line)] * 2
+
+
+def test_the_nightly_task_sends_a_short_message_for_each_active_clinic(
+    bondi: Clinic, harbour: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Clinic.objects.filter(pk=harbour.pk).update(state=Clinic.State.SUSPENDED)
+    sent: list[dict[str, str]] = []
+    monkeypatch.setattr(tasks.check_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
+    tasks.check()
+    assert sent == [{"schema_name": bondi.schema_name}]
+
+
+def test_a_message_without_a_clinic_or_for_one_that_is_gone_does_nothing(db: None) -> None:
+    tasks.check_clinic(schema_name="clinic_0000000000000000")
+    assert connection.schema_name == "public"
+    with pytest.raises(TypeError):
+        tasks.check_clinic()  # type: ignore[call-arg]

@@ -1,0 +1,172 @@
+"""`manage.py clinic doctor`: what is wrong with one clinic, in sentences; other clinics' troubles are not its own."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from smtplib import SMTPException
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import User
+from audit.log import Action, record
+from ops import doctor
+from sync.models import Connection, Cursor, RefusedPayload
+from tenants.context import clinic_context
+from tenants.models import Clinic, Domain
+from tests.audit.ageing import behind_our_back, rewrite_log
+from tests.sync.conftest import World, world
+
+__all__ = ["world"]
+CHECKS = ["address", "migrations", "key", "sync", "lists", "last launch", "access log", "mail", "clock"]
+
+
+@pytest.fixture
+def healthy(world: World, staff_of: Callable[..., User], settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Both clinics connected and mirrored, a patient opened at each, and a mail server that answers."""
+    for label in ("bondi", "harbour"):
+        world.connect(label)
+        world.sync(label)
+        robin = staff_of(label)
+        with clinic_context(label):
+            record(Action.VIEWED, by=robin, patient_id="42")
+    settings.EMAIL_BACKEND = doctor.SMTP
+    monkeypatch.setattr("django.core.mail.backends.smtp.EmailBackend.open", lambda _: True)
+    return world
+
+
+def lights(label: str = "bondi") -> dict[str, str]:
+    """The checks that are not ok."""
+    return {each.check: each.light for each in doctor.examine(label) if each.light != "ok"}
+
+
+def sentence(check: str, label: str = "bondi") -> str:
+    return next(each.sentence for each in doctor.examine(label) if each.check == check)
+
+
+def test_a_healthy_clinic_is_all_green(healthy: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert [each.check for each in doctor.examine("bondi")] == CHECKS
+    assert lights() == {}
+    call_command("clinic", "doctor", "bondi")
+    said = capsys.readouterr()
+    assert (said.out.count(" ok "), said.err) == (len(CHECKS), "")
+
+
+def test_it_never_shows_the_key(healthy: World, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("clinic", "doctor", "bondi", "--json")
+    call_command("clinic", "doctor", "bondi")
+    said = capsys.readouterr()
+    assert healthy.store.key("bondi") not in said.out + said.err
+
+
+def test_what_fails_is_named_in_one_sentence_with_exit_status_1(
+    healthy: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with clinic_context("bondi"):
+        Connection.objects.update(state="key_invalid")
+    with pytest.raises(SystemExit) as stopped:
+        call_command("clinic", "doctor", "bondi", "--json")
+    said = capsys.readouterr()
+    found = {each["check"]: each for each in json.loads(said.out)["findings"]}
+    assert stopped.value.code == 1
+    assert said.err == "Something is wrong at bondi: key.\n"
+    assert found["key"]["light"] == "fail"
+    assert "refuses the API key" in found["key"]["sentence"]
+    assert lights("harbour") == {}
+
+
+def test_a_clinic_that_is_not_there_is_refused(db: None, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        call_command("clinic", "doctor", "nowhere")
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_new_clinic_without_a_key_says_what_it_needs(bondi: Clinic) -> None:
+    assert lights() == {"key": "fail", "sync": "warn", "last launch": "warn", "mail": "warn"}
+    assert "not connected to Cliniko yet" in sentence("key")
+
+
+def test_a_key_that_was_sealed_with_lost_secrets_fails(healthy: World, settings: Settings) -> None:
+    settings.SEALING_KEYS = ["another secret of thirty-two or more characters"]
+    assert lights() == {"key": "fail"}
+
+
+@pytest.mark.parametrize(("minutes", "light"), [(5, None), (30, "warn"), (90, "fail")])
+def test_a_mirror_that_lags_warns_and_then_fails(healthy: World, minutes: int, light: str | None) -> None:
+    with clinic_context("bondi"):
+        Cursor.objects.filter(resource="patients").update(checked_at=timezone.now() - timedelta(minutes=minutes))
+    assert lights() == ({"sync": light} if light else {})
+    assert lights("harbour") == {}
+
+
+def test_a_suspended_clinic_warns_and_is_not_expected_to_sync(healthy: World) -> None:
+    Clinic.objects.filter(label="bondi").update(state=Clinic.State.SUSPENDED)
+    with clinic_context("bondi"):
+        Cursor.objects.update(checked_at=timezone.now() - timedelta(days=9))
+    assert lights() == {"address": "warn", "sync": "warn"}
+
+
+def test_refused_lists_and_records_are_warned_of(healthy: World) -> None:
+    with clinic_context("bondi"):
+        Cursor.objects.filter(resource="medical_alerts").update(refused_at=timezone.now())
+        RefusedPayload.objects.create(resource="patients", cliniko_id="1", payload="{}", reason="odd")
+    assert lights() == {"lists": "warn"}
+    assert "medical alerts" in sentence("lists")
+    assert "1 records could not be read" in sentence("lists")
+
+
+def test_a_button_that_nobody_uses_any_more_is_warned_of(healthy: World) -> None:
+    with clinic_context("bondi"):
+        rewrite_log(occurred_at=timezone.now() - timedelta(days=20))
+    assert lights() == {"last launch": "warn", "access log": "fail"}
+    assert "20 days ago" in sentence("last launch")
+
+
+def test_a_rewritten_log_fails_and_so_do_lines_cut_off_since_the_last_check(healthy: World) -> None:
+    assert lights() == {}
+    with clinic_context("bondi"):
+        behind_our_back("DELETE FROM audit_event")
+    assert lights() == {"last launch": "warn", "access log": "fail"}
+    assert lights("harbour") == {}
+
+
+def test_a_schema_behind_its_migrations_fails_and_is_not_looked_into(healthy: World) -> None:
+    with clinic_context("bondi"), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'launch'")
+    assert lights() == {"migrations": "fail"}
+    assert "manage.py migrate" in sentence("migrations")
+    assert [each.check for each in doctor.examine("bondi")] == ["address", "migrations", "mail", "clock"]
+
+
+def test_a_schema_that_is_gone_fails(healthy: World, bondi: Clinic) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER SCHEMA {bondi.schema_name} RENAME TO elsewhere")
+    assert lights() == {"migrations": "fail"}
+
+
+def test_a_label_without_its_domain_fails(healthy: World) -> None:
+    Domain.objects.filter(domain="bondi").delete()
+    assert lights() == {"address": "fail"}
+
+
+def test_a_mail_server_that_does_not_answer_fails(healthy: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for failure in (OSError("no route"), SMTPException("go away")):
+
+        def refuse(_: object, failure: Exception = failure) -> None:
+            raise failure
+
+        monkeypatch.setattr("django.core.mail.backends.smtp.EmailBackend.open", refuse)
+        assert lights() == {"mail": "fail"}
+
+
+@pytest.mark.parametrize(("seconds", "light"), [(1, None), (5, "warn"), (-60, "fail")])
+def test_clocks_that_differ_are_told(
+    db: None, monkeypatch: pytest.MonkeyPatch, seconds: int, light: str | None
+) -> None:
+    moved = timezone.now() + timedelta(seconds=seconds)
+    monkeypatch.setattr("ops.doctor.timezone.now", lambda: moved)
+    assert doctor._clock()[0] == (light or "ok")
