@@ -1,4 +1,4 @@
-"""How allauth behaves at a clinic: signup closed, no `next`, links of our own hosts, tries counted per address too."""
+"""How allauth behaves at a clinic: signup closed, no `next`, tries counted per address too."""
 
 from typing import Any
 
@@ -10,13 +10,12 @@ from django.urls import reverse
 
 from accounts.models import clean_email
 from tenants.context import current_clinic
-from tenants.hosts import clinic_url
 
 
 class StaffAdapter(DefaultAccountAdapter):
     error_messages = DefaultAccountAdapter.error_messages | {
         "email_password_mismatch": "That e-mail address and password do not belong together. Check both and try again.",
-        "too_many_login_attempts": "Too many tries. Wait five minutes, or choose a new password.",
+        "too_many_login_attempts": "Too many tries. Wait five minutes and try again.",
         "invalid_password_reset": "This link is no longer valid.",
     }
 
@@ -33,15 +32,6 @@ class StaffAdapter(DefaultAccountAdapter):
 
     def clean_email(self, email: str) -> str:
         return clean_email(email)
-
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        super().send_mail(template_prefix, email, {"clinic": current_clinic()} | context)
-
-    def get_reset_password_from_key_url(self, key: str) -> str:
-        """The link in the mail, made from the settings and not from the request's Host header."""
-        uid, _, token = key.partition("-")
-        path = reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": token})
-        return clinic_url(current_clinic().label, path)
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("home")

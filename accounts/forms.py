@@ -6,9 +6,11 @@ from allauth.account.fields import EmailField, PasswordField, SetPasswordField
 from allauth.account.forms import ChangePasswordForm, LoginForm, ResetPasswordForm, ResetPasswordKeyForm
 from django import forms
 from django.contrib.auth.password_validation import validate_password
+from django.http import HttpRequest
 
-from accounts.models import User, clean_email
+from accounts.models import SecurityPolicy, User, clean_email, schema_name
 from accounts.roles import Role
+from accounts.tasks import send_reset_link
 
 HINT = "At least 10 characters. A few words that only you put together are good."
 DIFFERENT = "The two passwords are different. Type the same one twice."
@@ -31,6 +33,12 @@ class AskForResetForm(ResetPasswordForm):
         super().__init__(*args, **kwargs)
         self.fields["email"].widget.attrs |= {"autocomplete": "username", "autofocus": True, "spellcheck": "false"}
         _without_placeholders(self)
+
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        """Let a worker send the mail, and ask for it for an unknown address, too: how long this takes tells nothing."""
+        user_id = next((user.pk for user in self.users), 0)
+        send_reset_link.delay(schema_name=schema_name(), user_id=user_id)
+        return str(self.cleaned_data["email"])
 
 
 class NewPasswordForm(ResetPasswordKeyForm):
@@ -102,6 +110,30 @@ class InviteForm(forms.Form):
 
     def clean_email(self) -> str:
         return clean_email(self.cleaned_data["email"])
+
+
+class SecurityForm(forms.ModelForm):
+    """A clinic's rules of sign-in."""
+
+    class Meta:
+        model = SecurityPolicy
+        fields = ("require_second_factor_from", "idle_minutes", "absolute_hours")
+        labels = {
+            "require_second_factor_from": "Everybody needs a second step from",
+            "idle_minutes": "Signed out after so many minutes of doing nothing",
+            "absolute_hours": "Signed out after so many hours in any case",
+        }
+        help_texts = {
+            "require_second_factor_from": "Empty: each person decides. Until the day, whoever has none is reminded on"
+            " every page; two weeks are a good while. From then on nobody gets past setting one up.",
+            "idle_minutes": "5 to 60. A page left open, however busy by itself, counts as doing nothing.",
+            "absolute_hours": "1 to 24.",
+        }
+        widgets = {
+            "require_second_factor_from": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+            "idle_minutes": forms.NumberInput(attrs={"min": 5, "max": 60}),
+            "absolute_hours": forms.NumberInput(attrs={"min": 1, "max": 24}),
+        }
 
 
 def _without_placeholders(form: forms.Form) -> None:

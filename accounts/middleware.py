@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
 
+from accounts import factors, sessions
 from accounts.models import schema_name
 from accounts.signals import SESSION_CLINIC
-from accounts.tickets import sign_in_redirect, sign_in_url
+from accounts.tickets import NotOurPath, issue, page_before, sign_in_redirect, sign_in_url
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -49,6 +51,30 @@ class SessionOfThisClinic:
         return self.get_response(request)
 
 
+class SessionLimits:
+    """End a session that was idle or open for too long, or that somebody ended. Only what a person does puts it off."""
+
+    def __init__(self, get_response: GetResponse):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if getattr(request, "clinic", None) is None or SESSION_KEY not in request.session:
+            return self.get_response(request)
+        held = sessions.held_by(request)
+        if held is None:
+            request.session.flush()
+            request.user = AnonymousUser()
+            return self.get_response(request)
+        if held.proves(request):
+            request.user = held.row.user  # or Django would ask for the same person again
+        if sessions.is_by_a_person(request):
+            held.extend()
+        request.held_session = held  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response["X-Session-Seconds"] = str(held.seconds_left())
+        return response
+
+
 class SignInRequired(LoginRequiredMiddleware):
     """Send visitors to sign in before any page of a clinic that is not marked `login_not_required`.
 
@@ -62,13 +88,35 @@ class SignInRequired(LoginRequiredMiddleware):
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override] # the stubs know no answer but a redirect
         if request.headers.get("HX-Request") == "true":
-            return HttpResponse(status=401, headers={"HX-Redirect": sign_in_url(_page_around(request))})
+            return HttpResponse(status=401, headers={"HX-Redirect": sign_in_url(page_before(request))})
         return sign_in_redirect(request.get_full_path() if request.method in ("GET", "HEAD") else None)
 
 
-def _page_around(request: HttpRequest) -> str | None:
-    """The page of ours that a fragment was asked for by, as htmx tells it."""
-    page = urlsplit(request.headers.get("HX-Current-URL", ""))
-    if page.netloc != request.get_host():
-        return None
-    return f"{page.path}?{page.query}" if page.query else page.path
+class SecondFactorRequired:
+    """Lead staff without a second factor to its set-up, once their clinic requires one, and on to the page after."""
+
+    _OPEN = frozenset(
+        "mfa_index app passkey_add passkey_of_add confirm passkey_of_confirm recovery_codes recovery_codes_new".split()
+    )
+
+    def __init__(self, get_response: GetResponse):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        if not getattr(view, "login_required", True) or not request.resolver_match:
+            return None
+        if request.resolver_match.url_name in self._OPEN or not factors.is_missing(request, on=timezone.localdate()):
+            return None
+        is_fragment = request.headers.get("HX-Request") == "true"
+        url = _set_up_url(request.get_full_path() if request.method == "GET" and not is_fragment else None)
+        return HttpResponse(status=403, headers={"HX-Redirect": url}) if is_fragment else HttpResponseRedirect(url)
+
+
+def _set_up_url(path: str | None) -> str:
+    try:
+        return f"{reverse('mfa_index')}?t={issue(path)}" if path else reverse("mfa_index")
+    except NotOurPath:
+        return reverse("mfa_index")

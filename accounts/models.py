@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -95,6 +96,44 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email} as {self.get_role_display()}"
+
+
+class SecurityPolicy(models.Model):
+    """How this clinic's staff sign in, and for how long. One row; where there is none the defaults hold."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    require_second_factor_from = models.DateField(null=True, blank=True)
+    idle_minutes = models.PositiveSmallIntegerField(
+        default=30, validators=[MinValueValidator(5), MaxValueValidator(60)]
+    )
+    absolute_hours = models.PositiveSmallIntegerField(
+        default=12, validators=[MinValueValidator(1), MaxValueValidator(24)]
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="one_security_policy"),
+            models.CheckConstraint(condition=Q(idle_minutes__range=(5, 60)), name="idle_minutes_5_to_60"),
+            models.CheckConstraint(condition=Q(absolute_hours__range=(1, 24)), name="absolute_hours_1_to_24"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.idle_minutes} minutes idle, {self.absolute_hours} hours in all"
+
+
+class OpenSession(models.Model):
+    """A sign-in that has not ended. Its row gone, the browser's session is over: ending one, or many, is one query.
+
+    The session names this row and not the other way round, so it goes on when the session changes its name.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="open_sessions")
+    browser = models.CharField(max_length=60)
+    started_at = models.DateTimeField(default=timezone.now, db_index=True)
+    seen_at = models.DateTimeField(default=timezone.now, help_text="When the person, not the page, last did something.")
+
+    def __str__(self) -> str:
+        return f"{self.browser} since {self.started_at:%d %b %H:%M}"
 
 
 class UsedTicket(models.Model):

@@ -26,6 +26,8 @@ class Permission(Enum):
     MANAGE_KEY = "manage_key"
     VIEW_LOG = "view_log"
     EXPORT_PATIENTS = "export_patients"
+    MANAGE_SECURITY = "manage_security"
+    RESET_SECOND_FACTOR = "reset_second_factor"
 
 
 _OF_EVERYONE = frozenset({Permission.VIEW_PATIENTS})
@@ -36,10 +38,11 @@ _OF_MANAGERS = _OF_WRITERS | {
     Permission.MANAGE_KEY,
     Permission.VIEW_LOG,
     Permission.EXPORT_PATIENTS,
+    Permission.MANAGE_SECURITY,
 }
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
-    Role.OWNER: _OF_MANAGERS,
+    Role.OWNER: _OF_MANAGERS | {Permission.RESET_SECOND_FACTOR},
     Role.ADMIN: _OF_MANAGERS,
     Role.CLINICIAN: _OF_WRITERS,
     Role.RECEPTION: _OF_WRITERS,

@@ -1,21 +1,37 @@
-"""What happens around a sign-in: the session is bound to its clinic, and a new password clears the failed tries."""
+"""What happens around a sign-in: its session is bound to its clinic and listed; a new password ends the other ones."""
 
+import time
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.signals import password_reset
-from django.contrib.auth.signals import user_logged_in
+from allauth.account.signals import password_changed, password_reset
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from accounts import sessions
 from accounts.models import User, schema_name
 
 SESSION_CLINIC = "clinic"
+CONFIRMED_AT = "confirmed_at"
 
 
 @receiver(user_logged_in)
-def bind_session_to_clinic(sender: Any, request: HttpRequest, **_: Any) -> None:
+def bind_session_to_clinic(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
     request.session[SESSION_CLINIC] = schema_name()
+    request.session[CONFIRMED_AT] = time.time()
+    sessions.begin(request, user)
+
+
+@receiver(user_logged_out)
+def end_session(sender: Any, request: HttpRequest, **_: Any) -> None:
+    sessions.end_this(request)
+
+
+@receiver(password_changed)
+@receiver(password_reset)
+def end_sessions_of_the_old_password(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
+    sessions.others(request, user).delete()
 
 
 @receiver(password_reset)

@@ -6,7 +6,7 @@ from typing import Any, cast
 from allauth.account.utils import perform_login
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +17,7 @@ from accounts import invitations, tickets
 from accounts.forms import AcceptForm, InviteForm
 from accounts.models import User
 from accounts.roles import INVITABLE, Permission, permission_required
-from accounts.views import landing
+from accounts.views import onward
 
 
 @require_safe
@@ -74,8 +74,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _sign_in(request: HttpRequest, person: User) -> HttpResponse:
-    response = perform_login(request, person, redirect_url=reverse("home"))
-    return HttpResponseRedirect(landing(request)) if request.user.is_authenticated else response
+    return onward(request, perform_login(request, person, redirect_url=reverse("home")))
 
 
 def _person(request: HttpRequest) -> User:

@@ -2,13 +2,32 @@
 
 from datetime import timedelta
 from importlib import import_module
+from smtplib import SMTPException
 
+import structlog
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.models import CacheEntry, UsedTicket
-from tenants.context import in_every_clinic
+from accounts import reset_links
+from accounts.models import CacheEntry, OpenSession, UsedTicket, User
+from tenants.context import NoSuchClinic, clinic_of_schema, in_every_clinic
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(
+    name="accounts.send_reset_link", autoretry_for=(OSError, SMTPException), max_retries=3, default_retry_delay=20
+)
+def send_reset_link(*, schema_name: str, user_id: int) -> None:
+    """Mail somebody a link to a new password. `user_id` 0 is nobody: the page asks for that, too, to take as long."""
+    try:
+        with clinic_of_schema(schema_name):
+            user = User.objects.filter(pk=user_id, is_active=True).first()
+            if user:
+                reset_links.send(user)
+    except NoSuchClinic:
+        log.warning("task_without_clinic", schema_name=schema_name)
 
 
 @shared_task(name="accounts.forget_sessions")
@@ -23,4 +42,5 @@ def forget_here() -> None:
     now = timezone.now()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     UsedTicket.objects.filter(used_at__lt=now - timedelta(days=1)).delete()
+    OpenSession.objects.filter(started_at__lt=now - timedelta(days=1)).delete()
     CacheEntry.objects.filter(expires__lt=now).delete()

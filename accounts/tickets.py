@@ -73,6 +73,20 @@ def carried_by(request: HttpRequest) -> str:
     return ticket if _SHAPE.fullmatch(ticket) else ""
 
 
+def along(url: str, request: HttpRequest) -> str:
+    """`url`, an address of ours without a query string, with the ticket that the request carries."""
+    ticket = carried_by(request)
+    return f"{url}?t={ticket}" if ticket else url
+
+
+def page_before(request: HttpRequest) -> str | None:
+    """The page of ours that a form or fragment was sent from, as htmx or the browser tells it."""
+    page = urlsplit(request.headers.get("HX-Current-URL") or request.headers.get("Referer", ""))
+    if page.netloc != request.get_host():
+        return None
+    return f"{page.path}?{page.query}" if page.query else page.path
+
+
 def sign_in_url(path: str | None) -> str:
     """The address of sign-in, with a ticket back to `path` when that is a page of ours."""
     sign_in = reverse("account_login")

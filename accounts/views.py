@@ -3,6 +3,8 @@
 from typing import Any
 
 from allauth.account import views as allauth_views
+from allauth.account.internal.stagekit import clear_login
+from allauth.account.stages import LoginStage
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -14,6 +16,7 @@ from accounts.forms import AskForResetForm, NewPasswordForm, PasswordChangeForm,
 
 TICKET_IS_OVER = "That link is no longer valid. Search for the patient, or click the button in Cliniko again."
 SIGN_IN_AGAIN = "This page was open for too long. Please sign in again."
+STEPS_OF_SIGN_IN = {"account_login", "mfa_authenticate", "mfa_login_webauthn"}
 
 
 def landing(request: HttpRequest) -> str:
@@ -27,9 +30,34 @@ def landing(request: HttpRequest) -> str:
     return path or reverse("home")
 
 
-class SignIn(allauth_views.LoginView):
+def onward(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Where a step of sign-in leads: once signed in where the ticket says, until then on to allauth's next step.
+
+    The ticket goes along in the address, because the session is shared by all tabs.
+    """
+    if request.user.is_authenticated:
+        return HttpResponseRedirect(landing(request))
+    if response.get("Location") == reverse("mfa_authenticate"):
+        return HttpResponseRedirect(tickets.along(response["Location"], request))
+    return response
+
+
+class WithTicket:
+    """A page of sign-in whose template passes the return ticket on."""
+
+    request: HttpRequest
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"ticket": tickets.carried_by(self.request)}  # type: ignore[misc] # a mixin
+
+
+class SignIn(WithTicket, allauth_views.LoginView):
     form_class = SignInForm
     template_name = "account/login.html"
+
+    def _redirect_to_pending_stage(self, request: HttpRequest, stage: LoginStage) -> None:
+        # allauth would show this tab the second step that another one was left at, and its patient with it.
+        clear_login(request)
 
     def get_success_url(self) -> str:
         # allauth may keep this in the session until a second step is done: never a patient's page. See `form_valid`.
@@ -39,13 +67,7 @@ class SignIn(allauth_views.LoginView):
         return landing(self.request)
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
-        response = super().form_valid(form)
-        if self.request.user.is_authenticated:
-            return HttpResponseRedirect(landing(self.request))
-        return response
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"ticket": tickets.carried_by(self.request)}
+        return onward(self.request, super().form_valid(form))
 
 
 class SignOut(allauth_views.LogoutView):
@@ -58,8 +80,17 @@ class SignOut(allauth_views.LogoutView):
         return response
 
 
-class AskForReset(allauth_views.PasswordResetView):
+class AskForReset(WithTicket, allauth_views.PasswordResetView):
+    """The ticket waits in this tab, on the page that says a mail is on its way. The mail knows nothing of it."""
+
     form_class = AskForResetForm
+
+    def get_success_url(self) -> str:
+        return tickets.along(reverse("account_reset_password_done"), self.request)
+
+
+class ResetAsked(WithTicket, allauth_views.PasswordResetDoneView):
+    template_name = "account/password_reset_done.html"
 
 
 class ChooseNewPassword(allauth_views.PasswordResetFromKeyView):
@@ -76,14 +107,20 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
 
     Sign-in in one tab makes the sign-in form in every other tab stale; that tab still ends on its own patient.
     """
-    if request.resolver_match and request.resolver_match.url_name == "account_login":
+    if request.resolver_match and request.resolver_match.url_name in STEPS_OF_SIGN_IN:
         if not request.user.is_authenticated:
             messages.info(request, SIGN_IN_AGAIN)
-        ticket = tickets.carried_by(request)
-        return HttpResponseRedirect(reverse("account_login") + (f"?t={ticket}" if ticket else ""))
+        return HttpResponseRedirect(tickets.along(reverse("account_login"), request))
+    page = tickets.page_before(request)
     if request.headers.get("HX-Request") == "true":
+        if not request.user.is_authenticated:
+            return HttpResponse(status=401, headers={"HX-Redirect": tickets.sign_in_url(page)})
         # The page loads again and so gets a token that counts.
         return HttpResponse(status=403, headers={"HX-Refresh": "true"})
+    if page and not request.user.is_authenticated:
+        # The session has ended since the form was opened: back to it after signing in, without what was typed.
+        messages.info(request, SIGN_IN_AGAIN)
+        return tickets.sign_in_redirect(page)
     return render(request, "accounts/stale_form.html", status=403)
 
 

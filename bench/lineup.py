@@ -12,7 +12,8 @@ IMPORTERS: tuple[Subject, ...] = (
     Script("bulk_create", "requests + Django bulk_create(update_conflicts)", ("bulk_create", "all")),
     Script("update_or_create", "requests + Django update_or_create", ("update_or_create", "20"), most=2_000),
     Script("dlt", "dlt, as it comes", ("dlt_default",), "dlt", CLINIC),
-    Script("dlt_tuned", "dlt, tuned", ("dlt_tuned",), "dlt", CLINIC),
+    Script("dlt_tuned", "dlt, tuned", ("dlt_tuned", "rows"), "dlt", CLINIC),
+    Script("dlt_arrow", "dlt, tuned, Arrow tables by hand", ("dlt_tuned",), "dlt", CLINIC),
     Singer("singer", "Singer: SDK tap, target-postgres", ("singer_tap",), "singer", CLINIC),
     Script("airbyte", "PyAirbyte, PostgreSQL cache", ("airbyte_cache",), "airbyte", CLINIC),
 )

@@ -6,7 +6,6 @@ from datetime import date, datetime
 from typing import Any
 
 from launch.looks import Look
-from sync import queries
 from sync.records import CustomSection, PatientRecord, Phone
 
 NOTHING = "nothing"
@@ -42,7 +41,7 @@ def since_last_look(record: PatientRecord, look: Look, *, opening: bool = False)
     since = look.earlier or look.began
     if just_now and opening:
         return None
-    told = in_words(record, {change.field: change.before for change in queries.changes(record.cliniko_id, since=since)})
+    told = in_words(record, {change.field: change.before for change in record.changed_since(since)})
     return Changed(since, just_now, told) if told else None
 
 

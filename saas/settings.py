@@ -43,6 +43,7 @@ TENANT_APPS = [
     "django.contrib.sessions",
     "accounts",
     "allauth.account",
+    "allauth.mfa",
     "sync",
     "launch",
 ]
@@ -66,7 +67,9 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.SessionOfThisClinic",
+    "accounts.middleware.SessionLimits",
     "accounts.middleware.SignInRequired",
+    "accounts.middleware.SecondFactorRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -85,6 +88,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
                 "tenants.context_processors.clinic",
+                "accounts.context_processors.signed_in",
             ],
         },
     }
@@ -137,7 +141,16 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 # The key is account and address (accounts.adapter), so colleagues behind one address do not lock each other out.
-ACCOUNT_RATE_LIMITS = {"login_failed": "5/300s/key,50/900s/ip"}
+# Wrong codes of the second step and wrong passkeys count here too, by account.
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "5/5m/key,40/1d/key,50/15m/ip",
+    "reset_password": "5/10m/key,20/15m/ip",  # by the address asked for, known or not
+}
+MFA_RATE_LIMITS = {"webauthn_login": "30/m/ip"}  # a whole clinic in the morning, behind one address
+MFA_ADAPTER = "accounts.factors.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # clocks of phones are half a minute off
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if HTTPS else 0  # the one that ends TLS writes the last X-Forwarded-For entry
 PASSWORD_RESET_TIMEOUT = 60 * 60
 
@@ -147,7 +160,7 @@ SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # Strict would meet a sign-in on every click that comes from Cliniko
-SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_AGE = 24 * 60 * 60  # the most that a clinic may choose; accounts.sessions holds the clinic's own limits
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_USE_SESSIONS = True  # so a token counts only beside a session, and a session only in its clinic's schema
 CSRF_FAILURE_VIEW = "accounts.views.stale_form"

@@ -36,6 +36,8 @@ WITH RECURSIVE family (id) AS (
     SELECT cliniko_id, name, first_seen_at FROM sync_medicalalert
     WHERE patient_id = ANY(ARRAY(SELECT id FROM family)) AND archived_at IS NULL AND deleted_at IS NULL
     ORDER BY cliniko_id
+), change AS (
+    SELECT id, field, before, after, changed_at FROM sync_patientchange WHERE patient_id = %(id)s
 ), connection AS (
     SELECT time_zone, patient_word, account_subdomain, shard FROM sync_connection WHERE id = 1
 )
@@ -49,14 +51,16 @@ SELECT json_build_object(
         FROM sync_cursor),
     'bookings', (SELECT json_agg(told) FROM told),
     'alerts', (SELECT json_agg(alert) FROM alert),
+    'changes', (SELECT json_agg(change ORDER BY id) FROM change),
     'connection', (SELECT row_to_json(connection) FROM connection)
 )::text FROM sync_patient WHERE cliniko_id = %(id)s
 """
 
 
 def read(cliniko_id: str) -> dict[str, Any] | None:
-    """The patient's columns; `lists` by resource, `bookings` soonest first, `alerts`, `connection` (None before there
-    is one) and `family`, the ids of those merged into this patient. Times are text as in Cliniko's payloads."""
+    """The patient's columns; `lists` by resource, `bookings` soonest first, `alerts`, `changes` oldest first,
+    `connection` (None before there is one) and `family`, the ids of those merged into this patient. Times are text as
+    in Cliniko's payloads."""
     with connection.cursor() as cursor:
         cursor.execute(_STATEMENT, {"id": cliniko_id})
         row = cursor.fetchone()

@@ -23,7 +23,7 @@ from sync.records import (
 )
 from sync.search import search, summary
 
-__all__ = ["changes", "facts", "patient", "search", "summaries"]
+__all__ = ["facts", "patient", "search", "summaries"]
 
 STALE_AFTER = timedelta(minutes=10)  # ten ticks missed
 _BOOKINGS = (
@@ -61,19 +61,13 @@ def patient(cliniko_id: str) -> PatientRecord | None:
         alerts_note=incomplete("medical_alerts", "Alerts"),
         appointments_note=next(filter(None, (incomplete(*of) for of in _BOOKINGS)), ""),
         payload=held["payload"],
+        changes=tuple(map(_change, held["changes"] or [])),
         **told_by(held["payload"]),
     )
 
 
-def changes(cliniko_id: str, *, since: datetime) -> tuple[Change, ...]:
-    """What Cliniko changed in the patient's record after `since`, a row a field, latest first: from what it was then
-    to what it is now. A field that is as it was is no change."""
-    rows = models.PatientChange.objects.filter(patient_id=cliniko_id, changed_at__gt=since).order_by("changed_at", "pk")
-    found: dict[str, Change] = {}
-    for row in rows:
-        first = found.pop(row.field, None)
-        found[row.field] = Change(row.field, first.before if first else row.before, row.after, row.changed_at)
-    return tuple(change for change in reversed(found.values()) if change.before != change.after)
+def _change(held: dict[str, Any]) -> Change:
+    return Change(held["field"], held["before"], held["after"], needed_moment(held, "changed_at"))
 
 
 def summaries(cliniko_ids: Iterable[str]) -> dict[str, PatientSummary]:

@@ -1,6 +1,6 @@
 """What pages are given of a patient: frozen values read from the payload, no models."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -96,6 +96,7 @@ class PatientRecord:
     `alerts_note` and `appointments_note` are sentences when those lists may be incomplete, empty otherwise: an empty
     list of alerts must never be taken for "no alerts" while they are not here. `merged_from` are the ids of those who
     were merged into this patient. `payload` is everything that Cliniko tells: what a page shows is in the other fields.
+    `changes` are those of the last half year, oldest first.
     """
 
     cliniko_id: str
@@ -134,6 +135,17 @@ class PatientRecord:
     alerts_note: str = ""
     appointments_note: str = ""
     payload: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    changes: tuple[Change, ...] = field(default=(), repr=False, compare=False)
+
+    def changed_since(self, since: datetime) -> tuple[Change, ...]:
+        """What Cliniko changed after `since`, a row a field, latest first: from what it was then to what it is now. A
+        field that is as it was is no change."""
+        found: dict[str, Change] = {}
+        for change in self.changes:
+            if change.changed_at > since:
+                first = found.pop(change.field, change)
+                found[change.field] = replace(change, before=first.before)
+        return tuple(change for change in reversed(found.values()) if change.before != change.after)
 
     @property
     def card_numbers(self) -> tuple[CardNumber, ...]:

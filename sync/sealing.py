@@ -1,14 +1,14 @@
 """Sealing of a clinic's API key: what is stored opens with our keys, in its own clinic, and nowhere else."""
 
-import base64
 import hmac
 from collections.abc import Sequence
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sync.cliniko import ApiKey
+from tenants.sealing import box
 
 
 class KeyCannotBeOpened(Exception):
@@ -16,11 +16,7 @@ class KeyCannotBeOpened(Exception):
 
 
 def _box(clinic: str, keys: Sequence[str]) -> MultiFernet:
-    """The first key seals, all open. The clinic is part of each derived key: a ciphertext moved to another is noise."""
-    derived = (HKDF(SHA256(), 32, salt=None, info=b"sidechart cliniko key " + clinic.encode()) for _ in keys)
-    return MultiFernet(
-        [Fernet(base64.urlsafe_b64encode(kdf.derive(key.encode()))) for kdf, key in zip(derived, keys, strict=True)]
-    )
+    return box(f"cliniko key {clinic}", keys=keys)
 
 
 def seal(key: ApiKey, *, clinic: str, keys: Sequence[str]) -> str:

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.signals import request_finished
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker, Settings
 
 from accounts.models import User
 from accounts.roles import Role
+from accounts.tasks import send_reset_link
 from sync.models import Connection, Cursor
 from sync.resources import PATIENTS, RESOURCES
 from sync.store import next_sequence, write_page
@@ -43,6 +45,26 @@ def _begin_and_end_in_public(request: pytest.FixtureRequest) -> Iterator[None]:
 def quick_hashes(settings: Settings) -> None:
     """Hashing that is slow on purpose would be most of the run."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def quick_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """A worker that sends a reset link as soon as the page is answered; the messages that it got."""
+    got: list[dict[str, Any]] = []
+    waiting: list[dict[str, Any]] = []
+
+    def enqueue(args: Any = None, kwargs: Any = None, **_: Any) -> None:
+        got.append(kwargs)
+        waiting.append(kwargs)
+
+    def work(**_: Any) -> None:
+        while waiting:
+            send_reset_link(**waiting.pop())
+
+    monkeypatch.setattr(send_reset_link, "apply_async", enqueue)
+    request_finished.connect(work)
+    yield got
+    request_finished.disconnect(work)
 
 
 @pytest.fixture

@@ -108,8 +108,3 @@ const say = (failed) => (event) => {
 };
 document.addEventListener("htmx:beforeRequest", say(false));
 for (const trouble of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) document.addEventListener(trouble, say(true));
-
-// A page kept by the browser for its back button may be of a session that has ended: ask the server again.
-window.addEventListener("pageshow", (event) => {
-  if (event.persisted) window.location.reload();
-});

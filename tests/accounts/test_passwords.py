@@ -6,6 +6,7 @@ import pytest
 from django.core import mail
 
 from accounts.models import User
+from accounts.tasks import send_reset_link
 from accounts.tokens import ResetTokenGenerator
 from tenants.context import clinic_context
 from tests.conftest import PASSWORD
@@ -62,6 +63,34 @@ def test_an_unknown_and_a_closed_account_get_the_same_answer_and_no_mail(browser
         answer = ask(browser_at("bondi"), email)
         assert answer["Location"] == "/password/reset/done/"
     assert mail.outbox == []
+
+
+def test_a_worker_is_told_of_clinic_and_person_and_as_much_where_there_is_nobody(browser_at, staff_of, quick_worker):
+    user = staff_of("bondi")
+    for email in (user.email, "nobody@clinic.example"):
+        ask(browser_at("bondi"), email)
+    with clinic_context("bondi") as clinic:
+        schema = clinic.schema_name
+    assert quick_worker == [{"schema_name": schema, "user_id": number} for number in (user.pk, 0)]
+    assert len(mail.outbox) == 1
+
+
+def test_a_message_for_a_clinic_that_is_gone_or_for_somebody_switched_off_sends_nothing(staff_of):
+    user = staff_of("bondi")
+    with clinic_context("bondi") as clinic:
+        User.objects.update(is_active=False)
+    send_reset_link(schema_name=clinic.schema_name, user_id=user.pk)
+    send_reset_link(schema_name="clinic_0000000000000000", user_id=user.pk)
+    assert mail.outbox == []
+
+
+def test_known_and_unknown_addresses_are_told_alike_to_wait(browser_at, staff_of):
+    def answers(email):
+        return [ask(browser_at("bondi"), email) for _ in range(6)]
+
+    known, unknown = answers(staff_of("bondi").email), answers("nobody@clinic.example")
+    assert [each.status_code for each in known] == [each.status_code for each in unknown] == [302] * 5 + [429]
+    assert known[-1].content == unknown[-1].content
 
 
 def test_a_link_of_one_clinic_is_useless_at_the_other(browser_at, twins):

@@ -88,9 +88,18 @@ def test_any_other_stale_form_says_so(strict_browser_at):
     assert "open for too long" in answer.content.decode()
 
 
-def test_a_stale_fragment_loads_its_page_again(strict_browser_at):
-    answer = strict_browser_at("bondi").post("/search", headers={"HX-Request": "true"})
+def test_a_stale_fragment_loads_its_page_again(strict_browser_at, sign_in):
+    browser = strict_browser_at("bondi")
+    browser.cookies["sessionid"] = sign_in("bondi").cookies["sessionid"].value
+    answer = browser.post("/search", headers={"HX-Request": "true"})
     assert (answer.status_code, answer["HX-Refresh"]) == (403, "true")
+
+
+def test_a_fragment_of_a_page_whose_session_is_over_is_told_so(strict_browser_at):
+    around = {"HX-Request": "true", "HX-Current-URL": "http://bondi.localhost/patients/42/"}
+    answer = strict_browser_at("bondi").post("/search", headers=around)
+    assert answer.status_code == 401
+    assert answer["HX-Redirect"].startswith("/login?t=")
 
 
 def test_a_ticket_that_is_over_leads_home_with_a_word(browser_at, email):
@@ -158,6 +167,16 @@ def test_a_wrong_password_and_an_unknown_address_are_answered_alike(browser_at, 
     assert 'role="alert"' in known.content.decode()
     said = known.content.decode().split("<form")[1].split("csrfmiddlewaretoken")
     assert said[0] == unknown.content.decode().split("<form")[1].split("csrfmiddlewaretoken")[0]
+
+
+def test_after_too_many_tries_they_are_still_answered_alike(browser_at, staff_of):
+    said = []
+    for email in (staff_of("bondi", email="robin@clinic.example").email, "nobod@clinic.example"):
+        for _ in range(6):
+            answer = attempt(browser_at("bondi"), email, "wrong")
+        assert "Too many tries" in answer.content.decode()
+        said.append((answer.status_code, len(answer.content.replace(email.encode(), b""))))
+    assert said[0] == said[1]
 
 
 def test_an_unknown_address_costs_the_work_of_a_password(browser_at, staff_of, settings, monkeypatch):

@@ -6,7 +6,7 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.utils import timezone
 
-from accounts.models import CacheEntry, UsedTicket, User, schema_name
+from accounts.models import CacheEntry, OpenSession, UsedTicket, User, schema_name
 from accounts.tasks import forget_sessions
 from tenants.context import clinic_context
 from tenants.models import Clinic
@@ -19,6 +19,7 @@ def leave_traces(now) -> None:
         Session.objects.create(session_key=name, session_data="", expire_date=at)
         UsedTicket.objects.create(digest=name, session_digest="", user=user, used_at=at)
         CacheEntry.objects.create(cache_key=name, value="", expires=at)
+        OpenSession.objects.create(user=user, browser=name, started_at=at)
 
 
 def what_is_left() -> list[set[str]]:
@@ -26,6 +27,7 @@ def what_is_left() -> list[set[str]]:
         set(Session.objects.values_list("session_key", flat=True)),
         set(UsedTicket.objects.values_list("digest", flat=True)),
         set(CacheEntry.objects.values_list("cache_key", flat=True)),
+        set(OpenSession.objects.values_list("browser", flat=True)),
     ]
 
 
@@ -37,7 +39,7 @@ def test_what_has_expired_is_forgotten_in_every_clinic_and_the_rest_stays(staff_
     forget_sessions()
     for label in ("bondi", "harbour"):
         with clinic_context(label):
-            assert what_is_left() == [{"new"}] * 3
+            assert what_is_left() == [{"new"}] * 4
 
 
 def test_a_clinic_that_fails_does_not_keep_the_others_waiting(staff_of):
@@ -47,7 +49,7 @@ def test_a_clinic_that_fails_does_not_keep_the_others_waiting(staff_of):
     Clinic.objects.create(label="aaa", name="Without its tables", schema_name="clinic_0000000000000000")
     forget_sessions()
     with clinic_context("harbour"):
-        assert what_is_left() == [{"new"}] * 3
+        assert what_is_left() == [{"new"}] * 4
 
 
 def test_the_cache_is_the_clinics_own(bondi, harbour):

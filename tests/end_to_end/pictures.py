@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, ViewportSize, sync_playwright
@@ -14,6 +15,9 @@ from tests.end_to_end.stack import ROOT, Stack, running_stack
 SIZES = {"wide": ViewportSize(width=1280, height=860), "narrow": ViewportSize(width=390, height=844)}
 
 
+ONE_SCREEN = {"cliniko-button"}  # the others are pictured down to their foot
+
+
 class Camera:
     """Takes the pictures of one size and colour scheme."""
 
@@ -22,9 +26,9 @@ class Camera:
         self._folder = folder
         self._suffix = suffix
 
-    def take(self, name: str, *, whole: bool = True) -> None:
+    def take(self, name: str) -> None:
         self.page.wait_for_load_state("networkidle")
-        self.page.screenshot(path=self._folder / f"{name}-{self._suffix}.png", full_page=whole)
+        self.page.screenshot(path=self._folder / f"{name}-{self._suffix}.png", full_page=name not in ONE_SCREEN)
 
 
 def main(folder: Path) -> None:
@@ -36,16 +40,16 @@ def main(folder: Path) -> None:
         os.environ["DATABASE_URL"] = embedded.postgres_url(Path(home))
         os.environ["CELERY_BROKER_URL"] = embedded.broker_url(Path(home))
         with running_stack(Path(home), worker="pictures") as stack, sync_playwright() as playwright:
-            patient_id = _somebody_with_alerts(stack)
+            patient_id = somebody_with_alerts(stack)
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, "--no-sandbox"])
             for size, viewport in SIZES.items():
                 for scheme in ("light", "dark"):
                     page = browser.new_page(viewport=viewport, color_scheme=scheme)
-                    _walk(Camera(page, folder, f"{size}-{scheme}"), stack, patient_id)
+                    walk(page, stack, patient_id, Camera(page, folder, f"{size}-{scheme}").take)
                     page.close()
 
 
-def _somebody_with_alerts(stack: Stack) -> str:
+def somebody_with_alerts(stack: Stack) -> str:
     """The patient with the most to show: alerts first, then appointments."""
 
     def wealth(patient_id: str) -> tuple[int, int]:
@@ -57,41 +61,46 @@ def _somebody_with_alerts(stack: Stack) -> str:
     return max(patients, key=wealth)
 
 
-def _walk(camera: Camera, stack: Stack, patient_id: str) -> None:
-    page, owner = camera.page, stack.person("bondi", "owner")
+def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None]) -> None:
+    """Lead the page past every screen, and call `look` with the name of each."""
+    owner = stack.person("bondi", "owner")
     page.goto(stack.cliniko("bondi", "/settings/integrations"))
     page.get_by_label("App name").first.fill("Sidechart")
     page.get_by_label("App URL").first.fill(stack.sidechart("bondi", "/patients"))
     page.get_by_role("button", name="Save connected patient apps").click()
     page.goto(stack.cliniko("bondi", f"/patients/{patient_id}"))
     page.get_by_role("button", name="Open in").click()
-    camera.take("cliniko-button", whole=False)
+    look("cliniko-button")
     page.goto(stack.sidechart("bondi", f"/patients?patient_id={patient_id}"))
-    camera.take("sign-in")
+    look("sign-in")
     page.get_by_label("E-mail").fill(owner.email)
     page.get_by_label("Password", exact=True).fill(owner.password)
     page.get_by_role("button", name="Sign in").click()
-    camera.take("patient")
+    look("patient")
     page.goto(stack.sidechart("bondi"))
-    camera.take("home")
+    look("home")
     page.get_by_role("searchbox").press_sequentially("an")
-    page.get_by_text("found").wait_for()
-    camera.take("search")
+    page.get_by_role("heading", name="found").wait_for()
+    look("search")
     for name, path in (
         ("settings", "/settings/"),
         ("staff", "/settings/staff/"),
         ("access-log", "/settings/access"),
         ("access-of-patient", f"/patients/{patient_id}/access"),
+        ("security", "/settings/security"),
+        ("own-sign-in", "/account/"),
+        ("app", "/account/app"),
+        ("passkey", "/account/passkeys/add"),
         ("unknown-patient", "/patients?patient_id=77"),
         ("malformed-launch", "/patients?patient_id=x"),
         ("not-found", "/nothing-here"),
     ):
         page.goto(stack.sidechart("bondi", path))
-        camera.take(name)
+        look(name)
     page.goto(stack.sidechart("nowhere"))
-    camera.take("nobody-here")
+    look("nobody-here")
     page.goto(f"http://localhost:{stack.options.web_port}/")
-    camera.take("landing")
+    look("landing")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,11 @@ class Row:
 RESET_KEY = r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$"
 REVOKE = "settings/staff/invitations/<int:invitation_id>/revoke"
 PATIENT = "patients/<cliniko_id:patient_id>/"
+PASSKEY = "account/passkeys/<int:passkey_id>"
+SESSION_END = "account/sessions/<int:session_id>/end"
+SECURITY = "settings/security/people/<int:user_id>"
+CODES = "account/recovery-codes/new"
+ASK_AT_STEP = "login/second-step/passkey"
 CARDS = "patients/<cliniko_id:patient_id>/card-numbers"
 NOTES = "patients/<cliniko_id:patient_id>/notes"
 NOTE = "patients/<cliniko_id:patient_id>/notes/<int:note_id>"
@@ -49,6 +54,31 @@ AT_A_CLINIC = [
     Row("POST", PATIENT, "/patients/42/", "/login", "405", "405"),
     Row("GET", FRESH, "/patients/42/fresh", TICKET, "405", "405"),
     Row("POST", FRESH, "/patients/42/fresh", "/login", "403", "403"),  # belongs to no view
+    Row("GET", "account/", "/account/", TICKET, "200", "200"),
+    Row("POST", "account/", "/account/", "/login", "405", "405"),
+    Row("GET", "account/confirm", "/account/confirm", TICKET, "200", "200"),
+    Row("POST", "account/confirm", "/account/confirm", "/login", "200", "200"),
+    Row("POST", "account/confirm/passkey", "/account/confirm/passkey", "/login", "200", "200"),
+    Row("GET", "account/passkeys/add", "/account/passkeys/add", TICKET, "200", "200"),
+    Row("POST", "account/passkeys/add", "/account/passkeys/add", "/login", "200", "200"),
+    Row("POST", "account/passkeys/ask", "/account/passkeys/ask", "/login", "200", "200"),
+    Row("POST", f"{PASSKEY}/rename", "/account/passkeys/1/rename", "/login", "404", "404"),  # nobody has that one
+    Row("POST", f"{PASSKEY}/remove", "/account/passkeys/1/remove", "/login", "404", "404"),
+    Row("GET", "account/app", "/account/app", TICKET, "200", "200"),
+    Row("POST", "account/app", "/account/app", "/login", "200", "200"),
+    Row("POST", "account/app/remove", "/account/app/remove", "/login", "404", "404"),
+    Row("GET", "account/recovery-codes", "/account/recovery-codes", TICKET, "/account/", "/account/"),
+    Row("POST", CODES, f"/{CODES}", "/login", "/account/recovery-codes", "/account/recovery-codes"),
+    Row("POST", SESSION_END, "/account/sessions/1/end", "/login", "/account/", "/account/"),
+    Row("POST", "account/sessions/end-others", "/account/sessions/end-others", "/login", "/account/", "/account/"),
+    Row("GET", "session", "/session", "401", "200", "200"),
+    Row("POST", "session", "/session", "401", "200", "200"),
+    Row("GET", "settings/security", "/settings/security", TICKET, "200", "403"),
+    Row("POST", "settings/security", "/settings/security", "/login", "422", "403"),
+    Row("GET", f"{SECURITY}/end-sessions", "/settings/security/people/1/end-sessions", TICKET, "405", "405"),
+    Row("POST", f"{SECURITY}/end-sessions", "/settings/security/people/1/end-sessions", "/login", "404", "403"),
+    Row("GET", f"{SECURITY}/reset", "/settings/security/people/1/reset", TICKET, "405", "405"),
+    Row("POST", f"{SECURITY}/reset", "/settings/security/people/1/reset", "/login", "404", "403"),
     Row("GET", CARDS, "/patients/42/card-numbers", TICKET, "405", "405"),
     Row("POST", CARDS, "/patients/42/card-numbers", "/login", "404", "404"),  # not switched on
     Row("GET", NOTES, "/patients/42/notes", TICKET, "405", "405"),
@@ -80,6 +110,14 @@ AT_A_CLINIC = [
     Row("POST", REVOKE, "/settings/staff/invitations/1/revoke", "/login", "/settings/staff/", "403"),
     Row("GET", "login", "/login", "200", "/", "/"),
     Row("POST", "login", "/login", "200", "/", "/"),
+    Row("GET", "login/second-step", "/login/second-step", "/login", "/", "/"),
+    Row("POST", "login/second-step", "/login/second-step", "/login", "/", "/"),
+    Row("GET", ASK_AT_STEP, f"/{ASK_AT_STEP}", "405", "405", "405"),
+    Row("POST", ASK_AT_STEP, f"/{ASK_AT_STEP}", "403", "403", "403"),  # nobody is at that step
+    Row("GET", "login/passkey", "/login/passkey", "/login", "/", "/"),
+    Row("POST", "login/passkey", "/login/passkey", "/login", "/", "/"),
+    Row("GET", "login/passkey/ask", "/login/passkey/ask", "405", "405", "405"),
+    Row("POST", "login/passkey/ask", "/login/passkey/ask", "200", "200", "200"),
     Row("GET", "logout", "/logout", "/login", "200", "200"),
     Row("POST", "logout", "/logout", "/login", "/login", "/login"),
     Row("GET", "inactive/", "/inactive/", "200", "200", "200"),

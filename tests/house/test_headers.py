@@ -11,7 +11,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts import invitations
+from accounts.models import User
 from tenants.context import clinic_context
+from tests.accounts.second_factors import give_app, give_passkey
 from tests.conftest import PASSWORD
 from tests.house.addresses import AT_A_CLINIC, ON_THE_BASE_HOST, Row
 from tests.house.production import ROOT, production_settings
@@ -129,6 +131,22 @@ def test_an_open_invitation_and_a_search_are_private_too(browser_at: Browsers, s
     found = staff_browser("bondi").post("/search", {"text": "ada"}, headers={"HX-Request": "true"})
     assert "Ada" in found.content.decode()
     assert_private(found)
+
+
+def test_the_second_step_and_the_recovery_codes_are_private_too(browser_at: Browsers, staff_browser: Browsers) -> None:
+    with clinic_context("bondi"):
+        person = User.objects.get(email="reception@clinic.example")
+    give_app("bondi", person)
+    give_passkey("bondi", person)
+    browser = browser_at("bondi")
+    step = browser.post("/login", {"login": person.email, "password": PASSWORD})["Location"]
+    page = browser.get(step)
+    assert "One more step" in page.content.decode()
+    assert_private(page)
+    signed_in = staff_browser("bondi")
+    codes = signed_in.post("/account/recovery-codes/new", follow=True)
+    assert "shown only now" in codes.content.decode()
+    assert_private(codes)
 
 
 def test_a_failure_at_the_door_itself_is_kept_by_nobody(browser_at: Browsers, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,9 +29,12 @@ PLACES = {
     "accounts_user": In.BOTH,
     "accounts_invitation": In.BOTH,
     "accounts_usedticket": In.BOTH,
+    "accounts_opensession": In.BOTH,
+    "accounts_securitypolicy": In.BOTH,
     "account_emailaddress": In.BOTH,
     "account_emailconfirmation": In.BOTH,
     "cache_entry": In.BOTH,
+    "mfa_authenticator": In.CLINIC,  # ops have no second factor on the base host yet
     "sync_appointment": In.CLINIC,
     "sync_appointmenttype": In.CLINIC,
     "sync_attendee": In.CLINIC,

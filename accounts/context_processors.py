@@ -1,0 +1,16 @@
+"""What every page of somebody signed in knows of their sign-in."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts import factors
+
+
+def signed_in(request: HttpRequest) -> dict[str, Any]:
+    """`held_session`, and `second_factor_from`: the day from which the factor they lack is required."""
+    held = getattr(request, "held_session", None)
+    day = held.policy.require_second_factor_from if held else None
+    missing = day is not None and factors.is_missing(request, on=day)
+    return {"held_session": held, "second_factor_from": day if missing else None, "today": timezone.localdate()}

@@ -1,0 +1,271 @@
+"""Setting up, naming and removing one's own second factors."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.core.cache import cache
+from django.test import Client
+
+from accounts import tickets
+from accounts.models import User
+from accounts.signals import CONFIRMED_AT
+from tenants.context import clinic_context
+from tests.accounts.conftest import field
+from tests.accounts.second_factors import (
+    SECRET,
+    Device,
+    ask,
+    code,
+    give_app,
+    give_passkey,
+    give_recovery_codes,
+)
+from tests.conftest import PASSWORD
+
+STEP = "/login/second-step"
+SignIn = Callable[..., Client]
+Staff = Callable[..., User]
+
+
+def held_by(user: User, label: str = "bondi") -> list[str]:
+    with clinic_context(label):
+        return sorted(Authenticator.objects.filter(user=user).values_list("type", flat=True))
+
+
+def text(answer: Any) -> str:
+    return str(answer.content.decode())
+
+
+def set_up_app(browser: Client, **more: str) -> tuple[Any, str]:
+    page = text(browser.get("/account/app"))
+    secret = re.search(r"data-secret>([A-Z2-7 ]+)<", page)
+    assert secret
+    plain = secret[1].replace(" ", "")
+    return browser.post("/account/app", {"sealed": field(page, "sealed"), "code": code(plain), **more}), plain
+
+
+def long_ago(browser: Client) -> None:
+    """As if this browser had signed in ten minutes ago."""
+    with clinic_context("bondi"):
+        session = browser.session
+        session[CONFIRMED_AT] = time.time() - 600
+        session.save()
+
+
+@pytest.fixture
+def user(staff_of: Staff) -> User:
+    return staff_of("bondi")
+
+
+@pytest.fixture
+def here(user: User, sign_in: SignIn) -> Client:
+    return sign_in("bondi")
+
+
+def test_an_app_is_set_up_and_asked_for_from_then_on(here: Client, user: User, browser_at: Any) -> None:
+    done, secret = set_up_app(here)
+    assert done["Location"] == "/account/recovery-codes"
+    assert held_by(user) == ["recovery_codes", "totp"]
+    with clinic_context("bondi"):
+        cache.clear()
+    browser = browser_at("bondi")
+    assert browser.post("/login", {"login": user.email, "password": PASSWORD})["Location"] == STEP
+    assert browser.post(STEP, {"code": code(secret)})["Location"] == "/"
+
+
+def test_the_page_shows_the_secret_as_a_picture_and_as_text(here: Client) -> None:
+    page = text(here.get("/account/app"))
+    assert 'src="data:image/svg+xml;base64,' in page
+    assert "QR code" in page
+
+
+def test_a_wrong_code_sets_up_nothing_and_keeps_the_secret(here: Client, user: User) -> None:
+    page = text(here.get("/account/app"))
+    refused = text(here.post("/account/app", {"sealed": field(page, "sealed"), "code": "000000"}))
+    assert field(refused, "sealed") == field(page, "sealed")
+    assert 'id="id_code_error"' in refused
+    assert held_by(user) == []
+
+
+def test_two_tabs_that_set_up_an_app_do_not_mix_their_secrets(here: Client, user: User) -> None:
+    first = text(here.get("/account/app"))
+    here.get("/account/app")
+    secret = re.search(r"data-secret>([A-Z2-7 ]+)<", first)
+    assert secret
+    shown = code(secret[1].replace(" ", ""))
+    assert here.post("/account/app", {"sealed": field(first, "sealed"), "code": shown}).status_code == 302
+
+
+def test_a_secret_of_somebody_else_or_of_nobody_sets_up_nothing(here: Client, user: User, sign_in: SignIn) -> None:
+    page = text(sign_in("bondi", "owner").get("/account/app"))
+    for sealed in (field(page, "sealed"), "x", ""):
+        assert here.post("/account/app", {"sealed": sealed, "code": code()}).status_code == 200
+    assert held_by(user) == []
+
+
+def test_secrets_stand_sealed_in_the_database_and_not_at_all_in_the_session(here: Client, user: User) -> None:
+    _, secret = set_up_app(here)
+    with clinic_context("bondi"):
+        rows = str(list(Authenticator.objects.values_list("data", flat=True)))
+        assert secret not in rows
+        assert rows.count("gAAAA") == 2  # the app's secret and the seed of the codes
+        assert "_auth_user_id" in here.session
+        assert secret not in str(dict(here.session.items()))
+
+
+def test_a_passkey_is_made_and_signs_in_alone(here: Client, user: User, browser_at: Any) -> None:
+    device = Device()
+    made = here.post(
+        "/account/passkeys/add",
+        {"credential": device.create(ask(here, "/account/passkeys/ask")), "name": "Blue key"},
+    )
+    assert made["Location"] == "/account/recovery-codes"
+    assert "Blue key" in text(here.get("/account/"))
+    browser = browser_at("bondi")
+    answer = device.get(ask(browser, "/login/passkey/ask"))
+    assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/"
+
+
+def test_a_passkey_made_for_another_host_or_without_being_asked_for_is_refused(here: Client, user: User) -> None:
+    asked = ask(here, "/account/passkeys/ask")
+    harbours = Device("harbour.localhost").create(asked)
+    assert here.post("/account/passkeys/add", {"credential": harbours}).status_code == 200
+    assert here.post("/account/passkeys/add", {"credential": Device().create(asked)}).status_code == 200
+    for odd in ("{}", "[]", "null", '{"id": "eA", "rawId": "eA", "response": {"attestationObject": "eA"}}'):
+        ask(here, "/account/passkeys/ask")
+        assert here.post("/account/passkeys/add", {"credential": odd}).status_code == 200
+    assert held_by(user) == []
+
+
+def test_the_dialog_names_this_clinics_host(here: Client) -> None:
+    asked = ask(here, "/account/passkeys/ask")["publicKey"]
+    assert asked["rp"] == {"id": "bondi.localhost", "name": "Sidechart at Bondi Physio"}
+    assert asked["authenticatorSelection"]["userVerification"] == "required"
+
+
+def test_recovery_codes_are_shown_once(here: Client, user: User) -> None:
+    set_up_app(here)
+    shown = re.findall(r"<li>(\d{8})</li>", text(here.get("/account/recovery-codes")))
+    assert len(set(shown)) == 10
+    assert here.get("/account/recovery-codes")["Location"] == "/account/"
+    assert "10 left" in text(here.get("/account/"))
+
+
+def test_new_recovery_codes_end_the_old_ones(here: Client, user: User, browser_at: Any) -> None:
+    give_app("bondi", user)
+    old, *_ = give_recovery_codes("bondi", user)
+    here.post("/account/recovery-codes/new")
+    new, *_ = re.findall(r"<li>(\d{8})</li>", text(here.get("/account/recovery-codes")))
+    browser = browser_at("bondi")
+    browser.post("/login", {"login": user.email, "password": PASSWORD})
+    assert browser.post(STEP, {"code": old}).status_code == 200
+    assert browser.post(STEP, {"code": new}).status_code == 302
+
+
+def test_a_passkey_is_renamed_and_removed_by_its_owner_alone(
+    here: Client, user: User, staff_of: Staff, sign_in: SignIn
+) -> None:
+    give_passkey("bondi", user)
+    with clinic_context("bondi"):
+        number = Authenticator.objects.get().pk
+    stranger = sign_in("bondi", "owner")
+    for what in ("rename", "remove"):
+        assert stranger.post(f"/account/passkeys/{number}/{what}", {"name": "Mine"}).status_code == 404
+    here.post(f"/account/passkeys/{number}/rename", {"name": "<b>Blue</b>"})
+    assert "&lt;b&gt;Blue&lt;/b&gt;" in text(here.get("/account/"))
+    here.post(f"/account/passkeys/{number}/remove")
+    assert held_by(user) == []
+
+
+def test_recovery_codes_go_with_the_last_factor_and_not_before(here: Client, user: User) -> None:
+    set_up_app(here)
+    give_passkey("bondi", user)
+    here.post("/account/app/remove")
+    assert held_by(user) == ["recovery_codes", "webauthn"]
+    with clinic_context("bondi"):
+        number = Authenticator.objects.get(type="webauthn").pk
+    here.post(f"/account/passkeys/{number}/remove")
+    assert held_by(user) == []
+
+
+def test_what_one_clinic_has_set_up_is_not_asked_for_at_the_other(
+    here: Client, user: User, sign_in: SignIn, staff_of: Staff
+) -> None:
+    set_up_app(here)
+    assert sign_in("harbour").get("/patients/42/").status_code == 200
+    assert held_by(staff_of("harbour"), "harbour") == []
+
+
+def test_the_ticket_goes_through_the_set_up(here: Client) -> None:
+    with clinic_context("bondi"):
+        ticket = tickets.issue("/patients/42/")
+    assert f"/account/app?t={ticket}" in text(here.get(f"/account/?t={ticket}"))
+    done, _ = set_up_app(here, t=ticket)
+    assert done["Location"] == f"/account/recovery-codes?t={ticket}"
+    assert f'href="/login?t={ticket}"' in text(here.get(done["Location"]))
+    assert here.get(f"/login?t={ticket}")["Location"] == "/patients/42/"
+
+
+def test_the_session_changes_its_name_with_a_factor(here: Client) -> None:
+    before = here.session.session_key
+    set_up_app(here)
+    assert here.session.session_key != before
+
+
+# --- Is it you? ------------------------------------------------------------------------------------------------------
+
+CHANGES = [
+    ("GET", "/account/app"),
+    ("POST", "/account/app"),
+    ("POST", "/account/app/remove"),
+    ("GET", "/account/passkeys/add"),
+    ("POST", "/account/passkeys/add"),
+    ("POST", "/account/passkeys/ask"),
+    ("POST", "/account/passkeys/1/rename"),
+    ("POST", "/account/passkeys/1/remove"),
+    ("GET", "/account/recovery-codes"),
+    ("POST", "/account/recovery-codes/new"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), CHANGES)
+def test_every_change_asks_again_after_a_while(here: Client, user: User, method: str, path: str) -> None:
+    give_app("bondi", user)
+    long_ago(here)
+    assert here.generic(method, path)["Location"].startswith("/account/confirm?t=")
+    assert held_by(user) == ["totp"]
+
+
+def confirm(browser: Client, path: str, **answer: str) -> Any:
+    long_ago(browser)
+    asked = browser.get(path)["Location"]
+    ticket = field(text(browser.get(asked)), "t")
+    return browser.post("/account/confirm", {"t": ticket, **answer})
+
+
+def test_password_code_or_passkey_lead_back_to_the_page(here: Client, user: User) -> None:
+    path = "/account/passkeys/add"
+    assert confirm(here, path, password=PASSWORD)["Location"] == path
+    assert here.get(path).status_code == 200
+    give_app("bondi", user)
+    assert confirm(here, path, code=code(SECRET))["Location"] == path
+    device = give_passkey("bondi", user)
+    answer = device.get(ask(here, "/account/confirm/passkey"))
+    assert confirm(here, path, credential=answer)["Location"] == path
+
+
+def test_a_wrong_password_or_code_confirms_nothing(here: Client, user: User) -> None:
+    give_app("bondi", user)
+    for wrong in ({"password": "wrong"}, {"code": "000000"}, {"credential": "{}"}, {}):
+        assert confirm(here, "/account/passkeys/add", **wrong).status_code == 200
+        assert here.get("/account/passkeys/add").status_code == 302
+
+
+def test_guessing_the_password_there_is_counted_like_at_the_sign_in(here: Client) -> None:
+    for _ in range(5):
+        confirm(here, "/account/app", password="wrong")
+    assert "Too many tries" in text(confirm(here, "/account/app", password=PASSWORD))

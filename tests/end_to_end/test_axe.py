@@ -1,0 +1,41 @@
+"""No page breaks a rule of axe-core: contrast, names, roles, order; light and dark, wide and narrow."""
+
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from tests.end_to_end.pictures import SIZES, somebody_with_alerts, walk
+from tests.end_to_end.stack import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
+
+# Reference: https://github.com/dequelabs/axe-core/blob/develop/doc/API.md#axe-core-tags
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
+
+
+Scheme = Literal["light", "dark"]
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("wide", "light"), ("narrow", "dark")])
+def test_no_screen_breaks_a_rule_of_accessibility(stack: Stack, browser: Browser, size: str, scheme: Scheme) -> None:
+    page = browser.new_page(viewport=SIZES[size], color_scheme=scheme)
+    axe = Axe()
+    seen: set[str] = set()
+    broken: list[str] = []
+
+    def look(name: str) -> None:
+        page.wait_for_load_state("networkidle")
+        seen.add(name)
+        if name.startswith("cliniko"):
+            return  # the stand-in's page
+        for violation in axe.run(page, options=RULES).response["violations"]:
+            broken.extend(f"{name}: {violation['id']} at {' '.join(node['target'])}" for node in violation["nodes"])
+
+    walk(page, stack, somebody_with_alerts(stack), look)
+    page.close()
+    assert {"sign-in", "patient", "search", "settings", "staff", "landing"} <= seen
+    assert not broken, "\n".join(broken)
