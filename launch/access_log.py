@@ -1,6 +1,6 @@
 """Reading the access log: which lines, newest first, on a page or as CSV."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
@@ -99,22 +99,13 @@ def page(condition: Q, *, before: int | None = None, size: int = PAGE) -> tuple[
     return found[:size], len(found) > size
 
 
-def lines(events: Iterable[Event], names: Mapping[int, str]) -> list[Line]:
-    """The events with the names of who and whom."""
-    events, since = list(events), queries.account_since()
-    now_theirs = {event.patient_id for event in events if since is None or event.occurred_at >= since} - {""}
-    held = queries.summaries(now_theirs)
-    return [
-        Line(
-            event,
-            name=names.get(event.user_id or 0, ""),
-            patient=held[event.patient_id].name
-            if event.patient_id in held and (since is None or event.occurred_at >= since)
-            else "",
-            details=in_words(event),
-        )
-        for event in events
-    ]
+def lines(events: list[Event], names: Mapping[int, str]) -> list[Line]:
+    """The events with the names of who and whom; no name for an id from before the clinic changed its account."""
+    since = queries.account_since()
+    named = {event.pk: event.patient_id for event in events if since is None or event.occurred_at >= since}
+    held = queries.summaries(set(named.values()) - {""})
+    whom = {pk: held[patient_id].name for pk, patient_id in named.items() if patient_id in held}
+    return [Line(each, names.get(each.user_id or 0, ""), whom.get(each.pk, ""), in_words(each)) for each in events]
 
 
 def in_words(event: Event) -> str:

@@ -19,6 +19,18 @@ def test_the_table_names_every_route_and_no_other(urlconf: str, table: list[Row]
     assert {row.route for row in table} == routes_of(urlconf)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_method_that_the_table_does_not_name_is_refused(
+    browser_at: Callable[[str], Client], staff_browser: Callable[..., Client], method: str
+) -> None:
+    named = {row.route for row in AT_A_CLINIC if row.method == method}
+    paths = {row.route: row.path for row in AT_A_CLINIC}
+    to_sign_in, refusals = {302}, {403, 404, 405}
+    for browser, fine in ((browser_at("bondi"), refusals | to_sign_in), (staff_browser("bondi", Role.OWNER), refusals)):
+        got = {route: browser.generic(method, path).status_code for route, path in paths.items() if route not in named}
+        assert {route: status for route, status in got.items() if status not in fine} == {}
+
+
 @pytest.mark.parametrize("row", AT_A_CLINIC, ids=str)
 def test_at_a_clinic_each_gets_what_the_table_says(
     browser_at: Callable[[str], Client], staff_browser: Callable[..., Client], row: Row
