@@ -17,7 +17,7 @@ from sandbox import embedded
 @contextmanager
 def running_services() -> Iterator[None]:
     """The bench's own PostgreSQL and broker. Commits reach the disk. Raises BenchError."""
-    HOME.mkdir(parents=True, exist_ok=True)
+    (HOME / "logs").mkdir(parents=True, exist_ok=True)
     try:
         with _only_one(), embedded.running(HOME, fsync=True):
             yield

@@ -64,9 +64,7 @@ def new_place(subject: Subject, api: str) -> Iterator[Place]:
 
 
 def log_of(subject: Subject) -> Path:
-    log = HOME / "logs" / f"{subject.name}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    return log
+    return HOME / "logs" / f"{subject.name}.log"
 
 
 def asked_of(subject: Subject, patients: int) -> int:
