@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.db import connection as database
 from flask import Flask
 
+from audit.log import OPS
 from sandbox.cliniko.clock import stamp
 from sandbox.cliniko.store import Store
 from sync import connection, mirror
@@ -102,7 +103,7 @@ class Stage:
                 name = f"{label}{number}"
                 self.store.add_patient(label, first_name=name, created_at=LONG_AGO, updated_at=LONG_AGO)
             with clinic_context(label):
-                connection.connect(ApiKey(self.store.key(label)))
+                connection.connect(ApiKey(self.store.key(label)), by=OPS)
             self.schemas[label] = Clinic.objects.get(label=label).schema_name
         self.rest("harbour")
         with self.store.writing() as accounts:
@@ -190,9 +191,9 @@ class Stage:
             "sync_reconcile",
         ]
         digests = [
-            f"SELECT md5(string_agg(t.xmin::text || t::text, '' ORDER BY t::text)) FROM {schema}.{table} t"  # noqa: S608
+            f"SELECT '{table}', md5(string_agg(t.xmin::text || t::text, '' ORDER BY t::text)) FROM {schema}.{table} t"  # noqa: S608
             for table in tables
         ]
         with database.cursor() as cursor:
             cursor.execute(" UNION ALL ".join(digests))
-            return str(cursor.fetchall())
+            return str(sorted(cursor.fetchall()))
