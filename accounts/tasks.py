@@ -32,7 +32,7 @@ def send_reset_link(*, schema_name: str, user_id: int) -> None:
 
 @shared_task(name="accounts.forget_sessions")
 def forget_sessions() -> None:
-    """Delete what has expired: sessions, used tickets and cache rows, in public and in every active clinic."""
+    """Delete what has expired: sessions, used tickets and cache rows, in public and in every working clinic."""
     forget_here()
     in_every_clinic(forget_here)
 

@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection
 
 from audit.models import Action, Event
 
-__all__ = ["OPS", "Action", "Chain", "NotRecorded", "check", "record"]
+__all__ = ["OPS", "Action", "Actor", "Chain", "NotRecorded", "check", "record"]
 
 
 class Actor(Protocol):

@@ -31,6 +31,12 @@ class Action(models.TextChoices):
     SECOND_FACTOR_REMOVED = "second_factor_removed", "removed a second factor"
     SECOND_FACTOR_RESET = "second_factor_reset", "reset the second factor of"
     SESSIONS_ENDED = "sessions_ended", "ended sessions of"
+    SYNC_PAUSED = "sync_paused", "paused the sync"
+    SYNC_RESUMED = "sync_resumed", "let the sync go on"
+    CLINIC_SUSPENDED = "clinic_suspended", "suspended the clinic"
+    CLINIC_RESUMED = "clinic_resumed", "let the clinic work again"
+    CLINIC_RENAMED = "clinic_renamed", "renamed the clinic"
+    CLINIC_CLOSING = "clinic_closing", "set the day the clinic closes"
     OPS_ACCESS = "ops_access", "looked into the clinic"
 
 

@@ -11,10 +11,10 @@ log = structlog.get_logger(__name__)
 
 @shared_task(name="audit.check")
 def check() -> None:
-    """Have the log of every active clinic checked. A lost message costs a day."""
-    active = Clinic.objects.filter(state=Clinic.State.ACTIVE).values_list("schema_name", flat=True)
+    """Have the log of every clinic, suspended ones too, checked. A lost message costs a day."""
+    clinics = Clinic.objects.exclude(state=Clinic.State.PURGED).values_list("schema_name", flat=True)
     with current_app.producer_pool.acquire(block=True) as producer:
-        for schema_name in active:
+        for schema_name in clinics:
             check_clinic.apply_async(kwargs={"schema_name": schema_name}, producer=producer)
 
 
@@ -22,7 +22,7 @@ def check() -> None:
 def check_clinic(*, schema_name: str) -> None:
     """Check the log of one clinic, and say in our own logs what was found: whoever has the rights of the database alone
     cannot rewrite these."""
-    clinic = Clinic.objects.filter(schema_name=schema_name, state=Clinic.State.ACTIVE).first()
+    clinic = Clinic.objects.exclude(state=Clinic.State.PURGED).filter(schema_name=schema_name).first()
     if clinic is None:
         log.warning("task_without_clinic", schema_name=schema_name)
         return

@@ -13,13 +13,13 @@ from django.db.models import Count
 from accounts import invitations
 from accounts.models import Invitation, User
 from accounts.roles import Role
+from audit.log import OPS
 from sync import connection as cliniko_connection
 from sync import standing
 from sync.cliniko import ApiKey
 from sync.connection import Connected
 from sync.models import Cursor, Reconcile, RefusedPayload, Run
 from sync.resources import RESOURCES
-from sync.tasks import wake
 from tenants.context import clinic_context, inside
 from tenants.hosts import clinic_url
 from tenants.labels import check_label
@@ -54,7 +54,7 @@ def create(label: str, *, name: str, owner_email: str) -> Onboarded:
     _check_address(owner_email)
     try:
         with transaction.atomic():
-            clinic = Clinic.objects.create(label=label, name=name.strip())
+            clinic = Clinic.objects.create(label=label, name=name.strip(), state=Clinic.State.SETUP)
             Domain.objects.create(domain=label, tenant=clinic)
             clinic.create_schema(verbosity=0)
             with inside(clinic):
@@ -91,10 +91,8 @@ def _mail(invitation: Invitation, invite_url: str) -> bool:
 
 def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
     """Try the key with Cliniko, store it, and make the clinic due. Raises NoSuchClinic and ClinikoError."""
-    with clinic_context(label) as clinic:
-        connected = cliniko_connection.connect(key, confirm_other_account=confirm_other_account)
-    wake(clinic.schema_name)
-    return connected
+    with clinic_context(label):
+        return cliniko_connection.connect(key, by=OPS, confirm_other_account=confirm_other_account)
 
 
 def listing() -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def _answers(clinic: Clinic) -> Iterator[tuple[str, Answer]]:
     if migrations[0] is Light.OK:
         yield "key", _inside(clinic, _key)
         resting = Light.WARN, f"It rests while the clinic is {clinic.state}."
-        yield "sync", _inside(clinic, _sync) if clinic.state == Clinic.State.ACTIVE else resting
+        yield "sync", _inside(clinic, _sync) if clinic.is_working else resting
         yield "lists", _inside(clinic, _lists)
         yield "last launch", _inside(clinic, _last_launch)
         yield "access log", _access_log(clinic)
@@ -76,7 +76,7 @@ def _inside(clinic: Clinic, ask: Callable[[], Answer]) -> Answer:
 def _address(clinic: Clinic) -> Answer:
     if not Domain.objects.filter(tenant=clinic, domain=clinic.label, is_primary=True).exists():
         return Light.FAIL, f"No domain {clinic.label!r} leads to this clinic."
-    if clinic.state != Clinic.State.ACTIVE:
+    if not clinic.is_working:
         return Light.WARN, f"{clinic_url(clinic.label)} belongs to a clinic that is {clinic.state}."
     return Light.OK, f"{clinic_url(clinic.label)} leads here."
 

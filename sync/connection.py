@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from audit.log import Action, Actor, record
 from sync.budget import share_of
 from sync.cliniko import ApiKey, Cliniko
 from sync.errors import (
@@ -31,6 +32,7 @@ from sync.payloads import text
 from sync.resources import PATIENTS, RESOURCES
 from sync.sealing import KeyCannotBeOpened, seal, unseal
 from sync.signals import account_forgotten, key_refused
+from tenants import own_row
 from tenants.budgets import Purpose
 from tenants.context import current_clinic
 
@@ -104,11 +106,11 @@ def _client(key: ApiKey, timeout: float | None = None, purpose: Purpose = "launc
     )
 
 
-def connect(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
-    """Ask Cliniko who this key is and what it may read; store it only when it works.
+def connect(key: ApiKey, *, by: Actor, confirm_other_account: bool = False) -> Connected:
+    """Ask Cliniko who this key is and what it may read; store it only when it works, and make the clinic due.
 
     The stored key stays in use until then. Raises KeyInvalid, KeyForbidden (patients are not to be read),
-    AnotherAccount, RateLimited and Unreachable.
+    AnotherAccount, RateLimited, Unreachable and NotRecorded.
     """
     try:
         with closing(_client(key)) as client:
@@ -136,6 +138,9 @@ def connect(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
         Cursor.objects.update(refused_at=None, asks_hidden=True, failures=0, due_at=timezone.now())
         if moved:
             _forget_account()
+        own_row.leave_setup(text(account, "name"))
+        own_row.be_due()
+        record(Action.KEY_CHANGED, by=by, key=repr(key), account=text(account, "name"))
     return Connected(text(account, "name"), key.shard, _name(user), text(user, "role"), may_read)
 
 

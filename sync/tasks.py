@@ -44,8 +44,9 @@ def take_due_clinics() -> list[tuple[str, bool]]:
         cursor.execute(
             "UPDATE tenants_clinic"
             " SET sync_due_at = statement_timestamp() + make_interval(secs => %s) * (0.9 + 0.1 * random())"
-            " WHERE state = %s AND sync_due_at <= statement_timestamp() RETURNING schema_name, has_more",
-            [settings.SYNC_INTERVAL_SECONDS, Clinic.State.ACTIVE],
+            " WHERE state = ANY(%s) AND coalesce(closing_on > statement_timestamp()::date, true)"
+            " AND sync_due_at <= statement_timestamp() RETURNING schema_name, has_more",
+            [settings.SYNC_INTERVAL_SECONDS, list(Clinic.WORKING)],
         )
         return cursor.fetchall()
 
@@ -81,12 +82,12 @@ def _go_on(schema_name: str, turn: Turn) -> None:
 
 @shared_task(name="sync.forget")
 def forget() -> None:
-    """Have every active clinic forget its old history, and forget the counts of keys that are no longer used. A lost
+    """Have every working clinic forget its old history, and forget the counts of keys that are no longer used. A lost
     message costs a day."""
     budgets.forget_unused()
-    active = Clinic.objects.filter(state=Clinic.State.ACTIVE).values_list("schema_name", flat=True)
+    working = Clinic.objects.working().values_list("schema_name", flat=True)
     with current_app.producer_pool.acquire(block=True) as producer:
-        for schema_name in active:
+        for schema_name in working:
             kwargs = {"schema_name": schema_name}
             forget_in_clinic.apply_async(kwargs=kwargs, producer=producer, queue=SHORT_WORK)
 

@@ -58,19 +58,19 @@ def clinic_context(label: str) -> Iterator[Clinic]:
 
 @contextmanager
 def clinic_of_schema(schema_name: str) -> Iterator[Clinic]:
-    """Enter an active clinic by its schema, as a task does. Raises NoSuchClinic when it is gone or not active."""
+    """Enter a working clinic by its schema, as a task does. Raises NoSuchClinic when it is gone or suspended."""
     _stand_in_public()
-    clinic = Clinic.objects.filter(schema_name=schema_name, state=Clinic.State.ACTIVE).first()
+    clinic = Clinic.objects.working().filter(schema_name=schema_name).first()
     if clinic is None:
-        raise NoSuchClinic("The clinic of this task is gone or not active.")
+        raise NoSuchClinic("The clinic of this task is gone or suspended.")
     with inside(clinic):
         yield clinic
 
 
 def in_every_clinic(work: Callable[[], object]) -> None:
-    """Do `work` inside every active clinic, each in a transaction of its own. One that fails is logged and the others'
+    """Do `work` inside every working clinic, each in a transaction of its own. One that fails is logged and the others'
     turns come all the same."""
-    for clinic in list(Clinic.objects.filter(state=Clinic.State.ACTIVE)):
+    for clinic in list(Clinic.objects.working()):
         with inside(clinic):
             try:
                 with transaction.atomic():

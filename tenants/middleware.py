@@ -44,8 +44,7 @@ def _clinic_at(host: str) -> Clinic | None:
     label = label_of(host)
     if label is None:
         return None
-    serving = [Clinic.State.SETUP, Clinic.State.ACTIVE]
-    return Clinic.objects.filter(domains__domain=label, domains__is_primary=True, state__in=serving).first()
+    return Clinic.objects.working().filter(domains__domain=label, domains__is_primary=True).first()
 
 
 def nobody_here() -> HttpResponse:

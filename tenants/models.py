@@ -21,6 +21,13 @@ def _label_rule(field: str) -> Q:
     return Q(**{f"{field}__regex": LABEL_PATTERN}) & ~taken_by_us
 
 
+class ClinicQuerySet(models.QuerySet["Clinic"]):
+    def working(self) -> "ClinicQuerySet":
+        """Clinics that staff get into and whose mirror is kept fresh: not suspended, not purged, not past their last
+        day (which ends everywhere at midnight UTC)."""
+        return self.filter(state__in=Clinic.WORKING).exclude(closing_on__lte=timezone.now().date())
+
+
 class Clinic(TenantMixin):
     """A clinic, one schema. Its staff, key, patients and history are in that schema and nowhere else."""
 
@@ -31,6 +38,10 @@ class Clinic(TenantMixin):
         CLOSING = "closing"
         PURGED = "purged"
 
+    WORKING = (State.SETUP, State.ACTIVE, State.CLOSING)
+
+    objects = ClinicQuerySet.as_manager()
+
     auto_create_schema = False  # ops.onboarding creates row, schema and tables in one transaction
     auto_drop_schema = False
 
@@ -38,6 +49,9 @@ class Clinic(TenantMixin):
     label = models.CharField(max_length=63, unique=True)
     name = models.CharField(max_length=200)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
+    state_since = models.DateTimeField(default=timezone.now)
+    state_reason = models.CharField(max_length=200, blank=True, help_text="Why, for ops. Nothing of a patient.")
+    closing_on = models.DateField(null=True, help_text="From this day on nobody gets in.")
     sync_due_at = models.DateTimeField(default=timezone.now, db_index=True)
     # How its mirror stood after the latest turn: a copy for lists and metrics. The truth is in the clinic's schema.
     sync_state = models.CharField(max_length=16, default="no_key")
@@ -60,10 +74,20 @@ class Clinic(TenantMixin):
             models.CheckConstraint(
                 condition=Q(state__in=["setup", "active", "suspended", "closing", "purged"]), name="clinic_state_known"
             ),
+            models.CheckConstraint(
+                condition=Q(state="closing", closing_on__isnull=False) | ~Q(state="closing") & Q(closing_on=None),
+                name="clinic_that_closes_has_a_day",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.label
+
+    @property
+    def is_working(self) -> bool:
+        """As ClinicQuerySet.working says of many."""
+        over = self.closing_on is not None and self.closing_on <= timezone.now().date()
+        return self.state in self.WORKING and not over
 
 
 class Domain(DomainMixin):

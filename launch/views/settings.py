@@ -3,12 +3,14 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import Permission, permission_required
+from audit.log import Action, record
 from launch.models import ClinicSettings
 from launch.requests import StaffRequest
 from sync import queries, standing
@@ -36,7 +38,9 @@ def mirror(request: StaffRequest) -> HttpResponse:
 def card_numbers(request: StaffRequest) -> HttpResponse:
     """Let staff uncover Medicare and DVA numbers, or no longer."""
     shown = request.POST.get("shown") == "yes"
-    ClinicSettings.objects.update_or_create(id=1, defaults={"shows_card_numbers": shown})
+    with transaction.atomic():
+        ClinicSettings.objects.update_or_create(id=1, defaults={"shows_card_numbers": shown})
+        record(Action.SETTINGS_CHANGED, by=request.user, card_numbers="shown" if shown else "not shown")
     messages.success(request, f"Medicare and DVA numbers {'can be uncovered now' if shown else 'are no longer shown'}.")
     return redirect("settings")
 

@@ -72,10 +72,11 @@ def test_a_log_that_was_rewritten_is_an_error_and_what_was_noted_stays(
     assert [(each["clinic"], each["line"]) for each in told] == [("bondi", line)] * 2
 
 
-def test_the_nightly_task_sends_a_short_message_for_each_active_clinic(
+def test_the_nightly_task_sends_a_short_message_for_each_clinic_that_is_not_purged(
     bondi: Clinic, harbour: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Clinic.objects.filter(pk=harbour.pk).update(state=Clinic.State.SUSPENDED)
+    Clinic.objects.filter(pk=bondi.pk).update(state=Clinic.State.SUSPENDED)
+    Clinic.objects.filter(pk=harbour.pk).update(state=Clinic.State.PURGED)
     sent: list[dict[str, str]] = []
     monkeypatch.setattr(tasks.check_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
     tasks.check()

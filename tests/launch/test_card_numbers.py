@@ -96,3 +96,15 @@ def test_owners_and_admins_switch_them_on_and_off(carded: Client, sign_in: Calla
 def test_others_do_not(carded: Client, sign_in: Callable[..., Client], role: str) -> None:
     assert sign_in("bondi", role=role).post("/settings/card-numbers", {"shown": "yes"}).status_code == 403
     assert "Medicare" not in page_of(carded)
+
+
+def test_switching_them_on_and_off_are_lines_in_the_log(sign_in: Callable[..., Client]) -> None:
+    owner = sign_in("bondi", role="owner")
+    owner.post("/settings/card-numbers", {"shown": "yes"})
+    owner.post("/settings/card-numbers", {"shown": "no"})
+    with clinic_context("bondi"):
+        lines = Event.objects.filter(action="settings_changed").order_by("pk").values_list("user_email", "details")
+        assert [*lines] == [
+            ("owner@clinic.example", {"card_numbers": "shown"}),
+            ("owner@clinic.example", {"card_numbers": "not shown"}),
+        ]

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from audit.log import OPS
 from sandbox.cliniko.app import create_app, store_of
 from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
@@ -30,7 +31,7 @@ class World:
 
     def connect(self, label: str) -> None:
         with clinic_context(label):
-            connection.connect(ApiKey(self.store.key(label)))
+            connection.connect(ApiKey(self.store.key(label)), by=OPS)
 
     def sync(self, label: str) -> None:
         """One quiet tick, over as many turns as it takes."""

@@ -12,6 +12,7 @@ from django.db import connection as database
 from django.utils import timezone
 from pytest_django import Settings
 
+from audit.log import OPS
 from sandbox.cliniko.app import create_app, store_of
 from sandbox.cliniko.clock import moment
 from sandbox.cliniko.faults import Fault
@@ -160,7 +161,7 @@ def test_launches_have_a_share_when_the_background_has_none(modest: World) -> No
 def sharing(modest: World, harbour: Clinic) -> World:
     """Harbour has bondi's key."""
     with clinic_context("harbour"):
-        connection.connect(ApiKey(modest.store.key("bondi")))
+        connection.connect(ApiKey(modest.store.key("bondi")), by=OPS)
     return modest
 
 
@@ -231,7 +232,7 @@ def test_an_import_at_full_speed_never_meets_clinikos_limit(
     monkeypatch.setattr(Cliniko, "list_ahead", list_at_once)
     settings.CLINIKO_API_URL = API_URL
     with clinic_context("bondi"):
-        connection.connect(ApiKey(key))
+        connection.connect(ApiKey(key), by=OPS)
         launches = store.count_requests()
     while (ended := turn()).more:
         assert ended.not_before is not None

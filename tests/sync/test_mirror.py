@@ -8,6 +8,7 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
+from audit.log import OPS
 from sandbox.cliniko.clock import stamp
 from sync import connection, engine, mirror, queries
 from sync.cliniko import ApiKey
@@ -180,7 +181,7 @@ def test_a_key_that_cliniko_refuses_stops_the_polling_until_it_changes(connected
         asked = world.store.count_requests()
         assert mirror.take_turn(seconds=5, pages=50).never
         assert world.store.count_requests() == asked
-        connection.connect(ApiKey(world.store.issue_key("bondi")))
+        connection.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
         assert mirror.take_turn(seconds=5, pages=50) == mirror.Turn()
         assert connection.load().state == Connection.State.OK
 
@@ -226,9 +227,9 @@ def test_a_key_of_another_account_is_refused_unless_confirmed(connected: Connect
         stored = connection.load().sealed_key
         other = ApiKey(world.store.key("harbour"))
         with pytest.raises(connection.AnotherAccount, match="nothing was changed"):
-            connection.connect(other)
+            connection.connect(other, by=OPS)
         assert connection.load().sealed_key == stored
-        assert connection.connect(other, confirm_other_account=True).account == "Harbour Osteopathy"
+        assert connection.connect(other, by=OPS, confirm_other_account=True).account == "Harbour Osteopathy"
 
 
 def test_a_key_that_does_not_work_is_never_stored(connected: Connect) -> None:
@@ -240,7 +241,7 @@ def test_a_key_that_does_not_work_is_never_stored(connected: Connect) -> None:
         stored = connection.load().sealed_key
         for bad, refusal in (("MS0xLW5vdC1hLWtleQ-au1", KeyInvalid), (blind, KeyForbidden)):
             with pytest.raises(refusal):
-                connection.connect(ApiKey(bad))
+                connection.connect(ApiKey(bad), by=OPS)
         with pytest.raises(KeyRefused):
             ApiKey("two words")
         assert connection.load().sealed_key == stored

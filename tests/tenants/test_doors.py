@@ -1,12 +1,15 @@
 """The two doors into a clinic, and what they keep out."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, transaction
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import User
+from sync.tasks import take_due_clinics
 from tenants.context import AlreadyInside, NoSuchClinic, clinic_context, clinic_of_schema, current_clinic
 from tenants.database import connection
 from tenants.models import Clinic
@@ -51,6 +54,30 @@ def test_a_task_does_not_enter_a_suspended_clinic(bondi: Clinic) -> None:
     Clinic.objects.filter(pk=bondi.pk).update(state=Clinic.State.SUSPENDED)
     with pytest.raises(NoSuchClinic), clinic_of_schema(bondi.schema_name):
         pass
+
+
+@pytest.mark.parametrize(
+    ("state", "in_days", "works"),
+    [
+        ("setup", None, True),
+        ("active", None, True),
+        ("closing", 1, True),
+        ("closing", 0, False),
+        ("suspended", None, False),
+        ("purged", None, False),
+    ],
+)
+def test_which_clinics_work_is_the_same_for_pages_tasks_and_ticks(
+    bondi: Clinic, harbour: Clinic, client: Client, state: str, in_days: int | None, works: bool
+) -> None:
+    day = None if in_days is None else timezone.now().date() + timedelta(days=in_days)
+    Clinic.objects.filter(pk=bondi.pk).update(state=state, closing_on=day)
+    bondi.refresh_from_db()
+    assert bondi.is_working is works
+    assert (bondi in Clinic.objects.working()) is works
+    assert (client.get("/login", headers={"host": "bondi.localhost"}).status_code == 200) is works
+    assert (bondi.schema_name in dict(take_due_clinics())) is works
+    assert harbour in Clinic.objects.working()
 
 
 def test_rows_of_one_clinic_are_not_seen_in_the_other(bondi: Clinic, harbour: Clinic) -> None:

@@ -1,0 +1,31 @@
+"""What a clinic may write about itself on public, from inside its door, where public is not on the search path."""
+
+from django.db import connection
+
+from tenants.context import current_clinic
+from tenants.models import Clinic
+
+
+def be_due() -> None:
+    """Have the clinic we are inside of synced at the next tick."""
+    _update("sync_due_at = clock_timestamp()")
+
+
+def leave_setup(name: str) -> None:
+    """A clinic that was being set up works from now on, under the name that it has in Cliniko. Others stay as they
+    are."""
+    _update(
+        "state = %s, state_since = clock_timestamp(), name = coalesce(nullif(left(%s, 200), ''), name)",
+        Clinic.State.ACTIVE,
+        name.strip(),
+        condition="state = %s",
+        condition_values=[Clinic.State.SETUP],
+    )
+
+
+def _update(assignments: str, *values: str, condition: str = "true", condition_values: list[str] | None = None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE public.tenants_clinic SET {assignments} WHERE schema_name = %s AND {condition}",  # noqa: S608 - our own words
+            [*values, current_clinic().schema_name, *(condition_values or [])],
+        )
