@@ -105,6 +105,8 @@ AT_A_CLINIC = [
     Row("GET", "settings/access/csv", "/settings/access/csv", TICKET, "405", "403"),
     Row("POST", "settings/access/csv", "/settings/access/csv", "/login", "200", "403"),
     Row("GET", "settings/", "/settings/", TICKET, "200", "403"),
+    Row("GET", "settings/key", "/settings/key", TICKET, "200", "403"),
+    Row("POST", "settings/key", "/settings/key", "/login", "422", "403"),  # nothing was pasted
     Row("GET", "settings/mirror", "/settings/mirror", TICKET, "200", "403"),
     Row("GET", "settings/staff/", "/settings/staff/", TICKET, "200", "403"),
     Row("GET", "settings/staff/invite", "/settings/staff/invite", TICKET, "405", "405"),
