@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from launch.ids import ClinikoIdConverter
-from launch.views import access_log, card_numbers, cliniko_people, home, key, launch, notes, patient, settings
+from launch.views import access_log, card_numbers, cliniko_people, home, key, launch, notes, patient, settings, sync
 
 register_converter(ClinikoIdConverter, "cliniko_id")
 
@@ -25,8 +25,13 @@ urlpatterns = [
     path("patients/<cliniko_id:patient_id>/access/csv", access_log.csv_of_patient, name="patient_access_csv"),
     path("patients/<cliniko_id:patient_id>/access/pack", access_log.pack, name="access_pack"),
     path("settings/", settings.settings, name="settings"),
-    path("settings/mirror", settings.mirror, name="settings_mirror"),
     path("settings/key", key.key, name="key"),
+    path("settings/sync", sync.sync, name="sync"),
+    path("settings/sync/standing", sync.sync_standing, name="sync_standing"),
+    path("settings/sync/now", sync.sync_now, name="sync_now"),
+    path("settings/sync/compare", sync.sync_compare, name="sync_compare"),
+    path("settings/sync/pause", sync.sync_pause, name="sync_pause"),
+    path("settings/sync/resume", sync.sync_resume, name="sync_resume"),
     path("settings/staff/from-cliniko", cliniko_people.people, name="staff_from_cliniko"),
     path("settings/staff/from-cliniko/invite", cliniko_people.invite, name="staff_from_cliniko_invite"),
     path("settings/card-numbers", settings.card_numbers, name="settings_card_numbers"),

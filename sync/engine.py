@@ -26,7 +26,7 @@ from sync.errors import (
     ServerError,
     Unreachable,
 )
-from sync.lease import Lease
+from sync.lease import Lease, LeaseLost
 from sync.models import Cursor, Run
 from sync.resources import PATIENTS, Listing, Resource
 from sync.store import next_sequence, write_page
@@ -275,6 +275,9 @@ def run_slice(turn: Slice) -> bool:
         return done
     except ClinikoError as failure:
         run.reason = str(failure)
+        raise
+    except LeaseLost:
+        run.reason = "Somebody paused the sync or changed the key, or another worker took over."
         raise
     except Exception as failure:
         run.reason = f"An error of our own: {type(failure).__name__}."  # its text may quote a record
