@@ -107,7 +107,10 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _sign_in(request: HttpRequest, person: User) -> HttpResponse:
-    return onward(request, perform_login(request, person, redirect_url=reverse("home")))
+    response = onward(request, perform_login(request, person, redirect_url=reverse("home")))
+    if may(request.user, Permission.VIEW_SETTINGS) and not tickets.carried_by(request):
+        return redirect("welcome")
+    return response
 
 
 def _person(request: HttpRequest) -> User:

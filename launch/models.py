@@ -1,8 +1,11 @@
-"""What staff add to the mirror at their clinic: choices and notes."""
+"""What a clinic has beside the mirror: choices, notes, and what was heard of the button in Cliniko."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from accounts.models import User
 
 
 class ClinicSettings(models.Model):
@@ -11,6 +14,12 @@ class ClinicSettings(models.Model):
     id = models.SmallAutoField(primary_key=True)
     shows_card_numbers = models.BooleanField(
         default=False, help_text="Whether staff may uncover Medicare and DVA numbers."
+    )
+    first_steps_put_off = ArrayField(
+        models.CharField(max_length=20), default=list, help_text="Those that somebody wants to take later."
+    )
+    first_steps_ended_at = models.DateTimeField(
+        null=True, help_text="When somebody was through with them, or had enough of them."
     )
 
     class Meta:
@@ -53,3 +62,15 @@ class NoteVersion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["note", "number"], name="one_note_version_of_a_number")]
+
+
+class ButtonClick(models.Model):
+    """The latest click of one kind (launch.button.Kind) on the button in Cliniko: one row a kind, and no patient."""
+
+    kind = models.CharField(max_length=20, primary_key=True)
+    at = models.DateTimeField()
+    who = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    @property
+    def name(self) -> str:
+        return (self.who.name or self.who.email) if self.who else "Somebody"

@@ -9,6 +9,7 @@ from accounts import invitations, sessions
 from accounts.models import User
 from accounts.roles import Permission, may
 from audit.models import Event
+from launch import button
 from launch.templatetags.clinic_words import ago, day
 from sync import keys, standing
 
@@ -55,6 +56,10 @@ def _sync() -> str:
     return f"All is well. Last checked {ago(now.checked_at)}."
 
 
+def _button() -> str:
+    return f"{'Works' if button.confirmed() else 'Not clicked yet'}: {button.address()}"
+
+
 def _staff() -> str:
     people, invited = User.objects.filter(is_active=True).count(), invitations.pending().count()
     words = f"{people} {'person' if people == 1 else 'people'} may sign in"
@@ -76,7 +81,7 @@ def _access() -> str:
 ENTRIES = (
     Entry("key", "Key", Permission.MANAGE_KEY, _key),
     Entry("sync", "Sync", Permission.VIEW_SETTINGS, _sync),
-    Entry("button", "Button", Permission.VIEW_SETTINGS, lambda: "Open in > Sidechart on every page of a patient."),
+    Entry("button", "Button", Permission.VIEW_SETTINGS, _button),
     Entry("staff", "Staff", Permission.MANAGE_STAFF, _staff),
     Entry("security", "Security", Permission.MANAGE_SECURITY, _security),
     Entry("privacy", "Privacy", Permission.VIEW_SETTINGS, lambda: "What is held about patients, and for how long."),

@@ -3,7 +3,20 @@
 from django.urls import path, register_converter
 
 from launch.ids import ClinikoIdConverter
-from launch.views import access_log, card_numbers, cliniko_people, home, key, launch, notes, patient, settings, sync
+from launch.views import (
+    access_log,
+    button,
+    card_numbers,
+    cliniko_people,
+    home,
+    key,
+    launch,
+    notes,
+    patient,
+    settings,
+    sync,
+    welcome,
+)
 
 register_converter(ClinikoIdConverter, "cliniko_id")
 
@@ -24,6 +37,11 @@ urlpatterns = [
     path("patients/<cliniko_id:patient_id>/access", access_log.of_patient, name="patient_access"),
     path("patients/<cliniko_id:patient_id>/access/csv", access_log.csv_of_patient, name="patient_access_csv"),
     path("patients/<cliniko_id:patient_id>/access/pack", access_log.pack, name="access_pack"),
+    path("welcome", welcome.welcome, name="welcome"),
+    path("welcome/import", welcome.welcome_import, name="welcome_import"),
+    path("welcome/later", welcome.welcome_later, name="welcome_later"),
+    path("welcome/end", welcome.welcome_end, name="welcome_end"),
+    path("welcome/again", welcome.welcome_again, name="welcome_again"),
     path("settings/", settings.settings, name="settings"),
     path("settings/key", key.key, name="key"),
     path("settings/sync", sync.sync, name="sync"),
@@ -32,6 +50,8 @@ urlpatterns = [
     path("settings/sync/compare", sync.sync_compare, name="sync_compare"),
     path("settings/sync/pause", sync.sync_pause, name="sync_pause"),
     path("settings/sync/resume", sync.sync_resume, name="sync_resume"),
+    path("settings/button", button.button, name="button"),
+    path("settings/button/heard", button.heard, name="button_heard"),
     path("settings/staff/from-cliniko", cliniko_people.people, name="staff_from_cliniko"),
     path("settings/staff/from-cliniko/invite", cliniko_people.invite, name="staff_from_cliniko_invite"),
     path("settings/card-numbers", settings.card_numbers, name="settings_card_numbers"),

@@ -10,8 +10,9 @@ from django.template.loader import render_to_string
 
 from tenants.context import inside
 from tenants.database import connection
-from tenants.hosts import canonical_host, label_of
+from tenants.hosts import almost_label_of, canonical_host, label_of
 from tenants.models import Clinic
+from tenants.signals import came_astray
 
 
 class ClinicMiddleware:
@@ -34,6 +35,7 @@ class ClinicMiddleware:
             return self.get_response(request)
         clinic = _clinic_at(host)
         if clinic is None:
+            _tell_of_a_near_miss(host, request)
             return nobody_here()
         request.clinic = clinic  # type: ignore[attr-defined]
         with inside(clinic):
@@ -45,6 +47,14 @@ def _clinic_at(host: str) -> Clinic | None:
     if label is None:
         return None
     return Clinic.objects.working().filter(domains__domain=label, domains__is_primary=True).first()
+
+
+def _tell_of_a_near_miss(host: str, request: HttpRequest) -> None:
+    label = almost_label_of(host)
+    clinic = Clinic.objects.working().filter(label=label).first() if label else None
+    if clinic is not None:
+        with inside(clinic):
+            came_astray.send_robust(sender=Clinic, request=request)
 
 
 def nobody_here() -> HttpResponse:

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.confirmation import confirmation_required
 from accounts.roles import Permission, permission_required
+from launch import first_steps
 from launch.requests import StaffRequest
 from sync import keys, queries, standing
 
@@ -27,7 +28,7 @@ def key(request: StaffRequest) -> HttpResponse:
     except keys.KeyNotTaken as refused:
         return _show(request, refused)
     messages.success(request, _connected(found))
-    return redirect("key")
+    return redirect("welcome" if first_steps.open_ones(request.user) else "key")
 
 
 def _show(request: StaffRequest, refused: keys.KeyNotTaken | None = None) -> HttpResponse:

@@ -9,11 +9,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import Permission, permission_required
 from audit.log import Action, record
+from launch import first_steps
 from launch.models import ClinicSettings
 from launch.requests import StaffRequest
 from launch.settings_index import entries
 from sync import queries
-from tenants.hosts import clinic_url
 
 
 @permission_required(Permission.VIEW_SETTINGS)
@@ -23,7 +23,7 @@ def settings(request: StaffRequest) -> HttpResponse:
     facts = queries.facts()
     context = {
         "entries": list(entries(request.user)),
-        "launch_address": clinic_url(request.clinic.label, "/patients"),
+        "first_steps": first_steps.read(request.user),
         "shows_card_numbers": ClinicSettings.objects.filter(shows_card_numbers=True).exists(),
         "facts": facts,
     }

@@ -105,6 +105,14 @@ AT_A_CLINIC = [
     Row("GET", "settings/access/csv", "/settings/access/csv", TICKET, "405", "403"),
     Row("POST", "settings/access/csv", "/settings/access/csv", "/login", "200", "403"),
     Row("GET", "settings/", "/settings/", TICKET, "200", "403"),
+    Row("GET", "welcome", "/welcome", TICKET, "200", "403"),
+    Row("GET", "welcome/import", "/welcome/import", TICKET, "200", "403"),
+    Row("GET", "welcome/later", "/welcome/later", TICKET, "405", "403"),
+    Row("POST", "welcome/later", "/welcome/later", "/login", "400", "403"),  # names no step
+    Row("GET", "welcome/end", "/welcome/end", TICKET, "405", "403"),
+    Row("POST", "welcome/end", "/welcome/end", "/login", "/", "403"),
+    Row("GET", "welcome/again", "/welcome/again", TICKET, "405", "403"),
+    Row("POST", "welcome/again", "/welcome/again", "/login", "/welcome", "403"),
     Row("GET", "settings/key", "/settings/key", TICKET, "200", "403"),
     Row("POST", "settings/key", "/settings/key", "/login", "422", "403"),  # nothing was pasted
     Row("GET", "settings/sync", "/settings/sync", TICKET, "200", "403"),
@@ -117,6 +125,8 @@ AT_A_CLINIC = [
     Row("POST", "settings/sync/pause", "/settings/sync/pause", "/login", "/settings/sync", "403"),
     Row("GET", "settings/sync/resume", "/settings/sync/resume", TICKET, "405", "403"),
     Row("POST", "settings/sync/resume", "/settings/sync/resume", "/login", "/settings/sync", "403"),
+    Row("GET", "settings/button", "/settings/button", TICKET, "200", "403"),
+    Row("GET", "settings/button/heard", "/settings/button/heard", TICKET, "200", "403"),
     Row("GET", "settings/staff/", "/settings/staff/", TICKET, "200", "403"),
     Row("GET", "settings/staff/invite", "/settings/staff/invite", TICKET, "405", "405"),
     Row("POST", "settings/staff/invite", "/settings/staff/invite", "/login", "422", "403"),

@@ -1,0 +1,126 @@
+"""The button in Cliniko: what was heard of it, right or wrong.
+
+The latest click of each kind is kept, at most every two seconds, so that a flood grows nothing. Whom a click was about
+is never kept.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.dispatch import receiver
+from django.http import HttpRequest
+from django.utils import timezone
+
+from launch.models import ButtonClick
+from launch.requests import is_somebody_looking, names_a_patient
+from sync.signals import account_forgotten
+from tenants.context import current_clinic
+from tenants.hosts import clinic_url
+from tenants.signals import came_astray
+
+NOTED_EVERY = timedelta(seconds=2)
+_RECENT = timedelta(days=1)  # an older miss was put right, or nobody clicks any more
+_PASSING = timedelta(minutes=10)
+_ON_THE_WAY = timedelta(seconds=10)  # from http to https the browser is sent on at once
+
+
+class Kind(StrEnum):
+    CLICK = "click"  # by somebody signed in, with a patient, at the right address
+    SIGNED_OUT = "signed_out"
+    TYPED = "typed"
+    HTTP = "http"
+    NO_PATH = "no_path"
+    SINGULAR = "singular"
+    CAPITALS = "capitals"
+    MORE_PATH = "more_path"
+    OTHER_PATH = "other_path"
+    NO_ID = "no_id"
+    BAD_ID = "bad_id"
+    OTHER_ACCOUNT = "other_account"
+    TWO_LEVELS = "two_levels"
+
+
+_NO_MISTAKE = (Kind.SIGNED_OUT, Kind.TYPED)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The latest click that arrived as it should, and what has come since that did not, latest first."""
+
+    click: ButtonClick | None
+    misses: tuple[ButtonClick, ...]
+
+    @property
+    def works(self) -> bool:
+        return self.click is not None and not self.needs_a_change
+
+    @property
+    def needs_a_change(self) -> bool:
+        return any(miss.kind not in _NO_MISTAKE for miss in self.misses)
+
+    @property
+    def stamp(self) -> str:
+        """Another one whenever there is something else to tell."""
+        told = (self.click, *self.misses) if self.click else self.misses
+        return "-".join(str(int(each.at.timestamp() * 1000)) for each in told)
+
+
+def address() -> str:
+    """What to enter as App URL in Cliniko, letter for letter."""
+    return clinic_url(current_clinic().label, "/patients")
+
+
+def confirmed() -> bool:
+    """Whether somebody of the clinic's staff, signed in, has opened a patient with the button in Cliniko."""
+    return ButtonClick.objects.filter(kind=Kind.CLICK).exists()
+
+
+def note(kind: Kind, request: HttpRequest) -> None:
+    """Keep that a click of this kind came just now, and who of the staff made it. Only of a page being opened."""
+    if request.method != "GET" or not is_somebody_looking(request):
+        return
+    now = timezone.now()
+    if ButtonClick.objects.filter(kind=kind, at__gt=now - NOTED_EVERY).exists():
+        return
+    user = getattr(request, "user", None)  # unknown yet where the door itself notes
+    who_id = user.pk if user and user.is_authenticated else None
+    ButtonClick.objects.bulk_create(
+        [ButtonClick(kind=kind, at=now, who_id=who_id)],
+        update_conflicts=True,
+        unique_fields=["kind"],
+        update_fields=["at", "who"],
+    )
+
+
+def heard() -> Heard:
+    rows = {row.kind: row for row in ButtonClick.objects.select_related("who")}
+    click = rows.pop(Kind.CLICK, None)
+    return Heard(click, tuple(sorted(_going_on(rows, click), key=lambda row: row.at, reverse=True)))
+
+
+def _going_on(rows: dict[str, ButtonClick], click: ButtonClick | None) -> Iterator[ButtonClick]:
+    """The misses that no right click has followed."""
+    now = timezone.now()
+    for kind, row in rows.items():
+        # A browser that came over http is sent on and arrives all the same: that click mends nothing.
+        over = click and row.at <= click.at - (_ON_THE_WAY if kind == Kind.HTTP else timedelta(0))
+        if not over and row.at > _since(kind, now):
+            yield row
+
+
+def _since(kind: str, now: datetime) -> datetime:
+    return now - (_PASSING if kind in _NO_MISTAKE else _RECENT)
+
+
+@receiver(came_astray)
+def note_two_levels(request: HttpRequest, **_: object) -> None:
+    if names_a_patient(request):
+        note(Kind.TWO_LEVELS, request)
+
+
+@receiver(account_forgotten)
+def listen_anew(**_: object) -> None:
+    """The other account's pages have no button yet, or one that nobody has clicked."""
+    ButtonClick.objects.all().delete()
