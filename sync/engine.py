@@ -275,6 +275,8 @@ def run_slice(turn: Slice) -> bool:
         return done
     except ClinikoError as failure:
         run.reason = str(failure)
+        if isinstance(failure, BudgetSpent):
+            run.result = Run.Result.CONTINUES
         raise
     except LeaseLost:
         run.reason = "Somebody paused the sync or changed the key, or another worker took over."

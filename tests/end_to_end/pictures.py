@@ -84,6 +84,9 @@ def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None])
     look("search")
     for name, path in (
         ("settings", "/settings/"),
+        ("key", "/settings/key"),
+        ("sync", "/settings/sync"),
+        ("welcome", "/welcome"),
         ("button", "/settings/button"),
         ("staff", "/settings/staff/"),
         ("security", "/settings/security"),

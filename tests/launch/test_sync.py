@@ -258,6 +258,19 @@ def test_runs_that_brought_news_or_met_trouble_are_listed_and_the_quiet_ones_on_
     assert "of 41" in page_of(owner, "/settings/sync?runs=all")
 
 
+def test_a_turn_that_spent_its_share_of_requests_is_to_be_continued(
+    world: World, sign_in: Callable[..., Client], settings: Any
+) -> None:
+    world.connect("bondi")
+    settings.CLINIKO_REQUESTS_PER_MINUTE, settings.CLINIKO_REQUESTS_RESERVED = 14, 1
+    with clinic_context("bondi"):
+        assert mirror.take_turn(seconds=60, pages=60).more
+    page = page_of(sign_in("bondi", role="owner"), "/settings/sync?runs=all")
+    assert "To be continued" in page
+    assert "it goes on by itself" in page
+    assert ">Stopped<" not in page
+
+
 def test_earlier_runs_are_a_page_away(owner: Client) -> None:
     for number in range(1, 31):
         ran("bondi", fetched=1000 + number, written=number)
