@@ -331,6 +331,47 @@ def test_a_refused_key_is_not_repeated(
     assert found_in(printed.out + printed.err, *KEY_FORMS) == set()
 
 
+PASTED = "PastedKeyThatNobodyMaySee0123456789-au1"
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 429, 500])
+def test_a_key_pasted_on_the_page_is_repeated_nowhere(
+    connected: responses.RequestsMock,
+    staff_browser: Browsers,
+    logs: io.StringIO,
+    status: int,
+) -> None:
+    forms = {PASTED, PASTED.removesuffix("-au1"), b64encode(f"{PASTED}:".encode()).decode().rstrip("=")[:-1]}
+    if status != 200:
+        connected.replace(responses.GET, f"{API}/user", status=status, body=f"Bad key {PASTED}")
+    browser = staff_browser("bondi", Role.OWNER)
+    said = "".join(
+        str(answer.headers) + answer.content.decode()
+        for answer in (
+            browser.post("/settings/key", {"key": PASTED}),
+            browser.get("/welcome"),
+            browser.get("/settings/key"),
+        )
+    )
+    assert found_in(said + logs.getvalue(), *forms) == set()
+    for schema in ("public", *Clinic.objects.values_list("schema_name", flat=True)):
+        assert tables_that_hold(schema, *forms) == set()
+
+
+def test_a_mistake_of_ours_while_a_key_is_tried_does_not_repeat_it(
+    connected: responses.RequestsMock, staff_browser: Browsers, logs: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError(PASTED)
+
+    monkeypatch.setattr("sync.connection._store", fail)
+    browser = staff_browser("bondi", Role.OWNER)
+    browser.raise_request_exception = False
+    answer = browser.post("/settings/key", {"key": PASTED})
+    assert answer.status_code == 500
+    assert found_in(answer.content.decode() + logs.getvalue(), PASTED) == set()
+
+
 def test_an_address_of_another_server_gets_no_key(connected: responses.RequestsMock, staff_browser: Browsers) -> None:
     elsewhere = connected.get("https://evil.example/patients", json=CANARY)
     connected.get(f"{API}/patients/99", status=302, headers={"Location": "https://evil.example/patients"})
