@@ -290,6 +290,22 @@ def test_a_right_click_is_the_end_of_a_mistake_and_a_later_mistake_is_told_besid
     assert WORKS not in told
 
 
+def test_the_latest_mistake_is_the_one_to_mend(owner: Client) -> None:
+    owner.get("/patient?patient_id=42", headers=CLICKED)
+    age(Kind.SINGULAR, timedelta(minutes=1))
+    owner.get("/?patient_id=42", headers=CLICKED)
+    told = listen(owner)
+    assert "Put /patients at the end" in told
+    assert "Put an s at the end" not in told
+
+
+def test_an_address_that_was_typed_mends_no_mistake(owner: Client) -> None:
+    owner.get("/patient?patient_id=42", headers=CLICKED)
+    age(Kind.SINGULAR, timedelta(minutes=1))
+    owner.get("/patients?patient_id=42", headers=CLICKED | {"Sec-Fetch-Site": "none"})
+    assert "Put an s at the end" in listen(owner)
+
+
 def test_old_misses_are_forgotten(owner: Client, browser_at: Browsers) -> None:
     owner.get("/patient?patient_id=42", headers=CLICKED)
     browser_at("bondi").get("/patients?patient_id=42", headers=CLICKED)
