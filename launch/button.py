@@ -5,7 +5,7 @@ is never kept.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from django.dispatch import receiver
@@ -17,7 +17,7 @@ from launch.requests import is_somebody_looking, names_a_patient
 from sync.signals import account_forgotten
 from tenants.context import current_clinic
 from tenants.hosts import clinic_url
-from tenants.signals import came_astray
+from tenants.signals import Astray, came_astray
 
 NOTED_EVERY = timedelta(seconds=2)
 _RECENT = timedelta(days=1)  # an older miss was put right, or nobody clicks any more
@@ -39,10 +39,11 @@ class Kind(StrEnum):
     BAD_ID = "bad_id"
     OTHER_ACCOUNT = "other_account"
     TWO_LEVELS = "two_levels"
+    FORMER_NAME = "former_name"
 
 
 _NO_MISTAKE = (Kind.SIGNED_OUT, Kind.TYPED)
-_SENT_ON = (Kind.HTTP,)
+_SENT_ON = (Kind.HTTP, Kind.FORMER_NAME)
 
 
 @dataclass(frozen=True)
@@ -105,16 +106,16 @@ def _goes_on(miss: ButtonClick, rows: dict[str, ButtonClick]) -> bool:
     now = timezone.now()
     lasts = _PASSING if miss.kind in _NO_MISTAKE else _RECENT
     click = rows.get(Kind.CLICK)
-    # A browser that came by http is sent on and arrives all the same: that click mends nothing.
+    # A browser that is sent on arrives all the same: that click mends nothing.
     mended = click is not None and miss.kind not in _SENT_ON and miss.at <= click.at
     latest = max((row.at for row in rows.values() if row.kind != Kind.TYPED), default=miss.at)
     return miss.at > now - lasts and miss.at > latest - _ONE_CLICK and not mended
 
 
 @receiver(came_astray)
-def note_two_levels(request: HttpRequest, **_: object) -> None:
+def note_astray(request: HttpRequest, how: Astray, **_: object) -> None:
     if names_a_patient(request):
-        note(Kind.TWO_LEVELS, request)
+        note(Kind(how), request)
 
 
 @receiver(account_forgotten)
