@@ -4,9 +4,8 @@ The latest click of each kind is kept, at most every two seconds, so that a floo
 is never kept.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from django.dispatch import receiver
@@ -18,12 +17,12 @@ from launch.requests import is_somebody_looking, names_a_patient
 from sync.signals import account_forgotten
 from tenants.context import current_clinic
 from tenants.hosts import clinic_url
-from tenants.signals import came_astray
+from tenants.signals import Astray, came_astray
 
 NOTED_EVERY = timedelta(seconds=2)
 _RECENT = timedelta(days=1)  # an older miss was put right, or nobody clicks any more
 _PASSING = timedelta(minutes=10)
-_ON_THE_WAY = timedelta(seconds=10)  # from http to https the browser is sent on at once
+_ONE_CLICK = timedelta(seconds=10)  # may be wrong in two ways, or be sent on and arrive
 
 
 class Kind(StrEnum):
@@ -40,9 +39,11 @@ class Kind(StrEnum):
     BAD_ID = "bad_id"
     OTHER_ACCOUNT = "other_account"
     TWO_LEVELS = "two_levels"
+    FORMER_NAME = "former_name"
 
 
 _NO_MISTAKE = (Kind.SIGNED_OUT, Kind.TYPED)
+_SENT_ON = (Kind.HTTP, Kind.FORMER_NAME)
 
 
 @dataclass(frozen=True)
@@ -96,28 +97,25 @@ def note(kind: Kind, request: HttpRequest) -> None:
 
 def heard() -> Heard:
     rows = {row.kind: row for row in ButtonClick.objects.select_related("who")}
-    click = rows.pop(Kind.CLICK, None)
-    return Heard(click, tuple(sorted(_going_on(rows, click), key=lambda row: row.at, reverse=True)))
+    misses = [row for row in rows.values() if row.kind != Kind.CLICK and _goes_on(row, rows)]
+    return Heard(rows.get(Kind.CLICK), tuple(sorted(misses, key=lambda row: row.at, reverse=True)))
 
 
-def _going_on(rows: dict[str, ButtonClick], click: ButtonClick | None) -> Iterator[ButtonClick]:
-    """The misses that no right click has followed."""
+def _goes_on(miss: ButtonClick, rows: dict[str, ButtonClick]) -> bool:
+    """Whether the address in Cliniko is, for all that is known, still as it was at this miss."""
     now = timezone.now()
-    for kind, row in rows.items():
-        # A browser that came over http is sent on and arrives all the same: that click mends nothing.
-        over = click and row.at <= click.at - (_ON_THE_WAY if kind == Kind.HTTP else timedelta(0))
-        if not over and row.at > _since(kind, now):
-            yield row
-
-
-def _since(kind: str, now: datetime) -> datetime:
-    return now - (_PASSING if kind in _NO_MISTAKE else _RECENT)
+    lasts = _PASSING if miss.kind in _NO_MISTAKE else _RECENT
+    click = rows.get(Kind.CLICK)
+    # A browser that is sent on arrives all the same: that click mends nothing.
+    mended = click is not None and miss.kind not in _SENT_ON and miss.at <= click.at
+    latest = max((row.at for row in rows.values() if row.kind != Kind.TYPED), default=miss.at)
+    return miss.at > now - lasts and miss.at > latest - _ONE_CLICK and not mended
 
 
 @receiver(came_astray)
-def note_two_levels(request: HttpRequest, **_: object) -> None:
+def note_astray(request: HttpRequest, how: Astray, **_: object) -> None:
     if names_a_patient(request):
-        note(Kind.TWO_LEVELS, request)
+        note(Kind(how), request)
 
 
 @receiver(account_forgotten)

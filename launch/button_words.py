@@ -68,6 +68,10 @@ MISSES = {
         "{who} clicked {at}, and the address had one name too many before {base}.",
         "Let the App URL begin with {scheme}://{label}. and nothing between the two slashes and {label}.",
     ),
+    Kind.FORMER_NAME: Miss(
+        "{who} clicked {at}, and the address had a name that this clinic had before.",
+        "Let the App URL begin with {scheme}://{label}.",
+    ),
 }
 
 

@@ -79,13 +79,13 @@ ANOTHER_ACCOUNT = Explanation(
     status=409,
     title="This button is not this clinic's",
     happened="You clicked a button of a Cliniko account that is not this clinic's. The same number is another "
-    "{patient} there, so nobody was opened.",
+    "{patient} there, so nobody is shown.",
     why=(
         "In that Cliniko account somebody entered this clinic's address.",
         "This clinic's own account got another name in Cliniko since its API key was entered here.",
     ),
     help="Compare the clinic's name above with the one in Cliniko. If they differ, somebody of the other clinic has to "
-    "correct the address in that Cliniko account. If it is the same clinic, an owner or admin can enter its API key again.",
+    "correct the address in that account. If it is the same clinic, an owner or admin can enter its API key again.",
 )
 
 UNREADABLE = Explanation(

@@ -50,7 +50,7 @@ def wrong_address(request: HttpRequest) -> HttpResponse:
     explanation = Explanation(
         status=404,
         title="The button's address in Cliniko has a mistake",
-        happened="Nobody was opened. The address of the button should be:",
+        happened="No {patient} was opened. The address of the button should be:",
         address=address(),
         help=f"{change_for(kind)} Whoever may change settings in Cliniko does that under Settings > Our clinic > "
         "Integrations, in Connected patient apps.",

@@ -17,7 +17,7 @@ from launch.models import ButtonClick
 from sync.models import Connection
 from sync.signals import account_forgotten
 from tenants.context import clinic_context
-from tenants.models import Clinic
+from tenants.models import Clinic, Domain
 from tests.launch.conftest import access_log
 
 Browsers = Callable[..., Client]
@@ -290,6 +290,22 @@ def test_a_right_click_is_the_end_of_a_mistake_and_a_later_mistake_is_told_besid
     assert WORKS not in told
 
 
+def test_the_latest_mistake_is_the_one_to_mend(owner: Client) -> None:
+    owner.get("/patient?patient_id=42", headers=CLICKED)
+    age(Kind.SINGULAR, timedelta(minutes=1))
+    owner.get("/?patient_id=42", headers=CLICKED)
+    told = listen(owner)
+    assert "Put /patients at the end" in told
+    assert "Put an s at the end" not in told
+
+
+def test_an_address_that_was_typed_mends_no_mistake(owner: Client) -> None:
+    owner.get("/patient?patient_id=42", headers=CLICKED)
+    age(Kind.SINGULAR, timedelta(minutes=1))
+    owner.get("/patients?patient_id=42", headers=CLICKED | {"Sec-Fetch-Site": "none"})
+    assert "Put an s at the end" in listen(owner)
+
+
 def test_old_misses_are_forgotten(owner: Client, browser_at: Browsers) -> None:
     owner.get("/patient?patient_id=42", headers=CLICKED)
     browser_at("bondi").get("/patients?patient_id=42", headers=CLICKED)
@@ -356,6 +372,18 @@ def test_a_note_that_fails_changes_nothing_of_the_neutral_page(owner: Client, mo
     monkeypatch.setattr("launch.button.note", fail)
     answer = Client(HTTP_HOST="www.bondi.localhost").get("/patients?patient_id=42")
     assert "There is no clinic at this address" in answer.content.decode()
+
+
+def test_a_name_that_the_clinic_had_before_still_leads_to_the_patient_and_is_told(owner: Client, bondi: Clinic) -> None:
+    Domain.objects.create(domain="bondi-physio", tenant=bondi, is_primary=False)
+    answer = owner.get("/patients?patient_id=42", headers={"Host": "bondi-physio.localhost"})
+    assert answer["Location"] == f"{ADDRESS}?patient_id=42"
+    owner.get("/patients?patient_id=42", headers=CLICKED)
+    assert notes() == {Kind.FORMER_NAME: "Somebody", Kind.CLICK: "Robin Owner"}
+    told = listen(owner)
+    assert "a name that this clinic had before" in told
+    assert "Let the App URL begin with http://bondi." in told
+    assert WORKS not in told
 
 
 @pytest.mark.parametrize("referer", ["https://harbour.au1.cliniko.com/", "https://harbour.au2.cliniko.com/patients/42"])
