@@ -5,6 +5,7 @@ Whether a step is done is read from what is there; kept is only what somebody pu
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -125,9 +126,9 @@ def take_up_again(*, by: User) -> None:
 
 
 def _set_ended(ended: bool, *, by: User) -> None:
-    changes = (
-        {"first_steps_ended_at": timezone.now()} if ended else {"first_steps_ended_at": None, "first_steps_put_off": []}
-    )
+    changes: dict[str, Any] = {"first_steps_ended_at": timezone.now() if ended else None}
+    if not ended:
+        changes["first_steps_put_off"] = []
     with transaction.atomic():
         ClinicSettings.objects.update_or_create(id=1, defaults=changes)
         record(Action.SETTINGS_CHANGED, by=by, first_steps="ended" if ended else "taken up again")

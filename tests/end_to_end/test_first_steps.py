@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from sandbox.cliniko.faults import Fault
 from tests.end_to_end.stack import Stack
 from tests.end_to_end.test_click import expect_patient
 from tests.end_to_end.test_sign_in import code_of
@@ -85,7 +86,7 @@ def test_an_owner_alone_comes_from_the_invitation_to_the_first_launch(
     join(tab, invitation_to(stack, label))
     second_step(tab)
     expect_passed(tab, 1)
-    stack.store.misbehave(label, "slow", resource="patients", times=6, seconds=1)
+    stack.store.misbehave(label, Fault.SLOW, resource="patients", times=6, seconds=1)
     enter_the_key(stack, tab, cliniko, label)
     expect(tab.get_by_text(re.compile(r"\d+ of \d+ records\."))).to_be_visible()
     expect(tab.get_by_text("Everything that the key may read is here")).to_be_visible(timeout=30_000)
