@@ -9,7 +9,7 @@ from django.db.models.fields import BooleanField
 from django.utils import timezone
 
 from sync.models import Connection, Run
-from sync.resources import BY_NAME
+from sync.resources import RESOURCES
 
 _CHANGED_SOMETHING = RawSQL("resources @? '$.*.written ? (@ > 0)'", [], output_field=BooleanField())
 
@@ -59,8 +59,9 @@ def is_under_way() -> bool:
 
 def _told(run: Run) -> PastRun:
     lists = (
-        ListOfRun(BY_NAME[name].label if name in BY_NAME else name, did.get("fetched", 0), did.get("written", 0))
-        for name, did in run.resources.items()
+        ListOfRun(resource.label, run.resources[resource.name]["fetched"], run.resources[resource.name]["written"])
+        for resource in RESOURCES
+        if resource.name in run.resources
     )
     return PastRun(
         id=run.pk,
