@@ -45,6 +45,7 @@ TENANT_APPS = [
     "allauth.account",
     "allauth.mfa",
     "sync",
+    "exports",
     "launch",
 ]
 INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]
@@ -184,6 +185,8 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+EXPORT_DIRECTORY = ENVIRONMENT.export_directory
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]

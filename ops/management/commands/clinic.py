@@ -5,6 +5,7 @@ import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -15,6 +16,7 @@ from rich.text import Text
 
 from accounts.roles import Role
 from ops import clinics, doctor
+from ops.exporting import export
 from ops.foreground import sync_in_foreground
 from sync.cliniko import ApiKey
 from sync.errors import ClinikoError
@@ -51,6 +53,8 @@ class Command(BaseCommand):
         invite = _action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
+        export = _action(actions, "export", self.export, "Write all that is held of a clinic into a ZIP.")
+        export.add_argument("--to", required=True, metavar="FILE|FOLDER", type=Path, help="Where: nothing is replaced.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         action: Callable[[dict[str, Any]], None] = options["run"]
@@ -134,6 +138,11 @@ class Command(BaseCommand):
         self._answer(
             options, answer | {"invite_url": invite_url}, f"Invitation ({_mailed(mailed)}; secret): {invite_url}"
         )
+
+    def export(self, options: dict[str, Any]) -> None:
+        made = export(options["label"], options["to"])
+        counted = [f"{name}: {count}" for name, count in made["records"].items()]
+        self._answer(options, made, "\n".join([f"{made['file']}, {made['bytes']:,} bytes", *counted]))
 
     def _print(self, table: Table) -> None:
         console = Console(markup=False, highlight=False)
