@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -96,14 +96,20 @@ def discard(path: Path) -> None:
     _draft(path).unlink(missing_ok=True)
 
 
-def sweep(schema_name: str, *, keep: set[int]) -> int:
-    """Delete a clinic's files but for these exports', and its folder when it is empty; how many files went."""
-    kept = {name for path in (place(schema_name, each) for each in keep) for name in (path.name, _draft(path).name)}
-    gone = [path for path in folder(schema_name).iterdir() if path.name not in kept]
+def sweep(schema_name: str, wanted: Callable[[], set[int]]) -> int:
+    """Delete a clinic's files but for the wanted exports', and its folder when none is wanted; how many files went.
+
+    The files are listed first: one that comes meanwhile is of an export that is asked for later, and stays.
+    """
+    found = list(folder(schema_name).iterdir())
+    paths = [place(schema_name, each) for each in wanted()]  # not all of them are begun
+    kept = {*paths, *map(_draft, paths)}
+    gone = [path for path in found if path not in kept]
     for path in gone:
         path.unlink(missing_ok=True)
-    with suppress(OSError):
-        folder(schema_name).rmdir()
+    if not paths:
+        with suppress(OSError):
+            folder(schema_name).rmdir()
     return len(gone)
 
 

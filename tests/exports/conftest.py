@@ -7,7 +7,6 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from pytest_django import Settings
 
 from accounts.models import User
 from exports import archive
@@ -20,13 +19,6 @@ from tests.payloads import alert_payload, appointment_payload, attendee_payload,
 __all__ = ["add_record", "sign_in", "two_clinics"]
 
 BIG = "9007199254740993"  # as a JavaScript number it would be …992
-
-
-@pytest.fixture(autouse=True)
-def shelf(settings: Settings, tmp_path: Path) -> Path:
-    """EXPORT_DIRECTORY, empty."""
-    settings.EXPORT_DIRECTORY = tmp_path / "exports"
-    return settings.EXPORT_DIRECTORY
 
 
 @pytest.fixture
