@@ -252,6 +252,7 @@ LEFT_OUT = {
     "auth.Permission": "Django's own, not used: a role is in staff",
     "auth.Group": "Django's own, empty",
     "auth.Group_permissions": "Django's own, empty",
+    "launch.ButtonClick": "the latest click of each kind on the button in Cliniko, to set it up by",
     "exports.Export": "exports that were made: asking for one and fetching it are lines of audit_log",
     "sync.PatientRefresh": "when a patient was last asked for while somebody looked",
     "sync.Reconcile": "how far the sync's comparison is",
