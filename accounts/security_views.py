@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_http_methods, require_POST
@@ -55,7 +55,7 @@ def end_sessions(request: HttpRequest, user_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required(Permission.MANAGE_SECURITY)
-def reset_second_factor(request: HttpRequest, user_id: int) -> HttpResponse:
+def reset_second_factor(request: HttpRequest, user_id: int) -> HttpResponseBase:
     """For somebody who lost phone and codes: an owner has made sure by other means that it is them who asks."""
     person = get_object_or_404(User, pk=user_id)
     if not may(request.user, Permission.RESET_SECOND_FACTOR):

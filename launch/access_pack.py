@@ -13,7 +13,8 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from audit.models import Event
-from launch import access_log, notes, spreadsheets
+from exports import spreadsheets
+from launch import access_log, notes
 from sync import portable
 from sync.records import Appointment, PatientRecord
 from tenants.models import Clinic

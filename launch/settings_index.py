@@ -86,5 +86,5 @@ ENTRIES = (
     Entry("security", "Security", Permission.MANAGE_SECURITY, _security),
     Entry("privacy", "Privacy", Permission.VIEW_SETTINGS, lambda: "What is held about patients, and for how long."),
     Entry("access", "Access log", Permission.VIEW_LOG, _access),
-    Entry("export", "Export", Permission.EXPORT_PATIENTS, lambda: "All that the clinic has here, as files."),
+    Entry("export", "Export", Permission.EXPORT_CLINIC, lambda: "All that is held of the clinic, in one file."),
 )

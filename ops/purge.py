@@ -7,6 +7,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.utils import timezone
 from psycopg import sql
 
+import exports
 from audit.log import Actor
 from ops.clinics import Refused
 from sync.budget import share_of
@@ -49,6 +50,7 @@ def purge(label: str, *, by: Actor, dry_run: bool = False) -> Purge:
         return _answer(clinic, {"rows": _rows(clinic.schema_name)}, changed=False)
     _shut_the_doors(clinic)
     _forget_budget(clinic)
+    exports.remove_all(clinic.schema_name)
     try:
         certificate = _remove(clinic, by=by)
     except OperationalError as waited:

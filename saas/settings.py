@@ -45,6 +45,7 @@ TENANT_APPS = [
     "allauth.account",
     "allauth.mfa",
     "sync",
+    "exports",
     "launch",
 ]
 INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]
@@ -186,6 +187,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+EXPORT_DIRECTORY = ENVIRONMENT.export_directory
+
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]
 WHITENOISE_USE_FINDERS = BASE_DOMAIN == "localhost"  # a fresh checkout needs no collectstatic
@@ -253,6 +256,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     # At an hour, while Australia sleeps, and not every 24 hours: beat may be restarted more often than that.
     "accounts.forget_sessions": {"task": "accounts.forget_sessions", "schedule": crontab(hour="16", minute="17")},
+    "exports.tend": {"task": "exports.tend", "schedule": crontab(minute="*/5"), "options": {"expires": 240}},
     "audit.check": {"task": "audit.check", "schedule": crontab(hour="16", minute="57")},
     "ops.remind_closing": {"task": "ops.remind_closing", "schedule": crontab(hour="*/6", minute="7")},
     "sync.forget": {"task": "sync.forget", "schedule": crontab(hour="16", minute="37")},

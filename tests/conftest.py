@@ -1,6 +1,7 @@
 """The cast of every test: two clinics, bondi and harbour, with the same ids, e-mails and passwords in both."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pytest_django import DjangoDbBlocker, Settings
 from accounts.models import User
 from accounts.roles import Role
 from accounts.tasks import send_reset_link
+from exports.tasks import make as make_export
 from sync.models import Connection, Cursor
 from sync.resources import PATIENTS, RESOURCES
 from sync.store import next_sequence, write_page
@@ -65,6 +67,25 @@ def quick_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any
     request_finished.connect(work)
     yield got
     request_finished.disconnect(work)
+
+
+@pytest.fixture(autouse=True)
+def export_directory(settings: Settings, tmp_path: Path) -> Path:
+    """EXPORT_DIRECTORY, not there yet."""
+    settings.EXPORT_DIRECTORY = tmp_path / "exports"
+    return settings.EXPORT_DIRECTORY
+
+
+@pytest.fixture(autouse=True)
+def export_messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The messages that ask a worker to make an export. No worker gets them."""
+    got: list[dict[str, Any]] = []
+
+    def enqueue(*, kwargs: dict[str, Any], **_: Any) -> None:
+        got.append(kwargs)
+
+    monkeypatch.setattr(make_export, "apply_async", enqueue)
+    return got
 
 
 @pytest.fixture

@@ -93,6 +93,7 @@ def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None])
         ("own-sign-in", "/account/"),
         ("app", "/account/app"),
         ("passkey", "/account/passkeys/add"),
+        ("export", "/settings/export"),
         ("access-log", "/settings/access"),
         ("access-of-patient", f"/patients/{patient_id}/access"),
         ("unknown-patient", "/patients?patient_id=77"),

@@ -19,6 +19,7 @@ class Row:
     visitor: str
     manager: str  # owner and admin
     staff: str  # clinician, reception and read-only
+    admin: str | None = None  # where it is not as the owner
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -39,6 +40,7 @@ CARDS = "patients/<cliniko_id:patient_id>/card-numbers"
 NOTES = "patients/<cliniko_id:patient_id>/notes"
 NOTE = "patients/<cliniko_id:patient_id>/notes/<int:note_id>"
 ACCESS = "patients/<cliniko_id:patient_id>/access"
+DOWNLOAD = "settings/export/<int:export_id>/download"
 FRESH = "patients/<cliniko_id:patient_id>/fresh"
 
 # Patient 42 is in the mirror. Nobody is named in a form, and no form is filled in.
@@ -101,6 +103,12 @@ AT_A_CLINIC = [
     Row("POST", ACCESS + "/csv", "/patients/42/access/csv", "/login", "200", "403"),
     Row("GET", ACCESS + "/pack", "/patients/42/access/pack", TICKET, "405", "403"),
     Row("POST", ACCESS + "/pack", "/patients/42/access/pack", "/login", "200", "403"),
+    Row("GET", "settings/export", "/settings/export", TICKET, "200", "403", "403"),
+    Row("GET", "settings/export/progress", "/settings/export/progress", TICKET, "200", "403", "403"),
+    Row("GET", "settings/export/ask", "/settings/export/ask", TICKET, "405", "405"),
+    Row("POST", "settings/export/ask", "/settings/export/ask", "/login", "/settings/export", "403", "403"),
+    Row("GET", DOWNLOAD, "/settings/export/1/download", TICKET, "405", "405"),
+    Row("POST", DOWNLOAD, "/settings/export/1/download", "/login", "/settings/export", "403", "403"),  # none is there
     Row("GET", "settings/access", "/settings/access", TICKET, "200", "403"),
     Row("GET", "settings/access/csv", "/settings/access/csv", TICKET, "405", "403"),
     Row("POST", "settings/access/csv", "/settings/access/csv", "/login", "200", "403"),

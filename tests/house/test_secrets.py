@@ -6,7 +6,9 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import requests
@@ -19,9 +21,10 @@ from django.test import Client
 
 from accounts.models import User
 from accounts.roles import Role
+from exports import archive
 from saas.celery import app as celery_app
 from sync import mirror
-from sync.models import PatientRefresh
+from sync.models import Connection, PatientRefresh
 from sync.resources import RESOURCES, listings
 from sync.store import next_sequence, write_page
 from sync.tasks import sync_clinic, tick
@@ -308,6 +311,27 @@ def test_no_command_prints_the_key(
     assert "bondi" in printed.out
     assert KEY.removesuffix("-au1")[-4:] in printed.out
     assert found_in(printed.out + printed.err, *KEY_FORMS, *PERSON) == set()
+
+
+def test_an_export_holds_the_patient_and_no_key_and_says_neither(
+    connected: responses.RequestsMock,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    logs: io.StringIO,
+    tmp_path: Path,
+) -> None:
+    call_command("clinic", "sync", "bondi", "--json")
+    with clinic_context("bondi"):
+        sealed = Connection.objects.get().sealed_key
+    monkeypatch.setattr(archive, "ONE_MOMENT", "SELECT 1")  # a test's transaction began long ago
+    call_command("clinic", "export", "bondi", "--to", str(tmp_path / "all.zip"))
+    with ZipFile(tmp_path / "all.zip") as packed:
+        content = "".join(packed.read(name).decode() for name in packed.namelist())
+    assert found_in(content, "xanthippe", PATIENT_ID) == {"xanthippe", PATIENT_ID}
+    assert found_in(content, *KEY_FORMS, sealed, sealed[:40]) == set()
+    printed = capfd.readouterr()
+    assert "patients: 2" in printed.out  # somebody of the cast is there too
+    assert found_in(printed.out + printed.err + logs.getvalue(), *KEY_FORMS, *PERSON, PATIENT_ID) == set()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import getpass
 import json
 import sys
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from accounts.roles import Role
 from ops import clinics, doctor
+from ops.exporting import export
 from ops.foreground import sync_in_foreground
 from ops.management.answering import add_action, add_changing_action
 from ops.management.life_actions import LifeActions
@@ -51,6 +53,8 @@ class Command(LifeActions):
         invite = add_action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
+        export = add_action(actions, "export", self.export, "Write all that is held of a clinic into a ZIP.")
+        export.add_argument("--to", required=True, metavar="FILE|FOLDER", type=Path, help="Where: nothing is replaced.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -139,6 +143,11 @@ class Command(LifeActions):
         self.answer(
             options, answer | {"invite_url": invite_url}, f"Invitation ({_mailed(mailed)}; secret): {invite_url}"
         )
+
+    def export(self, options: dict[str, Any]) -> None:
+        made = export(options["label"], options["to"])
+        counted = [f"{name}: {count}" for name, count in made["records"].items()]
+        self.answer(options, made, "\n".join([f"{made['file']}, {made['bytes']:,} bytes", *counted]))
 
 
 def _mailed(mailed: bool) -> str:
