@@ -63,7 +63,8 @@ log_page = recorded(Permission.VIEW_LOG)
 
 def is_viewing(user: User, patient_id: str, event_id: str) -> bool:
     """Whether `event_id` is the row of this user's view of this patient, so that a fragment belongs to that view."""
-    return _views(user).filter(pk=number(event_id), patient_id=patient_id).exists()
+    line = number(event_id)
+    return line is not None and _views(user).filter(pk=line, patient_id=patient_id).exists()
 
 
 def recently_opened(user: User, count: int = 8) -> list[str]:

@@ -5,7 +5,6 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,12 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from accounts.roles import Permission, may
+from accounts.roles import Permission
 from audit.log import Action
 from launch import notes
-from launch.access import View, is_viewing, patients_page, record_access
+from launch.access import View, is_viewing, record_access, recorded
 from launch.models import Note
-from launch.requests import StaffRequest, empty_refusal
+from launch.requests import StaffRequest, empty_refusal, number
 from sync import queries
 from sync.records import PatientRecord
 
@@ -28,12 +27,10 @@ NO_WORDS = "A note needs words."
 def notes_page(view: Callable[..., HttpResponse]) -> View:
     """A change to the notes of a patient who is on this person's screen: hands in their record, and all or nothing."""
 
-    @patients_page
+    @recorded(Permission.WRITE_NOTES)
     @require_POST
     @wraps(view)
     def guarded(request: StaffRequest, patient_id: str, **kwargs: Any) -> HttpResponse:
-        if not may(request.user, Permission.WRITE_NOTES):
-            raise PermissionDenied
         if not is_viewing(request.user, patient_id, request.POST.get("view", "")):
             return empty_refusal()
         record = queries.patient(patient_id)
@@ -59,15 +56,11 @@ def write(request: StaffRequest, record: PatientRecord) -> HttpResponse:
 @notes_page
 def edit(request: StaffRequest, record: PatientRecord, note_id: int) -> HttpResponse:
     """Save an edit; when somebody else was quicker, show what both wrote and save neither over the other."""
-    note, text, version = (
-        _note(record, note_id),
-        notes.tidy(request.POST.get("text", "")),
-        request.POST.get("version", ""),
-    )
+    note, text = _note(record, note_id), notes.tidy(request.POST.get("text", ""))
     if not text:
         return _answer(request, record, wrong=f"{NO_WORDS} To take one off the screen, delete it.")
     try:
-        notes.edit(note, text, version=int(version) if version.isdecimal() else 0, by=request.user)
+        notes.edit(note, text, version=number(request.POST.get("version", "")) or 0, by=request.user)
     except notes.NoteMovedOn:
         return _both(request, record, note_id, text)
     record_access(request, Action.NOTE_WRITTEN, record.cliniko_id)
@@ -77,23 +70,25 @@ def edit(request: StaffRequest, record: PatientRecord, note_id: int) -> HttpResp
 @notes_page
 def pin(request: StaffRequest, record: PatientRecord, note_id: int) -> HttpResponse:
     """Pin a note, or no longer."""
-    notes.pin(_note(record, note_id), pinned=request.POST.get("pinned") == "yes")
+    pinned = request.POST.get("pinned") == "yes"
+    if notes.pin(_note(record, note_id), pinned=pinned):
+        record_access(request, Action.NOTE_WRITTEN, record.cliniko_id, pinned="yes" if pinned else "no")
     return _answer(request, record)
 
 
 @notes_page
 def delete(request: StaffRequest, record: PatientRecord, note_id: int) -> HttpResponse:
     """Delete a note; the list offers to undo it."""
-    notes.delete(_note(record, note_id), by=request.user)
-    record_access(request, Action.NOTE_DELETED, record.cliniko_id)
+    if notes.delete(_note(record, note_id), by=request.user):
+        record_access(request, Action.NOTE_DELETED, record.cliniko_id)
     return _answer(request, record)
 
 
 @notes_page
 def restore(request: StaffRequest, record: PatientRecord, note_id: int) -> HttpResponse:
     """Undo a delete."""
-    notes.restore(_note(record, note_id))
-    record_access(request, Action.NOTE_WRITTEN, record.cliniko_id)
+    if notes.restore(_note(record, note_id)):
+        record_access(request, Action.NOTE_WRITTEN, record.cliniko_id, undone="delete")
     return _answer(request, record)
 
 
