@@ -27,8 +27,8 @@ NO_WORDS = "A note needs words."
 def notes_page(view: Callable[..., HttpResponse]) -> View:
     """A change to the notes of a patient who is on this person's screen: hands in their record, and all or nothing."""
 
-    @recorded(Permission.WRITE_NOTES)
     @require_POST
+    @recorded(Permission.WRITE_NOTES)
     @wraps(view)
     def guarded(request: StaffRequest, patient_id: str, **kwargs: Any) -> HttpResponse:
         if not is_viewing(request.user, patient_id, request.POST.get("view", "")):

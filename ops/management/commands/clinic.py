@@ -51,6 +51,13 @@ class Command(BaseCommand):
         invite = _action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
+        reset = _action(
+            actions,
+            "reset-second-factor",
+            self.reset_second_factor,
+            "Let somebody who lost phone and recovery codes sign in by password. Make sure first that it is them.",
+        )
+        reset.add_argument("--email", required=True, help="Whose second factors are removed.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         action: Callable[[dict[str, Any]], None] = options["run"]
@@ -133,6 +140,15 @@ class Command(BaseCommand):
         answer = {"clinic": options["label"], "email": options["email"], "role": options["role"]}
         self._answer(
             options, answer | {"invite_url": invite_url}, f"Invitation ({_mailed(mailed)}; secret): {invite_url}"
+        )
+
+    def reset_second_factor(self, options: dict[str, Any]) -> None:
+        mailed = clinics.reset_second_factor(options["label"], email=options["email"])
+        told = "and was told so by e-mail" if mailed else "but the e-mail could NOT be sent: tell them yourself"
+        self._answer(
+            options,
+            {"clinic": options["label"], "email": options["email"], "mailed": mailed},
+            f"{options['email']} signs in with the password alone, is signed out everywhere, {told}.",
         )
 
     def _print(self, table: Table) -> None:
