@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.roles import Permission
 from accounts.roles import may as role_may
+from sync import queries
 
 register = template.Library()
 CHANGED = ' <a class="changed" href="#changed">changed</a>'
@@ -83,6 +84,12 @@ def years_old(born: date | None) -> str:
 def may(user: object, permission: str) -> bool:
     """`{% may request.user "VIEW_SETTINGS" as manages %}`."""
     return role_may(user, Permission[permission])
+
+
+@register.simple_tag
+def clinic_time_zone() -> str:
+    """`{% clinic_time_zone as zone %}{% timezone zone %}…{% endtimezone %}`, on pages that know nothing of the mirror."""
+    return queries.facts().time_zone
 
 
 @register.simple_tag(takes_context=True)

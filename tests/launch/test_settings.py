@@ -1,11 +1,15 @@
 """The clinic's settings."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.utils import timezone
 
+from accounts.invitations import invite
+from accounts.models import Invitation, User
 from sync.models import Cursor
 from tenants.context import clinic_context
 
@@ -76,3 +80,17 @@ def test_looking_at_the_progress_does_not_keep_a_session_alive(
 ) -> None:
     browser = sign_in("bondi", role="owner")
     assert "Set-Cookie" not in browser.get("/settings/mirror").headers
+
+
+def test_days_on_the_pages_of_staff_are_the_clinics_own(
+    two_clinics: None, sign_in: Callable[..., Client], staff_of: Callable[..., User]
+) -> None:
+    owner = sign_in("bondi", "owner")
+    evening = datetime(2026, 3, 9, 20, 30, tzinfo=UTC)  # in Sydney the morning of the 10th
+    with clinic_context("bondi"):
+        invite("new@clinic.example", "reception")
+        Invitation.objects.update(expires_at=evening + timedelta(days=3650))
+        app = Authenticator.objects.create(user=staff_of("bondi", "owner"), type="totp", data={})
+        Authenticator.objects.filter(pk=app.pk).update(created_at=evening)
+    assert "works until 7 March 2036" in owner.get("/settings/staff/").content.decode()
+    assert "Set up on 10 March 2026" in owner.get("/account/").content.decode()
