@@ -97,6 +97,16 @@ def test_nothing_in_it_is_about_anybody_else(owner: Client) -> None:
             assert word not in text, name
 
 
+def test_card_numbers_are_in_it_though_the_clinic_shows_them_nowhere(
+    owner: Client, add_patient: Callable[..., str]
+) -> None:
+    add_patient("bondi", "42", medicare="2123 45670 1", updated_at="2026-02-01T00:00:00Z")
+    assert "2123 45670 1" not in owner.get("/patients/42/").content.decode()
+    pack = pack_of(owner)
+    assert "2123 45670 1" in pack["data.json"]
+    assert "card numbers (Medicare, DVA)" in pack["README.txt"]
+
+
 def test_the_page_in_it_can_be_read_without_a_network(owner: Client) -> None:
     page = pack_of(owner)["index.html"]
     for words in ("Ada Lindqvist", "17 Apr 1990", "alert ours", "visit ours", "note ours", "reception@clinic.example"):
