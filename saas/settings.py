@@ -254,6 +254,7 @@ CELERY_BEAT_SCHEDULE = {
     # At an hour, while Australia sleeps, and not every 24 hours: beat may be restarted more often than that.
     "accounts.forget_sessions": {"task": "accounts.forget_sessions", "schedule": crontab(hour="16", minute="17")},
     "audit.check": {"task": "audit.check", "schedule": crontab(hour="16", minute="57")},
+    "launch.forget_drafts": {"task": "launch.forget_drafts", "schedule": crontab(hour="16", minute="27")},
     "sync.forget": {"task": "sync.forget", "schedule": crontab(hour="16", minute="37")},
 }
 

@@ -52,6 +52,7 @@ PLACES = {
     "sync_run": In.CLINIC,
     "audit_event": In.CLINIC,
     "launch_clinicsettings": In.CLINIC,
+    "launch_draft": In.CLINIC,
     "launch_note": In.CLINIC,
     "launch_noteversion": In.CLINIC,
 }

@@ -25,7 +25,7 @@ from tests.payloads import alert_payload, appointment_payload, attendee_payload,
 Browsers = Callable[..., Client]
 PACK = "/patients/42/access/pack"
 RECORDS = "patients medical_alerts individual_appointments attendees group_appointments".split()
-FILES = {"README.txt", "index.html", "data.json", "notes.json", "access-log.json", "access-log.csv"}
+FILES = {"README.txt", "index.html", "data.json", "notes.json", "drafts.json", "access-log.json", "access-log.csv"}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.utils import timezone
 
-from accounts.invitations import invite
+from accounts import invitations
 from accounts.models import Invitation, User
 from sync.models import Cursor
 from tenants.context import clinic_context
@@ -87,10 +87,11 @@ def test_days_on_the_pages_of_staff_are_the_clinics_own(
 ) -> None:
     owner = sign_in("bondi", "owner")
     evening = datetime(2026, 3, 9, 20, 30, tzinfo=UTC)  # in Sydney the morning of the 10th
+    person = staff_of("bondi", "owner")
     with clinic_context("bondi"):
-        invite("new@clinic.example", "reception")
+        invitations.invite("new@clinic.example", "reception")
         Invitation.objects.update(expires_at=evening + timedelta(days=3650))
-        app = Authenticator.objects.create(user=staff_of("bondi", "owner"), type="totp", data={})
+        app = Authenticator.objects.create(user=person, type="totp", data={})
         Authenticator.objects.filter(pk=app.pk).update(created_at=evening)
     assert "works until 7 March 2036" in owner.get("/settings/staff/").content.decode()
     assert "Set up on 10 March 2026" in owner.get("/account/").content.decode()
