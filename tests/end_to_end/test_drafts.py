@@ -79,3 +79,16 @@ def test_a_page_that_closed_itself_has_no_initials_in_its_tab(stack: Stack, watc
     later(stack, watched, minutes=31)
     expect(watched.get_by_role("heading", name="You have been signed out")).to_be_visible()
     assert watched.evaluate(icon) == ""
+
+
+def test_nobody_types_on_while_the_note_is_being_saved_and_what_failed_stays(stack: Stack, watched: Page) -> None:
+    watched.route("**/notes", lambda route: (watched.wait_for_timeout(1000), route.abort()))
+    type_words(watched, "Prefers mornings")
+    watched.get_by_role("button", name="Add note").click()
+    expect(box(watched)).to_be_disabled()
+    expect(watched.get_by_text("Sidechart could not be reached; the note is not saved.").first).to_be_visible()
+    expect(box(watched)).to_be_enabled()
+    expect(box(watched)).to_have_value("Prefers mornings")
+    watched.unroute("**/notes")
+    watched.get_by_role("button", name="Add note").click()
+    expect(watched.get_by_role("paragraph").filter(has_text="Prefers mornings")).to_be_visible()
