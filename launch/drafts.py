@@ -11,7 +11,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from accounts.models import User
-from launch.models import Draft
+from launch.models import Draft, NoteVersion
 from launch.notes import tidy
 from sync.signals import account_forgotten
 
@@ -43,7 +43,8 @@ class Offer:
 def keep(box: Box, patient_ids: list[str], text: str, *, version: int) -> None:
     """Keep what is in the box now, for the first of the ids, instead of what was there. Other screens' drafts stay."""
     forget(box, patient_ids)
-    if words := tidy(text):
+    words = tidy(text)
+    if words and not _saved_a_moment_ago(box.user, patient_ids, words):
         Draft.objects.create(
             user=box.user,
             view_id=box.view_id,
@@ -89,6 +90,13 @@ def forget_old() -> None:
 def forget_all(**_: object) -> None:
     """Ids of another Cliniko account mean other people."""
     Draft.objects.all().delete()
+
+
+def _saved_a_moment_ago(user: User, patient_ids: list[str], words: str) -> bool:
+    """What a page sent while it was being saved may come after it: words that are in a note by now are no draft."""
+    since = timezone.now() - timedelta(minutes=1)
+    saved = NoteVersion.objects.filter(note__patient_id__in=patient_ids, author_email=user.email, written_at__gt=since)
+    return saved.filter(note__deleted_at=None, text__startswith=words).exists()
 
 
 def _new() -> Q:

@@ -73,6 +73,15 @@ def test_saving_the_note_ends_the_draft(typist: Typist) -> None:
     assert typist.box() == ""
 
 
+def test_a_draft_that_comes_after_its_note_was_saved_is_none(typist: Typist) -> None:
+    typist.post(text="Prefers mornings", offered="0")
+    typist.type("Prefers morn")
+    typist.type("Prefers mornings")
+    assert held() == []
+    typist.type("Prefers mornings, not Mondays")
+    assert held() == ["Prefers mornings, not Mondays"]
+
+
 @pytest.mark.parametrize("text", ["", "  ", "\x00"])
 def test_an_emptied_box_is_no_draft(typist: Typist, text: str) -> None:
     typist.type("Prefers mornings")
