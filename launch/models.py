@@ -1,4 +1,4 @@
-"""What staff add to the mirror at their clinic: choices, notes, and what they have not saved yet."""
+"""What a clinic has beside the mirror: choices, notes, what is not saved yet, and what was heard of the button."""
 
 from django.db import models
 from django.db.models import Q
@@ -71,3 +71,15 @@ class Draft(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["user", "patient_id"], name="draft_by_user_and_patient")]
+
+
+class ButtonClick(models.Model):
+    """The latest click of one kind (launch.button.Kind) on the button in Cliniko: one row a kind, and no patient."""
+
+    kind = models.CharField(max_length=20, primary_key=True)
+    at = models.DateTimeField()
+    who = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    @property
+    def name(self) -> str:
+        return (self.who.name or self.who.email) if self.who else "Somebody"

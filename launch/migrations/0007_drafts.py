@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('launch', '0004_notes'),
+        ('launch', '0006_button_click'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
