@@ -34,7 +34,8 @@ def browsers(at_once: AtOnce) -> Iterator[list[Client]]:
         return tabs
 
     yield at_once(sign_in)[0]
-    at_once(lambda: (User.objects.filter(email=EMAIL).delete(), cache.clear()))
+    at_once(User.objects.filter(email=EMAIL).delete)
+    at_once(cache.clear)
 
 
 def test_of_two_clicks_at_once_one_sets_up_the_app_and_both_are_led_on(

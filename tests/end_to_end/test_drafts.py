@@ -1,7 +1,7 @@
 """Half-typed notes in a real browser: no page that closes, and no other note that is saved, takes them away."""
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.end_to_end.stack import Stack
 from tests.end_to_end.test_click import expect_patient, sign_in
@@ -82,7 +82,11 @@ def test_a_page_that_closed_itself_has_no_initials_in_its_tab(stack: Stack, watc
 
 
 def test_nobody_types_on_while_the_note_is_being_saved_and_what_failed_stays(stack: Stack, watched: Page) -> None:
-    watched.route("**/notes", lambda route: (watched.wait_for_timeout(1000), route.abort()))
+    def fail_slowly(route: Route) -> None:
+        watched.wait_for_timeout(1000)
+        route.abort()
+
+    watched.route("**/notes", fail_slowly)
     type_words(watched, "Prefers mornings")
     watched.get_by_role("button", name="Add note").click()
     expect(box(watched)).to_be_disabled()

@@ -150,7 +150,7 @@ class Command(LifeActions):
     def reset_second_factor(self, options: dict[str, Any]) -> None:
         mailed = clinics.reset_second_factor(options["label"], email=options["email"])
         told = "and was told so by e-mail" if mailed else "but the e-mail could NOT be sent: tell them yourself"
-        self._answer(
+        self.answer(
             options,
             {"clinic": options["label"], "email": options["email"], "mailed": mailed},
             f"{options['email']} signs in with the password alone, is signed out everywhere, {told}.",
