@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
-from django.core.cache import cache
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 
 from accounts import factors
-from accounts.models import User
+from accounts.models import CacheEntry, User
 from audit.models import Event
 from tests.accounts.conftest import field
 from tests.accounts.second_factors import code
@@ -34,8 +34,8 @@ def browsers(at_once: AtOnce) -> Iterator[list[Client]]:
         return tabs
 
     yield at_once(sign_in)[0]
-    at_once(User.objects.filter(email=EMAIL).delete)
-    at_once(cache.clear)
+    for leftover in (User.objects.filter(email=EMAIL), Session.objects.all(), CacheEntry.objects.all()):
+        at_once(leftover.delete)
 
 
 def test_of_two_clicks_at_once_one_sets_up_the_app_and_both_are_led_on(

@@ -1,5 +1,5 @@
-"""`make pictures`: the screens that the docs show into docs/pictures/, or every one, wide and narrow, light and dark, into
-the folder named."""
+"""`make pictures`: the screens that the docs show into docs/pictures/, or all into the folder named, wide and narrow,
+light and dark."""
 
 import os
 import sys
