@@ -46,7 +46,7 @@ stop: setup ## Stop them
 test: setup ## Every test (ARGS="-k launch", JOBS=4)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
-pictures: setup ## Every screen into docs/pictures/ (needs Chromium; ARGS=folder)
+pictures: setup ## The screens of the docs into docs/pictures/ (needs Chromium; ARGS=folder: every screen, there)
 	@$(BIN)/python -m tests.end_to_end.pictures $(ARGS)
 
 bench: setup ## How fast and how right the mirror is, beside other importers (ARGS="sync --quick", ARGS=--help)

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.models import User, schema_name
-from audit.log import Action, record
+from audit.log import Action, Actor, record
 from tenants.context import current_clinic
 from tenants.sealing import box
 
@@ -77,7 +77,7 @@ def is_missing(request: HttpRequest, *, on: date) -> bool:
     return not has_second_factor(request.user)
 
 
-def reset(user: User, *, by: User) -> bool:
+def reset(user: User, *, by: Actor) -> bool:
     """Take every factor from somebody who can use none of them, and end their sessions. False when they had none."""
     with transaction.atomic():
         deleted, _ = Authenticator.objects.filter(user=user).delete()
@@ -87,12 +87,10 @@ def reset(user: User, *, by: User) -> bool:
     return deleted > 0
 
 
-def ensure_recovery_codes(user: User) -> bool:
-    """Make recovery codes with the first factor. True when they are new and so still to be shown."""
-    held = Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).exists()
-    if not held:
+def ensure_recovery_codes(user: User) -> None:
+    """Make recovery codes with the first factor."""
+    if not Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).exists():
         RecoveryCodes.activate(user)
-    return not held
 
 
 def remove(factor: Authenticator) -> None:

@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import factors, invitations, staff, tickets
+from accounts.confirmation import confirmation_required
 from accounts.forms import AcceptForm, InviteForm
 from accounts.models import Invitation, User
 from accounts.roles import Permission, Role, grantable, may, permission_required, table
@@ -35,7 +36,14 @@ def change_role(request: HttpRequest, user_id: int) -> HttpResponse:
     if request.POST.get("role") not in Role.values:
         raise BadRequest
     role = Role(request.POST["role"])
+    return (_make_owner if role == Role.OWNER else _change_role)(request, user_id, role)
+
+
+def _change_role(request: HttpRequest, user_id: int, role: Role) -> HttpResponse:
     return _change(request, user_id, lambda person, by: staff.change_role(person, role, by=by), f"is {role.label} now")
+
+
+_make_owner = confirmation_required(_change_role)
 
 
 @require_POST
@@ -56,12 +64,19 @@ def invite(request: HttpRequest) -> HttpResponse:
     form = _invite_form(request, request.POST)
     if not form.is_valid():
         return _staff_page(request, form, status=422)
+    return (_invite_owner if form.cleaned_data["role"] == Role.OWNER else _invite)(request, form)
+
+
+def _invite(request: HttpRequest, form: InviteForm) -> HttpResponse:
     try:
         invitation, url = invitations.invite(**form.cleaned_data, invited_by=_person(request))
     except invitations.InvitationRefused as refused:
         form.add_error(None, str(refused))
         return _staff_page(request, form, status=422)
     return _mail(request, invitation, url)
+
+
+_invite_owner = confirmation_required(_invite)
 
 
 @require_POST

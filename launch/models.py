@@ -1,4 +1,4 @@
-"""What a clinic has beside the mirror: choices, notes, and what was heard of the button in Cliniko."""
+"""What a clinic has beside the mirror: choices, notes, what is not saved yet, and what was heard of the button."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -62,6 +62,22 @@ class NoteVersion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["note", "number"], name="one_note_version_of_a_number")]
+
+
+class Draft(models.Model):
+    """What somebody typed and has not saved: a new note, or other words for `note`. A row a screen: `view_id` is its
+    row in the access log. Rows are replaced and never changed, so that a screen can name what it has seen."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    patient_id = models.CharField(max_length=20)
+    note = models.ForeignKey(Note, on_delete=models.CASCADE, null=True, related_name="+")
+    version = models.PositiveBigIntegerField(help_text="What the note was at when the words were typed over it, or 0.")
+    view_id = models.BigIntegerField()
+    text = models.TextField()
+    saved_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "patient_id"], name="draft_by_user_and_patient")]
 
 
 class ButtonClick(models.Model):

@@ -30,6 +30,7 @@ urlpatterns = [
     path("patients/<cliniko_id:patient_id>/fresh", patient.fresh, name="patient_fresh"),
     path("patients/<cliniko_id:patient_id>/card-numbers", card_numbers.card_numbers, name="card_numbers"),
     path("patients/<cliniko_id:patient_id>/notes", notes.write, name="notes"),
+    path("patients/<cliniko_id:patient_id>/notes/draft", notes.draft, name="note_draft"),
     path("patients/<cliniko_id:patient_id>/notes/<int:note_id>", notes.edit, name="note"),
     path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/pin", notes.pin, name="note_pin"),
     path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/delete", notes.delete, name="note_delete"),

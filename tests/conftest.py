@@ -12,7 +12,7 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from accounts.models import User
 from accounts.roles import Role
-from accounts.tasks import send_reset_link
+from accounts.tasks import send_factor_notice, send_reset_link
 from exports.tasks import make as make_export
 from sync.models import Connection, Cursor
 from sync.resources import PATIENTS, RESOURCES
@@ -51,19 +51,24 @@ def quick_hashes(settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def quick_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """A worker that sends a reset link as soon as the page is answered; the messages that it got."""
+    """A worker that sends a mail as soon as the page is answered; the messages that it got."""
     got: list[dict[str, Any]] = []
-    waiting: list[dict[str, Any]] = []
-
-    def enqueue(args: Any = None, kwargs: Any = None, **_: Any) -> None:
-        got.append(kwargs)
-        waiting.append(kwargs)
+    waiting: list[tuple[Any, dict[str, Any]]] = []
 
     def work(**_: Any) -> None:
         while waiting:
-            send_reset_link(**waiting.pop())
+            task, kwargs = waiting.pop()
+            task(**kwargs)
 
-    monkeypatch.setattr(send_reset_link, "apply_async", enqueue)
+    def enqueue(task: Any) -> Callable[..., None]:
+        def apply_async(args: Any = None, kwargs: Any = None, **_: Any) -> None:
+            got.append(kwargs)
+            waiting.append((task, kwargs))
+
+        return apply_async
+
+    for task in (send_reset_link, send_factor_notice):
+        monkeypatch.setattr(task, "apply_async", enqueue(task))
     request_finished.connect(work)
     yield got
     request_finished.disconnect(work)

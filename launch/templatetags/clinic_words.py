@@ -9,6 +9,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.roles import Permission
 from accounts.roles import may as role_may
+from launch.drafts import Offer
+from sync import queries
 
 register = template.Library()
 CHANGED = ' <a class="changed" href="#changed">changed</a>'
@@ -83,6 +85,19 @@ def years_old(born: date | None) -> str:
 def may(user: object, permission: str) -> bool:
     """`{% may request.user "VIEW_SETTINGS" as manages %}`."""
     return role_may(user, Permission[permission])
+
+
+@register.simple_tag
+def clinic_time_zone() -> str:
+    """`{% clinic_time_zone as zone %}{% timezone zone %}`, on pages that know nothing of the mirror."""
+    return queries.facts().time_zone
+
+
+@register.simple_tag(takes_context=True)
+def offer_for(context: Context, note_id: int | None) -> Offer | None:
+    """`{% offer_for note.pk as offer %}`: what this person has typed over the note, or None as a new one, unsaved."""
+    offers: dict[int | None, Offer] = context.get("offers") or {}
+    return offers.get(note_id)
 
 
 @register.simple_tag(takes_context=True)

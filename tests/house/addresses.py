@@ -88,6 +88,8 @@ AT_A_CLINIC = [
     Row("POST", CARDS, "/patients/42/card-numbers", "/login", "404", "404"),  # not switched on
     Row("GET", NOTES, "/patients/42/notes", TICKET, "405", "405"),
     Row("POST", NOTES, "/patients/42/notes", "/login", "403", "403"),  # belongs to no view
+    Row("GET", NOTES + "/draft", "/patients/42/notes/draft", TICKET, "405", "405"),
+    Row("POST", NOTES + "/draft", "/patients/42/notes/draft", "/login", "403", "403"),  # belongs to no view
     Row("GET", NOTE, "/patients/42/notes/1", TICKET, "405", "405"),
     Row("POST", NOTE, "/patients/42/notes/1", "/login", "403", "403"),  # belongs to no view
     Row("GET", NOTE + "/pin", "/patients/42/notes/1/pin", TICKET, "405", "405"),

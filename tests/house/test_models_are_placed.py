@@ -54,6 +54,7 @@ PLACES = {
     "exports_export": In.CLINIC,
     "launch_buttonclick": In.CLINIC,
     "launch_clinicsettings": In.CLINIC,
+    "launch_draft": In.CLINIC,
     "launch_note": In.CLINIC,
     "launch_noteversion": In.CLINIC,
 }

@@ -215,6 +215,7 @@ def test_no_address_names_a_patient_but_the_patients_own(
         f"/patients/{PATIENT_ID}/",
         f"/patients/{PATIENT_ID}/fresh",
         f"/patients/{PATIENT_ID}/notes",
+        f"/patients/{PATIENT_ID}/notes/draft",
         f"https://bondi.au1.cliniko.com/patients/{PATIENT_ID}",
         "mailto:xanthippe.quetzal@example.com",
         "tel:0491570156",

@@ -1,10 +1,14 @@
 """The clinic's settings."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 
+from accounts import invitations
+from accounts.models import Invitation, User
 from sync.models import Connection
 from tenants.context import clinic_context
 
@@ -55,3 +59,18 @@ def test_a_line_says_what_is_wrong(two_clinics: None, sign_in: Callable[..., Cli
         sign_in("bondi", role="owner").get("/settings/").content.decode()
     )
     assert "7nv3" not in sign_in("harbour", role="owner").get("/settings/").content.decode()
+
+
+def test_days_on_the_pages_of_staff_are_the_clinics_own(
+    two_clinics: None, sign_in: Callable[..., Client], staff_of: Callable[..., User]
+) -> None:
+    owner = sign_in("bondi", "owner")
+    evening = datetime(2026, 3, 9, 20, 30, tzinfo=UTC)  # in Sydney the morning of the 10th
+    person = staff_of("bondi", "owner")
+    with clinic_context("bondi"):
+        invitations.invite("new@clinic.example", "reception")
+        Invitation.objects.update(expires_at=evening + timedelta(days=3650))
+        app = Authenticator.objects.create(user=person, type="totp", data={})
+        Authenticator.objects.filter(pk=app.pk).update(created_at=evening)
+    assert "works until 7 March 2036" in owner.get("/settings/staff/").content.decode()
+    assert "Set up on 10 March 2026" in owner.get("/account/").content.decode()

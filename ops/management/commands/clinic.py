@@ -55,6 +55,13 @@ class Command(LifeActions):
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
         export = add_action(actions, "export", self.export, "Write all that is held of a clinic into a ZIP.")
         export.add_argument("--to", required=True, metavar="FILE|FOLDER", type=Path, help="Where: nothing is replaced.")
+        reset = add_action(
+            actions,
+            "reset-second-factor",
+            self.reset_second_factor,
+            "Let somebody who lost phone and recovery codes sign in by password. Make sure first that it is them.",
+        )
+        reset.add_argument("--email", required=True, help="Whose second factors are removed.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -148,6 +155,15 @@ class Command(LifeActions):
         made = export(options["label"], options["to"])
         counted = [f"{name}: {count}" for name, count in made["records"].items()]
         self.answer(options, made, "\n".join([f"{made['file']}, {made['bytes']:,} bytes", *counted]))
+
+    def reset_second_factor(self, options: dict[str, Any]) -> None:
+        mailed = clinics.reset_second_factor(options["label"], email=options["email"])
+        told = "and was told so by e-mail" if mailed else "but the e-mail could NOT be sent: tell them yourself"
+        self.answer(
+            options,
+            {"clinic": options["label"], "email": options["email"], "mailed": mailed},
+            f"{options['email']} signs in with the password alone, is signed out everywhere, {told}.",
+        )
 
 
 def _mailed(mailed: bool) -> str:
