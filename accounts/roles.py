@@ -29,6 +29,7 @@ class Permission(Enum):
     EXPORT_PATIENTS = "export_patients"
     MANAGE_OWNERS = "manage_owners"
     RESET_SECOND_FACTOR = "reset_second_factor"
+    MANAGE_PRIVACY = "manage_privacy"
 
 
 _OF_EVERYONE = frozenset({Permission.VIEW_PATIENTS})
@@ -43,7 +44,8 @@ _OF_MANAGERS = _OF_WRITERS | {
 }
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
-    Role.OWNER: _OF_MANAGERS | {Permission.MANAGE_OWNERS, Permission.RESET_SECOND_FACTOR},
+    Role.OWNER: _OF_MANAGERS
+    | {Permission.MANAGE_OWNERS, Permission.RESET_SECOND_FACTOR, Permission.MANAGE_PRIVACY},
     Role.ADMIN: _OF_MANAGERS,
     Role.CLINICIAN: _OF_WRITERS,
     Role.RECEPTION: _OF_WRITERS,
@@ -62,6 +64,7 @@ SENTENCES: dict[Permission, str] = {
     Permission.EXPORT_PATIENTS: "Download all that is held about a patient",
     Permission.MANAGE_OWNERS: "Make owners, change what owners are",
     Permission.RESET_SECOND_FACTOR: "Reset somebody's lost second step",
+    Permission.MANAGE_PRIVACY: "Choose what is stored, and for how long",
 }
 
 

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from launch.ids import ClinikoIdConverter
-from launch.views import access_log, card_numbers, cliniko_people, home, launch, notes, patient, settings
+from launch.views import access_log, card_numbers, cliniko_people, home, launch, notes, patient, privacy, settings
 
 register_converter(ClinikoIdConverter, "cliniko_id")
 
@@ -29,6 +29,9 @@ urlpatterns = [
     path("settings/staff/from-cliniko", cliniko_people.people, name="staff_from_cliniko"),
     path("settings/staff/from-cliniko/invite", cliniko_people.invite, name="staff_from_cliniko_invite"),
     path("settings/card-numbers", settings.card_numbers, name="settings_card_numbers"),
+    path("settings/privacy", privacy.privacy, name="privacy"),
+    path("settings/privacy/fields/<slug:name>", privacy.fields, name="privacy_fields"),
+    path("settings/privacy/periods", privacy.periods, name="privacy_periods"),
     path("settings/access", access_log.of_clinic, name="access"),
     path("settings/access/csv", access_log.csv_of_clinic, name="access_csv"),
 ]

@@ -150,6 +150,10 @@ ALWAYS = (
 )
 
 
+# Those that a page of a patient has a place of its own for, where an empty one could be taken for "there is nothing".
+TOLD_IN_PLACE = {"email", "address", "emergency_contact", "notes", "custom_fields", "appointment_notes"}
+
+
 @dataclass(frozen=True)
 class NotKept:
     """A group that is not here, or not yet again."""

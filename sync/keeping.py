@@ -11,7 +11,6 @@ from datetime import datetime
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.log import Action, Actor, record
@@ -42,12 +41,17 @@ def by_group() -> tuple[Kept, ...]:
     return tuple(Kept(group, *chosen.get(group.name, ("kept",))) for group in FIELD_GROUPS)
 
 
+def leaves_out(name: str) -> bool:
+    """Whether the clinic chose not to keep this group."""
+    return LeftOut.objects.filter(group_name=name, coming_back=False).exists()
+
+
 def leave_out(group: FieldGroup, *, by: Actor) -> bool:
     """Keep these fields no longer, and remove what is here of them, changes and refused payloads too. False when they
     were left out already. Raises NotRecorded."""
     with transaction.atomic():
         connection.hold()
-        if _rows(group, coming_back=False).exists():
+        if leaves_out(group.name):
             return False
         LeftOut.objects.bulk_create(
             (
@@ -70,7 +74,7 @@ def keep_again(group: FieldGroup, *, by: Actor) -> bool:
     False when they were not left out. Raises NotRecorded."""
     with transaction.atomic():
         connection.hold()
-        rows = _rows(group, coming_back=False)
+        rows = LeftOut.objects.filter(group_name=group.name, coming_back=False)
         if not rows.exists():
             return False
         for resource, _ in _fields(group):
@@ -83,10 +87,6 @@ def keep_again(group: FieldGroup, *, by: Actor) -> bool:
         own_row.be_due()
         record(Action.SETTINGS_CHANGED, by=by, stored_again=group.label)
     return True
-
-
-def _rows(group: FieldGroup, *, coming_back: bool) -> QuerySet[LeftOut]:
-    return LeftOut.objects.filter(group_name=group.name, coming_back=coming_back)
 
 
 def _fields(group: FieldGroup) -> Iterator[tuple[Resource, list[str]]]:

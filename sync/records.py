@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sync.field_groups import NotKept
+from sync.field_groups import TOLD_IN_PLACE, NotKept
 from sync.payloads import day, items, moment, text
 
 Status = Literal["booked", "arrived", "did_not_arrive", "cancelled"]
@@ -144,6 +144,11 @@ class PatientRecord:
     def is_reduced(self) -> bool:
         """Whether all but the id of a patient deleted in Cliniko has been removed here."""
         return "updated_at" not in self.payload
+
+    @property
+    def quietly_not_kept(self) -> tuple[NotKept, ...]:
+        """Groups that are not here and have no place of their own on the screen."""
+        return tuple(each for each in self.not_kept if each.group.name not in TOLD_IN_PLACE)
 
     def changed_since(self, since: datetime) -> tuple[Change, ...]:
         """What Cliniko changed after `since`, a row a field, latest first: from what it was then to what it is now. A

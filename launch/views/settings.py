@@ -13,7 +13,7 @@ from accounts.roles import Permission, permission_required
 from audit.log import Action, record
 from launch.models import ClinicSettings
 from launch.requests import StaffRequest
-from sync import queries, standing
+from sync import keeping, queries, standing
 from tenants.hosts import clinic_url
 
 
@@ -23,7 +23,9 @@ def settings(request: StaffRequest) -> HttpResponse:
     """Show how the mirror stands, the address to enter in Cliniko, and the way to the staff page."""
     address = clinic_url(request.clinic.label, "/patients")
     shows = ClinicSettings.objects.filter(shows_card_numbers=True).exists()
-    return _show(request, "launch/settings.html", launch_address=address, shows_card_numbers=shows)
+    stored = not keeping.leaves_out("card_numbers")
+    cards = {"shows_card_numbers": shows, "stores_card_numbers": stored}
+    return _show(request, "launch/settings.html", launch_address=address, **cards)
 
 
 @permission_required(Permission.VIEW_SETTINGS)

@@ -19,6 +19,7 @@ class Row:
     visitor: str
     manager: str  # owner and admin
     staff: str  # clinician, reception and read-only
+    owner: str = ""  # where an owner gets something else than an admin
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -39,6 +40,7 @@ CARDS = "patients/<cliniko_id:patient_id>/card-numbers"
 NOTES = "patients/<cliniko_id:patient_id>/notes"
 NOTE = "patients/<cliniko_id:patient_id>/notes/<int:note_id>"
 ACCESS = "patients/<cliniko_id:patient_id>/access"
+FIELDS = "settings/privacy/fields/<slug:name>"
 FRESH = "patients/<cliniko_id:patient_id>/fresh"
 
 # Patient 42 is in the mirror. Nobody is named in a form, and no form is filled in.
@@ -104,6 +106,13 @@ AT_A_CLINIC = [
     Row("GET", "settings/access", "/settings/access", TICKET, "200", "403"),
     Row("GET", "settings/access/csv", "/settings/access/csv", TICKET, "405", "403"),
     Row("POST", "settings/access/csv", "/settings/access/csv", "/login", "200", "403"),
+    Row("GET", "settings/privacy", "/settings/privacy", TICKET, "200", "403"),
+    Row("POST", "settings/privacy", "/settings/privacy", "/login", "405", "403"),
+    Row("GET", FIELDS, "/settings/privacy/fields/nothing", TICKET, "405", "405"),
+    Row("POST", FIELDS, "/settings/privacy/fields/nothing", "/login", "404", "403"),  # no such group
+    Row("POST", FIELDS, "/settings/privacy/fields/notes", "/login", "403", "403", owner="422"),  # not ticked
+    Row("GET", "settings/privacy/periods", "/settings/privacy/periods", TICKET, "405", "405"),
+    Row("POST", "settings/privacy/periods", "/settings/privacy/periods", "/login", "403", "403", owner="422"),
     Row("GET", "settings/", "/settings/", TICKET, "200", "403"),
     Row("GET", "settings/mirror", "/settings/mirror", TICKET, "200", "403"),
     Row("GET", "settings/staff/", "/settings/staff/", TICKET, "200", "403"),

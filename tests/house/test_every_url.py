@@ -39,7 +39,7 @@ def test_at_a_clinic_each_gets_what_the_table_says(
     got = {who: outcome(browser.generic(row.method, row.path)) for who, browser in browsers.items()}
     assert got == {"visitor": row.visitor} | {
         role.value: row.manager if role in MANAGERS else row.staff for role in Role
-    }
+    } | ({Role.OWNER.value: row.owner} if row.owner else {})
 
 
 @pytest.mark.parametrize("row", AT_A_CLINIC, ids=str)
