@@ -44,8 +44,7 @@ _OF_MANAGERS = _OF_WRITERS | {
 }
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
-    Role.OWNER: _OF_MANAGERS
-    | {Permission.MANAGE_OWNERS, Permission.RESET_SECOND_FACTOR, Permission.MANAGE_PRIVACY},
+    Role.OWNER: _OF_MANAGERS | {Permission.MANAGE_OWNERS, Permission.RESET_SECOND_FACTOR, Permission.MANAGE_PRIVACY},
     Role.ADMIN: _OF_MANAGERS,
     Role.CLINICIAN: _OF_WRITERS,
     Role.RECEPTION: _OF_WRITERS,

@@ -97,10 +97,12 @@ def _fields(group: FieldGroup) -> Iterator[tuple[Resource, list[str]]]:
 def _remove(resource: Resource, fields: list[str]) -> None:
     table = database.ops.quote_name(resource.model._meta.db_table)
     with database.cursor() as cursor:
+        cursor.execute("SELECT set_config('sidechart.removing', 'yes', true)")  # this is no change of Cliniko's to note
         cursor.execute(
             f"UPDATE {table} SET payload = payload - %(fields)s::text[] WHERE payload ?| %(fields)s::text[]",  # noqa: S608 - our own table
             {"fields": fields},
         )
+        cursor.execute("SELECT set_config('sidechart.removing', 'no', true)")
     if resource is PATIENTS:
         PatientChange.objects.filter(field__in=fields).delete()
     for refused in RefusedPayload.objects.filter(resource=resource.name):

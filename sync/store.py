@@ -112,8 +112,9 @@ def _upsert(resource: Resource) -> str:
     """An older answer loses; an equal one leaves the row untouched, down to its dead tuples.
 
     Of two versions the later `updated_at` wins, and within one second (Cliniko's clock ticks in seconds) the later
-    request. Payloads are compared as they would be kept. A replica of Cliniko's that lags may answer a later request with an older version: it loses for a while.
-    After that Cliniko means it, its clock was set back or a backup came back, and whoever asks last is right.
+    request. A replica of Cliniko's that lags may answer a later request with an older version: it loses for a while.
+    After that Cliniko means it, its clock was set back or a backup came back, and whoever asks last is right. Payloads
+    are compared as they would be kept, without the fields that the clinic left out.
     """
     columns = SHARED_COLUMNS | resource.columns
     names = ", ".join(columns)

@@ -29,6 +29,7 @@ WHO_MAY = {
     Permission.MANAGE_SECURITY: MANAGERS,
     Permission.MANAGE_OWNERS: {Role.OWNER},
     Permission.RESET_SECOND_FACTOR: {Role.OWNER},
+    Permission.MANAGE_PRIVACY: {Role.OWNER},
 }
 
 

@@ -1,4 +1,4 @@
-"""Fields that a clinic leaves out reach none of its tables, leave no trace, and come back when they are wanted again."""
+"""Fields that a clinic leaves out reach none of its tables, leave no trace, and come back when wanted again."""
 
 import json
 from collections.abc import Callable
@@ -139,9 +139,7 @@ def test_one_group_left_out_takes_its_own_fields_and_no_other(bondi: Clinic, gro
     with clinic_context("bondi"):
         for name, payload in full().items():
             held = RESOURCES[name].model._default_manager.get().payload
-            assert held == {
-                field: value for field, value in payload.items() if field not in group.fields.get(name, ())
-            }
+            assert held == {field: value for field, value in payload.items() if field not in group.fields.get(name, ())}
 
 
 def test_a_page_a_launch_and_a_comparison_bring_nothing_that_is_left_out(connected: Connect) -> None:
@@ -212,6 +210,14 @@ def test_removing_what_is_held_is_no_change_of_cliniko(bondi: Clinic) -> None:
         fields = set(PatientChange.objects.values_list("field", flat=True))
     assert not fields & set(NOTES.fields["patients"])
     assert set(CARDS.fields["patients"]) <= fields
+
+
+def test_after_fields_were_removed_changes_are_noted_as_ever(bondi: Clinic) -> None:
+    write_full()
+    leave_out("notes")
+    write_full(first_name="Adele", updated_at=LATER)
+    with clinic_context("bondi"):
+        assert list(PatientChange.objects.values_list("field", flat=True)) == ["first_name"]
 
 
 def test_both_choices_are_a_line_of_the_log_and_nothing_twice(bondi: Clinic) -> None:
