@@ -169,8 +169,8 @@ class NotKept:
 
 
 def not_kept(left_out: dict[str, bool], payload: dict[str, object]) -> tuple[NotKept, ...]:
-    """The groups that a patient's page has to tell of: `left_out` says of each whether it is coming back. Those that came
-    back with this patient's payload are here."""
+    """The groups that a patient's page has to tell of. `left_out` says of each whether it is coming back; those that
+    came back with this patient's payload are here."""
     found = (NotKept(BY_NAME[name], coming_back) for name, coming_back in left_out.items() if name in BY_NAME)
     return tuple(
         each
