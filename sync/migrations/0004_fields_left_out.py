@@ -30,6 +30,22 @@ WHEN (current_setting('sidechart.removing', true) IS DISTINCT FROM 'yes'
   AND OLD.payload IS DISTINCT FROM NEW.payload AND OLD.payload ? 'updated_at' AND NEW.payload ? 'updated_at')
 EXECUTE FUNCTION sync_note_patient_change();
 """
+# PostgreSQL's planner keeps samples of what columns hold. Nobody selects by these, and what was removed must not stay there.
+NO_SAMPLES = """
+DO $$
+DECLARE found record;
+BEGIN
+  FOR found IN SELECT table_schema, table_name, column_name FROM information_schema.columns
+    WHERE table_schema = current_schema() AND table_name LIKE 'sync\\_%' AND column_name IN ('payload', 'before', 'after')
+  LOOP
+    EXECUTE format('ALTER TABLE %I.%I ALTER %I SET STATISTICS 0', found.table_schema, found.table_name, found.column_name);
+    IF to_regproc('pg_catalog.pg_clear_attribute_stats') IS NOT NULL THEN
+      EXECUTE format('SELECT pg_clear_attribute_stats(%L, %L, %L, false)',
+        found.table_schema, found.table_name, found.column_name);
+    END IF;
+  END LOOP;
+END $$;
+"""
 NOTE_CHANGES_AS_BEFORE = """
 CREATE OR REPLACE FUNCTION sync_note_patient_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -84,4 +100,5 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(NOTE_CHANGES, NOTE_CHANGES_AS_BEFORE),
+        migrations.RunSQL(NO_SAMPLES, migrations.RunSQL.noop),
     ]

@@ -132,6 +132,21 @@ def test_after_leaving_everything_out_no_table_of_the_schema_holds_a_word_of_it(
     assert tables_with("Lindqvist") == {"sync_patient", "sync_refusedpayload"}
 
 
+def test_the_planner_of_postgresql_keeps_no_sample_of_a_payload(bondi: Clinic) -> None:
+    sampled = "SELECT tablename, attname FROM pg_stats WHERE schemaname = %s"
+    with clinic_context("bondi") as clinic:
+        for number in range(100, 200):
+            write_page(PATIENTS, [patient_payload(str(number), notes=CANARY)], sequence=next_sequence())
+            again = patient_payload(str(number), notes="Again", updated_at=LATER)
+            write_page(PATIENTS, [again, patient_payload(f"9{number}", updated_at=None)], sequence=next_sequence())
+        with database.cursor() as cursor:
+            cursor.execute("ANALYZE sync_patient, sync_patientchange, sync_refusedpayload")
+            cursor.execute(sampled, [clinic.schema_name])
+            columns = set(cursor.fetchall())
+    assert {("sync_patient", "sort_name"), ("sync_patientchange", "field"), ("sync_refusedpayload", "reason")} <= columns
+    assert {name for _, name in columns} & {"payload", "before", "after"} == set()
+
+
 @pytest.mark.parametrize("group", FIELD_GROUPS, ids=lambda group: group.name)
 def test_one_group_left_out_takes_its_own_fields_and_no_other(bondi: Clinic, group: Any) -> None:
     write_full()
