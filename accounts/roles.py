@@ -30,6 +30,7 @@ class Permission(Enum):
     MANAGE_OWNERS = "manage_owners"
     RESET_SECOND_FACTOR = "reset_second_factor"
     EXPORT_CLINIC = "export_clinic"
+    MANAGE_PRIVACY = "manage_privacy"
 
 
 _OF_EVERYONE = frozenset({Permission.VIEW_PATIENTS})
@@ -43,8 +44,15 @@ _OF_MANAGERS = _OF_WRITERS | {
     Permission.EXPORT_PATIENTS,
 }
 
+_OF_OWNERS = {
+    Permission.MANAGE_OWNERS,
+    Permission.RESET_SECOND_FACTOR,
+    Permission.EXPORT_CLINIC,
+    Permission.MANAGE_PRIVACY,
+}
+
 PERMISSIONS: dict[str, frozenset[Permission]] = {
-    Role.OWNER: _OF_MANAGERS | {Permission.MANAGE_OWNERS, Permission.RESET_SECOND_FACTOR, Permission.EXPORT_CLINIC},
+    Role.OWNER: _OF_MANAGERS | _OF_OWNERS,
     Role.ADMIN: _OF_MANAGERS,
     Role.CLINICIAN: _OF_WRITERS,
     Role.RECEPTION: _OF_WRITERS,
@@ -64,6 +72,7 @@ SENTENCES: dict[Permission, str] = {
     Permission.MANAGE_OWNERS: "Make owners, change what owners are",
     Permission.RESET_SECOND_FACTOR: "Reset somebody's lost second step",
     Permission.EXPORT_CLINIC: "Export all that is held of the clinic",
+    Permission.MANAGE_PRIVACY: "Choose what is stored, and for how long",
 }
 
 

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -32,7 +33,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission_required(Permission.MANAGE_STAFF)
-def change_role(request: HttpRequest, user_id: int) -> HttpResponse:
+def change_role(request: HttpRequest, user_id: int) -> HttpResponseBase:
     if request.POST.get("role") not in Role.values:
         raise BadRequest
     role = Role(request.POST["role"])
@@ -60,7 +61,7 @@ def reinstate(request: HttpRequest, user_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required(Permission.MANAGE_STAFF)
-def invite(request: HttpRequest) -> HttpResponse:
+def invite(request: HttpRequest) -> HttpResponseBase:
     form = _invite_form(request, request.POST)
     if not form.is_valid():
         return _staff_page(request, form, status=422)

@@ -11,7 +11,7 @@ from accounts.roles import Permission, may
 from audit.models import Event
 from launch import button
 from launch.templatetags.clinic_words import ago, day
-from sync import keys, standing
+from sync import keeping, keys, retention, standing
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,19 @@ def _access() -> str:
     return f"{latest.pk:,} lines, the latest {ago(latest.occurred_at)}." if latest else "Nothing in it yet."
 
 
+def _privacy() -> str:
+    left_out = [each.group.label for each in keeping.by_group() if each.is_left_out]
+    kept = f"Not stored: {', '.join(left_out)}." if left_out else "All groups of fields are stored."
+    return f"{kept} Deleted patients go after {retention.periods().deleted_days} days."
+
+
 ENTRIES = (
     Entry("key", "Key", Permission.MANAGE_KEY, _key),
     Entry("sync", "Sync", Permission.VIEW_SETTINGS, _sync),
     Entry("button", "Button", Permission.VIEW_SETTINGS, _button),
     Entry("staff", "Staff", Permission.MANAGE_STAFF, _staff),
     Entry("security", "Security", Permission.MANAGE_SECURITY, _security),
-    Entry("privacy", "Privacy", Permission.VIEW_SETTINGS, lambda: "What is held about patients, and for how long."),
+    Entry("privacy", "Privacy", Permission.VIEW_SETTINGS, _privacy),
     Entry("access", "Access log", Permission.VIEW_LOG, _access),
     Entry("export", "Export", Permission.EXPORT_CLINIC, lambda: "All that is held of the clinic, in one file."),
 )

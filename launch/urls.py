@@ -13,6 +13,7 @@ from launch.views import (
     launch,
     notes,
     patient,
+    privacy,
     settings,
     sync,
     welcome,
@@ -56,6 +57,9 @@ urlpatterns = [
     path("settings/staff/from-cliniko", cliniko_people.people, name="staff_from_cliniko"),
     path("settings/staff/from-cliniko/invite", cliniko_people.invite, name="staff_from_cliniko_invite"),
     path("settings/card-numbers", settings.card_numbers, name="settings_card_numbers"),
+    path("settings/privacy", privacy.privacy, name="privacy"),
+    path("settings/privacy/fields/<slug:name>", privacy.fields, name="privacy_fields"),
+    path("settings/privacy/periods", privacy.periods, name="privacy_periods"),
     path("settings/access", access_log.of_clinic, name="access"),
     path("settings/access/csv", access_log.csv_of_clinic, name="access_csv"),
 ]

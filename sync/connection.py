@@ -27,7 +27,7 @@ from sync.errors import (
     RequestRefused,
     ServerError,
 )
-from sync.models import Connection, Cursor, PatientChange, PatientRefresh, Reconcile, RefusedPayload
+from sync.models import Connection, Cursor, LeftOut, PatientChange, PatientRefresh, Reconcile, RefusedPayload
 from sync.payloads import text
 from sync.resources import PATIENTS, RESOURCES, Resource
 from sync.sealing import KeyCannotBeOpened, seal, unseal
@@ -161,6 +161,7 @@ def _forget_account() -> None:
         resource.model._default_manager.all().delete()
     for model in (Cursor, Reconcile, RefusedPayload, PatientRefresh, PatientChange):
         model._default_manager.all().delete()
+    LeftOut.objects.filter(coming_back=True).delete()
     Connection.objects.update(account_since=timezone.now() + STILL_OPENING)
     account_forgotten.send(sender=Connection)
 
@@ -232,6 +233,11 @@ def _store(held: Connection, key: ApiKey, user: dict[str, Any], account: dict[st
     held.lease_token = held.lease_until = None  # a worker under way with the former key writes nothing more
     held.owners_told_at = None
     held.save()
+
+
+def hold() -> None:
+    """Keep workers and launches from writing until the caller's transaction ends; who is writing now ends first."""
+    Connection.objects.select_for_update().filter(id=1).first()
 
 
 def is_still(held: Connection) -> bool:

@@ -9,9 +9,8 @@ from django.db import connection
 from django.utils import timezone
 
 from sync import connection as cliniko_connection
-from sync import mirror
+from sync import mirror, retention
 from sync.mirror import Turn
-from sync.models import PatientChange, Run
 from sync.standing import standing
 from tenants import budgets
 from tenants.context import NoSuchClinic, clinic_of_schema
@@ -20,8 +19,6 @@ from tenants.models import Clinic
 # A clinic that waits for somebody to act is looked at all the same, at no cost: no wake-up can be lost for good.
 LOOK_AGAIN_AFTER = timedelta(hours=1)
 LOST_AFTER = timedelta(minutes=10)
-RUNS_KEPT_FOR = timedelta(days=30)
-CHANGES_KEPT_FOR = timedelta(days=180)
 # Imports and work that goes on wait in a line of their own, which workers serve in turn with the other: an import,
 # however long, keeps no other clinic's tick waiting for more than a slice, and of many imports each has its turn.
 SHORT_WORK, LONG_WORK = "celery", "long"
@@ -94,11 +91,10 @@ def forget() -> None:
 
 @shared_task(name="sync.forget_in_clinic")
 def forget_in_clinic(*, schema_name: str) -> None:
-    """Delete one clinic's history of runs older than a month and of changes older than half a year."""
+    """Remove what one clinic keeps no longer."""
     try:
         with clinic_of_schema(schema_name):
-            Run.objects.filter(started_at__lt=timezone.now() - RUNS_KEPT_FOR).delete()
-            PatientChange.objects.filter(changed_at__lt=timezone.now() - CHANGES_KEPT_FOR).delete()
+            retention.forget_old()
     except NoSuchClinic:
         log.warning("task_without_clinic", schema_name=schema_name)
 

@@ -107,6 +107,14 @@ def changed(context: Context, field: str) -> SafeString:
     return mark_safe(CHANGED) if marks and field in marks.fields else SafeString()  # noqa: S308 - our own words
 
 
+@register.simple_tag(takes_context=True)
+def not_kept(context: Context, name: str) -> str:
+    """`{% not_kept "notes" as missing %}`: why these fields of the record are not here, or nothing when they are."""
+    record = context.get("record")
+    groups = record.not_kept if record else ()
+    return next((each.sentence for each in groups if each.group.name == name), "")
+
+
 def _span(days: int) -> tuple[int, str]:
     """A number of days as people say it: weeks from two on, months from two on, then years."""
     for since, length, unit in ((365, 365, "year"), (61, 30, "month"), (14, 7, "week")):

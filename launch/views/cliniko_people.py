@@ -4,6 +4,7 @@ from smtplib import SMTPException
 
 from django.contrib import messages
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -29,7 +30,7 @@ def people(request: StaffRequest) -> HttpResponse:
 
 @permission_required(Permission.MANAGE_STAFF)
 @require_POST
-def invite(request: StaffRequest) -> HttpResponse:
+def invite(request: StaffRequest) -> HttpResponseBase:
     """Invite everybody who is ticked, all with one role."""
     return (_invite_owners if request.POST.get("role") == Role.OWNER else _invite_ticked)(request)
 

@@ -13,7 +13,7 @@ from launch import first_steps
 from launch.models import ClinicSettings
 from launch.requests import StaffRequest
 from launch.settings_index import entries
-from sync import queries
+from sync import keeping, queries
 
 
 @permission_required(Permission.VIEW_SETTINGS)
@@ -25,6 +25,7 @@ def settings(request: StaffRequest) -> HttpResponse:
         "entries": list(entries(request.user)),
         "first_steps": first_steps.read(request.user),
         "shows_card_numbers": ClinicSettings.objects.filter(shows_card_numbers=True).exists(),
+        "stores_card_numbers": not keeping.leaves_out("card_numbers"),
         "facts": facts,
     }
     with timezone.override(facts.time_zone):

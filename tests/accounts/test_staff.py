@@ -30,6 +30,7 @@ WHO_MAY = {
     Permission.MANAGE_OWNERS: {Role.OWNER},
     Permission.RESET_SECOND_FACTOR: {Role.OWNER},
     Permission.EXPORT_CLINIC: {Role.OWNER},
+    Permission.MANAGE_PRIVACY: {Role.OWNER},
 }
 
 

@@ -101,6 +101,7 @@ def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None])
         ("button", "/settings/button"),
         ("staff", "/settings/staff/"),
         ("security", "/settings/security"),
+        ("privacy", "/settings/privacy"),
         ("own-sign-in", "/account/"),
         ("app", "/account/app"),
         ("passkey", "/account/passkeys/add"),

@@ -41,6 +41,7 @@ NOTES = "patients/<cliniko_id:patient_id>/notes"
 NOTE = "patients/<cliniko_id:patient_id>/notes/<int:note_id>"
 ACCESS = "patients/<cliniko_id:patient_id>/access"
 DOWNLOAD = "settings/export/<int:export_id>/download"
+FIELDS = "settings/privacy/fields/<slug:name>"
 FRESH = "patients/<cliniko_id:patient_id>/fresh"
 
 # Patient 42 is in the mirror. Nobody is named in a form, and no form is filled in.
@@ -114,6 +115,13 @@ AT_A_CLINIC = [
     Row("GET", "settings/access", "/settings/access", TICKET, "200", "403"),
     Row("GET", "settings/access/csv", "/settings/access/csv", TICKET, "405", "403"),
     Row("POST", "settings/access/csv", "/settings/access/csv", "/login", "200", "403"),
+    Row("GET", "settings/privacy", "/settings/privacy", TICKET, "200", "403"),
+    Row("POST", "settings/privacy", "/settings/privacy", "/login", "405", "403"),
+    Row("GET", FIELDS, "/settings/privacy/fields/nothing", TICKET, "405", "405"),
+    Row("POST", FIELDS, "/settings/privacy/fields/nothing", "/login", "404", "403"),  # no such group
+    Row("POST", FIELDS, "/settings/privacy/fields/notes", "/login", "422", "403", admin="403"),  # not ticked
+    Row("GET", "settings/privacy/periods", "/settings/privacy/periods", TICKET, "405", "405"),
+    Row("POST", "settings/privacy/periods", "/settings/privacy/periods", "/login", "422", "403", admin="403"),
     Row("GET", "settings/", "/settings/", TICKET, "200", "403"),
     Row("GET", "welcome", "/welcome", TICKET, "200", "403"),
     Row("GET", "welcome/import", "/welcome/import", TICKET, "200", "403"),

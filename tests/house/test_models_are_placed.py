@@ -42,6 +42,8 @@ PLACES = {
     "sync_connection": In.CLINIC,
     "sync_cursor": In.CLINIC,
     "sync_groupappointment": In.CLINIC,
+    "sync_keeping": In.CLINIC,
+    "sync_leftout": In.CLINIC,
     "sync_medicalalert": In.CLINIC,
     "sync_patient": In.CLINIC,
     "sync_patientchange": In.CLINIC,
