@@ -183,6 +183,14 @@ TABLES = (
         order="id",
     ),
     Table(
+        "launch.Draft",
+        "drafts",
+        "words about patients that somebody typed and has not saved as a note",
+        _words("id user_id patient_id note_id version text saved_at"),
+        order="id",
+        without={"view_id": "which screen it was typed on"},
+    ),
+    Table(
         "audit.Event",
         "audit_log",
         "who did what, every line there is, with the digests that chain them",
@@ -217,7 +225,22 @@ TABLES = (
         "launch.ClinicSettings",
         "clinic_settings",
         "what was chosen in the clinic settings; no line: the defaults hold",
-        _words("shows_card_numbers"),
+        _words("shows_card_numbers first_steps_put_off first_steps_ended_at"),
+        without={"id": "there is one row"},
+    ),
+    Table(
+        "sync.LeftOut",
+        "fields_left_out",
+        "the fields of Cliniko's records that the clinic chose not to keep; they are in no other file",
+        _words("resource field group_name since coming_back"),
+        order="id",
+        without={"id": "a row's number"},
+    ),
+    Table(
+        "sync.Keeping",
+        "retention",
+        "for how many days things are kept; no line: the defaults hold",
+        _words("changes_days deleted_days"),
         without={"id": "there is one row"},
     ),
     Table(
