@@ -50,6 +50,7 @@ class Environment(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     sync_interval_seconds: int = Field(default=60, ge=1, le=3600)
     state_directory: Path = LOCAL
+    backup_directory: Path | None = None
 
     @field_validator("database_url")
     @classmethod
@@ -118,6 +119,13 @@ class Environment(BaseSettings):
     def _directory(cls, value: Path) -> Path:
         if value != LOCAL and not value.is_dir():
             raise ValueError("must be a directory that is there and that beat may write to")
+        return value
+
+    @field_validator("backup_directory")
+    @classmethod
+    def _backups(cls, value: Path | None) -> Path | None:
+        if value and not value.is_dir():
+            raise ValueError("must be a directory that is there and that whoever makes backups may write to")
         return value
 
     @model_validator(mode="before")

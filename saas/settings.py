@@ -229,6 +229,7 @@ SYNC_SLICE_SECONDS = 20
 SYNC_SLICE_PAGES = 40
 SYNC_OVERLAP_SECONDS = 60
 
+BACKUP_DIRECTORY = ENVIRONMENT.backup_directory or ENVIRONMENT.state_directory / "backups"
 METRICS_TOKEN = ENVIRONMENT.metrics_token
 
 # --- Celery ----------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -14,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from accounts.roles import Role
-from ops import clinics, doctor
+from ops import clinics, doctor, restoring
 from ops.foreground import sync_in_foreground
+from ops.refusals import database_failure
 from sync.cliniko import ApiKey
 from sync.errors import ClinikoError
 from tenants.context import NoSuchClinic
@@ -52,10 +54,19 @@ class Command(BaseCommand):
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
 
+        restore = _action(actions, "restore", self.restore, "Bring one clinic back from a backup.")
+        restore.add_argument("--from", required=True, type=Path, dest="backup", metavar="FILE", help="The backup.")
+        restore.add_argument("--drop-former", action="store_true", help="Drop what the clinic had until now.")
+        restore.add_argument(
+            "--accept-broken-log", action="store_true", help="Also when its access log was rewritten before the backup."
+        )
+        _action(actions, "drop-former", self.drop_former, "Drop what a clinic had before it was restored.")
+
     def handle(self, *args: Any, **options: Any) -> None:
         action: Callable[[dict[str, Any]], None] = options["run"]
         try:
-            action(options)
+            with database_failure():
+                action(options)
         except REFUSALS as refusal:
             self.stderr.write(str(refusal), self.style.ERROR)
             sys.exit(1)
@@ -134,6 +145,20 @@ class Command(BaseCommand):
         self._answer(
             options, answer | {"invite_url": invite_url}, f"Invitation ({_mailed(mailed)}; secret): {invite_url}"
         )
+
+    def restore(self, options: dict[str, Any]) -> None:
+        done = restoring.restore(
+            options["label"],
+            options["backup"],
+            drop_former=options["drop_former"],
+            accept_broken_log=options["accept_broken_log"],
+        )
+        self._answer(options, vars(done), done.in_words())
+
+    def drop_former(self, options: dict[str, Any]) -> None:
+        dropped = restoring.drop_formers(options["label"])
+        words = f"Dropped: {', '.join(dropped)}." if dropped else "There was nothing to drop."
+        self._answer(options, {"clinic": options["label"], "dropped": dropped}, words)
 
     def _print(self, table: Table) -> None:
         console = Console(markup=False, highlight=False)
