@@ -51,6 +51,7 @@ PLACES = {
     "sync_refusedpayload": In.CLINIC,
     "sync_run": In.CLINIC,
     "audit_event": In.CLINIC,
+    "launch_buttonclick": In.CLINIC,
     "launch_clinicsettings": In.CLINIC,
     "launch_note": In.CLINIC,
     "launch_noteversion": In.CLINIC,
