@@ -13,10 +13,13 @@ from django.utils.dateparse import parse_datetime
 from ops import postgres
 from ops.refusals import Refused
 from tenants.models import Clinic
+from tenants.tallies import Moment
 
 SCHEMA = re.compile(r"clinic_[0-9a-f]{16}")
 # Whoever was signed in when a backup was made is not signed in again by restoring it.
 LEFT_OUT = ("django_session", "accounts_opensession", "accounts_usedticket", "cache_entry")
+
+LAST_BACKUP = Moment("sidechart_last_backup_timestamp_seconds", "When a backup was last finished.")
 
 
 def write(folder: Path) -> Path:
@@ -34,6 +37,7 @@ def write(folder: Path) -> Path:
         left_out = [f"--exclude-table-data=*.{table}" for table in LEFT_OUT]
         run([pg_dump, "--format=custom", f"--file={half}", *left_out, f"--dbname={postgres.target()}"])
         half.rename(path)
+        LAST_BACKUP.is_now()
     finally:
         half.unlink(missing_ok=True)
     return path

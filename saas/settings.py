@@ -57,6 +57,7 @@ WSGI_APPLICATION = "saas.wsgi.application"
 
 MIDDLEWARE = [
     "saas.logs.RequestLog",
+    "launch.measured.LaunchesMeasured",  # as far out as can be: all that a launch takes is in it
     "accounts.middleware.PrivacyHeaders",  # outside the door: also on what the door itself answers, errors included
     "csp.middleware.CSPMiddleware",
     "tenants.middleware.ClinicMiddleware",
