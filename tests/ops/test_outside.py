@@ -53,9 +53,7 @@ def serve(bondi: Clinic, settings: Settings, monkeypatch: pytest.MonkeyPatch, tm
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(shown, private)
         ca = shown if trusted else None
-        monkeypatch.setattr(
-            "ops.outside.ssl.create_default_context", lambda: CONTEXT(cafile=shown if trusted else None)
-        )
+        monkeypatch.setattr("ops.outside.ssl.create_default_context", lambda: CONTEXT(cafile=ca))
 
         def shake_hands() -> None:
             with suppress(OSError), listening.accept()[0] as plain, context.wrap_socket(plain, server_side=True):
