@@ -89,7 +89,7 @@ def restore(label: str, path: Path, *, drop_former: bool = False, accept_broken_
             raise
         if drop_former:
             drop_formers(label)
-    log.warning("clinic_restored", clinic=label, former=clinic.schema_name, fresh=fresh, head=clinic.audit_head)
+    log.warning("clinic_restored", clinic=label, former=clinic.schema_name, fresh=fresh, former_head=clinic.audit_head)
     return answer
 
 

@@ -63,6 +63,18 @@ def everywhere_in_public(words: str) -> set[str]:
     return found
 
 
+def test_what_restores_have_kept_of_the_clinic_goes_too(bondi: Clinic, harbour: Clinic) -> None:
+    marks = ((bondi, "former schema"), (bondi, "unfinished restore"), (harbour, "former schema"))
+    kept = [f"clinic_{number:016x}" for number in range(3)]
+    with connection.cursor() as cursor:
+        for name, (clinic, kind) in zip(kept, marks, strict=True):
+            comment = f"Sidechart: {kind} of clinic {clinic.pk}"
+            cursor.execute(f"CREATE SCHEMA {name}; COMMENT ON SCHEMA {name} IS '{comment}'")
+    life.suspend("bondi", reason="goodbye", by=OPS)
+    purge("bondi", by=OPS)
+    assert [schema_is_there(name) for name in kept] == [False, False, True]
+
+
 def test_nothing_is_left_but_the_certificate_and_the_labels(
     two_clinics_at_work: World, bondi: Clinic, harbour: Clinic
 ) -> None:
