@@ -14,6 +14,7 @@ from accounts import factors, invitations, notices
 from accounts.models import Invitation, User, clean_email
 from accounts.roles import Role
 from audit.log import OPS
+from ops.refusals import Refused
 from sync import connection as cliniko_connection
 from sync import standing
 from sync.cliniko import ApiKey
@@ -26,10 +27,6 @@ from tenants.labels import check_label
 from tenants.models import Clinic, Domain
 
 log = structlog.get_logger(__name__)
-
-
-class Refused(Exception):
-    """What was asked for cannot be done; the message is a sentence for ops."""
 
 
 @dataclass(frozen=True)

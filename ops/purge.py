@@ -13,6 +13,7 @@ from ops.clinics import Refused
 from sync.budget import share_of
 from sync.connection import load, stored_key
 from sync.errors import ClinikoError
+from tenants import schemas
 from tenants.budgets import WINDOW
 from tenants.context import NoSuchClinic, inside
 from tenants.models import Clinic, Domain, KeyBudget
@@ -118,6 +119,8 @@ def _remove(clinic: Clinic, *, by: Actor) -> dict[str, Any]:
             "access_log": {"checked_lines": clinic.audit_length, "digest_of_last": clinic.audit_head},
         }
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(clinic.schema_name)))
+        for name in (*schemas.former(clinic), *schemas.unfinished(clinic)):  # what restores have left
+            schemas.drop(name)
         Clinic.objects.filter(pk=clinic.pk).update(purged_at=timezone.now(), certificate=certificate)
     return certificate
 

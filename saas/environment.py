@@ -51,6 +51,7 @@ class Environment(BaseSettings):
     sync_interval_seconds: int = Field(default=60, ge=1, le=3600)
     state_directory: Path = LOCAL
     export_directory: Path = Field(default_factory=lambda before: before["state_directory"] / "exports")
+    backup_directory: Path | None = None
 
     @field_validator("database_url")
     @classmethod
@@ -127,6 +128,13 @@ class Environment(BaseSettings):
         made_when_needed = info.data.get("state_directory", LOCAL) / "exports"
         if value != made_when_needed and not value.is_dir():
             raise ValueError("must be a directory that is there and that web and workers share")
+        return value
+
+    @field_validator("backup_directory")
+    @classmethod
+    def _backups(cls, value: Path | None) -> Path | None:
+        if value and not value.is_dir():
+            raise ValueError("must be a directory that is there and that whoever makes backups may write to")
         return value
 
     @model_validator(mode="before")

@@ -58,6 +58,7 @@ WSGI_APPLICATION = "saas.wsgi.application"
 
 MIDDLEWARE = [
     "saas.logs.RequestLog",
+    "launch.measured.LaunchesMeasured",  # as far out as can be: all that a launch takes is in it
     "accounts.middleware.PrivacyHeaders",  # outside the door: also on what the door itself answers, errors included
     "csp.middleware.CSPMiddleware",
     "tenants.middleware.ClinicMiddleware",
@@ -236,6 +237,7 @@ SYNC_SLICE_SECONDS = 20
 SYNC_SLICE_PAGES = 40
 SYNC_OVERLAP_SECONDS = 60
 
+BACKUP_DIRECTORY = ENVIRONMENT.backup_directory or ENVIRONMENT.state_directory / "backups"
 METRICS_TOKEN = ENVIRONMENT.metrics_token
 
 # --- Celery ----------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from django.utils import timezone
 from sync import deletions, reconcile
 from sync.cliniko import Cliniko, Page
 from sync.connection import backoff
+from sync.counted import RUNS
 from sync.due import lists_in_order
 from sync.errors import (
     BudgetSpent,
@@ -296,3 +297,4 @@ def run_slice(turn: Slice) -> bool:
         run.finished_at = timezone.now()
         run.resources = {name: asdict(counts) for name, counts in turn.counts.items()}
         run.save()
+        RUNS.add(result=run.result)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from sync import connection as cliniko_connection
 from sync import mirror, retention
+from sync.counted import TICKED
 from sync.mirror import Turn
 from sync.standing import standing
 from tenants import budgets
@@ -32,6 +33,7 @@ def tick() -> None:
         for schema_name, has_more in take_due_clinics():
             line = LONG_WORK if has_more else SHORT_WORK
             sync_clinic.apply_async(kwargs={"schema_name": schema_name}, producer=producer, queue=line)
+    TICKED.is_now()
 
 
 def take_due_clinics() -> list[tuple[str, bool]]:

@@ -17,6 +17,7 @@ from exports.tasks import make as make_export
 from sync.models import Connection, Cursor
 from sync.resources import PATIENTS, RESOURCES
 from sync.store import next_sequence, write_page
+from tenants import tallies
 from tenants.context import clinic_context
 from tenants.database import connection
 from tenants.models import Clinic, Domain
@@ -47,6 +48,13 @@ def _begin_and_end_in_public(request: pytest.FixtureRequest) -> Iterator[None]:
 def quick_hashes(settings: Settings) -> None:
     """Hashing that is slow on purpose would be most of the run."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def tallies_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers for monitoring are written when a test says so, not when ten seconds are over."""
+    monkeypatch.setattr(tallies, "WRITTEN_EVERY", float("inf"))
+    monkeypatch.setattr(tallies, "_gathered", {})
 
 
 @pytest.fixture(autouse=True)

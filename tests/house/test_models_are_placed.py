@@ -18,6 +18,7 @@ class In(Flag):
 PLACES = {
     "tenants_clinic": In.PUBLIC,
     "tenants_domain": In.PUBLIC,
+    "tenants_tally": In.PUBLIC,  # numbers and words of ours
     "tenants_keybudget": In.PUBLIC,  # times and a keyed digest: no key, no clinic
     "django_migrations": In.BOTH,
     "django_content_type": In.BOTH,

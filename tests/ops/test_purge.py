@@ -76,6 +76,18 @@ def test_exports_that_wait_to_be_fetched_go_too(bondi: Clinic, harbour: Clinic) 
     assert shelf.place(harbour.schema_name, 1).read_bytes() == b"all of it"
 
 
+def test_what_restores_have_kept_of_the_clinic_goes_too(bondi: Clinic, harbour: Clinic) -> None:
+    marks = ((bondi, "former schema"), (bondi, "unfinished restore"), (harbour, "former schema"))
+    kept = [f"clinic_{number:016x}" for number in range(3)]
+    with connection.cursor() as cursor:
+        for name, (clinic, kind) in zip(kept, marks, strict=True):
+            comment = f"Sidechart: {kind} of clinic {clinic.pk}"
+            cursor.execute(f"CREATE SCHEMA {name}; COMMENT ON SCHEMA {name} IS '{comment}'")
+    life.suspend("bondi", reason="goodbye", by=OPS)
+    purge("bondi", by=OPS)
+    assert [schema_is_there(name) for name in kept] == [False, False, True]
+
+
 def test_nothing_is_left_but_the_certificate_and_the_labels(
     two_clinics_at_work: World, bondi: Clinic, harbour: Clinic
 ) -> None:

@@ -17,16 +17,18 @@ from ops.exporting import export
 from ops.foreground import sync_in_foreground
 from ops.management.answering import add_action, add_changing_action
 from ops.management.life_actions import LifeActions
+from ops.management.recovery_actions import RecoveryActions
+from ops.refusals import Refused, database_failure
 from sync.cliniko import ApiKey
 from sync.errors import ClinikoError
 from tenants.context import NoSuchClinic
 from tenants.labels import LabelRefused
 
 LIGHTS = {doctor.Light.OK: "green", doctor.Light.WARN: "yellow", doctor.Light.FAIL: "bold red"}
-REFUSALS = (clinics.Refused, LabelRefused, NoSuchClinic, ClinikoError)
+REFUSALS = (Refused, LabelRefused, NoSuchClinic, ClinikoError)
 
 
-class Command(LifeActions):
+class Command(LifeActions, RecoveryActions):
     help = "Onboard clinics and look after them. Exit status: 0 done, 1 refused or failed, 2 wrong usage."
     requires_system_checks: list[str] = []
 
@@ -50,6 +52,7 @@ class Command(LifeActions):
             help="Compare every record with Cliniko and mend what differs, not only what changed.",
         )
         self.add_life_actions(actions)
+        self.add_recovery_actions(actions)
         invite = add_action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
@@ -65,7 +68,8 @@ class Command(LifeActions):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            options["run"](options)
+            with database_failure():
+                options["run"](options)
         except REFUSALS as refusal:
             self.stderr.write(str(refusal), self.style.ERROR)
             sys.exit(1)
