@@ -21,7 +21,8 @@ IN_DOCS = {
     *("cliniko-button-wide-light", "sign-in-narrow-light", "patient-wide-light", "patient-narrow-dark"),
     *("search-wide-light", "settings-wide-light", "staff-wide-light", "security-narrow-dark"),
     *("own-sign-in-wide-light", "app-narrow-light", "access-log-wide-light", "access-of-patient-wide-dark"),
-    *("unknown-patient-narrow-light", "landing-wide-light"),
+    *("unknown-patient-narrow-light", "landing-wide-light", "privacy-wide-light"),
+    *("welcome-wide-light", "key-wide-light", "button-wide-light"),
 }
 
 
