@@ -32,7 +32,7 @@ def tell_owners_of_closing(clinic: Clinic) -> bool:
     out."""
     days = (clinic.closing_on - timezone.now().date()).days if clinic.closing_on else 0
     try:
-        _tell_owners("closing", page=_page("settings"), day=clinic.closing_on, days=days)
+        _tell_owners("closing", page=_page("export"), day=clinic.closing_on, days=days)
     except OSError:
         return False
     return True
