@@ -15,8 +15,8 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts.models import User, schema_name
-from audit.log import Action, record
+from accounts.models import User, in_public, schema_name
+from audit.log import Action, Actor, record
 from tenants.context import current_clinic
 from tenants.sealing import box
 
@@ -38,9 +38,11 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         return unseal(encrypted_text, _whose(context.request))
 
     def get_totp_issuer(self) -> str:
-        return f"Sidechart {current_clinic().name}"
+        return "Sidechart ops" if in_public() else f"Sidechart {current_clinic().name}"
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        if in_public():
+            return {"id": settings.BASE_DOMAIN, "name": "Sidechart ops"}
         clinic = current_clinic()
         return {"id": f"{clinic.label}.{settings.BASE_DOMAIN}", "name": f"Sidechart at {clinic.name}"}
 
@@ -77,7 +79,7 @@ def is_missing(request: HttpRequest, *, on: date) -> bool:
     return not has_second_factor(request.user)
 
 
-def reset(user: User, *, by: User) -> bool:
+def reset(user: User, *, by: Actor) -> bool:
     """Take every factor from somebody who can use none of them, and end their sessions. False when they had none."""
     with transaction.atomic():
         deleted, _ = Authenticator.objects.filter(user=user).delete()

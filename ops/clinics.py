@@ -13,13 +13,15 @@ from django.db.models import Count
 from accounts import invitations
 from accounts.models import Invitation, User
 from accounts.roles import Role
-from audit.log import OPS
+from audit.log import OPS, Action, Actor, record
 from sync import connection as cliniko_connection
 from sync import standing
 from sync.cliniko import ApiKey
 from sync.connection import Connected
+from sync.due import compare_everything
 from sync.models import Cursor, Reconcile, RefusedPayload, Run
 from sync.resources import RESOURCES
+from tenants import own_row
 from tenants.context import clinic_context, inside
 from tenants.hosts import clinic_url
 from tenants.labels import check_label
@@ -43,7 +45,7 @@ class Onboarded:
     mailed: bool = True
 
 
-def create(label: str, *, name: str, owner_email: str) -> Onboarded:
+def create(label: str, *, name: str, owner_email: str, by: Actor = OPS) -> Onboarded:
     """Make a clinic: its row, domain, schema, tables and the owner's invitation, all in one transaction.
 
     Killed half-way it leaves nothing. Raises LabelRefused and Refused.
@@ -58,7 +60,7 @@ def create(label: str, *, name: str, owner_email: str) -> Onboarded:
             Domain.objects.create(domain=label, tenant=clinic)
             clinic.create_schema(verbosity=0)
             with inside(clinic):
-                invitation, invite_url = invitations.invite(email=owner_email, role=Role.OWNER)
+                invitation, invite_url = invitations.invite(email=owner_email, role=Role.OWNER, for_ops=by)
     except IntegrityError:
         if not Domain.objects.filter(domain=label).exists():
             raise
@@ -68,12 +70,12 @@ def create(label: str, *, name: str, owner_email: str) -> Onboarded:
     return Onboarded(label, clinic_url(label), clinic_url(label, "/patients"), invite_url, mailed)
 
 
-def invite(label: str, *, email: str, role: str) -> tuple[str, bool]:
+def invite(label: str, *, email: str, role: str, by: Actor = OPS) -> tuple[str, bool]:
     """Invite staff: the invitation's address, and whether it was mailed. Raises NoSuchClinic and Refused."""
     _check_address(email)
     with clinic_context(label):
         try:
-            invitation, invite_url = invitations.invite(email=email, role=Role(role))
+            invitation, invite_url = invitations.invite(email=email, role=Role(role), for_ops=by)
         except invitations.InvitationRefused as refused:
             raise Refused(str(refused)) from None
         return invite_url, _mail(invitation, invite_url)
@@ -93,6 +95,16 @@ def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False) -> 
     """Try the key with Cliniko, store it, and make the clinic due. Raises NoSuchClinic and ClinikoError."""
     with clinic_context(label):
         return cliniko_connection.connect(key, by=OPS, confirm_other_account=confirm_other_account)
+
+
+def compare(label: str, *, by: Actor) -> None:
+    """Have everything compared with Cliniko again by the workers, and mended. Raises NoSuchClinic, Refused."""
+    with clinic_context(label) as clinic, transaction.atomic():
+        if not clinic.is_working:
+            raise Refused(f"{label} is {clinic.state}: nothing is synced.")
+        compare_everything()
+        own_row.be_due()
+        record(Action.SYNC_RESUMED, by=by, what="everything is compared with Cliniko")
 
 
 def listing() -> list[dict[str, Any]]:
