@@ -45,10 +45,10 @@ class Onboarded:
     mailed: bool = True
 
 
-def create(label: str, *, name: str, owner_email: str, by: Actor = OPS) -> Onboarded:
+def create(label: str, *, name: str, owner_email: str, by: Actor = OPS, dry_run: bool = False) -> Onboarded:
     """Make a clinic: its row, domain, schema, tables and the owner's invitation, all in one transaction.
 
-    Killed half-way it leaves nothing. Raises LabelRefused and Refused.
+    Killed half-way it leaves nothing, and so does a dry run, which has no invitation. Raises LabelRefused and Refused.
     """
     check_label(label)
     if not name.strip():
@@ -61,10 +61,13 @@ def create(label: str, *, name: str, owner_email: str, by: Actor = OPS) -> Onboa
             clinic.create_schema(verbosity=0)
             with inside(clinic):
                 invitation, invite_url = invitations.invite(email=owner_email, role=Role.OWNER, for_ops=by)
+            transaction.set_rollback(dry_run)
     except IntegrityError:
         if not Domain.objects.filter(domain=label).exists():
             raise
         raise Refused(f"The subdomain {label!r} is taken.") from None
+    if dry_run:
+        return Onboarded(label, clinic_url(label), clinic_url(label, "/patients"), "", mailed=False)
     with inside(clinic):
         mailed = _mail(invitation, invite_url)
     return Onboarded(label, clinic_url(label), clinic_url(label, "/patients"), invite_url, mailed)
@@ -111,13 +114,23 @@ def listing() -> list[dict[str, Any]]:
     """Every clinic there is, by label, as the public schema knows it."""
     clinics = Clinic.objects.exclude(state=Clinic.State.PURGED).order_by("label")
     return [
-        {"clinic": clinic.label, "name": clinic.name, "state": clinic.state, "url": clinic_url(clinic.label)}
+        {
+            "clinic": clinic.label,
+            "name": clinic.name,
+            "state": clinic.state,
+            "sync_state": clinic.sync_state,
+            "checked_at": clinic.checked_at,
+            "url": clinic_url(clinic.label),
+        }
         for clinic in clinics
     ]
 
 
 def report(label: str) -> dict[str, Any]:
     """How one clinic stands: states, counts, cursors, last run; of the key its state and last four characters only."""
+    former = list(
+        Domain.objects.filter(tenant__label=label, is_primary=False).order_by("domain").values_list("domain", flat=True)
+    )
     with clinic_context(label) as clinic:
         held = cliniko_connection.load()
         now = standing.standing()
@@ -126,6 +139,10 @@ def report(label: str) -> dict[str, Any]:
             "clinic": clinic.label,
             "name": clinic.name,
             "state": clinic.state,
+            "state_since": clinic.state_since,
+            "state_reason": clinic.state_reason,
+            "closing_on": clinic.closing_on,
+            "former_labels": former,
             "url": clinic_url(clinic.label),
             "launch_url": clinic_url(clinic.label, "/patients"),
             "sync_state": now.state,

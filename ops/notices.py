@@ -1,4 +1,6 @@
-"""Mails that tell a clinic's owners what only they can mend."""
+"""Mails that tell a clinic's owners what only they can do."""
+
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -6,6 +8,7 @@ from django.core.mail import EmailMessage
 from django.dispatch import receiver
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import Role
@@ -13,6 +16,7 @@ from sync import connection
 from sync.signals import key_refused
 from tenants.context import current_clinic
 from tenants.hosts import clinic_url
+from tenants.models import Clinic
 
 log = structlog.get_logger(__name__)
 
@@ -20,11 +24,28 @@ log = structlog.get_logger(__name__)
 @receiver(key_refused)
 def tell_owners_of_refused_key(**_: object) -> None:
     """Mail every owner of the clinic we are inside of. Raises what the mail backend raises when no mail went out."""
-    clinic = current_clinic()
-    page = clinic_url(clinic.label, reverse("settings", urlconf=settings.ROOT_URLCONF))
-    context = {"clinic": clinic, "last4": connection.load().key_last4, "page": page}
-    subject = render_to_string("ops/email/key_refused_subject.txt", context).strip()
-    body = render_to_string("ops/email/key_refused.txt", context)
+    _tell_owners("key_refused", page=_page("settings"), last4=connection.load().key_last4)
+
+
+def tell_owners_of_closing(clinic: Clinic) -> bool:
+    """Mail every owner of the clinic we are inside of the day from which on nobody gets in. False when no mail went
+    out."""
+    days = (clinic.closing_on - timezone.now().date()).days if clinic.closing_on else 0
+    try:
+        _tell_owners("closing", page=_page("settings"), day=clinic.closing_on, days=days)
+    except OSError:
+        return False
+    return True
+
+
+def _page(name: str) -> str:
+    return clinic_url(current_clinic().label, reverse(name, urlconf=settings.ROOT_URLCONF))
+
+
+def _tell_owners(mail: str, **context: Any) -> None:
+    context |= {"clinic": current_clinic()}
+    subject = render_to_string(f"ops/email/{mail}_subject.txt", context).strip()
+    body = render_to_string(f"ops/email/{mail}.txt", context)
     owners = list(User.objects.filter(role=Role.OWNER, is_active=True).values_list("email", flat=True))
     failures = [failure for email in owners if (failure := _sent(EmailMessage(subject, body, to=[email])))]
     if failures and len(failures) == len(owners):

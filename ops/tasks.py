@@ -4,11 +4,18 @@ import structlog
 from celery import current_app, shared_task
 from django.utils import timezone
 
-from ops import numbers
+from ops import life, numbers
 from tenants.models import Clinic
 
 log = structlog.get_logger(__name__)
 MEASURED_EVERY = 300  # seconds
+
+
+@shared_task(name="ops.remind_closing")
+def remind_closing() -> None:
+    """Remind the owners of clinics that close soon. A lost message costs a day at most: the next one makes it up."""
+    for clinic in Clinic.objects.working().filter(state=Clinic.State.CLOSING):
+        life.remind(clinic)
 
 
 @shared_task(name="ops.measure")

@@ -255,6 +255,7 @@ CELERY_BEAT_SCHEDULE = {
     # At an hour, while Australia sleeps, and not every 24 hours: beat may be restarted more often than that.
     "accounts.forget_sessions": {"task": "accounts.forget_sessions", "schedule": crontab(hour="16", minute="17")},
     "audit.check": {"task": "audit.check", "schedule": crontab(hour="16", minute="57")},
+    "ops.remind_closing": {"task": "ops.remind_closing", "schedule": crontab(hour="*/6", minute="7")},
     "sync.forget": {"task": "sync.forget", "schedule": crontab(hour="16", minute="37")},
 }
 

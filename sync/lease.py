@@ -38,3 +38,8 @@ class Lease:
 
     def __exit__(self, *_: object) -> None:
         Connection.objects.filter(id=1, lease_token=self.token).update(lease_token=None, lease_until=None)
+
+
+def take_away() -> None:
+    """Whoever holds the lease of the clinic we are inside of writes nothing more."""
+    Connection.objects.filter(id=1).update(lease_token=None, lease_until=None)

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 
 from tenants.context import inside
 from tenants.database import connection
-from tenants.hosts import canonical_host, label_of
-from tenants.models import Clinic
+from tenants.hosts import canonical_host, clinic_url, label_of
+from tenants.models import Clinic, Domain
 
 
 class ClinicMiddleware:
@@ -32,19 +32,31 @@ class ClinicMiddleware:
             request.clinic = None  # type: ignore[attr-defined]
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             return self.get_response(request)
-        clinic = _clinic_at(host)
-        if clinic is None:
+        domain = _domain_of(host)
+        if domain is None:
             return nobody_here()
+        clinic = domain.tenant
+        if not domain.is_primary and _is_a_page(request):
+            return HttpResponseRedirect(clinic_url(clinic.label, request.get_full_path()))
         request.clinic = clinic  # type: ignore[attr-defined]
         with inside(clinic):
             return self.get_response(request)
 
 
-def _clinic_at(host: str) -> Clinic | None:
+def _domain_of(host: str) -> Domain | None:
+    """What leads from this host to a working clinic: its subdomain, or one that it had before."""
     label = label_of(host)
     if label is None:
         return None
-    return Clinic.objects.working().filter(domains__domain=label, domains__is_primary=True).first()
+    return Domain.objects.select_related("tenant").filter(domain=label, tenant__in=Clinic.objects.working()).first()
+
+
+def _is_a_page(request: HttpRequest) -> bool:
+    """Whether somebody goes to a page. What a page that was open during a rename sends and loads is answered where it
+    is, so that no half-written note is lost."""
+    return request.method in ("GET", "HEAD") and not (
+        request.headers.get("HX-Request") or request.path.startswith(settings.STATIC_URL)
+    )
 
 
 def nobody_here() -> HttpResponse:

@@ -52,6 +52,11 @@ class Clinic(TenantMixin):
     state_since = models.DateTimeField(default=timezone.now)
     state_reason = models.CharField(max_length=200, blank=True, help_text="Why, for ops. Nothing of a patient.")
     closing_on = models.DateField(null=True, help_text="From this day on nobody gets in.")
+    closing_told = models.PositiveSmallIntegerField(
+        null=True, help_text="How early owners were last reminded, in days."
+    )
+    purged_at = models.DateTimeField(null=True, help_text="When nothing was left of it but this row and its labels.")
+    certificate = models.JSONField(null=True, help_text="What a purge removed, in numbers.")
     sync_due_at = models.DateTimeField(default=timezone.now, db_index=True)
     # How its mirror stood after the latest turn: a copy for lists and metrics. The truth is in the clinic's schema.
     sync_state = models.CharField(max_length=16, default="no_key")

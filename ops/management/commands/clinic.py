@@ -4,18 +4,17 @@ import getpass
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.core.serializers.json import DjangoJSONEncoder
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from accounts.roles import Role
 from ops import clinics, doctor
 from ops.foreground import sync_in_foreground
+from ops.management.answering import add_action, add_changing_action
+from ops.management.life_actions import LifeActions
 from sync.cliniko import ApiKey
 from sync.errors import ClinikoError
 from tenants.context import NoSuchClinic
@@ -25,46 +24,51 @@ LIGHTS = {doctor.Light.OK: "green", doctor.Light.WARN: "yellow", doctor.Light.FA
 REFUSALS = (clinics.Refused, LabelRefused, NoSuchClinic, ClinikoError)
 
 
-class Command(BaseCommand):
+class Command(LifeActions):
     help = "Onboard clinics and look after them. Exit status: 0 done, 1 refused or failed, 2 wrong usage."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-        create = _action(actions, "create", self.create, "Make a clinic and invite its owner.")
+        create = add_changing_action(actions, "create", self.create, "Make a clinic and invite its owner.")
         create.add_argument("--name", required=True, help="The clinic's name, as staff read it.")
         create.add_argument("--owner", required=True, metavar="EMAIL", help="Who is invited as the owner.")
-        _action(actions, "list", self.list, "Show every clinic.", label=False)
-        _action(actions, "show", self.show, "Show one clinic: states, counts, cursors, last run.")
-        _action(actions, "doctor", self.doctor, "Look at everything that a clinic needs, and say what is wrong.")
-        set_key = _action(actions, "set-key", self.set_key, "Try a Cliniko API key and store it when it works.")
+        add_action(actions, "list", self.list, "Show every clinic.", label=False)
+        add_action(actions, "show", self.show, "Show one clinic: states, counts, cursors, last run.")
+        add_action(actions, "doctor", self.doctor, "Look at everything that a clinic needs, and say what is wrong.")
+        set_key = add_action(actions, "set-key", self.set_key, "Try a Cliniko API key and store it when it works.")
         set_key.add_argument("--key-stdin", action="store_true", help="Read the key from standard input, not a prompt.")
         set_key.add_argument(
             "--confirm-other-account", action="store_true", help="Take a key of another Cliniko account than before."
         )
-        sync = _action(actions, "sync", self.sync, "Mirror the clinic in the foreground until it is up to date.")
+        sync = add_action(actions, "sync", self.sync, "Mirror the clinic in the foreground until it is up to date.")
         sync.add_argument(
             "--full",
             action="store_true",
             help="Compare every record with Cliniko and mend what differs, not only what changed.",
         )
-        invite = _action(actions, "invite", self.invite, "Invite staff by e-mail.")
+        self.add_life_actions(actions)
+        invite = add_action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        action: Callable[[dict[str, Any]], None] = options["run"]
         try:
-            action(options)
+            options["run"](options)
         except REFUSALS as refusal:
             self.stderr.write(str(refusal), self.style.ERROR)
             sys.exit(1)
 
     def create(self, options: dict[str, Any]) -> None:
-        made = clinics.create(options["label"], name=options["name"], owner_email=options["owner"])
-        self._answer(
+        dry_run = options["dry_run"]
+        made = clinics.create(options["label"], name=options["name"], owner_email=options["owner"], dry_run=dry_run)
+        answer = {name: value for name, value in vars(made).items() if name != "mailed"}
+        if dry_run:
+            self.answer(options, answer, f"Only tried: {made.clinic} would be at {made.url}")
+            return
+        self.answer(
             options,
-            {name: value for name, value in vars(made).items() if name != "mailed"},
+            answer,
             f"{made.clinic} is there: {made.url}\n"
             f"Button in Cliniko: {made.launch_url}\n"
             f"The owner's invitation ({_mailed(made.mailed)}; secret): {made.invite_url}",
@@ -73,33 +77,34 @@ class Command(BaseCommand):
     def list(self, options: dict[str, Any]) -> None:
         rows = clinics.listing()
         if options["json"] or not rows:
-            self._answer(options, rows, "No clinic yet: `manage.py clinic create` makes one.")
+            self.answer(options, rows, "No clinic yet: `manage.py clinic create` makes one.")
             return
-        table = Table("Clinic", "Name", "State", "Address", box=None)
+        table = Table("Clinic", "Name", "State", "Mirror", "As of", "Address", box=None)
         for row in rows:
-            table.add_row(row["clinic"], row["name"], row["state"], row["url"])
-        self._print(table)
+            as_of = f"{row['checked_at']:%Y-%m-%d %H:%M}" if row["checked_at"] else ""
+            table.add_row(row["clinic"], row["name"], row["state"], row["sync_state"], as_of, row["url"])
+        self.show_table(table)
 
     def show(self, options: dict[str, Any]) -> None:
         report = clinics.report(options["label"])
         if options["json"]:
-            self._answer(options, report, "")
+            self.answer(options, report, "")
             return
         table = Table(show_header=False, box=None)
         for name, value in report.items():
             shown = json.dumps(value, cls=DjangoJSONEncoder, indent=1) if isinstance(value, dict) else str(value)
             table.add_row(name.replace("_", " "), shown)
-        self._print(table)
+        self.show_table(table)
 
     def doctor(self, options: dict[str, Any]) -> None:
         findings = doctor.examine(options["label"])
         if options["json"]:
-            self._answer(options, {"clinic": options["label"], "findings": [vars(each) for each in findings]}, "")
+            self.answer(options, {"clinic": options["label"], "findings": [vars(each) for each in findings]}, "")
         else:
             table = Table(show_header=False, box=None)
             for each in findings:
                 table.add_row(Text(each.light, style=LIGHTS[each.light]), each.check, each.sentence)
-            self._print(table)
+            self.show_table(table)
         failed = [each.check for each in findings if each.light is doctor.Light.FAIL]
         if failed:
             raise clinics.Refused(f"Something is wrong at {options['label']}: {', '.join(failed)}.")
@@ -110,7 +115,7 @@ class Command(BaseCommand):
             options["label"], ApiKey(typed.strip()), confirm_other_account=options["confirm_other_account"]
         )
         rights = " ".join(f"{name.capitalize()}: {'yes' if may else 'no'}." for name, may in connected.may_read.items())
-        self._answer(
+        self.answer(
             options,
             vars(connected),
             f"Connected to {connected.account} ({connected.shard}) as {connected.user}, {connected.role}. {rights}",
@@ -123,7 +128,7 @@ class Command(BaseCommand):
             for name, counts in result["resources"].items()
         ]
         mended = [f"{name}: {count} mended" for name, count in result["mended"].items() if count]
-        self._answer(options, result, "\n".join([f"State: {result['state']}", *lines, *mended]))
+        self.answer(options, result, "\n".join([f"State: {result['state']}", *lines, *mended]))
         if result["put_off"]:
             named = (f"{name} (goes on at {at:%Y-%m-%d %H:%M} UTC)" for name, at in result["put_off"].items())
             raise clinics.Refused(f"Cliniko did not give everything to be compared: {', '.join(named)}.")
@@ -131,30 +136,10 @@ class Command(BaseCommand):
     def invite(self, options: dict[str, Any]) -> None:
         invite_url, mailed = clinics.invite(options["label"], email=options["email"], role=options["role"])
         answer = {"clinic": options["label"], "email": options["email"], "role": options["role"]}
-        self._answer(
+        self.answer(
             options, answer | {"invite_url": invite_url}, f"Invitation ({_mailed(mailed)}; secret): {invite_url}"
         )
-
-    def _print(self, table: Table) -> None:
-        console = Console(markup=False, highlight=False)
-        with console.capture() as printed:
-            console.print(table)
-        self.stdout.write(printed.get(), ending="")
-
-    def _answer(self, options: dict[str, Any], data: object, words: str) -> None:
-        self.stdout.write(json.dumps(data, cls=DjangoJSONEncoder) if options["json"] else words)
 
 
 def _mailed(mailed: bool) -> str:
     return "sent by e-mail" if mailed else "the e-mail could NOT be sent, hand it over yourself"
-
-
-def _action(
-    actions: Any, name: str, run: Callable[[dict[str, Any]], None], text: str, *, label: bool = True
-) -> ArgumentParser:
-    parser: ArgumentParser = actions.add_parser(name, help=text, description=text)
-    if label:
-        parser.add_argument("label", metavar="LABEL", help="The clinic's subdomain, such as bondi.")
-    parser.add_argument("--json", action="store_true", help="Answer in JSON.")
-    parser.set_defaults(run=run)
-    return parser

@@ -1,0 +1,168 @@
+"""A clinic's states: suspended, working again, under another name, closing. Each change is one transaction, and asked
+for twice is made once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import OpenSession
+from audit.log import Action, Actor, record
+from ops import notices
+from ops.clinics import Refused
+from sync import lease
+from sync.connection import load
+from tenants.context import find_clinic, inside
+from tenants.hosts import clinic_url
+from tenants.labels import check_label
+from tenants.models import Clinic, Domain
+
+State = Clinic.State
+REMINDERS = (30, 7, 1)  # days before the last
+
+
+@dataclass(frozen=True)
+class Changed:
+    """How the clinic is now, and whether that is news. `sentence` is for ops."""
+
+    clinic: str
+    state: str
+    changed: bool
+    sentence: str
+
+
+def suspend(label: str, *, reason: str, by: Actor, dry_run: bool = False) -> Changed:
+    """Lock everybody out, end their sessions and let the workers pass by; what is held stays, the key too.
+
+    A clinic that was closing closes no more: its day is to be set again after `resume`. Raises NoSuchClinic, Refused.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise Refused("Say why: whoever looks next wants to know.")
+    if len(reason) > 200:
+        raise Refused("The reason is longer than 200 characters.")
+    with _held(label, dry_run) as clinic:
+        if clinic.state == State.SUSPENDED:
+            return Changed(label, clinic.state, False, f"{label} is suspended already: {clinic.state_reason}.")
+        _become(clinic, State.SUSPENDED, reason=reason)
+        with inside(clinic):
+            OpenSession.objects.all().delete()
+            lease.take_away()
+            record(Action.CLINIC_SUSPENDED, by=by, reason=reason)
+        return Changed(label, clinic.state, True, f"{label} is suspended: nobody gets in, and nothing is synced.")
+
+
+def resume(label: str, *, by: Actor, dry_run: bool = False) -> Changed:
+    """Let a clinic that is suspended or closing work again. Raises NoSuchClinic, Refused."""
+    with _held(label, dry_run) as clinic:
+        if clinic.state in (State.ACTIVE, State.SETUP):
+            return Changed(label, clinic.state, False, f"{label} works already.")
+        with inside(clinic):
+            state = State.ACTIVE if load().connected_at else State.SETUP
+            record(Action.CLINIC_RESUMED, by=by, was=clinic.state)
+        _become(clinic, state)
+        return Changed(label, clinic.state, True, f"{label} works again: staff sign in at {clinic_url(label)}")
+
+
+def close(label: str, *, on: date, by: Actor, dry_run: bool = False) -> Changed:
+    """Set the first day on which nobody gets in any more, and mail the owners, who can take everything along.
+
+    They are reminded 30, 7 and 1 days before. Nothing is removed on that day: that is for `purge`.
+    Raises NoSuchClinic, Refused.
+    """
+    days = (on - timezone.now().date()).days
+    if days < 1:
+        raise Refused(f"{on} is not to come: name tomorrow or a later day.")
+    with _held(label, dry_run) as clinic:
+        if clinic.state == State.SUSPENDED:
+            raise Refused(f"{label} is suspended: its owners could take nothing along. `clinic resume` it first.")
+        if clinic.closing_on == on:
+            return Changed(label, clinic.state, False, f"{label} closes on {on} already.")
+        _become(
+            clinic, State.CLOSING, closing_on=on, told=min((each for each in REMINDERS if each >= days), default=None)
+        )
+        with inside(clinic):
+            record(Action.CLINIC_CLOSING, by=by, day=on.isoformat())
+        transaction.on_commit(lambda: tell_owners(clinic))
+        return Changed(label, clinic.state, True, f"{label} closes on {on}: its owners are told, and can export.")
+
+
+def tell_owners(clinic: Clinic) -> bool:
+    """Mail them the day. The caller stands in public. False when no mail went out."""
+    with inside(clinic):
+        return notices.tell_owners_of_closing(clinic)
+
+
+def remind(clinic: Clinic) -> None:
+    """Tell the owners of a clinic that closes once for each of the days in REMINDERS. What could not be mailed is
+    tried again at the next call; a mail that went out twice is better than none."""
+    days = (clinic.closing_on - timezone.now().date()).days if clinic.closing_on else 0
+    due = _reminder(days)
+    if days < 1 or due is None or (clinic.closing_told is not None and clinic.closing_told <= due):
+        return
+    if tell_owners(clinic):
+        Clinic.objects.filter(pk=clinic.pk, closing_on=clinic.closing_on).update(closing_told=due)
+
+
+def _reminder(days: int) -> int | None:
+    """Which of the reminders is due, or was the latest, so many days before the last."""
+    return min((each for each in REMINDERS if each >= days), default=None)
+
+
+def rename(label: str, new_label: str, *, by: Actor, dry_run: bool = False) -> Changed:
+    """Give the clinic another subdomain. The former one leads to the new one from then on, and nobody else gets it:
+    its address is in Cliniko, in mails and in bookmarks.
+
+    Raises NoSuchClinic, LabelRefused, Refused.
+    """
+    check_label(new_label)
+    with _held(label, dry_run) as clinic:
+        if label == new_label:
+            return Changed(label, clinic.state, False, f"That is its name already: {clinic_url(label)}")
+        _move(clinic, new_label)
+        with inside(clinic):
+            passkeys = _people_with_passkeys()
+            record(Action.CLINIC_RENAMED, by=by, before=label, after=new_label)
+    sentence = f"{label} is {new_label} now: {clinic_url(new_label)}. {clinic_url(label)} leads there."
+    if passkeys:
+        sentence += (
+            f" Passkeys count at the former address only: {passkeys} of its people sign in with password and recovery"
+            " code, then add a passkey anew."
+        )
+    return Changed(new_label, clinic.state, True, sentence)
+
+
+def _move(clinic: Clinic, new_label: str) -> None:
+    Domain.objects.filter(tenant=clinic, is_primary=True).update(is_primary=False)
+    domain, _ = Domain.objects.get_or_create(domain=new_label, defaults={"tenant": clinic})
+    if domain.tenant_id != clinic.pk:
+        raise Refused(f"The subdomain {new_label!r} is taken.")
+    Domain.objects.filter(pk=domain.pk).update(is_primary=True)
+    Clinic.objects.filter(pk=clinic.pk).update(label=new_label)
+    clinic.label = new_label
+
+
+def _people_with_passkeys() -> int:
+    held = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN, user__is_active=True)
+    return held.values("user").distinct().count()
+
+
+@contextmanager
+def _held(label: str, dry_run: bool) -> Iterator[Clinic]:
+    """The clinic as it is, and nobody else changes it until the change is committed; undone for a dry run."""
+    with transaction.atomic():
+        clinic = Clinic.objects.select_for_update().exclude(state=State.PURGED).filter(label=label).first()
+        yield clinic or find_clinic(label)  # which says that there is none
+        transaction.set_rollback(dry_run)
+
+
+def _become(
+    clinic: Clinic, state: str, *, reason: str = "", closing_on: date | None = None, told: int | None = None
+) -> None:
+    clinic.state, clinic.state_since, clinic.state_reason = state, timezone.now(), reason
+    clinic.closing_on, clinic.closing_told, clinic.sync_due_at = closing_on, told, timezone.now()
+    clinic.save(update_fields="state state_since state_reason closing_on closing_told sync_due_at".split())

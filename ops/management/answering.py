@@ -1,0 +1,42 @@
+"""What the actions of `manage.py clinic` share: their words, their answers in JSON or in plain text."""
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.core.serializers.json import DjangoJSONEncoder
+from rich.console import Console
+from rich.table import Table
+
+Run = Callable[[dict[str, Any]], None]
+
+
+class AnsweringCommand(BaseCommand):
+    """A command with actions, each of which prints one answer."""
+
+    def show_table(self, table: Table) -> None:
+        console = Console(markup=False, highlight=False)
+        with console.capture() as printed:
+            console.print(table)
+        self.stdout.write(printed.get(), ending="")
+
+    def answer(self, options: dict[str, Any], data: object, words: str) -> None:
+        self.stdout.write(json.dumps(data, cls=DjangoJSONEncoder) if options["json"] else words)
+
+
+def add_action(actions: Any, name: str, run: Run, text: str, *, label: bool = True) -> ArgumentParser:
+    parser: ArgumentParser = actions.add_parser(name, help=text, description=text)
+    if label:
+        parser.add_argument("label", metavar="LABEL", help="The clinic's subdomain, such as bondi.")
+    parser.add_argument("--json", action="store_true", help="Answer in JSON.")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_changing_action(actions: Any, name: str, run: Run, text: str) -> ArgumentParser:
+    """An action that can be tried before."""
+    parser = add_action(actions, name, run, text)
+    parser.add_argument("--dry-run", action="store_true", help="Check and say what would be done, and change nothing.")
+    return parser

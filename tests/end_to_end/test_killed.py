@@ -1,0 +1,29 @@
+"""Whatever ops do with a clinic is done whole or not at all, also when the process is killed -9 in the middle."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox.supervisor import Supervisor, plain_environment
+from tests.end_to_end.stack import ROOT, new_database
+
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("killed")]
+
+
+def test_a_create_suspend_rename_or_purge_killed_at_any_statement_leaves_all_or_nothing(
+    tmp_path: Path, worker_id: str
+) -> None:
+    with new_database(f"sidechart_killed_{worker_id}") as database:
+        environment = plain_environment(
+            DATABASE_URL=database, DJANGO_SETTINGS_MODULE="saas.settings", EMAIL_URL=f"file:///{tmp_path / 'mail'}"
+        )
+        supervisor = Supervisor(ROOT, environment, tmp_path)
+        with supervisor.only_one():
+            supervisor.run(sys.executable, "manage.py", "migrate", "--verbosity", "0")
+            supervisor.run(sys.executable, "-m", "tests.end_to_end.killing", "prepare")
+            for action, least in (("create", 10), ("suspend", 7), ("rename", 8), ("purge", 20)):
+                said = supervisor.run(sys.executable, "-m", "tests.end_to_end.killing", action)
+                (moments,) = re.findall(r"killed at (\d+) moments", said)
+                assert int(moments) >= least, f"{action} was killed at {moments} moments only"

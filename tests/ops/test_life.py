@@ -1,0 +1,319 @@
+"""A clinic is suspended, works again, closes and gets another name; the one beside it notices nothing."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.core.mail import EmailMessage
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from accounts.models import OpenSession, User
+from audit.log import OPS
+from audit.models import Event
+from launch.models import Note
+from ops import life, tasks
+from ops.clinics import Refused
+from sync.lease import Lease, LeaseLost
+from sync.models import Connection
+from tenants.context import clinic_context
+from tenants.labels import LabelRefused
+from tenants.models import Clinic, Domain
+from tests.sync.conftest import World, world
+
+__all__ = ["world"]
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """`run("suspend", "bondi", "--reason", "…")`: the command's JSON answer."""
+
+    def answer(*words: str) -> dict[str, Any]:
+        capsys.readouterr()
+        call_command("clinic", *words, "--json")
+        said: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return said
+
+    return answer
+
+
+def latest_line(label: str) -> tuple[str, str, dict[str, Any]]:
+    with clinic_context(label):
+        line = Event.objects.latest("pk")
+        return line.user_email, line.action, line.details
+
+
+def in_days(days: int) -> date:
+    return timezone.now().date() + timedelta(days=days)
+
+
+# --- Suspended ---
+
+
+def test_whoever_is_signed_in_is_out_with_the_next_click_and_stays_out_after_it_works_again(
+    sign_in: Callable[..., Client], run: Run
+) -> None:
+    here, there = sign_in("bondi", "owner"), sign_in("harbour", "owner")
+    assert run("suspend", "bondi", "--reason", "unpaid")["changed"] is True
+    unknown = Client(HTTP_HOST="nowhere.localhost").get("/")
+    answer = here.get("/")
+    assert (answer.status_code, answer.content) == (404, unknown.content)
+    assert there.get("/").status_code == 200
+    run("resume", "bondi")
+    assert here.get("/")["Location"].startswith("/login")
+    assert latest_line("bondi") == ("ops", "clinic_resumed", {"was": "suspended"})
+
+
+def test_a_worker_under_way_writes_nothing_more(world: World) -> None:
+    world.connect("bondi")
+    with clinic_context("bondi"):
+        lease = Lease().__enter__()
+    life.suspend("bondi", reason="unpaid", by=OPS)
+    with clinic_context("bondi"), pytest.raises(LeaseLost):
+        lease.renew()
+
+
+def test_the_key_is_kept_and_used_again(world: World, run: Run) -> None:
+    for label in ("bondi", "harbour"):
+        world.connect(label)
+    run("suspend", "bondi", "--reason", "unpaid")
+    with clinic_context("bondi"):
+        sealed = Connection.objects.get().sealed_key
+    assert run("resume", "bondi")["state"] == "active"
+    with clinic_context("bondi"):
+        assert Connection.objects.get().sealed_key == sealed
+    world.sync("bondi")
+
+
+def test_a_clinic_without_a_key_goes_back_to_its_setup(bondi: Clinic) -> None:
+    life.suspend("bondi", reason="unpaid", by=OPS)
+    assert life.resume("bondi", by=OPS).state == "setup"
+
+
+def test_what_is_asked_for_twice_is_done_once(bondi: Clinic, run: Run) -> None:
+    assert run("suspend", "bondi", "--reason", "unpaid")["changed"] is True
+    assert run("suspend", "bondi", "--reason", "again")["changed"] is False
+    assert run("show", "bondi")["state_reason"] == "unpaid"
+    assert run("resume", "bondi")["changed"] is True
+    assert run("resume", "bondi")["changed"] is False
+    with clinic_context("bondi"):
+        lines = Event.objects.order_by("pk").values_list("action", flat=True)
+        assert [*lines] == ["clinic_suspended", "clinic_resumed"]
+
+
+@pytest.mark.parametrize("reason", ["", " ", "x" * 201])
+def test_a_suspension_has_a_reason(bondi: Clinic, reason: str) -> None:
+    with pytest.raises(Refused):
+        life.suspend("bondi", reason=reason, by=OPS)
+    bondi.refresh_from_db()
+    assert bondi.state == "active"
+
+
+# --- Tried before ---
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["suspend", "bondi", "--reason", "unpaid"],
+        ["close", "bondi", "--on", "2040-01-01"],
+        ["rename", "bondi", "manly"],
+        ["create", "coogee", "--name", "Coogee", "--owner", "owner@coogee.example"],
+    ],
+)
+def test_a_dry_run_changes_nothing_and_tells_nobody(
+    staff_of: Callable[..., User],
+    run: Run,
+    words: list[str],
+    mailoutbox: list[EmailMessage],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    staff_of("bondi", "owner")
+    before = [*Clinic.objects.order_by("pk").values()]
+    with django_capture_on_commit_callbacks(execute=True):
+        run(*words, "--dry-run")
+    assert [*Clinic.objects.order_by("pk").values()] == before
+    assert set(Domain.objects.values_list("domain", flat=True)) == {"bondi", "harbour"}
+    assert mailoutbox == []
+    with clinic_context("bondi"):
+        assert not Event.objects.exists()
+
+
+# --- Closing ---
+
+
+def test_owners_are_told_of_the_day_at_once_and_people_work_until_then(
+    staff_of: Callable[..., User],
+    sign_in: Callable[..., Client],
+    mailoutbox: list[EmailMessage],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    for label in ("bondi", "harbour"):
+        staff_of(label, "owner")
+        staff_of(label, "reception")
+    with django_capture_on_commit_callbacks(execute=True):
+        life.close("bondi", on=in_days(60), by=OPS)
+    (mail,) = mailoutbox
+    assert mail.to == ["owner@clinic.example"]
+    assert "in 60 days" in str(mail.body)
+    assert "http://bondi.localhost:8000/settings/" in str(mail.body)
+    notice = "closes on"
+    assert notice in sign_in("bondi", "owner").get("/").content.decode()
+    assert notice not in sign_in("bondi", "reception").get("/").content.decode()
+    assert notice not in sign_in("harbour", "owner").get("/").content.decode()
+
+
+def test_owners_are_reminded_once_30_7_and_1_days_before(
+    staff_of: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic
+) -> None:
+    staff_of("bondi", "owner")
+    life.close("bondi", on=in_days(40), by=OPS)
+    told = []
+    for days in range(40, -2, -1):
+        Clinic.objects.filter(pk=bondi.pk).update(closing_on=in_days(days))
+        for _ in range(2):
+            tasks.remind_closing()
+        told += [days] * len(mailoutbox)
+        mailoutbox.clear()
+    assert told == [30, 7, 1]
+
+
+def test_a_reminder_that_beat_slept_through_is_made_up_and_one_that_was_not_mailed_is_tried_again(
+    staff_of: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staff_of("bondi", "owner")
+    Clinic.objects.filter(pk=bondi.pk).update(state="closing", closing_on=in_days(5))
+    with monkeypatch.context() as broken:
+        broken.setattr(EmailMessage, "send", lambda *_: (_ for _ in ()).throw(OSError("no mail server")))
+        tasks.remind_closing()
+    tasks.remind_closing()
+    tasks.remind_closing()
+    assert len(mailoutbox) == 1
+    assert "in 5 days" in str(mailoutbox[0].body)
+
+
+@pytest.mark.parametrize("days", [-1, 0])
+def test_a_clinic_closes_on_a_day_to_come(bondi: Clinic, days: int) -> None:
+    with pytest.raises(Refused, match="not to come"):
+        life.close("bondi", on=in_days(days), by=OPS)
+
+
+def test_a_suspended_clinic_is_resumed_before_it_closes(bondi: Clinic) -> None:
+    life.suspend("bondi", reason="unpaid", by=OPS)
+    with pytest.raises(Refused, match="resume"):
+        life.close("bondi", on=in_days(40), by=OPS)
+
+
+def test_a_clinic_that_stays_closes_no_more(bondi: Clinic, mailoutbox: list[EmailMessage]) -> None:
+    life.close("bondi", on=in_days(40), by=OPS)
+    life.resume("bondi", by=OPS)
+    bondi.refresh_from_db()
+    assert (bondi.state, bondi.closing_on, bondi.closing_told) == ("setup", None, None)
+
+
+# --- Another name ---
+
+
+def test_the_former_address_leads_to_the_same_page_at_the_new_one(bondi: Clinic, harbour: Clinic, run: Run) -> None:
+    run("rename", "bondi", "manly")
+    old = Client(HTTP_HOST="bondi.localhost")
+    assert old.get("/patients?patient_id=42")["Location"] == "http://manly.localhost:8000/patients?patient_id=42"
+    assert "no-store" in old.get("/")["Cache-Control"]
+    assert Client(HTTP_HOST="manly.localhost").get("/patients?patient_id=42").status_code == 302
+    assert Client(HTTP_HOST="harbour.localhost").get("/login").status_code == 200
+    assert latest_line("manly") == ("ops", "clinic_renamed", {"before": "bondi", "after": "manly"})
+    shown = run("show", "manly")
+    assert (shown["launch_url"], shown["former_labels"]) == ("http://manly.localhost:8000/patients", ["bondi"])
+
+
+def test_a_note_that_was_being_written_during_the_rename_is_kept(
+    sign_in: Callable[..., Client], add_patient: Callable[..., str], mirrored: Callable[[str], None]
+) -> None:
+    for label in ("bondi", "harbour"):
+        add_patient(label)
+        mirrored(label)
+    browser = sign_in("bondi", "clinician")
+    view = re.search(r'name="view" value="([^"]+)"', browser.get("/patients/42/").content.decode())
+    assert view
+    life.rename("bondi", "manly", by=OPS)
+    browser.post("/patients/42/notes", {"text": "Prefers mornings", "view": view[1]}, headers={"HX-Request": "true"})
+    with clinic_context("manly"):
+        assert [*Note.objects.values_list("text", flat=True)] == ["Prefers mornings"]
+    assert browser.get("/patients/42/")["Location"] == "http://manly.localhost:8000/patients/42/"
+
+
+@pytest.mark.parametrize("taken", ["harbour", "bay"])
+def test_a_name_that_somebody_has_or_had_is_not_given_to_another(bondi: Clinic, harbour: Clinic, taken: str) -> None:
+    life.rename("harbour", "bay", by=OPS)
+    with pytest.raises(Refused, match="taken"):
+        life.rename("bondi", taken, by=OPS)
+    bondi.refresh_from_db()
+    assert bondi.label == "bondi"
+    assert [*Domain.objects.filter(tenant=bondi).values_list("domain", "is_primary")] == [("bondi", True)]
+
+
+def test_a_clinic_gets_its_former_name_back(bondi: Clinic) -> None:
+    life.rename("bondi", "manly", by=OPS)
+    life.rename("manly", "bondi", by=OPS)
+    domains = Domain.objects.filter(tenant=bondi).order_by("domain").values_list("domain", "is_primary")
+    assert [*domains] == [("bondi", True), ("manly", False)]
+    assert Client(HTTP_HOST="manly.localhost").get("/")["Location"] == "http://bondi.localhost:8000/"
+
+
+def test_a_name_that_cannot_be_a_subdomain_is_refused(bondi: Clinic) -> None:
+    for wrong in ("Manly", "www", "a", "xn--manly"):
+        with pytest.raises(LabelRefused):
+            life.rename("bondi", wrong, by=OPS)
+
+
+def test_the_former_address_of_a_suspended_clinic_answers_like_an_unknown_one(bondi: Clinic) -> None:
+    life.rename("bondi", "manly", by=OPS)
+    life.suspend("manly", reason="unpaid", by=OPS)
+    answers = {Client(HTTP_HOST=f"{label}.localhost").get("/").content for label in ("bondi", "manly", "nowhere")}
+    assert len(answers) == 1
+
+
+def test_a_rename_says_whose_passkeys_stop_counting(bondi: Clinic, staff_of: Callable[..., User]) -> None:
+    person = staff_of("bondi", "owner")
+    with clinic_context("bondi"):
+        Authenticator.objects.create(user=person, type=Authenticator.Type.WEBAUTHN, data={})
+        Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={})
+    assert "1 of its people" in life.rename("bondi", "manly", by=OPS).sentence
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["suspend", "nowhere", "--reason", "x"], "no clinic 'nowhere'"),
+        (["resume", "nowhere"], "no clinic 'nowhere'"),
+        (["rename", "nowhere", "manly"], "no clinic 'nowhere'"),
+        (["rename", "bondi", "harbour"], "taken"),
+        (["rename", "bondi", "www"], "reserved"),
+        (["close", "bondi", "--on", "2020-01-01"], "not to come"),
+        (["purge", "bondi", "--yes"], "still works"),
+        (["purge", "nowhere", "--yes"], "no clinic 'nowhere'"),
+    ],
+)
+def test_wrong_input_gets_one_sentence(
+    bondi: Clinic, harbour: Clinic, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        call_command("clinic", *words)
+    said = capsys.readouterr()
+    assert (stopped.value.code, said.out, said.err.count("\n")) == (1, "", 1)
+    assert sentence in said.err
+
+
+def test_open_sessions_of_the_other_clinic_stay(sign_in: Callable[..., Client]) -> None:
+    sign_in("bondi"), sign_in("harbour")
+    life.suspend("bondi", reason="unpaid", by=OPS)
+    with clinic_context("harbour"):
+        assert OpenSession.objects.count() == 1

@@ -1,0 +1,192 @@
+"""After a purge nothing of the clinic is left but its certificate and its labels; the clinic beside it is untouched."""
+
+import json
+from collections.abc import Callable
+from io import StringIO
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+
+from audit.log import OPS
+from ops import clinics, life
+from ops.clinics import Refused
+from ops.purge import purge
+from sync.tasks import sync_clinic, take_due_clinics
+from tenants.context import NoSuchClinic
+from tenants.models import Clinic, KeyBudget
+from tests.sync.conftest import World, world
+
+__all__ = ["world"]
+
+
+@pytest.fixture
+def two_clinics_at_work(world: World) -> World:
+    for label in ("bondi", "harbour"):
+        world.connect(label)
+        world.store.add_patient(label, id="42", first_name="Ada")
+        world.sync(label)
+    return world
+
+
+def digest(schema_name: str) -> dict[str, str]:
+    """All rows of a schema, as a digest a table."""
+    digests = {}
+    with connection.cursor() as cursor:
+        for table in tables_of(schema_name):
+            cursor.execute(f"SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {schema_name}.{table} t")  # noqa: S608
+            digests[table] = cursor.fetchone()[0]
+    return digests
+
+
+def tables_of(schema_name: str) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema_name])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def schema_is_there(schema_name: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema_name])
+        return cursor.fetchone() is not None
+
+
+def everywhere_in_public(words: str) -> set[str]:
+    """The tables of public in which a text stands."""
+    found = set()
+    with connection.cursor() as cursor:
+        for table in tables_of("public"):
+            cursor.execute(f"SELECT count(*) FROM public.{table} t WHERE t::text LIKE %s", [f"%{words}%"])  # noqa: S608
+            found |= {table} if cursor.fetchone()[0] else set()
+    return found
+
+
+def test_nothing_is_left_but_the_certificate_and_the_labels(
+    two_clinics_at_work: World, bondi: Clinic, harbour: Clinic
+) -> None:
+    before = digest(harbour.schema_name)
+    life.rename("bondi", "manly", by=OPS)
+    life.suspend("manly", reason="goodbye", by=OPS)
+    KeyBudget.objects.update(used_at="2026-01-01T00:00:00Z")
+    done = purge("manly", by=OPS)
+    assert done.certificate["labels"] == ["bondi", "manly"]
+    assert done.certificate["rows"]["sync_patient"] == 1
+    assert not schema_is_there(bondi.schema_name)
+    assert digest(harbour.schema_name) == before
+    assert KeyBudget.objects.count() == 1
+    assert everywhere_in_public(bondi.schema_name) == {"tenants_clinic"}
+    unknown = Client(HTTP_HOST="nowhere.localhost").get("/")
+    for label in ("bondi", "manly"):
+        answer = Client(HTTP_HOST=f"{label}.localhost").get("/")
+        assert (answer.status_code, answer.content) == (404, unknown.content)
+        with pytest.raises(Refused, match="taken"):
+            clinics.create(label, name="Another", owner_email="owner@another.example")
+
+
+def test_messages_that_were_under_way_do_nothing(two_clinics_at_work: World, bondi: Clinic) -> None:
+    life.suspend("bondi", reason="goodbye", by=OPS)
+    purge("bondi", by=OPS)
+    sync_clinic(schema_name=bondi.schema_name)
+    assert bondi.schema_name not in dict(take_due_clinics())
+    assert not schema_is_there(bondi.schema_name)
+
+
+def test_a_key_that_another_clinic_uses_keeps_its_count(two_clinics_at_work: World) -> None:
+    assert KeyBudget.objects.count() == 2
+    life.suspend("bondi", reason="goodbye", by=OPS)
+    purge("bondi", by=OPS)  # its key was used a moment ago, for all that is known by another
+    assert KeyBudget.objects.count() == 2
+
+
+def test_a_clinic_that_works_is_not_purged(two_clinics_at_work: World, bondi: Clinic) -> None:
+    before = digest(bondi.schema_name)
+    with pytest.raises(Refused, match="still works"):
+        purge("bondi", by=OPS)
+    assert digest(bondi.schema_name) == before
+
+
+def test_a_clinic_is_purged_after_its_last_day_and_not_before(bondi: Clinic) -> None:
+    Clinic.objects.filter(pk=bondi.pk).update(state="closing", closing_on="2040-01-01")
+    with pytest.raises(Refused, match="still works"):
+        purge("bondi", by=OPS)
+    Clinic.objects.filter(pk=bondi.pk).update(state="closing", closing_on="2026-01-01")
+    assert purge("bondi", by=OPS).is_done
+
+
+def test_a_purge_that_was_asked_for_twice_answers_with_the_same_certificate(bondi: Clinic) -> None:
+    life.suspend("bondi", reason="goodbye", by=OPS)
+    first = purge("bondi", by=OPS)
+    again = purge("bondi", by=OPS)
+    assert (first.changed, again.changed) == (True, False)
+    assert again.certificate == first.certificate
+
+
+def test_a_purged_clinic_is_found_by_nothing_else(bondi: Clinic) -> None:
+    life.suspend("bondi", reason="goodbye", by=OPS)
+    purge("bondi", by=OPS)
+    for change in (
+        lambda: life.resume("bondi", by=OPS),
+        lambda: life.rename("bondi", "manly", by=OPS),
+        lambda: life.suspend("bondi", reason="again", by=OPS),
+        lambda: clinics.report("bondi"),
+    ):
+        with pytest.raises(NoSuchClinic):
+            change()
+    assert [row["clinic"] for row in clinics.listing()] == ["harbour"]
+
+
+def test_a_purge_that_met_a_lock_says_so_and_ends_with_the_next_call(
+    bondi: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.purge.WAIT_FOR_LOCKS", "100ms")
+    life.suspend("bondi", reason="goodbye", by=OPS)
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as somebody:
+        somebody.execute(f"LOCK TABLE {bondi.schema_name}.sync_patient IN ACCESS SHARE MODE")
+        with pytest.raises(Refused, match="run it again"):
+            purge("bondi", by=OPS)
+    assert schema_is_there(bondi.schema_name)
+    assert Client(HTTP_HOST="bondi.localhost").get("/").status_code == 404
+    with pytest.raises(NoSuchClinic):
+        life.resume("bondi", by=OPS)
+    assert purge("bondi", by=OPS).is_done
+
+
+@pytest.fixture
+def type_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    return lambda text: monkeypatch.setattr("sys.stdin", StringIO(text))
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "harbour\n"])
+def test_the_label_is_typed_again_or_nothing_happens(
+    bondi: Clinic, type_in: Callable[[str], None], typed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    life.suspend("bondi", reason="goodbye", by=OPS)
+    type_in(typed)
+    with pytest.raises(SystemExit) as stopped:
+        call_command("clinic", "purge", "bondi")
+    assert stopped.value.code == 1
+    assert "nothing was removed" in capsys.readouterr().err
+    assert schema_is_there(bondi.schema_name)
+
+
+def test_a_dry_run_counts_and_removes_nothing(
+    two_clinics_at_work: World, bondi: Clinic, capsys: pytest.CaptureFixture[str]
+) -> None:
+    life.suspend("bondi", reason="goodbye", by=OPS)
+    before = digest(bondi.schema_name)
+    call_command("clinic", "purge", "bondi", "--dry-run", "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert (said["changed"], said["certificate"]["rows"]["sync_patient"]) == (False, 1)
+    assert digest(bondi.schema_name) == before
+
+
+def test_the_typed_label_purges(
+    bondi: Clinic, type_in: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    life.suspend("bondi", reason="goodbye", by=OPS)
+    type_in("bondi\n")
+    call_command("clinic", "purge", "bondi")
+    assert "was purged on" in capsys.readouterr().out
+    assert not schema_is_there(bondi.schema_name)
