@@ -100,7 +100,7 @@ def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False) -> 
         return cliniko_connection.connect(key, by=OPS, confirm_other_account=confirm_other_account)
 
 
-def compare(label: str, *, by: Actor) -> None:
+def compare(label: str, *, by: Actor) -> Clinic:
     """Have everything compared with Cliniko again by the workers, and mended. Raises NoSuchClinic, Refused."""
     with clinic_context(label) as clinic, transaction.atomic():
         if not clinic.is_working:
@@ -108,6 +108,7 @@ def compare(label: str, *, by: Actor) -> None:
         compare_everything()
         own_row.be_due()
         record(Action.SYNC_RESUMED, by=by, what="everything is compared with Cliniko")
+        return clinic
 
 
 def listing() -> list[dict[str, Any]]:

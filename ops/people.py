@@ -19,7 +19,7 @@ from django.template.loader import render_to_string
 from accounts import factors, invitations, reset_links
 from accounts.models import User, clean_email
 from accounts.roles import Role
-from audit.log import OPS, Action, record
+from audit.log import OPS, Action, Ops, record
 from ops.clinics import Refused
 from ops.models import Look
 
@@ -45,6 +45,11 @@ class Account:
     active: bool
     second_factor: bool
     last_login: datetime | None
+
+
+def as_clinics_see(user: User) -> Ops:
+    """One of ops in a clinic's log: by address, and without a number, which there would be somebody else's."""
+    return Ops(email=f"ops ({user.email})")
 
 
 def create(email: str) -> Invited:

@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.factors import has_second_factor
 from accounts.models import User, in_public
-from audit.log import Ops
 
 View = Callable[..., HttpResponse]
 
@@ -34,8 +33,3 @@ def console_page(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return guarded
-
-
-def as_clinics_see(user: User) -> Ops:
-    """One of ops in a clinic's log: by name of address, and with no number, which there would be somebody else's."""
-    return Ops(email=f"ops ({user.email})")

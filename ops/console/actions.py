@@ -13,8 +13,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from audit.log import Action, Actor, record
-from ops import clinics
-from ops.console.access import OpsRequest, as_clinics_see, console_page
+from ops import clinics, life
+from ops.console.access import OpsRequest, console_page
+from ops.life import Changed
+from ops.people import as_clinics_see
 from sync.errors import ClinikoError
 from tenants.context import NoSuchClinic
 from tenants.labels import LabelRefused
@@ -22,13 +24,13 @@ from tenants.models import Clinic
 
 REFUSALS = (clinics.Refused, LabelRefused, NoSuchClinic, ClinikoError)
 MOST_AT_ONCE = 200
-Run = Callable[[str, dict[str, Any], Actor], str]
+Run = Callable[[str, dict[str, Any], Actor], Changed]
 
 
 @dataclass(frozen=True)
 class ConsoleAction:
     """`explains` says what will happen, for one clinic or many; `run` does it to the clinic of a label with what the
-    form took, and gives a sentence. `recorded` is its line in ops' own log."""
+    form took. `recorded` is its line in ops' own log."""
 
     name: str
     button: str
@@ -42,9 +44,35 @@ class ConsoleAction:
     many: bool = True
 
 
-def _compare(label: str, _: dict[str, Any], by: Actor) -> str:
-    clinics.compare(label, by=by)
-    return f"{label} is compared with Cliniko, record by record, from the next minute on."
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        max_length=200,
+        label="Why",
+        help_text="Whoever looks next reads it here, and the clinic in its log. Nothing of a patient.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class LabelForm(forms.Form):
+    new_label = forms.CharField(
+        max_length=63,
+        label="New subdomain",
+        help_text="3 to 63 small letters, digits and dashes.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+
+
+class DayForm(forms.Form):
+    on = forms.DateField(
+        label="First day on which nobody gets in",
+        help_text="It begins at midnight UTC.",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+
+
+def _compare(label: str, taken: dict[str, Any], by: Actor) -> Changed:
+    clinic = clinics.compare(label, by=by)
+    return Changed(label, clinic.state, True, f"{label} is compared with Cliniko, record by record, from now on.")
 
 
 ACTIONS = {
@@ -59,6 +87,53 @@ ACTIONS = {
             _compare,
             Action.SYNC_RESUMED,
             lambda clinic: clinic.is_working,
+        ),
+        ConsoleAction(
+            "rename",
+            "Rename",
+            "Give the clinic another subdomain",
+            "The new address works at once, and the former one leads to it from then on; nobody else ever gets it. "
+            "Passkeys count at the former address only: their owners sign in with password and code, and add new ones. "
+            "The address of the button in Cliniko can be changed whenever it suits.",
+            lambda label, taken, by: life.rename(label, taken["new_label"], by=by),
+            Action.CLINIC_RENAMED,
+            lambda clinic: True,
+            form=LabelForm,
+            many=False,
+        ),
+        ConsoleAction(
+            "resume",
+            "Resume",
+            "Let the clinic work again",
+            "Staff can sign in again, and the copy of Cliniko is brought up to date. A day on which it was to close is "
+            "taken back.",
+            lambda label, taken, by: life.resume(label, by=by),
+            Action.CLINIC_RESUMED,
+            lambda clinic: clinic.state in (Clinic.State.SUSPENDED, Clinic.State.CLOSING),
+        ),
+        ConsoleAction(
+            "close",
+            "Close",
+            "Set the day the clinic closes",
+            "Until that day everything works, and its owners can take their data along: they get a mail now, and 30, 7 "
+            "and 1 days before. From that day on nobody gets in. Nothing is removed: that is `manage.py clinic purge`.",
+            lambda label, taken, by: life.close(label, on=taken["on"], by=by),
+            Action.CLINIC_CLOSING,
+            lambda clinic: clinic.state != Clinic.State.SUSPENDED,
+            form=DayForm,
+            danger=True,
+        ),
+        ConsoleAction(
+            "suspend",
+            "Suspend",
+            "Lock everybody out",
+            "Nobody at the clinic gets in from this moment on; whoever is signed in is stopped at the next click. "
+            "Nothing is synced. All that is held stays, the key too, and Resume brings everything back.",
+            lambda label, taken, by: life.suspend(label, reason=taken["reason"], by=by),
+            Action.CLINIC_SUSPENDED,
+            lambda clinic: clinic.state != Clinic.State.SUSPENDED,
+            form=ReasonForm,
+            danger=True,
         ),
     )
 }
@@ -91,15 +166,15 @@ def _do(request: OpsRequest, action: ConsoleAction, clinic: Clinic, taken: dict[
     """Do it, both logs in the same transaction. The label that the clinic has afterwards."""
     try:
         with transaction.atomic():
-            sentence = action.run(clinic.label, taken, as_clinics_see(request.user))
-            told = {name: str(value) for name, value in taken.items()}
-            record(action.recorded, by=request.user, clinic=clinic.label, **told)
+            done = action.run(clinic.label, taken, as_clinics_see(request.user))
+            if done.changed:
+                told = {name: str(value) for name, value in taken.items()}
+                record(action.recorded, by=request.user, clinic=clinic.label, **told)
     except REFUSALS as refused:
         messages.error(request, f"{clinic.label}: {refused}")
-    else:
-        messages.success(request, sentence)
-    clinic.refresh_from_db(fields=["label"])
-    return clinic.label
+        return clinic.label
+    messages.add_message(request, messages.SUCCESS if done.changed else messages.INFO, done.sentence)
+    return done.clinic
 
 
 def _chosen(request: OpsRequest) -> list[Clinic]:

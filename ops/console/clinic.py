@@ -12,10 +12,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.roles import Role
 from audit.log import Action, record
-from ops import clinics, numbers
-from ops.console.access import OpsRequest, as_clinics_see, console_page
+from ops import clinics, looking, numbers
+from ops.console.access import OpsRequest, console_page
 from ops.console.actions import ACTIONS, REFUSALS, address
-from ops.people import Invited
+from ops.people import Invited, as_clinics_see
 from tenants.context import NoSuchClinic, find_clinic
 from tenants.models import Clinic
 
@@ -48,12 +48,14 @@ def clinic(request: OpsRequest, label: str) -> HttpResponse:
     found = clinic_or_404(label)
     now = timezone.now()
     try:
-        report: dict[str, Any] | None = clinics.report(label)
+        with transaction.atomic():
+            report: dict[str, Any] | None = clinics.report(label)
     except DatabaseError:  # its tables are behind, or being moved: what public knows is shown all the same
         report = None
     context = {
         "found": found,
         "report": report,
+        "look": looking.current(found, request.user),
         "charts": [numbers.launches(now, found), numbers.lag(now, found)],
         "actions": [(action, address(action.name, label)) for action in ACTIONS.values() if action.fits(found)],
     }

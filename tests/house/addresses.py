@@ -153,6 +153,8 @@ AT_A_CLINIC = [
 FOUND = "http://bondi.localhost:8000/"
 OPS_TICKET = "/ops/login?t=…"
 SET_UP = "/ops/account/"
+AT_BONDI = "clinics/<slug:label>"
+LOOK = "/ops/clinics/bondi/look"  # nobody has said why yet
 SET_UP_TICKET = "/ops/account/?t=…"
 
 
@@ -223,6 +225,10 @@ ON_THE_BASE_HOST = [
     *_of_console("do/<slug:name>", "do/compare?clinic=bondi", "200", "/ops/"),  # the form names no clinic
     *_of_console("clinics/<slug:label>/", "clinics/bondi/", "200", "405"),
     *_of_console("clinics/<slug:label>/invite", "clinics/bondi/invite", "200", "422"),
+    *_of_console(f"{AT_BONDI}/look", "clinics/bondi/look", "200", "422"),
+    *_of_console(f"{AT_BONDI}/look/end", "clinics/bondi/look/end", "405", "/ops/clinics/bondi/"),
+    *_of_console(f"{AT_BONDI}/kept", "clinics/bondi/kept", LOOK, "405"),
+    *_of_console(f"{AT_BONDI}/kept/<int:kept_id>", "clinics/bondi/kept/1", "405", LOOK),
 ]
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -19,6 +18,7 @@ from ops.models import ClinicDay
 from ops.tasks import measure_clinic
 from sync.models import Connection, Cursor, RefusedPayload
 from tenants.context import clinic_context
+from tenants.database import connection
 from tenants.models import Clinic, Domain
 
 Browsers = Callable[..., Client]
@@ -324,3 +324,89 @@ def test_the_log_of_ops_shows_lines_by_the_hundred(ops_browser: Browsers) -> Non
     assert page.count("whom: n") == 100
     assert "?before=2" in page
     assert text(browser.get("/ops/log?before=2")).count("whom: n0<") == 1
+
+
+# --- A clinic's life -------------------------------------------------------------------------------------------------
+
+TOMORROW = (timezone.now() + timedelta(days=1)).date()
+
+
+@pytest.mark.parametrize(
+    ("action", "form", "before", "after", "recorded"),
+    [
+        ("suspend", {"reason": "Unpaid"}, "active", "suspended", "clinic_suspended"),
+        ("resume", {}, "suspended", "setup", "clinic_resumed"),
+        ("close", {"on": f"{TOMORROW}"}, "active", "closing", "clinic_closing"),
+    ],
+)
+def test_states_are_changed_for_many_at_once_and_each_clinic_reads_it(
+    ops_browser: Browsers,
+    bondi: Clinic,
+    harbour: Clinic,
+    action: str,
+    form: dict[str, str],
+    before: str,
+    after: str,
+    recorded: str,
+) -> None:
+    Clinic.objects.update(state=before)
+    browser = ops_browser("ana")
+    both = {"clinic": ["bondi", "harbour"]}
+    assert "2 clinics" in text(browser.get(f"/ops/do/{action}?clinic=bondi&clinic=harbour"))
+    assert Clinic.objects.filter(state=before).count() == 2
+    assert browser.post(f"/ops/do/{action}", both | form)["Location"] == "/ops/"
+    assert Clinic.objects.filter(state=after).count() == 2
+    for label in ("bondi", "harbour"):
+        assert [line[:3] for line in lines_of(label)] == [(recorded, None, "ops (ana@sidechart.example)")]
+    assert [event.details["clinic"] for event in Event.objects.filter(action=recorded)] == ["bondi", "harbour"]
+
+
+def test_a_change_asked_for_twice_is_one_line(ops_browser: Browsers, bondi: Clinic) -> None:
+    browser = ops_browser()
+    for _ in range(2):
+        browser.post("/ops/do/suspend", {"clinic": "bondi", "reason": "Unpaid"})
+    assert (len(lines_of("bondi")), Event.objects.count()) == (1, 1)
+    assert "is suspended already" in text(browser.get("/ops/clinics/bondi/"))
+
+
+def test_a_form_that_says_too_little_changes_nothing(ops_browser: Browsers, bondi: Clinic) -> None:
+    browser = ops_browser()
+    for action, form in (("suspend", {}), ("close", {"on": "soon"}), ("rename", {})):
+        assert browser.post(f"/ops/do/{action}", {"clinic": "bondi"} | form).status_code == 422
+    yesterday = timezone.now().date() - timedelta(days=1)
+    answer = browser.post("/ops/do/close", {"clinic": "bondi", "on": f"{yesterday}"}, follow=True)
+    assert "is not to come" in text(answer)
+    bondi.refresh_from_db()
+    assert bondi.state == "active"
+    assert not Event.objects.exists()
+
+
+def test_a_clinic_is_renamed_one_at_a_time_and_leads_to_its_new_page(
+    ops_browser: Browsers, bondi: Clinic, harbour: Clinic
+) -> None:
+    browser = ops_browser()
+    answer = browser.post("/ops/do/rename", {"clinic": ["bondi", "harbour"], "new_label": "coast"})
+    assert answer["Location"] == "/ops/"
+    assert "one clinic at a time" in text(browser.get("/ops/"))
+    refused = browser.post("/ops/do/rename", {"clinic": "bondi", "new_label": "harbour"}, follow=True)
+    assert "is taken" in text(refused)
+    answer = browser.post("/ops/do/rename", {"clinic": "bondi", "new_label": "coast"})
+    assert answer["Location"] == "/ops/clinics/coast/"
+    assert lines_of("coast")[0][3] == {"before": "bondi", "after": "coast"}
+
+
+def test_a_suspended_clinics_page_shows_why_and_the_way_back(ops_browser: Browsers, bondi: Clinic) -> None:
+    browser = ops_browser()
+    browser.post("/ops/do/suspend", {"clinic": "bondi", "reason": "Unpaid since May"})
+    page = text(browser.get("/ops/clinics/bondi/"))
+    assert "Unpaid since May" in page
+    assert "/ops/do/resume?clinic=bondi" in page
+    assert "/ops/do/suspend" not in page
+
+
+def test_a_clinic_whose_tables_cannot_be_read_is_shown_all_the_same(ops_browser: Browsers, bondi: Clinic) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER SCHEMA {bondi.schema_name} RENAME TO moved_away")
+    answer = ops_browser().get("/ops/clinics/bondi/")
+    assert answer.status_code == 200
+    assert "cannot be read right now" in text(answer)
