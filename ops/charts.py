@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-COLUMN, GAP, TOP, HEIGHT = 20, 4, 16, 80  # of the drawing, which scales
+WIDTH, GAP, TOP, HEIGHT = 360, 3, 16, 80  # of the drawing, which scales
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Chart:
     summary: str
     top: int = TOP
     floor: int = TOP + HEIGHT
-    bar: int = COLUMN - GAP
+    width: int = WIDTH
 
     @property
-    def width(self) -> int:
-        return max(1, len(self.bars)) * COLUMN
+    def bar(self) -> int:
+        return WIDTH // max(1, len(self.bars)) - GAP
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,13 @@ def _drawn(
         height = round((each.number or 0) * HEIGHT / most, 1)
         words = None if each.number is None else told(each.number)
         bars.append(
-            Bar(each.label, each.tick, words, place * COLUMN + GAP // 2, round(TOP + HEIGHT - height, 1), height)
+            Bar(
+                each.label,
+                each.tick,
+                words,
+                place * WIDTH // len(values) + GAP // 2,
+                round(TOP + HEIGHT - height, 1),
+                height,
+            )
         )
     return Chart(title, heading, tuple(bars), told(most), summary)

@@ -36,6 +36,17 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """One run of the sync: by list how many records came, where any did, and the requests that it made."""
+
+    started_at: datetime
+    result: str
+    reason: str
+    fetched: dict[str, int]
+    requests: int
+
+
+@dataclass(frozen=True)
 class Opened:
     """One such record with its payload, as JSON to read."""
 
@@ -81,10 +92,10 @@ def kept(look: Look) -> list[Kept]:
         return [_kept(row) for row in RefusedPayload.objects.defer("payload").order_by("-refused_at")[:MOST_LISTED]]
 
 
-def runs(look: Look) -> list[Run]:
-    """The clinic's latest runs."""
+def runs(look: Look) -> list[Turn]:
+    """The clinic's latest runs, newest first."""
     with inside(look.clinic):
-        return list(Run.objects.order_by("-started_at")[:RUNS_LISTED])
+        return [_turn(run) for run in Run.objects.order_by("-started_at")[:RUNS_LISTED]]
 
 
 def open_one(look: Look, *, user: User, pk: int) -> Opened | None:
@@ -104,6 +115,12 @@ def open_one(look: Look, *, user: User, pk: int) -> Opened | None:
 
 def _kept(row: RefusedPayload) -> Kept:
     return Kept(row.pk, row.resource, row.reason, row.refused_at)
+
+
+def _turn(run: Run) -> Turn:
+    fetched = {name: counts["fetched"] for name, counts in run.resources.items() if counts["fetched"]}
+    requests = sum(counts["requests"] for counts in run.resources.values())
+    return Turn(run.started_at, run.result, run.reason, fetched, requests)
 
 
 def _to_read(payload: str) -> str:

@@ -17,10 +17,15 @@ def log(request: OpsRequest) -> HttpResponse:
     before = int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 16 else None
     events = Event.objects.filter(pk__lt=before) if before else Event.objects.all()
     found = list(events.order_by("-pk")[: PAGE + 1])
-    lines = [(event, _in_words(event)) for event in found[:PAGE]]
+    lines = [_line(event) for event in found[:PAGE]]
     older = found[PAGE - 1].pk if len(found) > PAGE else None
     return render(request, "ops/log.html", {"lines": lines, "older": older, "before": before})
 
 
-def _in_words(event: Event) -> str:
-    return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in event.details.items())
+def _line(event: Event) -> tuple[Event, str, str]:
+    """The event, the clinic that it was about, and the rest in words. A role counts at a clinic alone."""
+    said = dict(event.details)
+    clinic = said.pop("clinic", "") or said.get("new_clinic", "")
+    if not clinic:
+        said.pop("role", None)
+    return event, clinic, ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in said.items())

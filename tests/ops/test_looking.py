@@ -72,7 +72,8 @@ def test_with_a_reason_the_list_opens_and_names_nobody_and_each_record_is_one_mo
     browser = look(ops_browser("ana"))
     page = text(browser.get(f"{AT}/kept"))
     assert "date_of_birth is not a time." in page
-    assert "3 fetched, 2 written, 1 request" in page
+    assert "3 patients" in page
+    assert "1 request<" in page
     assert NAME not in page
     assert ">43<" not in page
     opened = text(browser.post(f"{AT}/kept/{kept}"))
