@@ -6,13 +6,13 @@
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from math import isfinite
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import orjson
 import requests
@@ -37,6 +37,7 @@ TIMEOUT = 40.0  # seconds for a whole answer; half of it for the first byte
 DEFAULT_PAUSE = timedelta(seconds=60)  # the window of Cliniko's limit, when a 429 names no time
 LONGEST_PAUSE = timedelta(hours=1)
 
+Answer = TypeVar("Answer")  # what somebody makes of a page
 _KEY = re.compile(r"[A-Za-z0-9+/=_-]{8,300}")
 _SHARD = re.compile(r"[a-z]{2}[0-9]{1,2}")
 
@@ -130,15 +131,24 @@ class Cliniko:
         self._spend()
         return self._page(resource, filters, sort, per_page or PER_PAGE, subset)
 
-    def list_ahead(self, resource: str, *, filters: Sequence[str] = (), sort: str, subset: str = "") -> Future[Page]:
-        """The same, asked by a thread of its own while the caller does something else. One at a time.
+    def list_ahead(
+        self,
+        resource: str,
+        *,
+        filters: Sequence[str] = (),
+        sort: str,
+        subset: str = "",
+        then: Callable[[Page], Answer],
+    ) -> Future[Answer]:
+        """What `then` makes of the same, asked and made by a thread of its own while the caller does something else.
+        One at a time.
 
         Raises BudgetSpent at once; the other errors come with the result.
         """
         self._spend()
         if self._ahead is None:
             self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cliniko")
-        return self._ahead.submit(self._page, resource, filters, sort, PER_PAGE, subset)
+        return self._ahead.submit(lambda: then(self._page(resource, filters, sort, PER_PAGE, subset)))
 
     def _page(self, resource: str, filters: Sequence[str], sort: str, per_page: int, subset: str) -> Page:
         path = f"/{resource}/{subset}" if subset else f"/{resource}"

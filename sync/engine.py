@@ -29,7 +29,7 @@ from sync.errors import (
 from sync.lease import Lease
 from sync.models import Cursor, Run
 from sync.resources import PATIENTS, Listing, Resource
-from sync.store import next_sequence, write_page
+from sync.store import ReadPage, next_sequence, read_page, store_page
 from sync.walks import advance, ask, ask_ahead, stood_behind
 
 log = structlog.get_logger(__name__)
@@ -58,11 +58,12 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Ahead:
-    """A page that Cliniko is being asked for while the one before it is written."""
+class Taken:
+    """An answer of Cliniko's, the sequence number that was drawn before its request, and its records as read."""
 
     sequence: int
-    page: Future[Page]
+    page: Page
+    read: ReadPage
 
 
 OnPage = Callable[[Resource, Progress], None]
@@ -82,7 +83,7 @@ class Slice:
     on_page: OnPage = lambda resource, progress: None
     counts: dict[str, Counts] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
-    _ahead: Ahead | None = None
+    _ahead: Future[Taken] | None = None
     _quiet: dict[str, Cursor] = field(default_factory=dict)
     _moved: set[str] = field(default_factory=set)
 
@@ -129,7 +130,8 @@ class Slice:
 
     def _page(self, listing: Listing, cursor: Cursor) -> bool:
         counts = self._count(listing)
-        sequence, page = self._take(listing, cursor)
+        taken = self._take(listing, cursor)
+        page = taken.page
         if stood_behind(cursor, page):
             reconcile.want_once_settled(listing.resource)
         if _long_ago(cursor):
@@ -147,7 +149,7 @@ class Slice:
         if page.records:
             with transaction.atomic():
                 self.lease.renew()
-                written = write_page(listing.resource, page.records, sequence=sequence)
+                written = store_page(taken.read, sequence=taken.sequence)
                 cursor.save()
         else:
             self._quiet[listing.name] = cursor
@@ -158,21 +160,27 @@ class Slice:
         self.on_page(listing.resource, Progress(cursor.walked, cursor.total))
         return done
 
-    def _take(self, listing: Listing, cursor: Cursor) -> tuple[int, Page]:
-        """The page that was asked for ahead, or else asked for now, and the sequence number drawn before that."""
+    def _take(self, listing: Listing, cursor: Cursor) -> Taken:
+        """The page that was asked for ahead, or else asked for now."""
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             with suppress(NotFilterable):
-                return ahead.sequence, ahead.page.result()
+                return ahead.result()
         sequence = next_sequence()
         self._count(listing).requests += 1
-        return sequence, ask(self.client, listing, cursor)
+        page = ask(self.client, listing, cursor)
+        return Taken(sequence, page, read_page(listing.resource, page.records))
 
     def _ask_ahead(self, listing: Listing, cursor: Cursor) -> None:
-        """Ask for the next page while this one is written. What is asked for is used: the turn is not over before."""
+        """Ask for the next page and read it while this one is written. What is asked for is used: the turn is not over
+        before."""
         sequence = next_sequence()
+
+        def read(page: Page) -> Taken:
+            return Taken(sequence, page, read_page(listing.resource, page.records))
+
         with suppress(BudgetSpent):  # which the next step meets, with this page written
-            self._ahead = Ahead(sequence, ask_ahead(self.client, listing, cursor))
+            self._ahead = ask_ahead(self.client, listing, cursor, then=read)
             self._count(listing).requests += 1
 
     def _look(self, listing: Listing, cursor: Cursor) -> bool:

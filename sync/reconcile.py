@@ -110,12 +110,7 @@ def compare_page(client: Cliniko, lease: Lease, resource: Resource, *, over: Cal
         lease.renew()
         _save(state, mended=write_page(resource, page.records, sequence=sequence))
     missing = _missing(resource, after, reached, listed, sequence, asks_hidden=cursor.asks_hidden)
-    reread = 0
-    for cliniko_id in missing[:REREAD_AT_ONCE]:
-        _reread(client, lease, resource, cliniko_id, state, listed)
-        reread += 1  # one at the least, or a Cliniko that takes a whole turn for a page would be asked for ever
-        if over():
-            break
+    reread = _reread_some(client, lease, resource, missing, state, listed, over=over)
     done = not page.has_more and reread == len(missing)
     if reread == len(missing):  # otherwise what is left of the range comes with the next page
         with transaction.atomic():
@@ -167,6 +162,25 @@ def _between(after: str, reached: str) -> Q:
         high = reached if length == len(reached) else "9" * length
         found |= Q(length=length, cliniko_id__gt=low, cliniko_id__lte=high)
     return found
+
+
+def _reread_some(
+    client: Cliniko,
+    lease: Lease,
+    resource: Resource,
+    missing: Sequence[str],
+    state: Reconcile,
+    listed: Sequence[str],
+    *,
+    over: Callable[[], bool],
+) -> int:
+    """How many were read again before the turn was `over`: one at the least, or a Cliniko that takes a whole turn for
+    a page would be asked for ever."""
+    for number, cliniko_id in enumerate(missing[:REREAD_AT_ONCE], start=1):
+        _reread(client, lease, resource, cliniko_id, state, listed)
+        if over():
+            return number
+    return min(len(missing), REREAD_AT_ONCE)
 
 
 def _reread(

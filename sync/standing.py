@@ -102,12 +102,15 @@ def _resource(resource: Resource, cursors: dict[str, models.Cursor], compared: i
 
 def _not_told(resource: Resource, cursors: dict[str, models.Cursor]) -> str:
     """What the lists beside the main one would tell, of those that rest."""
-    asks_hidden = cursors[resource.name].asks_hidden
-    resting = {
+    beside = {
         listing.subset: cursors[listing.name]
-        for listing in listings(resource, asks_hidden=asks_hidden)
-        if listing.subset in _ENDINGS and listing.name in cursors and cursors[listing.name].refused_at
+        for listing in listings(resource, asks_hidden=cursors[resource.name].asks_hidden)
+        if listing.subset in _ENDINGS and listing.name in cursors
     }
+    resting = {subset: cursor for subset, cursor in beside.items() if cursor.refused_at}
+    failing = [subset for subset, cursor in beside.items() if cursor.failures and not cursor.refused_at]
+    if failing and not resting:
+        return f"Cliniko does not tell at the moment which of them were {_either(failing)}. We keep trying."
     if not resting:
         return ""
     never_read = [subset for subset, cursor in resting.items() if subset != "deleted" and cursor.imported_at is None]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -53,36 +54,57 @@ def is_latest(sequence: int) -> bool:
         return int(cursor.fetchone()[0]) == sequence
 
 
-def write_page(resource: Resource, payloads: Iterable[dict[str, Any]], *, sequence: int) -> int:
-    """Store one answer's records and return how many rows it changed. A payload that cannot be read is kept aside.
+@dataclass(frozen=True)
+class ReadPage:
+    """One answer's records as they go to the database: `rows` in order of id, so that two writers never wait for each
+    other in a circle; `body` the same as JSON; `refused` what cannot be read, and why."""
 
-    Rows are taken in order of id, so that two writers never wait for each other in a circle.
-    """
-    rows: dict[str, Row] = {}
+    resource: Resource
+    rows: list[Row]
+    body: str
+    refused: list[tuple[dict[str, Any], str]]
+
+
+def read_page(resource: Resource, payloads: Iterable[dict[str, Any]]) -> ReadPage:
+    """Read one answer's records. Asks the database nothing, so any thread may do it."""
+    found: dict[str, Row] = {}
+    refused: list[tuple[dict[str, Any], str]] = []
     for payload in payloads:
         try:
             row = read_payload(resource, payload)
-        except PayloadRefused as refused:
-            _keep_aside(resource, payload, str(refused))
+        except PayloadRefused as reason:
+            refused.append((payload, str(reason)))
         else:
-            rows[row["cliniko_id"]] = row
-    if not rows:
-        return 0
-    return _write([rows[cliniko_id] for cliniko_id in sorted(rows)], resource, sequence)
+            found[row["cliniko_id"]] = row
+    rows = [found[cliniko_id] for cliniko_id in sorted(found)]
+    return ReadPage(resource, rows, _as_json(rows).decode(), refused)
 
 
-def _write(rows: list[Row], resource: Resource, sequence: int) -> int:
+def write_page(resource: Resource, payloads: Iterable[dict[str, Any]], *, sequence: int) -> int:
+    """Read and store one answer's records, and return how many rows that changed."""
+    return store_page(read_page(resource, payloads), sequence=sequence)
+
+
+def store_page(page: ReadPage, *, sequence: int) -> int:
+    """Store what was read and return how many rows that changed. What cannot be read is kept aside."""
+    for payload, reason in page.refused:
+        _keep_aside(page.resource, payload, reason)
+    return _write(page.rows, page.body, page.resource, sequence) if page.rows else 0
+
+
+def _write(rows: list[Row], body: str, resource: Resource, sequence: int) -> int:
     """Write rows in one statement. Where the database refuses one of them, halve until that one is kept aside."""
-    words: dict[str, Any] = {"rows": _as_json(rows).decode(), "ids": [row["cliniko_id"] for row in rows]}
+    words = {"rows": body, "ids": [row["cliniko_id"] for row in rows], "sequence": sequence, "resource": resource.name}
     try:
         with transaction.atomic():
-            return _execute(_upsert(resource), words | {"sequence": sequence, "resource": resource.name})
+            return _execute(_upsert(resource), words)
     except DataError:
         if len(rows) == 1:
             _keep_aside(resource, rows[0]["payload"], "The database cannot hold a value in it.")
             return 0
-    half = len(rows) // 2
-    return _write(rows[:half], resource, sequence) + _write(rows[half:], resource, sequence)
+    middle = len(rows) // 2
+    halves = (rows[:middle], rows[middle:])
+    return sum(_write(half, _as_json(half).decode(), resource, sequence) for half in halves)
 
 
 def _execute(statement: str, words: dict[str, Any]) -> int:

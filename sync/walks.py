@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from sync.cliniko import Cliniko, Page
+from sync.cliniko import Answer, Cliniko, Page
 from sync.errors import NotFilterable, Unreachable
 from sync.models import Cursor
 from sync.payloads import PayloadRefused, cliniko_id, gone_id, needed_moment
@@ -59,9 +59,9 @@ def ask(client: Cliniko, listing: Listing, cursor: Cursor, step: Step | None = N
         return client.list(listing.resource.name, **_question(listing, cursor, step))
 
 
-def ask_ahead(client: Cliniko, listing: Listing, cursor: Cursor) -> Future[Page]:
-    """The same, under way while the caller goes on. Raises BudgetSpent."""
-    return client.list_ahead(listing.resource.name, **_question(listing, cursor, next_step(cursor)))
+def ask_ahead(client: Cliniko, listing: Listing, cursor: Cursor, *, then: Callable[[Page], Answer]) -> Future[Answer]:
+    """What `then` makes of the same, under way while the caller goes on. Raises BudgetSpent."""
+    return client.list_ahead(listing.resource.name, **_question(listing, cursor, next_step(cursor)), then=then)
 
 
 def _question(listing: Listing, cursor: Cursor, step: Step) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The sandbox Cliniko without a socket: what the client sends is answered within this process."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from io import BytesIO
 from typing import Any
@@ -10,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from werkzeug.test import Client
 
-from sync.cliniko import Cliniko, Page
+from sync.cliniko import Answer, Cliniko, Page
 from sync.errors import BudgetSpent, ClinikoError
 
 API_URL = "http://cliniko.test/api/{shard}/v1"
@@ -33,11 +34,11 @@ class InProcess(HTTPAdapter):
         return self.build_response(request, raw)
 
 
-def list_at_once(self: Cliniko, resource: str, **words: Any) -> Future[Page]:
+def list_at_once(self: Cliniko, resource: str, then: Callable[[Page], Answer], **words: Any) -> Future[Answer]:
     """In place of Cliniko.list_ahead: asked here and now, so that what happens when is the test's to say."""
-    asked: Future[Page] = Future()
+    asked: Future[Answer] = Future()
     try:
-        asked.set_result(self.list(resource, **words))
+        asked.set_result(then(self.list(resource, **words)))
     except BudgetSpent:
         raise
     except ClinikoError as failure:

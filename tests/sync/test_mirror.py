@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db import connection as database
@@ -19,7 +18,7 @@ from sync.lease import Lease, LeaseHeld, LeaseLost
 from sync.models import Connection, Cursor, MedicalAlert, Patient, Practitioner, Run
 from sync.resources import PATIENTS, Resource
 from sync.standing import standing
-from sync.store import write_page
+from sync.store import ReadPage, store_page
 from tenants.context import clinic_context
 from tenants.models import KeyBudget
 from tests.sync.conftest import World
@@ -143,13 +142,13 @@ def test_an_error_between_rows_and_cursor_leaves_both_as_they_were(
     world = connected("bondi")
     people(world, "bondi", 120)
 
-    def write_and_die(resource: Resource, payloads: list[dict[str, Any]], *, sequence: int) -> int:
-        write_page(resource, payloads, sequence=sequence)
+    def write_and_die(page: ReadPage, *, sequence: int) -> int:
+        store_page(page, sequence=sequence)
         raise RuntimeError("the worker died here")
 
     with clinic_context("bondi"):
         with monkeypatch.context() as patched:
-            patched.setattr(engine, "write_page", write_and_die)
+            patched.setattr(engine, "store_page", write_and_die)
             with pytest.raises(RuntimeError):
                 mirror.run()
         assert not Practitioner.objects.exists()

@@ -58,3 +58,16 @@ def test_what_was_never_read_is_said_to_be_missing(resting: Callable[..., dict[s
 
 def test_a_list_that_is_no_longer_asked_for_is_not_told(resting: Callable[..., dict[str, str]]) -> None:
     assert resting("patients/archived", asks_hidden=True) == {}
+
+
+def test_a_list_beside_the_main_one_that_cliniko_fails_to_give_is_told(
+    mirrored: Callable[[str], None],
+) -> None:
+    for label in ("bondi", "harbour"):
+        mirrored(label)
+    with clinic_context("bondi"):
+        Cursor.objects.create(resource="patients/deleted", failures=2)
+    assert clinics.report("bondi")["incomplete"] == {
+        "patients": "Cliniko does not tell at the moment which of them were deleted. We keep trying."
+    }
+    assert clinics.report("harbour")["incomplete"] == {}
