@@ -6,4 +6,7 @@ class LaunchConfig(AppConfig):
     verbose_name = "What staff see"
 
     def ready(self) -> None:
-        from launch import notes  # noqa: F401 - which are set aside when the clinic moves to another account
+        from launch import (  # noqa: F401 - they hear what rooms below tell
+            button,
+            notes,
+        )

@@ -26,7 +26,8 @@ class Banner:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The one next step is the same address `again`; for those who may, the `settings`; otherwise back to search.
+    """The one next step is the same address `again`; for those who may, the `settings` or the page of the `button`;
+    otherwise back to search. `address` is what to enter in Cliniko, `onward` a page of ours for those who know better.
     `{patient}` stands for the clinic's word."""
 
     status: int
@@ -36,6 +37,9 @@ class Explanation:
     why: tuple[str, ...] = ()
     again: bool = False
     settings: bool = False
+    button: bool = False
+    address: str = ""
+    onward: str = ""
 
     def in_words_of(self, word: str) -> "Explanation":
         return replace(
@@ -68,6 +72,20 @@ NO_PATIENT_NAMED = Explanation(
     ),
     help="Open the {patient} in Cliniko and choose Open in > Sidechart there. If this happens on every {patient}, "
     "ask an owner or admin to compare the address in Cliniko with the one in Sidechart's clinic settings.",
+    button=True,
+)
+
+ANOTHER_ACCOUNT = Explanation(
+    status=409,
+    title="This button is not this clinic's",
+    happened="You clicked a button of a Cliniko account that is not this clinic's. The same number is another "
+    "{patient} there, so nobody is shown.",
+    why=(
+        "In that Cliniko account somebody entered this clinic's address.",
+        "This clinic's own account got another name in Cliniko since its API key was entered here.",
+    ),
+    help="Compare the clinic's name above with the one in Cliniko. If they differ, somebody of the other clinic has to "
+    "correct the address in that account. If it is the same clinic, an owner or admin can enter its API key again.",
 )
 
 UNREADABLE = Explanation(

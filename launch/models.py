@@ -1,8 +1,10 @@
-"""What staff add to the mirror at their clinic: choices and notes."""
+"""What a clinic has beside the mirror: choices, notes, and what was heard of the button in Cliniko."""
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from accounts.models import User
 
 
 class ClinicSettings(models.Model):
@@ -53,3 +55,15 @@ class NoteVersion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["note", "number"], name="one_note_version_of_a_number")]
+
+
+class ButtonClick(models.Model):
+    """The latest click of one kind (launch.button.Kind) on the button in Cliniko: one row a kind, and no patient."""
+
+    kind = models.CharField(max_length=20, primary_key=True)
+    at = models.DateTimeField()
+    who = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    @property
+    def name(self) -> str:
+        return (self.who.name or self.who.email) if self.who else "Somebody"

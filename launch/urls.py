@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from launch.ids import ClinikoIdConverter
-from launch.views import access_log, card_numbers, cliniko_people, home, launch, notes, patient, settings
+from launch.views import access_log, button, card_numbers, cliniko_people, home, launch, notes, patient, settings
 
 register_converter(ClinikoIdConverter, "cliniko_id")
 
@@ -26,6 +26,8 @@ urlpatterns = [
     path("patients/<cliniko_id:patient_id>/access/pack", access_log.pack, name="access_pack"),
     path("settings/", settings.settings, name="settings"),
     path("settings/mirror", settings.mirror, name="settings_mirror"),
+    path("settings/button", button.button, name="button"),
+    path("settings/button/heard", button.heard, name="button_heard"),
     path("settings/staff/from-cliniko", cliniko_people.people, name="staff_from_cliniko"),
     path("settings/staff/from-cliniko/invite", cliniko_people.invite, name="staff_from_cliniko_invite"),
     path("settings/card-numbers", settings.card_numbers, name="settings_card_numbers"),

@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "accounts.middleware.PrivacyHeaders",  # outside the door: also on what the door itself answers, errors included
     "csp.middleware.CSPMiddleware",
     "tenants.middleware.ClinicMiddleware",
+    "launch.wrong_address.WrongAddress",  # before a browser is sent on from http to https
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -222,7 +223,8 @@ USE_I18N = False
 SEALING_KEYS = ENVIRONMENT.sealing_key_list
 CLINIKO_API_URL = ENVIRONMENT.cliniko_api_url
 CLINIKO_WEB_URL = ENVIRONMENT.cliniko_web_url
-CLINIKO_USER_AGENT = f"{ENVIRONMENT.cliniko_app_name} ({ENVIRONMENT.cliniko_contact_email})"
+CLINIKO_APP_NAME = ENVIRONMENT.cliniko_app_name
+CLINIKO_USER_AGENT = f"{CLINIKO_APP_NAME} ({ENVIRONMENT.cliniko_contact_email})"
 CLINIKO_REQUESTS_PER_MINUTE = ENVIRONMENT.cliniko_requests_per_minute
 CLINIKO_REQUESTS_RESERVED = ENVIRONMENT.cliniko_requests_reserved
 SYNC_INTERVAL_SECONDS = ENVIRONMENT.sync_interval_seconds

@@ -8,5 +8,6 @@ urlpatterns = [
     path("", include("launch.urls")),
 ]
 
+handler404 = "launch.views.button.not_found"
 handler429 = "accounts.views.too_many_tries"  # asked for by allauth's rate limits
 handler500 = "tenants.views.server_error"

@@ -18,6 +18,12 @@ def label_of(host: str) -> str | None:
     return label if dot and rest == settings.BASE_DOMAIN else None
 
 
+def almost_label_of(host: str) -> str | None:
+    """The label that a canonical host of two or more levels ends in: `bondi` of `www.bondi.example.org`."""
+    above = host.removesuffix(f".{settings.BASE_DOMAIN}")
+    return above.rpartition(".")[2] if above != host and "." in above else None
+
+
 def clinic_url(label: str, path: str = "/") -> str:
     """The address of `path` at a clinic, for e-mails, commands and Cliniko's button."""
     return _url(f"{label}.{settings.BASE_DOMAIN}", path)

@@ -10,8 +10,9 @@ from django.template.loader import render_to_string
 
 from tenants.context import inside
 from tenants.database import connection
-from tenants.hosts import canonical_host, clinic_url, label_of
+from tenants.hosts import almost_label_of, canonical_host, clinic_url, label_of
 from tenants.models import Clinic, Domain
+from tenants.signals import Astray, came_astray
 
 
 class ClinicMiddleware:
@@ -32,20 +33,21 @@ class ClinicMiddleware:
             request.clinic = None  # type: ignore[attr-defined]
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             return self.get_response(request)
-        domain = _domain_of(host)
+        domain = _domain_of(label_of(host))
         if domain is None:
+            _tell_of(request, "two_levels", _domain_of(almost_label_of(host)))
             return nobody_here()
         clinic = domain.tenant
         if not domain.is_primary and _is_a_page(request):
+            _tell_of(request, "former_name", domain)
             return HttpResponseRedirect(clinic_url(clinic.label, request.get_full_path()))
         request.clinic = clinic  # type: ignore[attr-defined]
         with inside(clinic):
             return self.get_response(request)
 
 
-def _domain_of(host: str) -> Domain | None:
-    """What leads from this host to a working clinic: its subdomain, or one that it had before."""
-    label = label_of(host)
+def _domain_of(label: str | None) -> Domain | None:
+    """What leads from this label to a working clinic: its subdomain, or one that it had before."""
     if label is None:
         return None
     return Domain.objects.select_related("tenant").filter(domain=label, tenant__in=Clinic.objects.working()).first()
@@ -57,6 +59,12 @@ def _is_a_page(request: HttpRequest) -> bool:
     return request.method in ("GET", "HEAD") and not (
         request.headers.get("HX-Request") or request.path.startswith(settings.STATIC_URL)
     )
+
+
+def _tell_of(request: HttpRequest, how: Astray, domain: Domain | None) -> None:
+    if domain is not None:
+        with inside(domain.tenant):
+            came_astray.send_robust(sender=Clinic, request=request, how=how)
 
 
 def nobody_here() -> HttpResponse:

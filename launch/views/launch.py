@@ -1,5 +1,7 @@
 """The launch: the GET that Cliniko's button makes, `/patients?patient_id=<id>`."""
 
+from dataclasses import replace
+
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -8,9 +10,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from accounts.tickets import sign_in_redirect
-from launch.explanations import NO_PATIENT_NAMED, explain
+from launch.button import Kind, note
+from launch.explanations import ANOTHER_ACCOUNT, NO_PATIENT_NAMED, explain
 from launch.ids import is_cliniko_id
-from launch.requests import empty_refusal, is_somebody_looking
+from launch.requests import comes_from_elsewhere, empty_refusal, is_somebody_looking
+from launch.wrong_address import is_of_another_account
 
 
 @csrf_exempt  # nothing is done here, and whoever posts is told 405 rather than of a stale form
@@ -19,12 +23,28 @@ from launch.requests import empty_refusal, is_somebody_looking
 def launch(request: HttpRequest) -> HttpResponse:
     """Lead to the named patient, by way of sign-in for visitors.
 
-    Any website can make a browser ask this, so it reads no patient, asks Cliniko nothing and writes nothing.
+    Any website can make a browser ask this, so it reads no patient, asks Cliniko nothing, and writes no more than that
+    somebody clicked.
     """
     if not is_somebody_looking(request):
         return empty_refusal()
     named = request.GET.getlist("patient_id")
     if len(named) != 1 or not is_cliniko_id(named[0]):
-        return explain(request, NO_PATIENT_NAMED)
+        return _nobody_named(request, named)
     path = reverse("patient", args=named)
-    return redirect(path) if request.user.is_authenticated else sign_in_redirect(path)
+    if not request.user.is_authenticated:
+        note(Kind.SIGNED_OUT, request)
+        return sign_in_redirect(path)
+    if is_of_another_account(request):
+        note(Kind.OTHER_ACCOUNT, request)
+        return explain(request, replace(ANOTHER_ACCOUNT, onward=path))
+    note(Kind.CLICK if comes_from_elsewhere(request) else Kind.TYPED, request)
+    return redirect(path)
+
+
+def _nobody_named(request: HttpRequest, named: list[str]) -> HttpResponse:
+    if named:
+        note(Kind.BAD_ID, request)
+    elif comes_from_elsewhere(request):  # not whoever types or keeps the bare address
+        note(Kind.NO_ID, request)
+    return explain(request, NO_PATIENT_NAMED)

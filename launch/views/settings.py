@@ -11,19 +11,19 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import Permission, permission_required
 from audit.log import Action, record
+from launch import button
 from launch.models import ClinicSettings
 from launch.requests import StaffRequest
 from sync import queries, standing
-from tenants.hosts import clinic_url
 
 
 @permission_required(Permission.VIEW_SETTINGS)
 @require_safe
 def settings(request: StaffRequest) -> HttpResponse:
     """Show how the mirror stands, the address to enter in Cliniko, and the way to the staff page."""
-    address = clinic_url(request.clinic.label, "/patients")
     shows = ClinicSettings.objects.filter(shows_card_numbers=True).exists()
-    return _show(request, "launch/settings.html", launch_address=address, shows_card_numbers=shows)
+    of_button = {"launch_address": button.address(), "button_works": button.confirmed()}
+    return _show(request, "launch/settings.html", **of_button, shows_card_numbers=shows)
 
 
 @permission_required(Permission.VIEW_SETTINGS)

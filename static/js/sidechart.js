@@ -77,8 +77,10 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   await navigator.clipboard.writeText(button.dataset.copy);
   const before = button.textContent;
+  const name = button.ariaLabel;
   button.textContent = "Copied";
-  setTimeout(() => { button.textContent = before; }, 1500);
+  button.ariaLabel = null;
+  setTimeout(() => { button.textContent = before; button.ariaLabel = name; }, 1500);
 });
 
 document.addEventListener("click", (event) => {

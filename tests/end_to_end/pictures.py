@@ -85,6 +85,7 @@ def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None])
     look("search")
     for name, path in (
         ("settings", "/settings/"),
+        ("button", "/settings/button"),
         ("staff", "/settings/staff/"),
         ("security", "/settings/security"),
         ("own-sign-in", "/account/"),
@@ -94,6 +95,7 @@ def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None])
         ("access-of-patient", f"/patients/{patient_id}/access"),
         ("unknown-patient", "/patients?patient_id=77"),
         ("malformed-launch", "/patients?patient_id=x"),
+        ("wrong-address", "/patient?patient_id=77"),
         ("not-found", "/nothing-here"),
     ):
         page.goto(stack.sidechart("bondi", path))

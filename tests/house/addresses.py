@@ -106,6 +106,8 @@ AT_A_CLINIC = [
     Row("POST", "settings/access/csv", "/settings/access/csv", "/login", "200", "403"),
     Row("GET", "settings/", "/settings/", TICKET, "200", "403"),
     Row("GET", "settings/mirror", "/settings/mirror", TICKET, "200", "403"),
+    Row("GET", "settings/button", "/settings/button", TICKET, "200", "403"),
+    Row("GET", "settings/button/heard", "/settings/button/heard", TICKET, "200", "403"),
     Row("GET", "settings/staff/", "/settings/staff/", TICKET, "200", "403"),
     Row("GET", "settings/staff/invite", "/settings/staff/invite", TICKET, "405", "405"),
     Row("POST", "settings/staff/invite", "/settings/staff/invite", "/login", "422", "403"),

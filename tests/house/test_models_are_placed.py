@@ -53,6 +53,7 @@ PLACES = {
     "sync_refusedpayload": In.CLINIC,
     "sync_run": In.CLINIC,
     "audit_event": In.BOTH,  # in public: what ops did; a line about a patient is refused there
+    "launch_buttonclick": In.CLINIC,
     "launch_clinicsettings": In.CLINIC,
     "launch_note": In.CLINIC,
     "launch_noteversion": In.CLINIC,

@@ -8,6 +8,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from launch.models import ButtonClick
+from tenants.context import clinic_context
 from tests.launch.conftest import Cliniko, access_log
 from tests.payloads import API
 
@@ -51,19 +53,23 @@ def test_visitors_learn_nothing_about_any_id(
     survivor = {"links": {"self": f"{API}/patients/42"}}
     add_patient("bondi", "43", archived_at="2026-01-01T00:00:00Z")
     add_patient("bondi", "44", archived_at="2026-01-01T00:00:00Z", merged_with_patient=survivor)
-    answers = set()
+    answers, statements = set(), set()
     for patient_id in ("42", "43", "44", "99", "1713650742029190531"):
+        with clinic_context("bondi"):
+            ButtonClick.objects.all().delete()
         with CaptureQueriesContext(connection) as asked:
             answer = browser_at("bondi").get("/patients", {"patient_id": patient_id})
-        assert not [
-            query for query in asked.captured_queries if re.search('(FROM|INTO|UPDATE) "(sync|launch)_', query["sql"])
-        ]
+        said = "\n".join(query["sql"] for query in asked.captured_queries)
+        # That somebody clicked, and nothing else of this room or of the mirror.
+        assert set(re.findall('(?:FROM|INTO|UPDATE|JOIN) "((?:sync|launch)_[a-z]+)"', said)) == {"launch_buttonclick"}
+        statements.add(re.sub(r"'\d{4}-\d\d-\d\d [\d:.+]+'", "'…'", said))
         headers = {name: value for name, value in answer.items() if name not in ("Location", "X-Request-ID")}
         ticketless = re.sub(r"t=[\w-]+", "t=…", answer["Location"])
         answers.add(
             (answer.status_code, ticketless, len(answer["Location"]), str(sorted(headers.items())), answer.content)
         )
     assert len(answers) == 1
+    assert len(statements) == 1
     assert cliniko.asked == []
 
 

@@ -1,0 +1,46 @@
+"""The button in Cliniko: how to set it up, and whether it works."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from django.views.defaults import page_not_found
+
+from accounts.roles import Permission, permission_required
+from launch import button as of_cliniko
+from launch.button_words import tell
+from launch.requests import StaffRequest
+from launch.wrong_address import is_click, wrong_address
+from sync import queries
+from sync.standing import clock_text
+
+
+@permission_required(Permission.VIEW_SETTINGS)
+@require_safe
+def button(request: StaffRequest) -> HttpResponse:
+    """Show what to enter in Cliniko, and listen for the click."""
+    own = {"address": of_cliniko.address(), "app_name": settings.CLINIKO_APP_NAME}
+    return render(request, "launch/button.html", own | _heard(of_cliniko.heard()))
+
+
+@permission_required(Permission.VIEW_SETTINGS)
+@require_safe
+def heard(request: StaffRequest) -> HttpResponse:
+    """What the page asks again and again: nothing when it has told all there is, so that nothing is read out twice."""
+    now = of_cliniko.heard()
+    if request.GET.get("told") == now.stamp:
+        return HttpResponse(status=204)
+    return render(request, "launch/_button_heard.html", _heard(now))
+
+
+def _heard(now: of_cliniko.Heard) -> dict[str, Any]:
+    facts = queries.facts()
+    at = clock_text(now.click.at, facts.time_zone) if now.click else ""
+    return {"heard": now, "clicked_at": at, "misses": tell(now, facts), "facts": facts}
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The page for an address of a clinic that is no page: a click from Cliniko that missed gets help."""
+    return wrong_address(request) if is_click(request) else page_not_found(request, exception)
