@@ -29,7 +29,7 @@ urlpatterns = [
     path("settings/", home, name="settings"),
     path("settings/staff/from-cliniko", home, name="staff_from_cliniko"),
     path("settings/key/", key, name="key"),
-    path("patients", patient),
+    path("patients", patient, name="launch"),
     path("patients/<str:cliniko_id>/", patient, name="patient"),
 ]
 
