@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from audit.log import Action, Actor, record
+from audit.log import Action, Actor, NotRecorded, record
 from ops import clinics, life
 from ops.console.access import OpsRequest, console_page
 from ops.life import Changed
@@ -172,6 +172,9 @@ def _do(request: OpsRequest, action: ConsoleAction, clinic: Clinic, taken: dict[
                 record(action.recorded, by=request.user, clinic=clinic.label, **told)
     except REFUSALS as refused:
         messages.error(request, f"{clinic.label}: {refused}")
+        return clinic.label
+    except NotRecorded:  # of many chosen the others' turns come all the same
+        messages.error(request, f"{clinic.label}: the log cannot be written, so nothing was changed. Try again.")
         return clinic.label
     messages.add_message(request, messages.SUCCESS if done.changed else messages.INFO, done.sentence)
     return done.clinic
