@@ -101,15 +101,16 @@ def runs(look: Look) -> list[Turn]:
 def open_one(look: Look, *, user: User, pk: int) -> Opened | None:
     """One record that the clinic keeps aside, and its lines in both logs; the one at the clinic stands with the patient
     whom the record is about, where that is known. None when it is not there (any more). Raises NotRecorded."""
+    with inside(look.clinic):
+        row = RefusedPayload.objects.filter(pk=pk).first()
+    if row is None:
+        return None
+    whom = row.patient_id if re.fullmatch("[1-9][0-9]{0,19}", row.patient_id) else ""
+    said = {"what": "a record that could not be read", "list": row.resource}
     with transaction.atomic():
-        with inside(look.clinic):
-            row = RefusedPayload.objects.filter(pk=pk).first()
-            if row is None:
-                return None
-            whom = row.patient_id if re.fullmatch("[1-9][0-9]{0,19}", row.patient_id) else ""
-            said = {"what": "a record that could not be read", "list": row.resource}
-            record(Action.OPS_ACCESS, by=as_clinics_see(user), patient_id=whom, record=row.pk, **said)
         record(Action.OPS_ACCESS, by=user, clinic=look.clinic.label, record=row.pk, **said)
+        with inside(look.clinic):
+            record(Action.OPS_ACCESS, by=as_clinics_see(user), patient_id=whom, record=row.pk, **said)
     return Opened(_kept(row), _to_read(row.payload))
 
 

@@ -163,13 +163,16 @@ def act(request: OpsRequest, name: str) -> HttpResponse:
 
 
 def _do(request: OpsRequest, action: ConsoleAction, clinic: Clinic, taken: dict[str, Any]) -> str:
-    """Do it, both logs in the same transaction. The label that the clinic has afterwards."""
+    """Do it, both logs in the same transaction. The label that the clinic has afterwards.
+
+    Wherever both logs are written that of ops comes first: of two people at one clinic neither waits in a circle.
+    """
+    told = {name: str(value) for name, value in taken.items()}
     try:
         with transaction.atomic():
+            record(action.recorded, by=request.user, clinic=clinic.label, **told)
             done = action.run(clinic.label, taken, as_clinics_see(request.user))
-            if done.changed:
-                told = {name: str(value) for name, value in taken.items()}
-                record(action.recorded, by=request.user, clinic=clinic.label, **told)
+            transaction.set_rollback(not done.changed)
     except REFUSALS as refused:
         messages.error(request, f"{clinic.label}: {refused}")
         return clinic.label

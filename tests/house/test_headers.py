@@ -13,7 +13,7 @@ from pytest_django import Settings
 from accounts import invitations
 from accounts.models import User
 from tenants.context import clinic_context
-from tests.accounts.second_factors import give_app, give_passkey
+from tests.accounts.second_factors import code, give_app, give_passkey
 from tests.conftest import PASSWORD
 from tests.house.addresses import AT_A_CLINIC, ON_THE_BASE_HOST, BaseRow, Row
 from tests.house.production import ROOT, production_settings
@@ -236,6 +236,21 @@ def test_in_production_every_cookie_is_bound_to_its_host_by_the_browser(
         assert (morsel["secure"], morsel["httponly"], morsel["samesite"]) == (True, True, "Lax")
         assert (morsel["path"], morsel["domain"]) == ("/", "")
         assert not morsel["max-age"]  # gone with the browser
+
+
+def test_in_production_the_cookie_of_ops_is_bound_to_the_base_host(
+    in_production: Browsers, ops_person: Callable[..., User]
+) -> None:
+    email = ops_person("ana").email
+    browser = in_production("bondi")
+    browser.defaults["HTTP_HOST"] = "sidechart.example"
+    step = browser.post("/ops/login", {"login": email, "password": PASSWORD})
+    answers = [step, browser.post(step["Location"], {"code": code()}), browser.get("/ops/")]
+    assert answers[-1].status_code == 200
+    for morsel in cookies_of(answers).values():
+        assert (morsel.key, morsel["path"], morsel["domain"]) == ("__Host-sessionid", "/", "")
+        assert (morsel["secure"], morsel["httponly"], morsel["samesite"]) == (True, True, "Lax")
+        assert not morsel["max-age"]
 
 
 def test_the_cookie_that_ends_a_session_is_bound_to_its_host_too(
