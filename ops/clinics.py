@@ -101,10 +101,11 @@ def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False) -> 
 
 
 def compare(label: str, *, by: Actor) -> Clinic:
-    """Have everything compared with Cliniko again by the workers, and mended. Raises NoSuchClinic, Refused."""
+    """Have everything compared with Cliniko again by the workers, and mended. Raises NoSuchClinic, NoKey, Refused."""
     with clinic_context(label) as clinic, transaction.atomic():
         if not clinic.is_working:
             raise Refused(f"{label} is {clinic.state}: nothing is synced.")
+        cliniko_connection.require_key(cliniko_connection.load())
         compare_everything()
         own_row.be_due()
         record(Action.SYNC_RESUMED, by=by, what="everything is compared with Cliniko")

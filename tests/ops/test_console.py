@@ -1,5 +1,6 @@
 """The console: how clinics stand, from public alone, and what ops do with them. Nothing of a patient anywhere."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -229,12 +230,21 @@ def test_what_would_happen_is_said_first_and_done_on_the_second_click(
     assert Event.objects.get().details == {"clinic": "bondi"}
 
 
-def test_nothing_is_done_to_a_clinic_that_was_not_chosen(ops_browser: Browsers, bondi: Clinic, harbour: Clinic) -> None:
+def test_nothing_is_done_to_a_clinic_that_was_not_chosen(
+    ops_browser: Browsers, mirrored: Callable[[str], None]
+) -> None:
+    mirrored("bondi")
     browser = ops_browser()
     assert browser.post("/ops/do/compare", {})["Location"] == "/ops/"
     browser.post("/ops/do/compare", {"clinic": ["bondi", "nobody"]})
     assert len(lines_of("bondi")) == 1
     assert lines_of("harbour") == []
+
+
+def test_a_clinic_without_a_key_is_compared_with_nothing(ops_browser: Browsers, bondi: Clinic) -> None:
+    answer = ops_browser().post("/ops/do/compare", {"clinic": "bondi"}, follow=True)
+    assert re.search("bondi: .* key", text(answer))
+    assert (lines_of("bondi"), Event.objects.exists()) == ([], False)
 
 
 def test_what_cannot_be_logged_at_the_clinic_is_not_done(
