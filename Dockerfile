@@ -5,7 +5,8 @@ ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     STATE_DIRECTORY=/var/lib/sidechart
 
-RUN useradd --system --uid 10001 --home-dir /var/lib/sidechart --create-home sidechart
+RUN useradd --system --uid 10001 --home-dir /var/lib/sidechart --create-home sidechart && \
+    install --directory --owner=sidechart --mode=0700 /var/lib/sidechart/exports
 
 WORKDIR /app
 

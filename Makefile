@@ -18,7 +18,7 @@ CHECK_ENVIRONMENT = DATABASE_URL=postgresql://checks@127.0.0.1:9/checks CELERY_B
 	CLINIKO_CONTACT_EMAIL=ops@sidechart.example EMAIL_URL=submission://user:password@mail.sidechart.example:587 DEBUG=false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo services stop test pictures bench check lock up down clean
+.PHONY: help setup demo services stop backup test pictures bench check lock up down clean
 
 help: ## This list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
@@ -43,10 +43,13 @@ services: setup ## Embedded PostgreSQL and broker, left running
 stop: setup ## Stop them
 	@$(BIN)/python -m sandbox services stop
 
+backup: setup ## The whole database, every clinic, into one file (ARGS=folder; docs/runbooks/restore.md)
+	@$(BIN)/python manage.py backup $(ARGS)
+
 test: setup ## Every test (ARGS="-k launch", JOBS=4)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
-pictures: setup ## Every screen into docs/pictures/ (needs Chromium; ARGS=folder)
+pictures: setup ## The screens of the docs into docs/pictures/ (needs Chromium; ARGS=folder: every screen, there)
 	@$(BIN)/python -m tests.end_to_end.pictures $(ARGS)
 
 bench: setup ## How fast and how right the mirror is, beside other importers (ARGS="sync --quick", ARGS=--help)

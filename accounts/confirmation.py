@@ -7,8 +7,9 @@ from typing import Any
 from allauth.account.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal.auth import begin_authentication
+from django.contrib import messages
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
@@ -21,6 +22,7 @@ from accounts.roles import View
 from accounts.signals import CONFIRMED_AT
 
 LASTS_SECONDS = 5 * 60
+NOTHING_YET = "Nothing was changed yet. Show that it is you, then do it once more."
 
 
 def confirmation_required(view: View) -> View:
@@ -30,9 +32,11 @@ def confirmation_required(view: View) -> View:
     """
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if time.time() - request.session.get(CONFIRMED_AT, 0) < LASTS_SECONDS:
             return view(request, *args, **kwargs)
+        if request.method == "POST":
+            messages.info(request, NOTHING_YET)
         page = request.get_full_path() if request.method == "GET" else tickets.page_before(request)
         try:
             ticket = tickets.issue(page or reverse("mfa_index"))

@@ -17,7 +17,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import factors, sessions, tickets
 from accounts.confirmation import confirmation_required
 from accounts.factor_forms import AddPasskeyForm, AppForm, PasskeyNameForm
-from accounts.models import User
+from accounts.models import User, schema_name
+from accounts.tasks import send_factor_notice
 from audit.log import Action, record
 
 Type = Authenticator.Type
@@ -48,9 +49,9 @@ def add_passkey(request: HttpRequest) -> HttpResponse:
         return render(request, "account/passkey_add.html", {"form": form, "ticket": tickets.carried_by(request)})
     with transaction.atomic():
         WebAuthn.add(person, form.cleaned_data["name"], form.cleaned_data["credential"])
-        first = factors.ensure_recovery_codes(person)
-        record(Action.SECOND_FACTOR_ADDED, by=person, kind="passkey")
-    return _added(request, "Your passkey is ready.", first=first)
+        factors.ensure_recovery_codes(person)
+        _note(Action.SECOND_FACTOR_ADDED, person, "passkey")
+    return _added(request, "Your passkey is ready.")
 
 
 @require_POST
@@ -86,15 +87,18 @@ def remove_passkey(request: HttpRequest, passkey_id: int) -> HttpResponse:
 @confirmation_required
 def set_up_app(request: HttpRequest) -> HttpResponse:
     person = _person(request)
-    if Authenticator.objects.filter(user=person, type=Type.TOTP).exists():
-        return redirect("mfa_index")
-    form = AppForm(request.POST or None, user=person)
-    if form.is_valid():
-        with transaction.atomic():
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=person.pk)  # of two clicks at once, the second one finds the app there
+        has_app = Authenticator.objects.filter(user=person, type=Type.TOTP).exists()
+        form = AppForm((not has_app and request.POST) or None, user=person)
+        if done := form.is_valid():
             TOTP.activate(person, form.secret)
-            first = factors.ensure_recovery_codes(person)
-            record(Action.SECOND_FACTOR_ADDED, by=person, kind="authenticator app")
-        return _added(request, "Your authenticator app is ready.", first=first)
+            factors.ensure_recovery_codes(person)
+            _note(Action.SECOND_FACTOR_ADDED, person, "authenticator app")
+    if has_app and request.method != "POST":
+        return redirect("mfa_index")
+    if done or has_app:
+        return _added(request, "Your authenticator app is ready.")
     adapter = factors.SecondFactorAdapter()
     picture = adapter.build_totp_svg(adapter.build_totp_url(person, form.secret))
     context = {
@@ -136,15 +140,16 @@ def new_recovery_codes(request: HttpRequest) -> HttpResponse:
         Authenticator.objects.filter(user=person, type=Type.RECOVERY_CODES).delete()
         if factors.has_second_factor(person):
             factors.ensure_recovery_codes(person)
-            record(Action.SECOND_FACTOR_ADDED, by=person, kind="recovery codes")
+            _note(Action.SECOND_FACTOR_ADDED, person, "recovery codes")
     return redirect("recovery_codes")
 
 
-def _added(request: HttpRequest, words: str, *, first: bool) -> HttpResponse:
-    """On to the recovery codes when they are new, else back to where the person was on the way to."""
+def _added(request: HttpRequest, words: str) -> HttpResponse:
+    """On to the recovery codes when nobody has seen them, else back to where the person was on the way to."""
     request.session.cycle_key()
     messages.success(request, words)
-    if first:
+    codes = Authenticator.objects.filter(user=_person(request), type=Type.RECOVERY_CODES).first()
+    if codes and not codes.wrap().did_view:
         return HttpResponseRedirect(tickets.along(reverse("recovery_codes"), request))
     ticket = tickets.carried_by(request)
     return HttpResponseRedirect(tickets.along(reverse("account_login" if ticket else "mfa_index"), request))
@@ -154,10 +159,21 @@ def _removed(request: HttpRequest, factor: Authenticator, words: str) -> HttpRes
     kind = "passkey" if factor.type == Type.WEBAUTHN else "authenticator app"
     with transaction.atomic():
         factors.remove(factor)
-        record(Action.SECOND_FACTOR_REMOVED, by=_person(request), kind=kind)
+        _note(Action.SECOND_FACTOR_REMOVED, _person(request), kind)
     request.session.cycle_key()
     messages.success(request, words)
     return redirect("mfa_index")
+
+
+def _note(action: Action, person: User, kind: str) -> None:
+    """Log the change, and have the person told by mail: it may not have been them."""
+    event = record(action, by=person, kind=kind)
+    clinic = schema_name()
+
+    def tell() -> None:
+        send_factor_notice.delay(schema_name=clinic, event_id=event.pk)
+
+    transaction.on_commit(tell, robust=True)  # a broker that is away undoes nothing
 
 
 def _person(request: HttpRequest) -> User:

@@ -89,12 +89,10 @@ def reset(user: User, *, by: Actor) -> bool:
     return deleted > 0
 
 
-def ensure_recovery_codes(user: User) -> bool:
-    """Make recovery codes with the first factor. True when they are new and so still to be shown."""
-    held = Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).exists()
-    if not held:
+def ensure_recovery_codes(user: User) -> None:
+    """Make recovery codes with the first factor."""
+    if not Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).exists():
         RecoveryCodes.activate(user)
-    return not held
 
 
 def remove(factor: Authenticator) -> None:
@@ -117,8 +115,29 @@ def is_passkey_for(request: HttpRequest, purpose: str) -> bool:
 _PURPOSE = "passkey_for"
 
 
-def _box(user_id: int) -> MultiFernet:
-    return box(f"second factor {schema_name()} {user_id}", keys=settings.SEALING_KEYS)
+def seal_again(*, sealed_in: str | None = None) -> int:
+    """Seal every secret of the clinic we are inside of with the first key, and give how many do not open.
+
+    `sealed_in` is the schema that they were sealed in, when that is another one: after a restore.
+    """
+    unopened = 0
+    for factor in Authenticator.objects.select_for_update():
+        sealed, fresh = _box(factor.user_id, sealed_in), _box(factor.user_id)
+        try:
+            for name in _SECRETS & set(factor.data):
+                factor.data[name] = fresh.encrypt(sealed.decrypt(factor.data[name].encode())).decode()
+        except InvalidToken:
+            unopened += 1
+        else:
+            factor.save(update_fields=["data"])
+    return unopened
+
+
+_SECRETS = {"secret", "seed"}  # of an authenticator app, of recovery codes; a passkey holds none
+
+
+def _box(user_id: int, schema: str | None = None) -> MultiFernet:
+    return box(f"second factor {schema or schema_name()} {user_id}", keys=settings.SEALING_KEYS)
 
 
 def _whose(request: Any) -> int:

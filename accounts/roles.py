@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 
 
 class Role(models.TextChoices):
@@ -29,6 +29,8 @@ class Permission(Enum):
     EXPORT_PATIENTS = "export_patients"
     MANAGE_OWNERS = "manage_owners"
     RESET_SECOND_FACTOR = "reset_second_factor"
+    EXPORT_CLINIC = "export_clinic"
+    MANAGE_PRIVACY = "manage_privacy"
 
 
 _OF_EVERYONE = frozenset({Permission.VIEW_PATIENTS})
@@ -42,8 +44,15 @@ _OF_MANAGERS = _OF_WRITERS | {
     Permission.EXPORT_PATIENTS,
 }
 
+_OF_OWNERS = {
+    Permission.MANAGE_OWNERS,
+    Permission.RESET_SECOND_FACTOR,
+    Permission.EXPORT_CLINIC,
+    Permission.MANAGE_PRIVACY,
+}
+
 PERMISSIONS: dict[str, frozenset[Permission]] = {
-    Role.OWNER: _OF_MANAGERS | {Permission.MANAGE_OWNERS, Permission.RESET_SECOND_FACTOR},
+    Role.OWNER: _OF_MANAGERS | _OF_OWNERS,
     Role.ADMIN: _OF_MANAGERS,
     Role.CLINICIAN: _OF_WRITERS,
     Role.RECEPTION: _OF_WRITERS,
@@ -62,6 +71,8 @@ SENTENCES: dict[Permission, str] = {
     Permission.EXPORT_PATIENTS: "Download all that is held about a patient",
     Permission.MANAGE_OWNERS: "Make owners, change what owners are",
     Permission.RESET_SECOND_FACTOR: "Reset somebody's lost second step",
+    Permission.EXPORT_CLINIC: "Export all that is held of the clinic",
+    Permission.MANAGE_PRIVACY: "Choose what is stored, and for how long",
 }
 
 
@@ -86,7 +97,7 @@ def grantable(user: object) -> tuple[Role, ...]:
     return tuple(role for role in Role if role != Role.OWNER or may(user, Permission.MANAGE_OWNERS))
 
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def permission_required(permission: Permission) -> Callable[[View], View]:
@@ -94,7 +105,7 @@ def permission_required(permission: Permission) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not may(request.user, permission):
                 raise PermissionDenied
             return view(request, *args, **kwargs)

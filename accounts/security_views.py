@@ -7,20 +7,17 @@ from typing import cast
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.mail import EmailMessage
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.template.loader import render_to_string
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import factors, sessions
+from accounts import factors, notices, sessions
 from accounts.confirmation import confirmation_required
 from accounts.forms import SecurityForm
 from accounts.models import User
 from accounts.roles import Permission, may, permission_required
 from audit.log import Action, record
-from tenants.context import current_clinic
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -55,7 +52,7 @@ def end_sessions(request: HttpRequest, user_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required(Permission.MANAGE_SECURITY)
-def reset_second_factor(request: HttpRequest, user_id: int) -> HttpResponse:
+def reset_second_factor(request: HttpRequest, user_id: int) -> HttpResponseBase:
     """For somebody who lost phone and codes: an owner has made sure by other means that it is them who asks."""
     person = get_object_or_404(User, pk=user_id)
     if not may(request.user, Permission.RESET_SECOND_FACTOR):
@@ -68,7 +65,7 @@ def _reset(request: HttpRequest, person: User) -> HttpResponse:
     by = cast(User, request.user)
     if not factors.reset(person, by=by):
         messages.info(request, f"{person.name} has no second step.")
-    elif _tell(person, by=by):
+    elif _tell(person, by=by.name or by.email):
         messages.success(request, f"{person.name} can sign in with the password alone, and was told so by e-mail.")
     else:
         messages.warning(request, f"{person.name} can sign in with the password alone. The mail could not be sent.")
@@ -80,13 +77,10 @@ def _as_words(form: SecurityForm) -> dict[str, str]:
     return {name: str(form.cleaned_data[name] or "not required") for name in form.changed_data}
 
 
-def _tell(person: User, *, by: User) -> bool:
+def _tell(person: User, *, by: str) -> bool:
     """Mail the person, who should know if it was not them who asked. False when no mail went out."""
-    context = {"clinic": current_clinic(), "person": person, "by": by}
-    subject = render_to_string("accounts/email/second_factor_reset_subject.txt", context).strip()
-    body = render_to_string("accounts/email/second_factor_reset.txt", context)
     try:
-        EmailMessage(subject, body, to=[person.email]).send()
+        notices.send_reset(person, by=by)
     except (OSError, SMTPException):
         return False
     return True

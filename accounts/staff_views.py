@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import factors, invitations, staff, tickets
+from accounts.confirmation import confirmation_required
 from accounts.forms import AcceptForm, InviteForm
 from accounts.models import Invitation, User
 from accounts.roles import Permission, Role, grantable, may, permission_required, table
@@ -31,11 +33,18 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission_required(Permission.MANAGE_STAFF)
-def change_role(request: HttpRequest, user_id: int) -> HttpResponse:
+def change_role(request: HttpRequest, user_id: int) -> HttpResponseBase:
     if request.POST.get("role") not in Role.values:
         raise BadRequest
     role = Role(request.POST["role"])
+    return (_make_owner if role == Role.OWNER else _change_role)(request, user_id, role)
+
+
+def _change_role(request: HttpRequest, user_id: int, role: Role) -> HttpResponse:
     return _change(request, user_id, lambda person, by: staff.change_role(person, role, by=by), f"is {role.label} now")
+
+
+_make_owner = confirmation_required(_change_role)
 
 
 @require_POST
@@ -52,16 +61,23 @@ def reinstate(request: HttpRequest, user_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required(Permission.MANAGE_STAFF)
-def invite(request: HttpRequest) -> HttpResponse:
+def invite(request: HttpRequest) -> HttpResponseBase:
     form = _invite_form(request, request.POST)
     if not form.is_valid():
         return _staff_page(request, form, status=422)
+    return (_invite_owner if form.cleaned_data["role"] == Role.OWNER else _invite)(request, form)
+
+
+def _invite(request: HttpRequest, form: InviteForm) -> HttpResponse:
     try:
         invitation, url = invitations.invite(**form.cleaned_data, invited_by=_person(request))
     except invitations.InvitationRefused as refused:
         form.add_error(None, str(refused))
         return _staff_page(request, form, status=422)
     return _mail(request, invitation, url)
+
+
+_invite_owner = confirmation_required(_invite)
 
 
 @require_POST
@@ -107,7 +123,10 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _sign_in(request: HttpRequest, person: User) -> HttpResponse:
-    return onward(request, perform_login(request, person, redirect_url=reverse("home")))
+    response = onward(request, perform_login(request, person, redirect_url=reverse("home")))
+    if may(request.user, Permission.VIEW_SETTINGS) and not tickets.carried_by(request):
+        return redirect("welcome")
+    return response
 
 
 def _person(request: HttpRequest) -> User:

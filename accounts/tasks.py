@@ -9,8 +9,9 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import reset_links
+from accounts import notices, reset_links
 from accounts.models import CacheEntry, OpenSession, UsedTicket, User
+from audit.models import Event
 from tenants.context import NoSuchClinic, clinic_of_schema, in_every_clinic
 
 log = structlog.get_logger(__name__)
@@ -26,6 +27,19 @@ def send_reset_link(*, schema_name: str, user_id: int) -> None:
             user = User.objects.filter(pk=user_id, is_active=True).first()
             if user:
                 reset_links.send(user)
+    except NoSuchClinic:
+        log.warning("task_without_clinic", schema_name=schema_name)
+
+
+@shared_task(
+    name="accounts.send_factor_notice", autoretry_for=(OSError, SMTPException), max_retries=3, default_retry_delay=20
+)
+def send_factor_notice(*, schema_name: str, event_id: int) -> None:
+    """Mail somebody that they changed their second step, as that line of the log says."""
+    try:
+        with clinic_of_schema(schema_name):
+            event = Event.objects.get(pk=event_id)
+            notices.send_changed(User.objects.get(email=event.user_email), event)
     except NoSuchClinic:
         log.warning("task_without_clinic", schema_name=schema_name)
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from bench import environments, report
 from bench.children import command
+from bench.export import whole
 from bench.launch import pages, search
 from bench.lineup import FOLLOWERS, IMPORTERS
 from bench.places import HOME, PICTURE, BenchError
@@ -34,6 +35,7 @@ PARTS: dict[str, dict[str, Measurement]] = {
         "limit": limit.run,
     },
     "launch": {"page": pages.run, "search": search.run},
+    "export": {"whole": whole.run},
 }
 
 

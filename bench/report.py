@@ -108,6 +108,16 @@ def _search(result: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
+def _whole(result: dict[str, Any], console: Console) -> None:
+    rows = f"{result['patients']:,} patients, {result['appointments']:,} appointments"
+    console.print(
+        f"Export of {rows}: {result['seconds']:.1f} s ({result['cpu_seconds']:.1f} of the processor), "
+        f"{result['times_the_floor']:.2f} times COPY into gzip ({result['floor_seconds']:.1f} s); at its peak "
+        f"{result['megabytes']:.0f} MB, {result['megabytes_of_a_tenth']:.0f} for a tenth of the clinic; the ZIP has "
+        f"{result['file_megabytes']:.1f} MB"
+    )
+
+
 def _not_measured(result: dict[str, Any], console: Console) -> None:
     for title, reason in result["not_measured"].items():
         console.print(f"Not measured: {title}. {reason}", markup=False)
@@ -131,4 +141,5 @@ TABLES = {
     "limit": _limit,
     "page": _page,
     "search": _search,
+    "whole": _whole,
 }

@@ -14,6 +14,7 @@ IDLE_MILLISECONDS, BUSY_MILLISECONDS = 30, 60  # a tick, beside HTTP
 RESOURCES = 8
 LAUNCH_TIMES_THE_FLOOR = 1.10
 SEARCH_MILLISECONDS = 50
+EXPORT_TIMES_THE_FLOOR = 2.0  # each record is in it twice
 LIMIT_USED = 0.95  # of the requests that the limit leaves to background work
 
 
@@ -96,6 +97,14 @@ def _search(result: dict[str, Any]) -> Iterator[Target]:
     yield Target(sentence, f"{slowest:.0f} ms", slowest < SEARCH_MILLISECONDS)
 
 
+def _whole(result: dict[str, Any]) -> Iterator[Target]:
+    times = result["times_the_floor"]
+    sentence = f"An export takes at most {EXPORT_TIMES_THE_FLOOR:.1f} times COPY into gzip"
+    yield Target(sentence, f"{times:.2f} times", times <= EXPORT_TIMES_THE_FLOOR)
+    growth = result["megabytes"] / result["megabytes_of_a_tenth"]
+    yield Target("and holds as much for a clinic of ten times the size", f"{growth:.2f} times", growth < GROWTH)
+
+
 JUDGES = {
     "import": _imports,
     "memory": _memory,
@@ -106,4 +115,5 @@ JUDGES = {
     "limit": _limit,
     "page": _page,
     "search": _search,
+    "whole": _whole,
 }

@@ -14,7 +14,7 @@ from accounts.roles import Permission, may
 from audit.log import Action, NotRecorded, record
 from audit.models import Event
 from launch.explanations import NOT_RECORDED, explain
-from launch.requests import StaffRequest
+from launch.requests import StaffRequest, number
 from sync import queries
 
 View = Callable[..., HttpResponseBase]
@@ -63,9 +63,8 @@ log_page = recorded(Permission.VIEW_LOG)
 
 def is_viewing(user: User, patient_id: str, event_id: str) -> bool:
     """Whether `event_id` is the row of this user's view of this patient, so that a fragment belongs to that view."""
-    if not event_id.isascii() or not event_id.isdecimal() or len(event_id) > 18:
-        return False
-    return _views(user).filter(pk=event_id, patient_id=patient_id).exists()
+    line = number(event_id)
+    return line is not None and _views(user).filter(pk=line, patient_id=patient_id).exists()
 
 
 def recently_opened(user: User, count: int = 8) -> list[str]:

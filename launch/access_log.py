@@ -12,7 +12,7 @@ from django.db.models import Q
 from accounts.models import User
 from audit.log import Action
 from audit.models import Event
-from launch import spreadsheets
+from exports import spreadsheets
 from sync import queries
 from sync.records import PatientRecord
 from tenants.context import inside

@@ -13,7 +13,8 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from audit.models import Event
-from launch import access_log, notes, spreadsheets
+from exports import spreadsheets
+from launch import access_log, drafts, notes
 from sync import portable
 from sync.records import Appointment, PatientRecord
 from tenants.models import Clinic
@@ -28,6 +29,7 @@ class Held:
     made_at: datetime
     data: dict[str, list[dict[str, Any]]]
     notes: list[dict[str, Any]]
+    drafts: list[dict[str, Any]]
     log: list[Event]
 
     @property
@@ -40,7 +42,15 @@ def make(record: PatientRecord, *, clinic: Clinic, now: datetime) -> bytes:
     """The ZIP. Made in memory: nothing of it is left on a disk."""
     ids = [record.cliniko_id, *record.merged_from]
     log = list(Event.objects.filter(access_log.about(record)).order_by("-pk"))
-    held = Held(record, clinic.name, now, portable.everything_about(ids), notes.everything_on(ids), log)
+    held = Held(
+        record,
+        clinic.name,
+        now,
+        portable.everything_about(ids),
+        notes.everything_on(ids),
+        drafts.everything_on(ids),
+        log,
+    )
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in _files(held).items():
@@ -60,6 +70,7 @@ def _files(held: Held) -> dict[str, str]:
     return pages | {
         "data.json": _json({"patient": held.record.cliniko_id, "made_at": held.made_at} | held.data),
         "notes.json": _json(held.notes),
+        "drafts.json": _json(held.drafts),
         "access-log.json": _json([_line(event, zone) for event in held.log]),
         "access-log.csv": spreadsheets.opening(access_log.HEADINGS) + spreadsheets.lines(rows),
     }

@@ -8,5 +8,6 @@ class LaunchConfig(AppConfig):
     def ready(self) -> None:
         from launch import (  # noqa: F401 - they hear what rooms below tell
             button,
+            drafts,
             notes,
         )

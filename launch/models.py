@@ -1,5 +1,6 @@
-"""What a clinic has beside the mirror: choices, notes, and what was heard of the button in Cliniko."""
+"""What a clinic has beside the mirror: choices, notes, what is not saved yet, and what was heard of the button."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -13,6 +14,12 @@ class ClinicSettings(models.Model):
     id = models.SmallAutoField(primary_key=True)
     shows_card_numbers = models.BooleanField(
         default=False, help_text="Whether staff may uncover Medicare and DVA numbers."
+    )
+    first_steps_put_off = ArrayField(
+        models.CharField(max_length=20), default=list, help_text="Those that somebody wants to take later."
+    )
+    first_steps_ended_at = models.DateTimeField(
+        null=True, help_text="When somebody was through with them, or had enough of them."
     )
 
     class Meta:
@@ -55,6 +62,22 @@ class NoteVersion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["note", "number"], name="one_note_version_of_a_number")]
+
+
+class Draft(models.Model):
+    """What somebody typed and has not saved: a new note, or other words for `note`. A row a screen: `view_id` is its
+    row in the access log. Rows are replaced and never changed, so that a screen can name what it has seen."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    patient_id = models.CharField(max_length=20)
+    note = models.ForeignKey(Note, on_delete=models.CASCADE, null=True, related_name="+")
+    version = models.PositiveBigIntegerField(help_text="What the note was at when the words were typed over it, or 0.")
+    view_id = models.BigIntegerField()
+    text = models.TextField()
+    saved_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "patient_id"], name="draft_by_user_and_patient")]
 
 
 class ButtonClick(models.Model):

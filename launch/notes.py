@@ -82,19 +82,22 @@ def edit(note: Note, text: str, *, version: int, by: User) -> None:
     _keep_version(note.pk, version + 1, text, by)
 
 
-def pin(note: Note, *, pinned: bool) -> None:
-    """Put the note before the others, or back among them."""
-    Note.objects.filter(pk=note.pk).update(pinned=pinned)
+def pin(note: Note, *, pinned: bool) -> bool:
+    """Put the note before the others, or back among them. False when it is there already."""
+    return Note.objects.filter(pk=note.pk).exclude(pinned=pinned).update(pinned=pinned) > 0
 
 
-def delete(note: Note, *, by: User) -> None:
-    """Take the note off the screen. Its words and history stay, and for a day the screen offers them back."""
-    Note.objects.filter(pk=note.pk, deleted_at=None).update(deleted_at=timezone.now(), deleted_by=_name(by))
+def delete(note: Note, *, by: User) -> bool:
+    """Take the note off the screen. Its words and history stay, and for a day the screen offers them back. False when
+    somebody else did."""
+    held = Note.objects.filter(pk=note.pk, deleted_at=None)
+    return held.update(deleted_at=timezone.now(), deleted_by=_name(by)) > 0
 
 
-def restore(note: Note) -> None:
-    """Undo a delete."""
-    Note.objects.filter(pk=note.pk).update(deleted_at=None, deleted_by="")
+def restore(note: Note) -> bool:
+    """Undo a delete. False when there is none to be undone (any more)."""
+    held = Note.objects.filter(pk=note.pk, deleted_at__gt=timezone.now() - UNDO_FOR)
+    return held.update(deleted_at=None, deleted_by="") > 0
 
 
 @receiver(account_forgotten)

@@ -42,3 +42,8 @@ def names_a_patient(request: HttpRequest) -> bool:
 def empty_refusal() -> HttpResponse:
     """An empty refusal. Not a 204: a browser would keep that as the page it fetched ahead, and then show nothing."""
     return HttpResponse(status=403)
+
+
+def number(text: str) -> int | None:
+    """The number of a row or version that a form or address names, or None: anybody can write anything there."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None

@@ -3,7 +3,21 @@
 from django.urls import path, register_converter
 
 from launch.ids import ClinikoIdConverter
-from launch.views import access_log, button, card_numbers, cliniko_people, home, launch, notes, patient, settings
+from launch.views import (
+    access_log,
+    button,
+    card_numbers,
+    cliniko_people,
+    home,
+    key,
+    launch,
+    notes,
+    patient,
+    privacy,
+    settings,
+    sync,
+    welcome,
+)
 
 register_converter(ClinikoIdConverter, "cliniko_id")
 
@@ -17,6 +31,7 @@ urlpatterns = [
     path("patients/<cliniko_id:patient_id>/fresh", patient.fresh, name="patient_fresh"),
     path("patients/<cliniko_id:patient_id>/card-numbers", card_numbers.card_numbers, name="card_numbers"),
     path("patients/<cliniko_id:patient_id>/notes", notes.write, name="notes"),
+    path("patients/<cliniko_id:patient_id>/notes/draft", notes.draft, name="note_draft"),
     path("patients/<cliniko_id:patient_id>/notes/<int:note_id>", notes.edit, name="note"),
     path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/pin", notes.pin, name="note_pin"),
     path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/delete", notes.delete, name="note_delete"),
@@ -24,13 +39,27 @@ urlpatterns = [
     path("patients/<cliniko_id:patient_id>/access", access_log.of_patient, name="patient_access"),
     path("patients/<cliniko_id:patient_id>/access/csv", access_log.csv_of_patient, name="patient_access_csv"),
     path("patients/<cliniko_id:patient_id>/access/pack", access_log.pack, name="access_pack"),
+    path("welcome", welcome.welcome, name="welcome"),
+    path("welcome/import", welcome.welcome_import, name="welcome_import"),
+    path("welcome/later", welcome.welcome_later, name="welcome_later"),
+    path("welcome/end", welcome.welcome_end, name="welcome_end"),
+    path("welcome/again", welcome.welcome_again, name="welcome_again"),
     path("settings/", settings.settings, name="settings"),
-    path("settings/mirror", settings.mirror, name="settings_mirror"),
+    path("settings/key", key.key, name="key"),
+    path("settings/sync", sync.sync, name="sync"),
+    path("settings/sync/standing", sync.sync_standing, name="sync_standing"),
+    path("settings/sync/now", sync.sync_now, name="sync_now"),
+    path("settings/sync/compare", sync.sync_compare, name="sync_compare"),
+    path("settings/sync/pause", sync.sync_pause, name="sync_pause"),
+    path("settings/sync/resume", sync.sync_resume, name="sync_resume"),
     path("settings/button", button.button, name="button"),
     path("settings/button/heard", button.heard, name="button_heard"),
     path("settings/staff/from-cliniko", cliniko_people.people, name="staff_from_cliniko"),
     path("settings/staff/from-cliniko/invite", cliniko_people.invite, name="staff_from_cliniko_invite"),
     path("settings/card-numbers", settings.card_numbers, name="settings_card_numbers"),
+    path("settings/privacy", privacy.privacy, name="privacy"),
+    path("settings/privacy/fields/<slug:name>", privacy.fields, name="privacy_fields"),
+    path("settings/privacy/periods", privacy.periods, name="privacy_periods"),
     path("settings/access", access_log.of_clinic, name="access"),
     path("settings/access/csv", access_log.csv_of_clinic, name="access_csv"),
 ]

@@ -10,10 +10,11 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Count
 
-from accounts import invitations
-from accounts.models import Invitation, User
+from accounts import factors, invitations, notices
+from accounts.models import Invitation, User, clean_email
 from accounts.roles import Role
 from audit.log import OPS, Action, Actor, record
+from ops.refusals import Refused
 from sync import connection as cliniko_connection
 from sync import standing
 from sync.cliniko import ApiKey
@@ -28,10 +29,6 @@ from tenants.labels import check_label
 from tenants.models import Clinic, Domain
 
 log = structlog.get_logger(__name__)
-
-
-class Refused(Exception):
-    """What was asked for cannot be done; the message is a sentence for ops."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +79,25 @@ def invite(label: str, *, email: str, role: str, by: Actor = OPS) -> tuple[str, 
         except invitations.InvitationRefused as refused:
             raise Refused(str(refused)) from None
         return invite_url, _mail(invitation, invite_url)
+
+
+def reset_second_factor(label: str, *, email: str) -> bool:
+    """Take every second factor from somebody who can use none, and end their sessions; whether they were told by mail.
+
+    Whoever runs this has made sure by other means that it is them who asks. Raises NoSuchClinic and Refused.
+    """
+    with clinic_context(label):
+        person = User.objects.filter(email=clean_email(email)).first()
+        if person is None:
+            raise Refused(f"Nobody at {label} has the e-mail address {email!r}.")
+        if not factors.reset(person, by=OPS):
+            raise Refused(f"{person.email} has no second step.")
+        try:
+            notices.send_reset(person, by="Sidechart's support")
+        except (OSError, SMTPException):
+            log.warning("reset_not_mailed")
+            return False
+        return True
 
 
 def _mail(invitation: Invitation, invite_url: str) -> bool:

@@ -1,5 +1,6 @@
 """How a clinic is: a list of findings, each with a light and a sentence for ops. Nothing of a patient, and no key."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from django.utils import timezone
 from audit import watch
 from audit.log import Action
 from audit.models import Event
+from ops import outside
 from sync import connection as cliniko_connection
 from sync import standing
 from sync.errors import ClinikoError
@@ -55,6 +57,8 @@ def examine(label: str) -> list[Finding]:
 
 def _answers(clinic: Clinic) -> Iterator[tuple[str, Answer]]:
     yield "address", _address(clinic)
+    yield "dns", _dns(clinic)
+    yield "certificate", _certificate(clinic)
     migrations = _inside(clinic, _migrations)
     yield "migrations", migrations
     if migrations[0] is Light.OK:
@@ -79,6 +83,30 @@ def _address(clinic: Clinic) -> Answer:
     if not clinic.is_working:
         return Light.WARN, f"{clinic_url(clinic.label)} belongs to a clinic that is {clinic.state}."
     return Light.OK, f"{clinic_url(clinic.label)} leads here."
+
+
+def _dns(clinic: Clinic) -> Answer:
+    host, _ = outside.host_and_port(clinic.label)
+    if outside.is_on_this_machine():
+        return Light.OK, f"{host} is this machine to browsers: not looked up."
+    try:
+        return Light.OK, f"{host} is {', '.join(outside.resolves_to(clinic.label))}."
+    except OSError:
+        return Light.FAIL, f"{host} is not in DNS: point *.{settings.BASE_DOMAIN} at this server."
+
+
+def _certificate(clinic: Clinic) -> Answer:
+    host, port = outside.host_and_port(clinic.label)
+    if not settings.HTTPS:
+        return (Light.OK if outside.is_on_this_machine() else Light.FAIL), "There is none: PUBLIC_SCHEME is http."
+    try:
+        days = outside.certificate_days_left(clinic.label)
+    except ssl.SSLCertVerificationError as wrong:
+        return Light.FAIL, f"Browsers refuse the certificate of {host}: {wrong.verify_message.rstrip('.')}."
+    except OSError as failure:
+        return Light.FAIL, f"{host} does not speak https at port {port} ({type(failure).__name__})."
+    light = Light.FAIL if days < outside.DAYS_LEFT_FAIL else Light.WARN if days < outside.DAYS_LEFT_WARN else Light.OK
+    return light, f"Good for {days} more days."
 
 
 def _migrations() -> Answer:

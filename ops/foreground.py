@@ -20,6 +20,7 @@ from sync.models import Cursor, Reconcile, Run
 from sync.resources import Resource
 from sync.standing import standing
 from sync.tasks import wake
+from tenants import tallies
 from tenants.context import clinic_context
 
 TURN_SECONDS = 0.5  # between two looks at a clinic that a worker is syncing, or that has to wait
@@ -68,6 +69,7 @@ def sync_in_foreground(label: str, *, full: bool, quiet: bool) -> dict[str, Any]
         put_off = _put_off() if full else {}
         state = "incomplete" if put_off else standing().state
         result = {"state": state, "resources": sums, "mended": mended if full else {}, "put_off": put_off}
+    tallies.write()
     wake(clinic.schema_name)  # it works again: whatever kept the workers away is over
     return result
 

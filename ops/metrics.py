@@ -1,17 +1,27 @@
-"""What monitoring reads: how the clinics' mirrors stand, from public alone. No patient, no staff, no key."""
+"""What monitoring reads, from public and the broker: how clinics and the work for them stand. No patient, no key."""
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
+from celery import current_app
+from django.conf import settings
+from django.db import connection
 from django.db.models import Count
 from django.utils import timezone
-from prometheus_client import CollectorRegistry
+from kombu.exceptions import KombuError, OperationalError
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from ops import backups  # noqa: F401 - what is counted there
+from sync import counted  # noqa: F401 - likewise
+from tenants import budgets, tallies
 from tenants.models import Clinic
 
 OVERDUE = timedelta(minutes=2)
+BROKER_SECONDS = 2
 
 
 class Clinics(Collector):
@@ -20,19 +30,14 @@ class Clinics(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         working = Clinic.objects.working()
         now = timezone.now()
-        states = GaugeMetricFamily(
-            "sidechart_clinics", "Working clinics by the state of their mirror.", labels=["sync_state"]
-        )
-        for state, count in working.values_list("sync_state").annotate(Count("id")).order_by("sync_state"):
-            states.add_metric([state], count)
-        yield states
+        yield _by_states()
         lag = GaugeMetricFamily(
             "sidechart_sync_lag_seconds", "Age of what a clinic's mirror holds of its patients.", labels=["clinic"]
         )
         for label, checked_at in working.exclude(checked_at=None).values_list("label", "checked_at").order_by("label"):
             lag.add_metric([label], (now - checked_at).total_seconds())
         yield lag
-        broken = working.exclude(audit_broken_at=None).count()
+        broken = Clinic.objects.exclude(state=Clinic.State.PURGED).exclude(audit_broken_at=None).count()
         yield GaugeMetricFamily(
             "sidechart_audit_chain_broken", "Clinics whose access log is not as it was written.", broken
         )
@@ -40,5 +45,80 @@ class Clinics(Collector):
         yield GaugeMetricFamily("sidechart_clinics_overdue", "Clinics that no worker has taken in time.", overdue)
 
 
+def _by_states() -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "sidechart_clinics", "Clinics by their own state and that of their mirror.", labels=["state", "sync_state"]
+    )
+    there = Clinic.objects.exclude(state=Clinic.State.PURGED)
+    for state, sync_state, count in there.values_list("state", "sync_state").annotate(Count("id")).order_by():
+        family.add_metric([state, sync_state], count)
+    return family
+
+
+class Budgets(Collector):
+    """A key is known here by a digest alone, and so are its clinics: `clinic show` says it of one clinic."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        spent, blocked = budgets.busiest()
+        yield GaugeMetricFamily(
+            "sidechart_cliniko_requests_left",
+            "What the busiest Cliniko key may still ask in this minute.",
+            max(0, settings.CLINIKO_REQUESTS_PER_MINUTE - spent),
+        )
+        yield GaugeMetricFamily("sidechart_cliniko_keys_blocked", "Keys that Cliniko answered 429 to.", blocked)
+
+
+class Queues(Collector):
+    """How many messages wait in the broker, Redis or RabbitMQ; only whether it answers when it does not."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            depths = _depths()
+        except (KombuError, OperationalError, OSError):
+            depths = {}
+        yield GaugeMetricFamily("sidechart_broker_up", "Whether the broker answers.", int(bool(depths)))
+        waiting = GaugeMetricFamily("sidechart_queue_messages", "Messages that no worker has taken.", labels=["queue"])
+        for queue, depth in depths.items():
+            waiting.add_metric([queue], depth)
+        yield waiting
+
+
+def _depths() -> dict[str, int]:
+    with current_app.connection_for_read() as broker:
+        broker.connect_timeout = BROKER_SECONDS
+        broker.transport_options = {**(broker.transport_options or {}), "socket_timeout": BROKER_SECONDS}
+        broker.ensure_connection(max_retries=1, timeout=BROKER_SECONDS)
+        return {queue.name: _depth(broker, queue.name) for queue in settings.CELERY_TASK_QUEUES}
+
+
+def _depth(broker: Any, queue: str) -> int:
+    """A queue that is not there yet, or in Redis any more, is empty."""
+    with broker.channel() as channel:  # of its own: RabbitMQ closes the one that asks for a queue that is not there
+        try:
+            return int(channel.queue_declare(queue=queue, passive=True).message_count)
+        except broker.channel_errors:
+            return 0
+
+
+class Tallies(Collector):
+    def collect(self) -> Iterator[Metric]:
+        yield from tallies.families()
+
+
+class Health(Collector):
+    """How long the database takes to answer, and what time it is there."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        began = time.perf_counter()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_database_size(current_database())")
+            (size,) = cursor.fetchone()
+        yield GaugeMetricFamily(
+            "sidechart_database_answer_seconds", "How long the database took.", time.perf_counter() - began
+        )
+        yield GaugeMetricFamily("sidechart_database_bytes", "Size of the database.", size)
+
+
 REGISTRY = CollectorRegistry(auto_describe=False)
-REGISTRY.register(Clinics())
+for collector in (Clinics, Budgets, Queues, Tallies, Health):
+    REGISTRY.register(collector())

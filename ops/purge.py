@@ -7,12 +7,14 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.utils import timezone
 from psycopg import sql
 
+import exports
 from audit.log import Actor
 from ops.clinics import Refused
 from ops.models import ClinicDay, Look
 from sync.budget import share_of
 from sync.connection import load, stored_key
 from sync.errors import ClinikoError
+from tenants import schemas
 from tenants.budgets import WINDOW
 from tenants.context import NoSuchClinic, inside
 from tenants.models import Clinic, Domain, KeyBudget
@@ -50,6 +52,7 @@ def purge(label: str, *, by: Actor, dry_run: bool = False) -> Purge:
         return _answer(clinic, {"rows": _rows(clinic.schema_name)}, changed=False)
     _shut_the_doors(clinic)
     _forget_budget(clinic)
+    exports.remove_all(clinic.schema_name)
     try:
         certificate = _remove(clinic, by=by)
     except OperationalError as waited:
@@ -119,6 +122,8 @@ def _remove(clinic: Clinic, *, by: Actor) -> dict[str, Any]:
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(clinic.schema_name)))
         ClinicDay.objects.filter(clinic=clinic).delete()
         Look.objects.filter(clinic=clinic).delete()
+        for name in (*schemas.former(clinic), *schemas.unfinished(clinic)):  # what restores have left
+            schemas.drop(name)
         Clinic.objects.filter(pk=clinic.pk).update(purged_at=timezone.now(), certificate=certificate)
     return certificate
 

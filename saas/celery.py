@@ -4,7 +4,7 @@ import gc
 import os
 
 from celery import Celery
-from celery.signals import setup_logging, task_failure, worker_process_init
+from celery.signals import setup_logging, task_failure, task_postrun, worker_process_init, worker_process_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "saas.settings")
 
@@ -22,6 +22,20 @@ def keep_our_logging(**_: object) -> None:
 def keep_what_is_loaded(**_: object) -> None:
     """Modules stay: they are not to be searched for garbage again and again while pages of records come and go."""
     gc.freeze()
+
+
+@task_postrun.connect
+def write_tallies(**_: object) -> None:
+    from tenants import tallies
+
+    tallies.write_when_due()
+
+
+@worker_process_shutdown.connect
+def write_last_tallies(**_: object) -> None:
+    from tenants import tallies
+
+    tallies.write()
 
 
 @task_failure.connect

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import dj_database_url
 import dj_email_url
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sandbox.embedded import broker_url, postgres_url
@@ -50,6 +50,8 @@ class Environment(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     sync_interval_seconds: int = Field(default=60, ge=1, le=3600)
     state_directory: Path = LOCAL
+    export_directory: Path = Field(default_factory=lambda before: before["state_directory"] / "exports")
+    backup_directory: Path | None = None
 
     @field_validator("database_url")
     @classmethod
@@ -118,6 +120,21 @@ class Environment(BaseSettings):
     def _directory(cls, value: Path) -> Path:
         if value != LOCAL and not value.is_dir():
             raise ValueError("must be a directory that is there and that beat may write to")
+        return value
+
+    @field_validator("export_directory")
+    @classmethod
+    def _shared_directory(cls, value: Path, info: ValidationInfo) -> Path:
+        made_when_needed = info.data.get("state_directory", LOCAL) / "exports"
+        if value != made_when_needed and not value.is_dir():
+            raise ValueError("must be a directory that is there and that web and workers share")
+        return value
+
+    @field_validator("backup_directory")
+    @classmethod
+    def _backups(cls, value: Path | None) -> Path | None:
+        if value and not value.is_dir():
+            raise ValueError("must be a directory that is there and that whoever makes backups may write to")
         return value
 
     @model_validator(mode="before")

@@ -5,6 +5,7 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("ops.urls")),
+    path("", include("exports.urls")),
     path("", include("launch.urls")),
 ]
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.conf import settings
 
 from sync.cliniko import ApiKey
+from sync.counted import REQUESTS, status_class
 from sync.errors import BudgetSpent
 from sync.sealing import fingerprint
 from tenants import budgets
@@ -24,6 +25,9 @@ class Share:
         until = budgets.spend(self.fingerprint, self.purpose, self.allowance)
         if until:
             raise BudgetSpent(until)
+
+    def answered(self, status: int | None) -> None:
+        REQUESTS.add(purpose=self.purpose, status=status_class(status))
 
     def block(self, until: datetime) -> None:
         budgets.block(self.fingerprint, until)

@@ -95,6 +95,9 @@ class Budget(Protocol):
     def spend(self) -> None:
         """Count one request that is about to be made. Raises BudgetSpent when it must not be."""
 
+    def answered(self, status: int | None) -> None:
+        """Note how it was answered; None for not at all. From any thread."""
+
 
 class Cliniko:
     """One clinic's Cliniko account, reached with its key. Requests go to the shard's address and nowhere else."""
@@ -182,12 +185,18 @@ class Cliniko:
         if self._budget:
             self._budget.spend()
 
+    def _note(self, status: int | None) -> None:
+        if self._budget:
+            self._budget.answered(status)
+
     def _get(self, path: str, query: dict[str, Any] | None = None) -> tuple[dict[str, Any], datetime]:
         try:
             response, content = self._answer(path, query)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
+            self._note(None)
             # The library's text holds the address; its type says enough.
             raise Unreachable(f"Cliniko cannot be reached ({type(failure).__name__}).") from None
+        self._note(response.status_code)
         clock = _clock(response)
         _raise_for_status(response, content, clock)
         body = _parsed(content)

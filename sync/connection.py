@@ -27,9 +27,9 @@ from sync.errors import (
     RequestRefused,
     ServerError,
 )
-from sync.models import Connection, Cursor, PatientChange, PatientRefresh, Reconcile, RefusedPayload
+from sync.models import Connection, Cursor, LeftOut, PatientChange, PatientRefresh, Reconcile, RefusedPayload
 from sync.payloads import text
-from sync.resources import PATIENTS, RESOURCES
+from sync.resources import PATIENTS, RESOURCES, Resource
 from sync.sealing import KeyCannotBeOpened, seal, unseal
 from sync.signals import account_forgotten, key_refused
 from tenants import own_row
@@ -48,7 +48,15 @@ class NoKey(ClinikoError):
 
 
 class AnotherAccount(ClinikoError):
-    """The new key belongs to another Cliniko account than the mirrored one; nothing was changed."""
+    """The new key belongs to another Cliniko account than the mirrored one; nothing was changed.
+
+    `account` and `held` are their names; `mark` tells the new one from all others.
+    """
+
+    def __init__(self, account: str, held: str, mark: str):
+        words = f"This key belongs to another Cliniko account ({account}) than the mirrored one ({held})"
+        super().__init__(f"{words}: nothing was changed.")
+        self.account, self.held, self.mark = account, held, mark
 
 
 @dataclass(frozen=True)
@@ -106,21 +114,24 @@ def _client(key: ApiKey, timeout: float | None = None, purpose: Purpose = "launc
     )
 
 
-def connect(key: ApiKey, *, by: Actor, confirm_other_account: bool = False) -> Connected:
+def connect(
+    key: ApiKey, *, by: Actor, confirm_other_account: bool | str = False, timeout: float | None = None
+) -> Connected:
     """Ask Cliniko who this key is and what it may read; store it only when it works, and make the clinic due.
 
-    The stored key stays in use until then. Raises KeyInvalid, KeyForbidden (patients are not to be read),
-    AnotherAccount, RateLimited, Unreachable and NotRecorded.
+    The stored key stays in use until then. `confirm_other_account` is True for any other account, or the mark of the
+    one that was agreed to; `timeout` is for each of the ten requests, in seconds. Raises KeyInvalid, KeyForbidden
+    (patients are not to be read), AnotherAccount, RateLimited, Unreachable and NotRecorded.
     """
     try:
-        with closing(_client(key)) as client:
+        with closing(_client(key, timeout)) as client:
             user, settings_page = client.user(), client.settings()
-            may_read = {resource.label: _may_read(client, resource.name) for resource in RESOURCES}
+            looks = {resource: _look(client, resource.name) for resource in RESOURCES}
     except RateLimited as limit:
         share_of(key, "launches").block(limit.until)
         raise
     account = _account(settings_page)
-    if not may_read["patients"]:
+    if not looks[PATIENTS].may_read:
         raise KeyForbidden(f"The Cliniko user who made this key, {_name(user)}, may not read patients.")
     subdomain = _subdomain(account)
     with transaction.atomic():
@@ -129,18 +140,18 @@ def connect(key: ApiKey, *, by: Actor, confirm_other_account: bool = False) -> C
         # Two accounts that name no subdomain are not known to be one; the same subdomain on another shard is another.
         same = bool(subdomain) and (key.shard, subdomain) == (held.shard, held.account_subdomain)
         moved = bool(held.connected_at) and not same
-        if moved and not confirm_other_account:
-            raise AnotherAccount(
-                f"This key belongs to another Cliniko account ({text(account, 'name')}) than the mirrored one "
-                f"({held.account_name}): nothing was changed."
-            )
+        mark = f"{key.shard}/{subdomain or text(account, 'name')}"
+        if moved and confirm_other_account not in (True, mark):
+            raise AnotherAccount(text(account, "name"), held.account_name, mark)
         _store(held, key, user, account, word=_patient_word(settings_page))
         Cursor.objects.update(refused_at=None, asks_hidden=True, failures=0, due_at=timezone.now())
         if moved:
             _forget_account()
+        _note_lists(looks)
         own_row.leave_setup(text(account, "name"))
         own_row.be_due()
         record(Action.KEY_CHANGED, by=by, key=repr(key), account=text(account, "name"))
+    may_read = {resource.label: look.may_read for resource, look in looks.items()}
     return Connected(text(account, "name"), key.shard, _name(user), text(user, "role"), may_read)
 
 
@@ -150,20 +161,39 @@ def _forget_account() -> None:
         resource.model._default_manager.all().delete()
     for model in (Cursor, Reconcile, RefusedPayload, PatientRefresh, PatientChange):
         model._default_manager.all().delete()
+    LeftOut.objects.filter(coming_back=True).delete()
     Connection.objects.update(account_since=timezone.now() + STILL_OPENING)
     account_forgotten.send(sender=Connection)
 
 
-def _may_read(client: Cliniko, resource: str) -> bool:
+@dataclass(frozen=True)
+class _Look:
+    """What a key was told of one list: whether it may read it, and how many there are, where Cliniko says."""
+
+    may_read: bool
+    total: int | None = None
+
+
+def _look(client: Cliniko, resource: str) -> _Look:
     try:
-        client.list(resource, filters=(), sort="id:asc", per_page=1)
+        return _Look(True, client.list(resource, filters=(), sort="id:asc", per_page=1).total)
     except (KeyForbidden, RecordNotFound):
-        return False
+        return _Look(False)
     except (ServerError, RequestRefused):
         # A list that fails today keeps no key from being stored: the walk finds out.
         if resource == PATIENTS.name:
             raise
-    return True
+    return _Look(True)
+
+
+def _note_lists(looks: dict[Resource, _Look]) -> None:
+    """What the key was told, so that pages need not wait for the first walk to say it."""
+    for resource, look in looks.items():
+        cursor, _ = Cursor.objects.get_or_create(resource=resource.name)
+        cursor.refused_at = None if look.may_read else timezone.now()
+        if cursor.imported_at is None and cursor.walk_clock is None:
+            cursor.total = look.total
+        cursor.save(update_fields=["refused_at", "total"])
 
 
 def _name(user: dict[str, Any]) -> str:
@@ -197,10 +227,17 @@ def _store(held: Connection, key: ApiKey, user: dict[str, Any], account: dict[st
     held.patient_word = word
     held.key_user_name, held.key_user_role = _name(user), text(user, "role")
     held.connected_at = timezone.now()
-    held.state, held.state_since, held.resume_at, held.failures = State.OK, timezone.now(), None, 0
+    held.resume_at, held.failures = None, 0
+    if held.state != State.PAUSED:  # which lasts until somebody ends it
+        held.state, held.state_since = State.OK, timezone.now()
     held.lease_token = held.lease_until = None  # a worker under way with the former key writes nothing more
     held.owners_told_at = None
     held.save()
+
+
+def hold() -> None:
+    """Keep workers and launches from writing until the caller's transaction ends; who is writing now ends first."""
+    Connection.objects.select_for_update().filter(id=1).first()
 
 
 def is_still(held: Connection) -> bool:

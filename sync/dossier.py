@@ -38,6 +38,8 @@ WITH RECURSIVE family (id) AS (
     ORDER BY cliniko_id
 ), change AS (
     SELECT id, field, before, after, changed_at FROM sync_patientchange WHERE patient_id = %(id)s
+), left_out AS (
+    SELECT group_name, bool_and(coming_back) AS coming_back FROM sync_leftout GROUP BY group_name
 ), connection AS (
     SELECT time_zone, patient_word, account_subdomain, shard FROM sync_connection WHERE id = 1
 )
@@ -51,6 +53,7 @@ SELECT json_build_object(
         FROM sync_cursor),
     'bookings', (SELECT json_agg(told) FROM told),
     'alerts', (SELECT json_agg(alert) FROM alert),
+    'left_out', (SELECT json_object_agg(group_name, coming_back) FROM left_out),
     'changes', (SELECT json_agg(change ORDER BY id) FROM change),
     'connection', (SELECT row_to_json(connection) FROM connection)
 )::text FROM sync_patient WHERE cliniko_id = %(id)s
@@ -59,6 +62,7 @@ SELECT json_build_object(
 
 def read(cliniko_id: str) -> dict[str, Any] | None:
     """The patient's columns; `lists` by resource, `bookings` soonest first, `alerts`, `changes` oldest first,
+    `left_out` the groups of fields that are not kept and whether they are coming back,
     `connection` (None before there is one) and `family`, the ids of those merged into this patient. Times are text as
     in Cliniko's payloads."""
     with connection.cursor() as cursor:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from sync import deletions, reconcile
 from sync.cliniko import Cliniko, Page
 from sync.connection import backoff
+from sync.counted import RUNS
 from sync.due import lists_in_order
 from sync.errors import (
     BudgetSpent,
@@ -26,7 +27,7 @@ from sync.errors import (
     ServerError,
     Unreachable,
 )
-from sync.lease import Lease
+from sync.lease import Lease, LeaseLost
 from sync.models import Cursor, Run
 from sync.resources import PATIENTS, Listing, Resource
 from sync.store import ReadPage, next_sequence, read_page, store_page
@@ -283,6 +284,11 @@ def run_slice(turn: Slice) -> bool:
         return done
     except ClinikoError as failure:
         run.reason = str(failure)
+        if isinstance(failure, BudgetSpent):
+            run.result = Run.Result.CONTINUES
+        raise
+    except LeaseLost:
+        run.reason = "Somebody paused the sync or changed the key, or another worker took over."
         raise
     except Exception as failure:
         run.reason = f"An error of our own: {type(failure).__name__}."  # its text may quote a record
@@ -291,3 +297,4 @@ def run_slice(turn: Slice) -> bool:
         run.finished_at = timezone.now()
         run.resources = {name: asdict(counts) for name, counts in turn.counts.items()}
         run.save()
+        RUNS.add(result=run.result)

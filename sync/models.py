@@ -1,5 +1,6 @@
 """The tables of the mirror. Rows name each other by Cliniko's ids without foreign keys: they arrive in any order."""
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -112,6 +113,41 @@ class PatientRefresh(models.Model):
     cliniko_id = models.CharField(max_length=20, primary_key=True)
     started_at = models.DateTimeField()
     checked_at = models.DateTimeField(null=True)
+
+
+class LeftOut(models.Model):
+    """A field of Cliniko's records that the clinic chose not to keep. Every write reads these rows: sync/store.py.
+
+    Once chosen again it stays, `coming_back`, until all records have been read anew.
+    """
+
+    resource = models.CharField(max_length=40)
+    field = models.CharField(max_length=60)
+    group_name = models.CharField(max_length=40, help_text="Its group in sync/field_groups.py.")
+    since = models.DateTimeField(default=timezone.now)
+    coming_back = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["resource", "field"], name="one_choice_for_a_field")]
+
+
+class Keeping(models.Model):
+    """How long the clinic keeps what is no longer so in Cliniko: one row; where there is none the defaults hold."""
+
+    id = models.SmallAutoField(primary_key=True)
+    changes_days = models.PositiveSmallIntegerField(
+        default=180, validators=[MinValueValidator(30), MaxValueValidator(730)]
+    )
+    deleted_days = models.PositiveSmallIntegerField(
+        default=90, validators=[MinValueValidator(7), MaxValueValidator(730)]
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="one_row_of_keeping"),
+            models.CheckConstraint(condition=Q(changes_days__range=(30, 730)), name="changes_kept_30_to_730_days"),
+            models.CheckConstraint(condition=Q(deleted_days__range=(7, 730)), name="deleted_kept_7_to_730_days"),
+        ]
 
 
 class Mirrored(models.Model):

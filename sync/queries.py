@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils import timezone
 
-from sync import dossier, models
+from sync import dossier, field_groups, models
 from sync.payloads import day, moment, needed_moment, text
 from sync.records import (
     Alert,
@@ -60,6 +60,7 @@ def patient(cliniko_id: str) -> PatientRecord | None:
         past=past,
         alerts_note=incomplete("medical_alerts", "Alerts"),
         appointments_note=next(filter(None, (incomplete(*of) for of in _BOOKINGS)), ""),
+        not_kept=field_groups.not_kept(held["left_out"] or {}, held["payload"]),
         payload=held["payload"],
         changes=tuple(map(_change, held["changes"] or [])),
         **told_by(held["payload"]),

@@ -18,7 +18,7 @@ from sync.cliniko import Cliniko
 from sync.errors import Unreachable
 from sync.lease import Lease
 from sync.lookup import look_up
-from sync.models import Cursor, Reconcile
+from sync.models import Cursor, LeftOut, Reconcile
 from sync.resources import RESOURCES, Listing, Resource
 from sync.store import mark_deleted, next_sequence, write_page
 from sync.walks import BY_ID, Step, ask, last_id
@@ -136,6 +136,8 @@ def _advance(state: Reconcile, reached: str, listed: Sequence[str], *, mended: i
 
 def _finish(state: Reconcile) -> None:
     again = Reconcile.objects.filter(pk=state.pk, wanted_again=True).update(wanted_again=False)
+    if not again:
+        LeftOut.objects.filter(resource=state.pk, coming_back=True).delete()
     state.after_id, state.finished_at = None, timezone.now()
     state.due_at = state.finished_at + (SETTLES if again else _about(WEEK))
     state.save(update_fields=["after_id", "finished_at", "due_at"])

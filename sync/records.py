@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
+from sync.field_groups import TOLD_IN_PLACE, NotKept
 from sync.payloads import day, items, moment, text
 
 Status = Literal["booked", "arrived", "did_not_arrive", "cancelled"]
@@ -94,7 +95,8 @@ class PatientRecord:
     """One patient as the screen shows it. Texts are empty where Cliniko says nothing.
 
     `alerts_note` and `appointments_note` are sentences when those lists may be incomplete, empty otherwise: an empty
-    list of alerts must never be taken for "no alerts" while they are not here. `merged_from` are the ids of those who
+    list of alerts must never be taken for "no alerts" while they are not here. Nor must what the clinic chose not to
+    keep be taken for empty: `not_kept` names it. `merged_from` are the ids of those who
     were merged into this patient. `payload` is everything that Cliniko tells: what a page shows is in the other fields.
     `changes` are those of the last half year, oldest first.
     """
@@ -134,8 +136,19 @@ class PatientRecord:
     past: tuple[Appointment, ...] = ()
     alerts_note: str = ""
     appointments_note: str = ""
+    not_kept: tuple[NotKept, ...] = ()
     payload: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     changes: tuple[Change, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether all but the id of a patient deleted in Cliniko has been removed here."""
+        return "updated_at" not in self.payload
+
+    @property
+    def quietly_not_kept(self) -> tuple[NotKept, ...]:
+        """Groups that are not here and have no place of their own on the screen."""
+        return tuple(each for each in self.not_kept if each.group.name not in TOLD_IN_PLACE)
 
     def changed_since(self, since: datetime) -> tuple[Change, ...]:
         """What Cliniko changed after `since`, a row a field, latest first: from what it was then to what it is now. A

@@ -14,11 +14,14 @@ from django.db import DatabaseError, DataError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from sync.models import RefusedPayload
+from sync.models import LeftOut, RefusedPayload
 from sync.payloads import PayloadRefused, linked_id, storable
 from sync.resources import SHARED_COLUMNS, Resource, Row, read_payload
 
 SETTLED = "10 minutes"  # no replica lags for so long
+LEFT_OUT = (
+    "SELECT array(SELECT field::text FROM sync_leftout WHERE resource = %(resource)s AND NOT coming_back) AS fields"
+)
 
 
 @contextmanager
@@ -86,7 +89,12 @@ def write_page(resource: Resource, payloads: Iterable[dict[str, Any]], *, sequen
 
 
 def store_page(page: ReadPage, *, sequence: int) -> int:
-    """Store what was read and return how many rows that changed. What cannot be read is kept aside."""
+    """Store what was read and return how many rows that changed. What cannot be read is kept aside. Fields that the
+    clinic left out reach no table.
+
+    The caller holds the connection's row, by its lease or by `is_still`: a choice of fields waits for it, or it for the
+    choice.
+    """
     for payload, reason in page.refused:
         _keep_aside(page.resource, payload, reason)
     return _write(page.rows, page.body, page.resource, sequence) if page.rows else 0
@@ -130,18 +138,21 @@ def _upsert(resource: Resource) -> str:
 
     Of two versions the later `updated_at` wins, and within one second (Cliniko's clock ticks in seconds) the later
     request. A replica of Cliniko's that lags may answer a later request with an older version: it loses for a while.
-    After that Cliniko means it, its clock was set back or a backup came back, and whoever asks last is right.
+    After that Cliniko means it, its clock was set back or a backup came back, and whoever asks last is right. Payloads
+    are compared as they would be kept, without the fields that the clinic left out.
     """
     columns = SHARED_COLUMNS | resource.columns
     names = ", ".join(columns)
+    kept = names.replace("payload", "payload - (SELECT fields FROM left_out)")
     types = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "cliniko_id")
     table = connection.ops.quote_name(resource.model._meta.db_table)
     return (
         "WITH readable_again AS (DELETE FROM sync_refusedpayload"  # noqa: S608 - names come from the table of resources
-        " WHERE resource = %(resource)s AND cliniko_id = ANY(%(ids)s))"
+        " WHERE resource = %(resource)s AND cliniko_id = ANY(%(ids)s)),"
+        f" left_out AS ({LEFT_OUT})"
         f" INSERT INTO {table} AS held ({names}, sequence)"
-        f" SELECT {names}, %(sequence)s FROM jsonb_to_recordset(%(rows)s::jsonb) AS given ({types})"
+        f" SELECT {kept}, %(sequence)s FROM jsonb_to_recordset(%(rows)s::jsonb) AS given ({types})"
         f" ON CONFLICT (cliniko_id) DO UPDATE SET {changes}, sequence = excluded.sequence, written_at = now()"
         " WHERE ((excluded.updated_at, excluded.sequence) > (held.updated_at, held.sequence)"
         f" OR excluded.sequence > held.sequence AND held.written_at < now() - interval '{SETTLED}')"
@@ -159,13 +170,20 @@ def _as_json(rows: list[Row]) -> bytes:
     return orjson.dumps(storable(rows)) if b"\\u0000" in body else body
 
 
+def without_left_out(resource: Resource, payload: dict[str, Any]) -> dict[str, Any]:
+    """The payload as the clinic keeps it."""
+    rows = LeftOut.objects.filter(resource=resource.name, coming_back=False)
+    left_out = set(rows.values_list("field", flat=True))
+    return {name: value for name, value in payload.items() if name not in left_out}
+
+
 def _keep_aside(resource: Resource, payload: dict[str, Any], reason: str) -> None:
     RefusedPayload.objects.update_or_create(
         resource=resource.name,
         cliniko_id=str(payload.get("id", ""))[:40].replace("\x00", ""),
         defaults={
             "patient_id": linked_id(payload, "patient"),
-            "payload": json.dumps(payload),
+            "payload": json.dumps(without_left_out(resource, payload)),
             "reason": reason,
             "refused_at": timezone.now(),
         },

@@ -9,9 +9,9 @@ from django.db import connection
 from django.utils import timezone
 
 from sync import connection as cliniko_connection
-from sync import mirror
+from sync import mirror, retention
+from sync.counted import TICKED
 from sync.mirror import Turn
-from sync.models import PatientChange, Run
 from sync.standing import standing
 from tenants import budgets
 from tenants.context import NoSuchClinic, clinic_of_schema
@@ -20,8 +20,6 @@ from tenants.models import Clinic
 # A clinic that waits for somebody to act is looked at all the same, at no cost: no wake-up can be lost for good.
 LOOK_AGAIN_AFTER = timedelta(hours=1)
 LOST_AFTER = timedelta(minutes=10)
-RUNS_KEPT_FOR = timedelta(days=30)
-CHANGES_KEPT_FOR = timedelta(days=180)
 # Imports and work that goes on wait in a line of their own, which workers serve in turn with the other: an import,
 # however long, keeps no other clinic's tick waiting for more than a slice, and of many imports each has its turn.
 SHORT_WORK, LONG_WORK = "celery", "long"
@@ -35,6 +33,7 @@ def tick() -> None:
         for schema_name, has_more in take_due_clinics():
             line = LONG_WORK if has_more else SHORT_WORK
             sync_clinic.apply_async(kwargs={"schema_name": schema_name}, producer=producer, queue=line)
+    TICKED.is_now()
 
 
 def take_due_clinics() -> list[tuple[str, bool]]:
@@ -94,11 +93,10 @@ def forget() -> None:
 
 @shared_task(name="sync.forget_in_clinic")
 def forget_in_clinic(*, schema_name: str) -> None:
-    """Delete one clinic's history of runs older than a month and of changes older than half a year."""
+    """Remove what one clinic keeps no longer."""
     try:
         with clinic_of_schema(schema_name):
-            Run.objects.filter(started_at__lt=timezone.now() - RUNS_KEPT_FOR).delete()
-            PatientChange.objects.filter(changed_at__lt=timezone.now() - CHANGES_KEPT_FOR).delete()
+            retention.forget_old()
     except NoSuchClinic:
         log.warning("task_without_clinic", schema_name=schema_name)
 

@@ -6,4 +6,8 @@ class TenantsConfig(AppConfig):
     verbose_name = "Clinics"
 
     def ready(self) -> None:
-        from tenants import checks  # noqa: F401 - registers the system checks
+        from django.core.signals import request_finished
+
+        from tenants import checks, tallies  # noqa: F401 - registers the system checks
+
+        request_finished.connect(tallies.write_when_due)  # the answer is with the browser by then

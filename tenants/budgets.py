@@ -62,6 +62,17 @@ def spent(fingerprint: str) -> int:
     return len(background) + len(launches)
 
 
+def busiest() -> tuple[int, int]:
+    """Requests of the last minute with the key that made most, and how many keys Cliniko refuses right now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT coalesce(max({_BACKGROUND} + {_LAUNCHES}), 0),"  # noqa: S608 - our own table
+            f" count(*) FILTER (WHERE blocked_until > clock_timestamp()) FROM {_TABLE}"
+        )
+        most, blocked = cursor.fetchone()
+    return int(most), int(blocked)
+
+
 def block(fingerprint: str, until: datetime) -> None:
     """Cliniko has refused a request of this key: none is made before `until`, by whichever clinic."""
     with connection.cursor() as cursor:

@@ -118,3 +118,17 @@ class KeyBudget(models.Model):
     launches = ArrayField(models.DateTimeField(), default=list)
     blocked_until = models.DateTimeField(null=True, help_text="Cliniko said 429: nothing is asked before.")
     used_at = models.DateTimeField(default=timezone.now)
+
+
+class Tally(models.Model):
+    """A number for monitoring that all processes add to: see tenants.tallies. Nothing of a clinic, a person, a patient.
+
+    `name` and `labels` are those of a sample that Prometheus reads.
+    """
+
+    name = models.CharField(max_length=80)
+    labels = models.JSONField(default=dict)
+    value = models.FloatField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "labels"], name="one_tally_of_a_name_and_labels")]

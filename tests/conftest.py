@@ -2,6 +2,7 @@
 ops on the base host, Ana and Ben."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from accounts.models import User
 from accounts.roles import Role
-from accounts.tasks import send_reset_link
+from accounts.tasks import send_factor_notice, send_reset_link
+from exports.tasks import make as make_export
 from sync.models import Connection, Cursor
 from sync.resources import PATIENTS, RESOURCES
 from sync.store import next_sequence, write_page
+from tenants import tallies
 from tenants.context import clinic_context
 from tenants.database import connection
 from tenants.models import Clinic, Domain
@@ -50,23 +53,54 @@ def quick_hashes(settings: Settings) -> None:
 
 
 @pytest.fixture(autouse=True)
-def quick_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """A worker that sends a reset link as soon as the page is answered; the messages that it got."""
-    got: list[dict[str, Any]] = []
-    waiting: list[dict[str, Any]] = []
+def tallies_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers for monitoring are written when a test says so, not when ten seconds are over."""
+    monkeypatch.setattr(tallies, "WRITTEN_EVERY", float("inf"))
+    monkeypatch.setattr(tallies, "_gathered", {})
 
-    def enqueue(args: Any = None, kwargs: Any = None, **_: Any) -> None:
-        got.append(kwargs)
-        waiting.append(kwargs)
+
+@pytest.fixture(autouse=True)
+def quick_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """A worker that sends a mail as soon as the page is answered; the messages that it got."""
+    got: list[dict[str, Any]] = []
+    waiting: list[tuple[Any, dict[str, Any]]] = []
 
     def work(**_: Any) -> None:
         while waiting:
-            send_reset_link(**waiting.pop())
+            task, kwargs = waiting.pop()
+            task(**kwargs)
 
-    monkeypatch.setattr(send_reset_link, "apply_async", enqueue)
+    def enqueue(task: Any) -> Callable[..., None]:
+        def apply_async(args: Any = None, kwargs: Any = None, **_: Any) -> None:
+            got.append(kwargs)
+            waiting.append((task, kwargs))
+
+        return apply_async
+
+    for task in (send_reset_link, send_factor_notice):
+        monkeypatch.setattr(task, "apply_async", enqueue(task))
     request_finished.connect(work)
     yield got
     request_finished.disconnect(work)
+
+
+@pytest.fixture(autouse=True)
+def export_directory(settings: Settings, tmp_path: Path) -> Path:
+    """EXPORT_DIRECTORY, not there yet."""
+    settings.EXPORT_DIRECTORY = tmp_path / "exports"
+    return settings.EXPORT_DIRECTORY
+
+
+@pytest.fixture(autouse=True)
+def export_messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The messages that ask a worker to make an export. No worker gets them."""
+    got: list[dict[str, Any]] = []
+
+    def enqueue(*, kwargs: dict[str, Any], **_: Any) -> None:
+        got.append(kwargs)
+
+    monkeypatch.setattr(make_export, "apply_async", enqueue)
+    return got
 
 
 @pytest.fixture

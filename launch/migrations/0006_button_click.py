@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ('launch', '0004_notes'),
+        ('launch', '0005_first_steps'),
     ]
 
     operations = [

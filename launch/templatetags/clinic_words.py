@@ -9,6 +9,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.roles import Permission
 from accounts.roles import may as role_may
+from launch.drafts import Offer
+from sync import queries
 
 register = template.Library()
 CHANGED = ' <a class="changed" href="#changed">changed</a>'
@@ -85,11 +87,32 @@ def may(user: object, permission: str) -> bool:
     return role_may(user, Permission[permission])
 
 
+@register.simple_tag
+def clinic_time_zone() -> str:
+    """`{% clinic_time_zone as zone %}{% timezone zone %}`, on pages that know nothing of the mirror."""
+    return queries.facts().time_zone
+
+
+@register.simple_tag(takes_context=True)
+def offer_for(context: Context, note_id: int | None) -> Offer | None:
+    """`{% offer_for note.pk as offer %}`: what this person has typed over the note, or None as a new one, unsaved."""
+    offers: dict[int | None, Offer] = context.get("offers") or {}
+    return offers.get(note_id)
+
+
 @register.simple_tag(takes_context=True)
 def changed(context: Context, field: str) -> SafeString:
     """`{% changed "email" %}`: the mark beside a field that is not as this person last saw it, or nothing."""
     marks = context.get("changed")
     return mark_safe(CHANGED) if marks and field in marks.fields else SafeString()  # noqa: S308 - our own words
+
+
+@register.simple_tag(takes_context=True)
+def not_kept(context: Context, name: str) -> str:
+    """`{% not_kept "notes" as missing %}`: why these fields of the record are not here, or nothing when they are."""
+    record = context.get("record")
+    groups = record.not_kept if record else ()
+    return next((each.sentence for each in groups if each.group.name == name), "")
 
 
 def _span(days: int) -> tuple[int, str]:

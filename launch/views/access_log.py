@@ -17,7 +17,7 @@ from launch import access_log, access_pack
 from launch.access import log_page, record_access, recorded
 from launch.access_log import LogFilter
 from launch.arrival import survivor_of
-from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
+from launch.requests import StaffRequest, empty_refusal, is_somebody_looking, number
 from sync import queries
 from sync.records import PatientRecord
 
@@ -57,7 +57,11 @@ def csv_of_clinic(request: StaffRequest) -> HttpResponseBase:
 @require_POST
 def csv_of_patient(request: StaffRequest, patient_id: str) -> HttpResponseBase:
     """Send the lines about one patient that the page's filter shows, all of them."""
-    return _csv(request, access_log.about(_patient(request, patient_id)), patient_id)
+    record = _patient(request, patient_id)
+    survivor = survivor_of(record)
+    if survivor != patient_id:  # merged since the page was opened: its lines are among the survivor's
+        record = _patient(request, survivor)
+    return _csv(request, access_log.about(record), survivor)
 
 
 @recorded(Permission.EXPORT_PATIENTS)
@@ -84,7 +88,7 @@ def _patient(request: StaffRequest, patient_id: str) -> PatientRecord:
 
 def _show(request: StaffRequest, template: str, scope: Q, **context: Any) -> HttpResponse:
     facts, people = queries.facts(), access_log.people()
-    wanted, before = LogFilter(request.GET, people=people), _line_number(request.GET.get("before", ""))
+    wanted, before = LogFilter(request.GET, people=people), number(request.GET.get("before", ""))
     events: list[Event] = []
     more = False
     if wanted.is_valid():
@@ -111,7 +115,3 @@ def _csv(request: StaffRequest, scope: Q, patient_id: str = "") -> HttpResponseB
 
 def _file_name(what: str, ending: str, zone: str) -> str:
     return f'attachment; filename="{what}-{timezone.localdate(timezone=ZoneInfo(zone)):%Y-%m-%d}.{ending}"'
-
-
-def _line_number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None

@@ -4,10 +4,12 @@ from smtplib import SMTPException
 
 from django.contrib import messages
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import invitations
+from accounts.confirmation import confirmation_required
 from accounts.forms import InviteForm
 from accounts.roles import Permission, Role, grantable, permission_required
 from launch.cliniko_people import compare
@@ -28,8 +30,12 @@ def people(request: StaffRequest) -> HttpResponse:
 
 @permission_required(Permission.MANAGE_STAFF)
 @require_POST
-def invite(request: StaffRequest) -> HttpResponse:
+def invite(request: StaffRequest) -> HttpResponseBase:
     """Invite everybody who is ticked, all with one role."""
+    return (_invite_owners if request.POST.get("role") == Role.OWNER else _invite_ticked)(request)
+
+
+def _invite_ticked(request: StaffRequest) -> HttpResponse:
     ticked = request.POST.getlist("email")
     sent = sum(_invite(request, email) for email in ticked[:MOST_AT_ONCE])
     if sent:
@@ -39,6 +45,9 @@ def invite(request: StaffRequest) -> HttpResponse:
     if len(ticked) > MOST_AT_ONCE:
         messages.warning(request, f"{MOST_AT_ONCE} people can be invited at once. Tick the others again.")
     return redirect("staff")
+
+
+_invite_owners = confirmation_required(_invite_ticked)
 
 
 def _invite(request: StaffRequest, email: str) -> bool:

@@ -5,7 +5,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.roles import Permission, may
 from audit.log import Action
+from launch import first_steps
 from launch.access import patients_page, recently_opened, record_access
 from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
 from sync import queries, standing
@@ -49,4 +51,7 @@ def _show(request: StaffRequest, template: str, **context: object) -> HttpRespon
     with timezone.override(facts.time_zone):
         mirror = standing.standing()
         copied = standing.patients_here() if mirror.importing else None
-        return render(request, template, {"mirror": mirror, "copied": copied, "word": facts.patient_word, **context})
+        context |= {"mirror": mirror, "copied": copied, "word": facts.patient_word}
+        if may(request.user, Permission.VIEW_SETTINGS):
+            context["first_steps"] = first_steps.open_ones(request.user)
+        return render(request, template, context)

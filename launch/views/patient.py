@@ -13,6 +13,7 @@ from audit.log import Action
 from launch.access import is_viewing, patients_page, record_access
 from launch.arrival import arrive, survivor_of
 from launch.changes import since_last_look
+from launch.drafts import offers
 from launch.explanations import BANNERS, NOT_ARRIVED, UNREADABLE, explain
 from launch.ids import is_cliniko_id
 from launch.looks import look
@@ -83,7 +84,9 @@ def _show(
     shown = {"screen": screen, "record": record, "changed": changed, "view_id": view_id}
     shown["new_since"] = seen.earlier or (None if opening else seen.began)
     shown["has_card_numbers"] = seen.shows_card_numbers and bool(record.card_numbers)
-    shown["own_notes"] = notes_on([record.cliniko_id, *record.merged_from])
+    family = [record.cliniko_id, *record.merged_from]
+    shown["own_notes"] = notes_on(family)
+    shown["offers"] = offers(request.user, family)
     shown["tab_word"] = word_between_tabs(request.session.session_key or "", record.cliniko_id)
     shown["icon"] = icon(record.name, request.clinic.label)
     with timezone.override(record.clinic.time_zone):

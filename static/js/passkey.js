@@ -32,7 +32,8 @@ const answer = (credential) => {
 const use = async (form) => {
   const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
   const asked = await fetch(form.dataset.passkey, { method: "POST", headers: { "X-CSRFToken": token, "X-User-Action": "0" } });
-  if (!asked.ok) throw new Error("the page is stale");
+  // Led to the page that asks for the password again: that was too long ago.
+  if (!asked.ok || asked.redirected) throw new Error("the page is stale");
   const { publicKey } = await asked.json();
   form.elements.credential.value = JSON.stringify(answer(await dialog(publicKey)));
   form.submit();

@@ -15,7 +15,7 @@ const keepTime = () => {
   let askedAt = 0;
   const left = () => Math.ceil((ends - Date.now()) / 1000);
 
-  // Nothing of a patient stays: not in the page, not in its title, not in what htmx would still swap in.
+  // Nothing of a patient stays: not in the page, not in its title and icon, not in what htmx would still swap in.
   const blank = () => {
     clearInterval(clock);
     // An answer still on its way would, its element gone, lead the browser to the sign-in page.
@@ -23,6 +23,8 @@ const keepTime = () => {
     const words = document.querySelector("#session-over").content.cloneNode(true);
     words.querySelector("[data-session-again]").href = window.location.pathname + window.location.search;
     document.title = "Signed out";
+    document.querySelector("link[rel=icon]").remove();
+    window.dispatchEvent(new Event("pagehide")); // to other tabs this one is gone
     document.body.replaceChildren(words);
     document.body.removeAttribute("hx-headers");
     document.body.hidden = false;

@@ -13,6 +13,7 @@ from django.test import Client
 from accounts import tickets
 from accounts.models import User
 from accounts.signals import CONFIRMED_AT
+from audit.models import Event
 from tenants.context import clinic_context
 from tests.accounts.conftest import field
 from tests.accounts.second_factors import (
@@ -269,3 +270,12 @@ def test_guessing_the_password_there_is_counted_like_at_the_sign_in(here: Client
     for _ in range(5):
         confirm(here, "/account/app", password="wrong")
     assert "Too many tries" in text(confirm(here, "/account/app", password=PASSWORD))
+
+
+def test_done_clicked_twice_is_one_app_and_both_answers_lead_on(here: Client, user: User) -> None:
+    done, _ = set_up_app(here)
+    again = here.post("/account/app", {"sealed": "x", "code": "123456"})
+    assert done["Location"] == again["Location"] == "/account/recovery-codes"
+    assert held_by(user) == ["recovery_codes", "totp"]
+    with clinic_context("bondi"):
+        assert Event.objects.filter(action="second_factor_added").count() == 1

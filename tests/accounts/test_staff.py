@@ -29,6 +29,8 @@ WHO_MAY = {
     Permission.MANAGE_SECURITY: MANAGERS,
     Permission.MANAGE_OWNERS: {Role.OWNER},
     Permission.RESET_SECOND_FACTOR: {Role.OWNER},
+    Permission.EXPORT_CLINIC: {Role.OWNER},
+    Permission.MANAGE_PRIVACY: {Role.OWNER},
 }
 
 

@@ -7,12 +7,13 @@ import pytest
 from django.test import Client
 
 from accounts import invitations, staff
-from accounts.models import OpenSession, User
+from accounts.models import Invitation, OpenSession, User
 from accounts.roles import Role
 from audit.log import NotRecorded
 from audit.models import Event
 from tenants.context import clinic_context
 from tests.accounts.second_factors import ask, code, give_app, give_passkey
+from tests.accounts.test_own_sign_in import long_ago
 from tests.conftest import PASSWORD
 
 SignIn = Callable[..., Client]
@@ -198,3 +199,21 @@ def test_what_cannot_be_logged_does_not_happen(
     assert theirs.get("/patients/42/").status_code == 200
     with clinic_context("bondi"):
         assert not invitations.pending().exists()
+
+
+def test_whoever_makes_somebody_an_owner_shows_first_that_it_is_them(sign_in: SignIn, staff_of: Staff) -> None:
+    owner, person = sign_in("bondi", "owner"), staff_of("bondi")
+    long_ago(owner)
+    page = {"Referer": "http://bondi.localhost/settings/staff/"}
+    invited = {"email": "new@clinic.example", "role": "owner"}
+    for path, form in ((f"/settings/staff/{person.pk}/role", {"role": "owner"}), ("/settings/staff/invite", invited)):
+        asked = owner.post(path, form, headers=page)["Location"]
+        assert asked.startswith("/account/confirm?t=")
+    assert now(person) == ("reception", True)
+    with clinic_context("bondi"):
+        assert not Invitation.objects.exists()
+    assert "is Admin now" in change(owner, person, "role", "admin")
+    ticket = asked.partition("t=")[2]
+    assert owner.post("/account/confirm", {"password": PASSWORD, "t": ticket})["Location"] == "/settings/staff/"
+    assert "is Owner now" in change(owner, person, "role", "owner")
+    assert owner.post("/settings/staff/invite", invited)["Location"] == "/settings/staff/"

@@ -53,3 +53,11 @@ def test_who_was_not_measured_is_named_with_the_reason() -> None:
     shown = io.StringIO()
     show(imported(floor=1.0, sidechart=1.1), Console(width=120, file=shown))
     assert "Not measured: peer. It is not here." in shown.getvalue()
+
+
+@pytest.mark.parametrize(("times", "megabytes", "met"), [(1.8, 94, [True, True]), (2.1, 120, [False, False])])
+def test_an_export_is_judged_by_copy_and_by_memory_that_stays_flat(
+    times: float, megabytes: int, met: list[bool]
+) -> None:
+    found = targets({"whole": {"times_the_floor": times, "megabytes": megabytes, "megabytes_of_a_tenth": 93}})
+    assert [target.met for target in found] == met

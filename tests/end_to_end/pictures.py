@@ -1,4 +1,5 @@
-"""`make pictures`: every screen, wide and narrow, light and dark, into docs/pictures/ (or the folder named)."""
+"""`make pictures`: the screens that the docs show into docs/pictures/, or all into the folder named, wide and narrow,
+light and dark."""
 
 import os
 import sys
@@ -17,23 +18,34 @@ SIZES = {"wide": ViewportSize(width=1280, height=860), "narrow": ViewportSize(wi
 
 
 ONE_SCREEN = {"cliniko-button"}  # the others are pictured down to their foot
+IN_DOCS = {
+    *("cliniko-button-wide-light", "sign-in-narrow-light", "patient-wide-light", "patient-narrow-dark"),
+    *("search-wide-light", "settings-wide-light", "staff-wide-light", "security-narrow-dark"),
+    *("own-sign-in-wide-light", "app-narrow-light", "access-log-wide-light", "access-of-patient-wide-dark"),
+    *("unknown-patient-narrow-light", "landing-wide-light", "privacy-wide-light"),
+    *("welcome-wide-light", "key-wide-light", "button-wide-light"),
+}
 
 
 class Camera:
     """Takes the pictures of one size and colour scheme."""
 
-    def __init__(self, page: Page, folder: Path, suffix: str):
+    def __init__(self, page: Page, folder: Path, suffix: str, wanted: set[str] | None):
         self.page = page
+        self._wanted = wanted
         self._folder = folder
         self._suffix = suffix
 
     def take(self, name: str) -> None:
+        if self._wanted is not None and f"{name}-{self._suffix}" not in self._wanted:
+            return
         self.page.wait_for_load_state("networkidle")
         self.page.screenshot(path=self._folder / f"{name}-{self._suffix}.png", full_page=name not in ONE_SCREEN)
 
 
-def main(folder: Path) -> None:
-    """Bring the stack up over a database of its own and picture it. Exits with a sentence without Chromium."""
+def main(folder: Path, wanted: set[str] | None = None) -> None:
+    """Bring the stack up over a database of its own and picture all of it, or the wanted ones. Exits with a sentence
+    without Chromium."""
     if not CHROMIUM:
         sys.exit(NO_CHROMIUM)
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +58,7 @@ def main(folder: Path) -> None:
             for size, viewport in SIZES.items():
                 for scheme in ("light", "dark"):
                     page = browser.new_page(viewport=viewport, color_scheme=scheme)
-                    walk(page, stack, patient_id, Camera(page, folder, f"{size}-{scheme}").take)
+                    walk(page, stack, patient_id, Camera(page, folder, f"{size}-{scheme}", wanted).take)
                     page.close()
 
 
@@ -85,12 +97,17 @@ def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None])
     look("search")
     for name, path in (
         ("settings", "/settings/"),
+        ("key", "/settings/key"),
+        ("sync", "/settings/sync"),
+        ("welcome", "/welcome"),
         ("button", "/settings/button"),
         ("staff", "/settings/staff/"),
         ("security", "/settings/security"),
+        ("privacy", "/settings/privacy"),
         ("own-sign-in", "/account/"),
         ("app", "/account/app"),
         ("passkey", "/account/passkeys/add"),
+        ("export", "/settings/export"),
         ("access-log", "/settings/access"),
         ("access-of-patient", f"/patients/{patient_id}/access"),
         ("unknown-patient", "/patients?patient_id=77"),
@@ -108,4 +125,7 @@ def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None])
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "pictures")
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        main(ROOT / "docs" / "pictures", IN_DOCS)

@@ -19,6 +19,7 @@ class Row:
     visitor: str
     manager: str  # owner and admin
     staff: str  # clinician, reception and read-only
+    admin: str | None = None  # where it is not as the owner
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -39,6 +40,8 @@ CARDS = "patients/<cliniko_id:patient_id>/card-numbers"
 NOTES = "patients/<cliniko_id:patient_id>/notes"
 NOTE = "patients/<cliniko_id:patient_id>/notes/<int:note_id>"
 ACCESS = "patients/<cliniko_id:patient_id>/access"
+DOWNLOAD = "settings/export/<int:export_id>/download"
+FIELDS = "settings/privacy/fields/<slug:name>"
 FRESH = "patients/<cliniko_id:patient_id>/fresh"
 
 # Patient 42 is in the mirror. Nobody is named in a form, and no form is filled in.
@@ -86,6 +89,8 @@ AT_A_CLINIC = [
     Row("POST", CARDS, "/patients/42/card-numbers", "/login", "404", "404"),  # not switched on
     Row("GET", NOTES, "/patients/42/notes", TICKET, "405", "405"),
     Row("POST", NOTES, "/patients/42/notes", "/login", "403", "403"),  # belongs to no view
+    Row("GET", NOTES + "/draft", "/patients/42/notes/draft", TICKET, "405", "405"),
+    Row("POST", NOTES + "/draft", "/patients/42/notes/draft", "/login", "403", "403"),  # belongs to no view
     Row("GET", NOTE, "/patients/42/notes/1", TICKET, "405", "405"),
     Row("POST", NOTE, "/patients/42/notes/1", "/login", "403", "403"),  # belongs to no view
     Row("GET", NOTE + "/pin", "/patients/42/notes/1/pin", TICKET, "405", "405"),
@@ -101,11 +106,43 @@ AT_A_CLINIC = [
     Row("POST", ACCESS + "/csv", "/patients/42/access/csv", "/login", "200", "403"),
     Row("GET", ACCESS + "/pack", "/patients/42/access/pack", TICKET, "405", "403"),
     Row("POST", ACCESS + "/pack", "/patients/42/access/pack", "/login", "200", "403"),
+    Row("GET", "settings/export", "/settings/export", TICKET, "200", "403", "403"),
+    Row("GET", "settings/export/progress", "/settings/export/progress", TICKET, "200", "403", "403"),
+    Row("GET", "settings/export/ask", "/settings/export/ask", TICKET, "405", "405"),
+    Row("POST", "settings/export/ask", "/settings/export/ask", "/login", "/settings/export", "403", "403"),
+    Row("GET", DOWNLOAD, "/settings/export/1/download", TICKET, "405", "405"),
+    Row("POST", DOWNLOAD, "/settings/export/1/download", "/login", "/settings/export", "403", "403"),  # none is there
     Row("GET", "settings/access", "/settings/access", TICKET, "200", "403"),
     Row("GET", "settings/access/csv", "/settings/access/csv", TICKET, "405", "403"),
     Row("POST", "settings/access/csv", "/settings/access/csv", "/login", "200", "403"),
+    Row("GET", "settings/privacy", "/settings/privacy", TICKET, "200", "403"),
+    Row("POST", "settings/privacy", "/settings/privacy", "/login", "405", "403"),
+    Row("GET", FIELDS, "/settings/privacy/fields/nothing", TICKET, "405", "405"),
+    Row("POST", FIELDS, "/settings/privacy/fields/nothing", "/login", "404", "403"),  # no such group
+    Row("POST", FIELDS, "/settings/privacy/fields/notes", "/login", "422", "403", admin="403"),  # not ticked
+    Row("GET", "settings/privacy/periods", "/settings/privacy/periods", TICKET, "405", "405"),
+    Row("POST", "settings/privacy/periods", "/settings/privacy/periods", "/login", "422", "403", admin="403"),
     Row("GET", "settings/", "/settings/", TICKET, "200", "403"),
-    Row("GET", "settings/mirror", "/settings/mirror", TICKET, "200", "403"),
+    Row("GET", "welcome", "/welcome", TICKET, "200", "403"),
+    Row("GET", "welcome/import", "/welcome/import", TICKET, "200", "403"),
+    Row("GET", "welcome/later", "/welcome/later", TICKET, "405", "403"),
+    Row("POST", "welcome/later", "/welcome/later", "/login", "400", "403"),  # names no step
+    Row("GET", "welcome/end", "/welcome/end", TICKET, "405", "403"),
+    Row("POST", "welcome/end", "/welcome/end", "/login", "/", "403"),
+    Row("GET", "welcome/again", "/welcome/again", TICKET, "405", "403"),
+    Row("POST", "welcome/again", "/welcome/again", "/login", "/welcome", "403"),
+    Row("GET", "settings/key", "/settings/key", TICKET, "200", "403"),
+    Row("POST", "settings/key", "/settings/key", "/login", "422", "403"),  # nothing was pasted
+    Row("GET", "settings/sync", "/settings/sync", TICKET, "200", "403"),
+    Row("GET", "settings/sync/standing", "/settings/sync/standing", TICKET, "200", "403"),
+    Row("GET", "settings/sync/now", "/settings/sync/now", TICKET, "405", "403"),
+    Row("POST", "settings/sync/now", "/settings/sync/now", "/login", "/settings/sync", "403"),
+    Row("GET", "settings/sync/compare", "/settings/sync/compare", TICKET, "405", "403"),
+    Row("POST", "settings/sync/compare", "/settings/sync/compare", "/login", "/settings/sync", "403"),
+    Row("GET", "settings/sync/pause", "/settings/sync/pause", TICKET, "405", "403"),
+    Row("POST", "settings/sync/pause", "/settings/sync/pause", "/login", "/settings/sync", "403"),
+    Row("GET", "settings/sync/resume", "/settings/sync/resume", TICKET, "405", "403"),
+    Row("POST", "settings/sync/resume", "/settings/sync/resume", "/login", "/settings/sync", "403"),
     Row("GET", "settings/button", "/settings/button", TICKET, "200", "403"),
     Row("GET", "settings/button/heard", "/settings/button/heard", TICKET, "200", "403"),
     Row("GET", "settings/staff/", "/settings/staff/", TICKET, "200", "403"),

@@ -147,7 +147,7 @@ def test_an_invitation_makes_nobody_at_the_other_clinic_and_stays_good(
     with clinic_context("harbour"):
         assert not User.objects.filter(email="new@clinic.example").exists()
         assert not Invitation.objects.exists()
-    assert browser_at("bondi").post(path, answers)["Location"] == "/"
+    assert browser_at("bondi").post(path, answers)["Location"] == "/welcome"
 
 
 @pytest.mark.parametrize("with_its_cookie", [True, False])

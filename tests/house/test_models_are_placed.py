@@ -18,6 +18,7 @@ class In(Flag):
 PLACES = {
     "tenants_clinic": In.PUBLIC,
     "tenants_domain": In.PUBLIC,
+    "tenants_tally": In.PUBLIC,  # numbers and words of ours
     "tenants_keybudget": In.PUBLIC,  # times and a keyed digest: no key, no clinic
     "django_migrations": In.BOTH,
     "django_content_type": In.BOTH,
@@ -44,6 +45,8 @@ PLACES = {
     "sync_connection": In.CLINIC,
     "sync_cursor": In.CLINIC,
     "sync_groupappointment": In.CLINIC,
+    "sync_keeping": In.CLINIC,
+    "sync_leftout": In.CLINIC,
     "sync_medicalalert": In.CLINIC,
     "sync_patient": In.CLINIC,
     "sync_patientchange": In.CLINIC,
@@ -53,8 +56,10 @@ PLACES = {
     "sync_refusedpayload": In.CLINIC,
     "sync_run": In.CLINIC,
     "audit_event": In.BOTH,  # in public: what ops did; a line about a patient is refused there
+    "exports_export": In.CLINIC,
     "launch_buttonclick": In.CLINIC,
     "launch_clinicsettings": In.CLINIC,
+    "launch_draft": In.CLINIC,
     "launch_note": In.CLINIC,
     "launch_noteversion": In.CLINIC,
 }

@@ -6,7 +6,9 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import requests
@@ -19,9 +21,10 @@ from django.test import Client
 
 from accounts.models import User
 from accounts.roles import Role
+from exports import archive
 from saas.celery import app as celery_app
 from sync import mirror
-from sync.models import PatientRefresh
+from sync.models import Connection, PatientRefresh
 from sync.resources import RESOURCES, listings
 from sync.store import next_sequence, write_page
 from sync.tasks import sync_clinic, tick
@@ -212,6 +215,7 @@ def test_no_address_names_a_patient_but_the_patients_own(
         f"/patients/{PATIENT_ID}/",
         f"/patients/{PATIENT_ID}/fresh",
         f"/patients/{PATIENT_ID}/notes",
+        f"/patients/{PATIENT_ID}/notes/draft",
         f"https://bondi.au1.cliniko.com/patients/{PATIENT_ID}",
         "mailto:xanthippe.quetzal@example.com",
         "tel:0491570156",
@@ -320,6 +324,27 @@ def test_no_command_prints_the_key(
     assert found_in(printed.out + printed.err, *KEY_FORMS, *PERSON) == set()
 
 
+def test_an_export_holds_the_patient_and_no_key_and_says_neither(
+    connected: responses.RequestsMock,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    logs: io.StringIO,
+    tmp_path: Path,
+) -> None:
+    call_command("clinic", "sync", "bondi", "--json")
+    with clinic_context("bondi"):
+        sealed = Connection.objects.get().sealed_key
+    monkeypatch.setattr(archive, "ONE_MOMENT", "SELECT 1")  # a test's transaction began long ago
+    call_command("clinic", "export", "bondi", "--to", str(tmp_path / "all.zip"))
+    with ZipFile(tmp_path / "all.zip") as packed:
+        content = "".join(packed.read(name).decode() for name in packed.namelist())
+    assert found_in(content, "xanthippe", PATIENT_ID) == {"xanthippe", PATIENT_ID}
+    assert found_in(content, *KEY_FORMS, sealed, sealed[:40]) == set()
+    printed = capfd.readouterr()
+    assert "patients: 2" in printed.out  # somebody of the cast is there too
+    assert found_in(printed.out + printed.err + logs.getvalue(), *KEY_FORMS, *PERSON, PATIENT_ID) == set()
+
+
 @pytest.mark.parametrize(
     ("key", "status"),
     [(KEY, 401), (KEY, 403), (KEY, 500), (f"{KEY} pasted twice", 200), (f"{KEY}\x00", 200), ("", 200)],
@@ -339,6 +364,47 @@ def test_a_refused_key_is_not_repeated(
     assert stopped.value.code == 1
     assert printed.err.count("\n") == 1
     assert found_in(printed.out + printed.err, *KEY_FORMS) == set()
+
+
+PASTED = "PastedKeyThatNobodyMaySee0123456789-au1"
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 429, 500])
+def test_a_key_pasted_on_the_page_is_repeated_nowhere(
+    connected: responses.RequestsMock,
+    staff_browser: Browsers,
+    logs: io.StringIO,
+    status: int,
+) -> None:
+    forms = {PASTED, PASTED.removesuffix("-au1"), b64encode(f"{PASTED}:".encode()).decode().rstrip("=")[:-1]}
+    if status != 200:
+        connected.replace(responses.GET, f"{API}/user", status=status, body=f"Bad key {PASTED}")
+    browser = staff_browser("bondi", Role.OWNER)
+    said = "".join(
+        str(answer.headers) + answer.content.decode()
+        for answer in (
+            browser.post("/settings/key", {"key": PASTED}),
+            browser.get("/welcome"),
+            browser.get("/settings/key"),
+        )
+    )
+    assert found_in(said + logs.getvalue(), *forms) == set()
+    for schema in ("public", *Clinic.objects.values_list("schema_name", flat=True)):
+        assert tables_that_hold(schema, *forms) == set()
+
+
+def test_a_mistake_of_ours_while_a_key_is_tried_does_not_repeat_it(
+    connected: responses.RequestsMock, staff_browser: Browsers, logs: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError(PASTED)
+
+    monkeypatch.setattr("sync.connection._store", fail)
+    browser = staff_browser("bondi", Role.OWNER)
+    browser.raise_request_exception = False
+    answer = browser.post("/settings/key", {"key": PASTED})
+    assert answer.status_code == 500
+    assert found_in(answer.content.decode() + logs.getvalue(), PASTED) == set()
 
 
 def test_an_address_of_another_server_gets_no_key(connected: responses.RequestsMock, staff_browser: Browsers) -> None:

@@ -42,6 +42,8 @@ WRONG = {
     "CLINIKO_REQUESTS_RESERVED": ["-1", "101"],
     "SYNC_INTERVAL_SECONDS": ["0", "3601", "often"],
     "STATE_DIRECTORY": ["/nowhere/at/all", "/dev/null"],
+    "EXPORT_DIRECTORY": ["/nowhere/at/all", "/dev/null"],
+    "BACKUP_DIRECTORY": ["/nowhere/at/all", "/dev/null"],
 }
 
 
@@ -112,7 +114,7 @@ def test_the_example_holds_no_secret_and_says_what_is_missing(monkeypatch: pytes
 
 def test_the_examples_own_values_are_the_defaults_or_valid() -> None:
     commented = dict(re.findall(r"^#([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
-    of_this_machine = OF_COMPOSE | {"STATE_DIRECTORY"}
+    of_this_machine = OF_COMPOSE | {"STATE_DIRECTORY", "EXPORT_DIRECTORY", "BACKUP_DIRECTORY"}
     example = read(
         **{name.lower(): value for name, value in commented.items() if value and name not in of_this_machine}
     )

@@ -167,7 +167,10 @@ def test_lines_of_a_merged_patient_are_on_the_survivors_page(
     assert owner.get("/patients/43/access")["Location"] == "/patients/42/access"
     page = page_of(owner, "/patients/42/access")
     assert page.count("robin@clinic.example</bdi>") == 1
-    assert [row[4] for row in rows_of(owner, "/patients/42/access", action="viewed")[1:]] == ["43", "42"]
+    for address in ("/patients/42/access", "/patients/43/access"):
+        assert [row[4] for row in rows_of(owner, address, action="viewed")[1:]] == ["43", "42"]
+    with clinic_context("bondi"):
+        assert set(Event.objects.filter(action=Action.EXPORTED).values_list("patient_id", flat=True)) == {"42"}
 
 
 def test_lines_from_before_the_clinic_changed_its_account_are_about_somebody_else(owner: Client) -> None:

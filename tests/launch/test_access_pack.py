@@ -25,7 +25,7 @@ from tests.payloads import alert_payload, appointment_payload, attendee_payload,
 Browsers = Callable[..., Client]
 PACK = "/patients/42/access/pack"
 RECORDS = "patients medical_alerts individual_appointments attendees group_appointments".split()
-FILES = {"README.txt", "index.html", "data.json", "notes.json", "access-log.json", "access-log.csv"}
+FILES = {"README.txt", "index.html", "data.json", "notes.json", "drafts.json", "access-log.json", "access-log.csv"}
 
 
 @pytest.fixture
@@ -95,6 +95,16 @@ def test_nothing_in_it_is_about_anybody_else(owner: Client) -> None:
     for name, text in pack_of(owner).items():
         for word in ("theirs", "Cleo", "Marsh", "Okoro", "243", '"43"'):
             assert word not in text, name
+
+
+def test_card_numbers_are_in_it_though_the_clinic_shows_them_nowhere(
+    owner: Client, add_patient: Callable[..., str]
+) -> None:
+    add_patient("bondi", "42", medicare="2123 45670 1", updated_at="2026-02-01T00:00:00Z")
+    assert "2123 45670 1" not in owner.get("/patients/42/").content.decode()
+    pack = pack_of(owner)
+    assert "2123 45670 1" in pack["data.json"]
+    assert "card numbers (Medicare, DVA)" in pack["README.txt"]
 
 
 def test_the_page_in_it_can_be_read_without_a_network(owner: Client) -> None:

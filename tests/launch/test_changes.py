@@ -73,6 +73,26 @@ def test_what_was_seen_is_not_marked_again(looked: Client, edit: Callable[..., N
     assert MARK not in page_of(looked)
 
 
+def test_a_page_loaded_again_keeps_its_marks_for_half_an_hour(looked: Client, edit: Callable[..., None]) -> None:
+    edit(email="ada@new.example")
+    for _ in range(3):
+        assert MARK in page_of(looked)
+    with clinic_context("bondi"):
+        rewrite_log(occurred_at=F("occurred_at") - timedelta(minutes=31))
+        PatientChange.objects.update(changed_at=timezone.now() - timedelta(minutes=40))
+    assert MARK not in page_of(looked)
+
+
+def test_what_changed_between_two_looks_of_the_first_visit_is_marked(
+    reception: Client, edit: Callable[..., None]
+) -> None:
+    page_of(reception)
+    with clinic_context("bondi"):
+        rewrite_log(occurred_at=timezone.now() - timedelta(minutes=5))
+    edit(email="ada@new.example")
+    assert MARK in page_of(reception)
+
+
 def test_somebody_elses_look_is_not_ones_own(
     looked: Client, sign_in: Callable[..., Client], edit: Callable[..., None]
 ) -> None:

@@ -184,6 +184,46 @@ def test_each_write_and_delete_is_in_the_access_log_and_nothing_without(
     assert told() == [(1, "Prefers mornings")]
 
 
+def test_pins_and_deletes_undone_are_in_the_access_log_and_what_changes_nothing_is_not(desk: Desk) -> None:
+    desk.write("Prefers mornings")
+    for what in ("/pin", "/pin", "/delete", "/delete", "/restore", "/restore"):
+        desk.post(f"/{note().pk}{what}", pinned="yes")
+    actions = [action for _, action, _ in access_log("bondi")]
+    assert actions == ["viewed", "note_written", "note_written", "note_deleted", "note_written"]
+    with clinic_context("bondi"):
+        assert [event.details for event in Event.objects.order_by("pk")] == [
+            {},
+            {},
+            {"pinned": "yes"},
+            {},
+            {"undone": "delete"},
+        ]
+
+
+def test_a_delete_is_undone_for_a_day_only(desk: Desk) -> None:
+    desk.write("Prefers mornings")
+    desk.post(f"/{note().pk}/delete")
+    with clinic_context("bondi"):
+        Note.objects.update(deleted_at=timezone.now() - timedelta(days=2))
+    assert "Prefers mornings" not in desk.post(f"/{note().pk}/restore").content.decode()
+    assert note().deleted_at is not None
+
+
+def test_a_refusal_is_in_the_access_log(two_clinics: None, sign_in: Callable[..., Client]) -> None:
+    desk = Desk.__new__(Desk)
+    desk.browser, desk.patient_id, desk.view = sign_in("bondi", role="readonly"), "42", "1"
+    assert desk.post(text="Hello").status_code == 403
+    assert access_log("bondi") == [("readonly@clinic.example", "denied", "42")]
+
+
+@pytest.mark.parametrize("version", ["", "x", "-1", "²", "9" * 5000], ids=lambda version: version[:3])
+def test_a_version_that_nobody_was_shown_overwrites_nothing(desk: Desk, version: str) -> None:
+    desk.write("Prefers mornings")
+    answer = desk.post(f"/{note().pk}", text="Prefers noon", version=version)
+    assert "Prefers noon</textarea>" in answer.content.decode()
+    assert note().text == "Prefers mornings"
+
+
 def test_notes_of_a_merged_patient_are_the_survivors(desk: Desk, add_patient: Callable[..., str]) -> None:
     desk.write("Prefers mornings")
     add_patient("bondi", "44")

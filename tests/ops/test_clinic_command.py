@@ -8,21 +8,26 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts import invitations
-from accounts.models import Invitation
+from accounts.models import Invitation, OpenSession, User
+from audit.log import Action
+from audit.models import Event
 from ops import clinics
 from ops.management.commands.clinic import Command
 from sandbox.cliniko.faults import Fault
 from sync.models import Connection
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
+from tests.accounts.second_factors import give_app
 from tests.sync.conftest import World, world
 
 __all__ = ["world"]
@@ -172,6 +177,49 @@ def test_a_bad_key_is_refused_with_a_sentence_and_not_stored(
         assert typed not in said
     with clinic_context("bondi"):
         assert not Connection.objects.exclude(sealed_key="").exists()
+
+
+def test_ops_reset_the_second_factor_of_somebody_who_lost_phone_and_codes(
+    run: Run, staff_of: Callable[..., User], mailoutbox: list[Any]
+) -> None:
+    owner, twin = staff_of("bondi", "owner"), staff_of("harbour", "owner")
+    give_app("bondi", owner)
+    give_app("harbour", twin)
+    with clinic_context("bondi"):
+        OpenSession.objects.create(user=owner, browser="Chrome")
+    answer = run("reset-second-factor", "bondi", "--email", "Owner@Clinic.example")
+    assert answer == {"clinic": "bondi", "email": "Owner@Clinic.example", "mailed": True}
+    with clinic_context("bondi"):
+        assert not Authenticator.objects.exists()
+        assert not OpenSession.objects.exists()
+        (line,) = Event.objects.filter(action=Action.SECOND_FACTOR_RESET)
+        assert (line.user_id, line.user_email, line.details) == (None, "ops", {"whom": owner.email})
+    with clinic_context("harbour"):
+        assert Authenticator.objects.exists()
+    (sent,) = mailoutbox
+    assert sent.to == [owner.email]
+    assert "Sidechart's support has reset the second step" in sent.body
+
+
+def test_a_reset_that_cannot_be_is_refused_with_a_sentence(
+    staff_of: Callable[..., User], capsys: pytest.CaptureFixture[str]
+) -> None:
+    staff_of("bondi", "owner")
+    words = ("reset-second-factor", "bondi", "--email")
+    assert refusal(capsys, *words, "nobody@clinic.example").startswith("Nobody at bondi has the e-mail address")
+    assert refusal(capsys, *words, "owner@clinic.example") == "owner@clinic.example has no second step.\n"
+    assert "nowhere" in refusal(capsys, "reset-second-factor", "nowhere", "--email", "owner@clinic.example")
+
+
+def test_a_reset_whose_mail_fails_says_so(
+    run: Run, staff_of: Callable[..., User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError
+
+    give_app("bondi", staff_of("bondi", "owner"))
+    monkeypatch.setattr("django.core.mail.EmailMessage.send", fail)
+    assert run("reset-second-factor", "bondi", "--email", "owner@clinic.example")["mailed"] is False
 
 
 def test_invite_prints_the_address_and_mails_it(bondi: Clinic, run: Run, mailoutbox: list[object]) -> None:

@@ -21,7 +21,8 @@ from tests.audit.ageing import behind_our_back, rewrite_log
 from tests.sync.conftest import World, world
 
 __all__ = ["world"]
-CHECKS = ["address", "migrations", "key", "sync", "lists", "last launch", "access log", "mail", "clock"]
+OUTSIDE = ["address", "dns", "certificate", "migrations"]
+CHECKS = [*OUTSIDE, "key", "sync", "lists", "last launch", "access log", "mail", "clock"]
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def test_a_schema_behind_its_migrations_fails_and_is_not_looked_into(healthy: Wo
         cursor.execute("DELETE FROM django_migrations WHERE app = 'launch'")
     assert lights() == {"migrations": "fail"}
     assert "manage.py migrate" in sentence("migrations")
-    assert [each.check for each in doctor.examine("bondi")] == ["address", "migrations", "mail", "clock"]
+    assert [each.check for each in doctor.examine("bondi")] == [*OUTSIDE, "mail", "clock"]
 
 
 def test_a_schema_that_is_gone_fails(healthy: World, bondi: Clinic) -> None:

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 
 from audit.log import OPS
+from exports import shelf
 from ops import clinics, life
 from ops.clinics import Refused
 from ops.purge import purge
@@ -61,6 +62,30 @@ def everywhere_in_public(words: str) -> set[str]:
             cursor.execute(f"SELECT count(*) FROM public.{table} t WHERE t::text LIKE %s", [f"%{words}%"])  # noqa: S608
             found |= {table} if cursor.fetchone()[0] else set()
     return found
+
+
+def test_exports_that_wait_to_be_fetched_go_too(bondi: Clinic, harbour: Clinic) -> None:
+    for clinic in (bondi, harbour):
+        shelf.prepare(clinic.schema_name)
+        shelf.place(clinic.schema_name, 1).write_bytes(b"all of it")
+    life.suspend("bondi", reason="goodbye", by=OPS)
+    purge("bondi", by=OPS, dry_run=True)
+    assert shelf.place(bondi.schema_name, 1).exists()
+    purge("bondi", by=OPS)
+    assert shelf.folders() == [harbour.schema_name]
+    assert shelf.place(harbour.schema_name, 1).read_bytes() == b"all of it"
+
+
+def test_what_restores_have_kept_of_the_clinic_goes_too(bondi: Clinic, harbour: Clinic) -> None:
+    marks = ((bondi, "former schema"), (bondi, "unfinished restore"), (harbour, "former schema"))
+    kept = [f"clinic_{number:016x}" for number in range(3)]
+    with connection.cursor() as cursor:
+        for name, (clinic, kind) in zip(kept, marks, strict=True):
+            comment = f"Sidechart: {kind} of clinic {clinic.pk}"
+            cursor.execute(f"CREATE SCHEMA {name}; COMMENT ON SCHEMA {name} IS '{comment}'")
+    life.suspend("bondi", reason="goodbye", by=OPS)
+    purge("bondi", by=OPS)
+    assert [schema_is_there(name) for name in kept] == [False, False, True]
 
 
 def test_nothing_is_left_but_the_certificate_and_the_labels(

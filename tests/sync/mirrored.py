@@ -4,6 +4,7 @@ from typing import Any
 
 from sandbox.cliniko.rendering import rendered
 from sandbox.cliniko.store import Store
+from sync.models import LeftOut
 from sync.payloads import moment
 from sync.resources import RESOURCES, Resource
 
@@ -12,10 +13,13 @@ Seen = dict[str, dict[str, Any]]
 
 
 def in_cliniko(store: Store, account: str, resource: Resource, base: str) -> Seen:
-    """By id, every record that is not deleted, archived and cancelled ones included."""
+    """By id, every record that is not deleted, archived and cancelled ones included, without the fields that the clinic
+    chose not to keep."""
     seen = {}
+    left_out = LeftOut.objects.filter(resource=resource.name, coming_back=False)
+    fields = set(left_out.values_list("field", flat=True))
     for record in store.all(account, resource.name):
-        payload = rendered(record, base)
+        payload = {name: told for name, told in rendered(record, base).items() if name not in fields}
         seen[str(record.id)] = {
             "payload": payload,
             "archived_at": moment(payload, "archived_at"),

@@ -22,10 +22,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from audit.log import OPS
 from sandbox.cliniko.faults import Fault
 from sandbox.cliniko.records import Record
+from sync import keeping
 from sync.due import compare_everything
-from sync.models import Cursor
+from sync.field_groups import BY_NAME as GROUPS
+from sync.field_groups import FieldGroup
+from sync.models import Cursor, LeftOut
 from sync.resources import BY_NAME, RESOURCES
 from tenants.context import clinic_context
 from tests.sync.stage import Answer, Stage
@@ -133,6 +137,12 @@ class Life(RuleBasedStateMachine):
         found = self.store.all("harbour", "patients")
         self.store.edit("harbour", "patients", found[which % len(found)].id, notes="not yours")
 
+    @rule(group=st.sampled_from([GROUPS["notes"], GROUPS["appointment_notes"]]), kept=st.booleans())
+    def choose_what_is_kept(self, group: FieldGroup, kept: bool) -> None:
+        with clinic_context("bondi"):
+            choose = keeping.keep_again if kept else keeping.leave_out
+            choose(group, by=OPS)
+
     @rule(seconds=st.sampled_from([1, 30, 90]))
     def time_passes(self, seconds: int) -> None:
         self.clock.pass_by(seconds)
@@ -215,6 +225,13 @@ class Life(RuleBasedStateMachine):
         self.held = now
 
     @invariant()
+    def nothing_that_is_left_out_is_held(self) -> None:
+        with clinic_context("bondi"):
+            for chosen in LeftOut.objects.filter(coming_back=False):
+                rows = BY_NAME[chosen.resource].model._default_manager.filter(payload__has_key=chosen.field)
+                assert not rows.exists(), f"{chosen.resource} hold {chosen.field}"
+
+    @invariant()
     def no_cursor_goes_back_or_ahead_of_clinikos_clock(self) -> None:
         with clinic_context("bondi"):
             now = {each.resource: each.cursor for each in Cursor.objects.all() if each.cursor}
@@ -251,10 +268,14 @@ class Life(RuleBasedStateMachine):
         self.stage.rest()  # ends what is under way
         self.clock.pass_by(90)
         self.stage.rest()
-        assert self.stage.differences() == [], "after a quiet tick"
+        with clinic_context("bondi"):
+            waits = LeftOut.objects.filter(coming_back=True).exists()
+        assert waits or self.stage.differences() == [], "after a quiet tick"
         with clinic_context("bondi"):
             compare_everything()
         self.stage.rest()
+        with clinic_context("bondi"):
+            assert not LeftOut.objects.filter(coming_back=True).exists()
         assert self.stage.differences() == [], "after a comparison"
         self.no_row_goes_back()
         self.harbour_is_as_it_was()

@@ -16,6 +16,7 @@ from sync.resources import BY_NAME, RESOURCES, Resource
 from tenants.context import clinic_context
 
 Row = dict[str, Any]
+LeftOut = set[tuple[str, str]]  # resource and field
 Mirror = dict[str, dict[str, Row]]  # by resource, by id
 MOMENTS = ("archived_at", "cancelled_at")
 
@@ -42,7 +43,9 @@ class Differences:
 def differences(store: Store, url: str, label: str, *, without: tuple[str, ...] = ()) -> Differences:
     """Compare every record of every mirrored resource of this process's clinic; some resources may be left out."""
     wanted = tuple(each.name for each in RESOURCES if each.name not in without)
-    return compare(truth(store, label, wanted), held(label, wanted), api_of(store, url, label))
+    with clinic_context(label), database.cursor() as cursor:
+        chosen = left_out(cursor)
+    return compare(truth(store, label, wanted), held(label, wanted), api_of(store, url, label), chosen)
 
 
 def api_of(store: Store, url: str, label: str) -> str:
@@ -78,7 +81,16 @@ def _rows(reader: Reader, resource: Resource) -> Iterator[tuple[str, Row]]:
         yield row["cliniko_id"], row
 
 
-def compare(records: dict[str, list[Record]], mirror: Mirror, api: str) -> Differences:
+def left_out(reader: Reader) -> LeftOut:
+    """The fields that the clinic chose not to keep."""
+    reader.execute("SELECT resource, field FROM sync_leftout WHERE NOT coming_back")
+    return {(resource, field) for resource, field in reader.fetchall()}
+
+
+def compare(
+    records: dict[str, list[Record]], mirror: Mirror, api: str, chosen: LeftOut | frozenset[Any] = frozenset()
+) -> Differences:
+    """The mirror must hold every field of Cliniko's but the chosen ones, and of these none."""
     missing: list[str] = []
     stale: list[str] = []
     shown: list[str] = []
@@ -92,7 +104,8 @@ def compare(records: dict[str, list[Record]], mirror: Mirror, api: str) -> Diffe
             elif row is None or not live:
                 missing.append(called if row is None else f"{called} (a tombstone)")
             else:
-                stale += [f"{called}: {told}" for told in _told_wrongly(rendered(record, api), row)]
+                kept = {field: told for field, told in rendered(record, api).items() if (name, field) not in chosen}
+                stale += [f"{called}: {told}" for told in _told_wrongly(kept, row)]
         shown += [f"{name}/{cliniko_id} (never was)" for cliniko_id, row in rows.items() if not row["deleted_at"]]
     return Differences(tuple(sorted(missing)), tuple(sorted(stale)), tuple(sorted(shown)))
 

@@ -4,6 +4,7 @@ import getpass
 import json
 import sys
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -12,19 +13,22 @@ from rich.text import Text
 
 from accounts.roles import Role
 from ops import clinics, doctor
+from ops.exporting import export
 from ops.foreground import sync_in_foreground
 from ops.management.answering import add_action, add_changing_action
 from ops.management.life_actions import LifeActions
+from ops.management.recovery_actions import RecoveryActions
+from ops.refusals import Refused, database_failure
 from sync.cliniko import ApiKey
 from sync.errors import ClinikoError
 from tenants.context import NoSuchClinic
 from tenants.labels import LabelRefused
 
 LIGHTS = {doctor.Light.OK: "green", doctor.Light.WARN: "yellow", doctor.Light.FAIL: "bold red"}
-REFUSALS = (clinics.Refused, LabelRefused, NoSuchClinic, ClinikoError)
+REFUSALS = (Refused, LabelRefused, NoSuchClinic, ClinikoError)
 
 
-class Command(LifeActions):
+class Command(LifeActions, RecoveryActions):
     help = "Onboard clinics and look after them. Exit status: 0 done, 1 refused or failed, 2 wrong usage."
     requires_system_checks: list[str] = []
 
@@ -48,13 +52,24 @@ class Command(LifeActions):
             help="Compare every record with Cliniko and mend what differs, not only what changed.",
         )
         self.add_life_actions(actions)
+        self.add_recovery_actions(actions)
         invite = add_action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
+        export = add_action(actions, "export", self.export, "Write all that is held of a clinic into a ZIP.")
+        export.add_argument("--to", required=True, metavar="FILE|FOLDER", type=Path, help="Where: nothing is replaced.")
+        reset = add_action(
+            actions,
+            "reset-second-factor",
+            self.reset_second_factor,
+            "Let somebody who lost phone and recovery codes sign in by password. Make sure first that it is them.",
+        )
+        reset.add_argument("--email", required=True, help="Whose second factors are removed.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            options["run"](options)
+            with database_failure():
+                options["run"](options)
         except REFUSALS as refusal:
             self.stderr.write(str(refusal), self.style.ERROR)
             sys.exit(1)
@@ -138,6 +153,20 @@ class Command(LifeActions):
         answer = {"clinic": options["label"], "email": options["email"], "role": options["role"]}
         self.answer(
             options, answer | {"invite_url": invite_url}, f"Invitation ({_mailed(mailed)}; secret): {invite_url}"
+        )
+
+    def export(self, options: dict[str, Any]) -> None:
+        made = export(options["label"], options["to"])
+        counted = [f"{name}: {count}" for name, count in made["records"].items()]
+        self.answer(options, made, "\n".join([f"{made['file']}, {made['bytes']:,} bytes", *counted]))
+
+    def reset_second_factor(self, options: dict[str, Any]) -> None:
+        mailed = clinics.reset_second_factor(options["label"], email=options["email"])
+        told = "and was told so by e-mail" if mailed else "but the e-mail could NOT be sent: tell them yourself"
+        self.answer(
+            options,
+            {"clinic": options["label"], "email": options["email"], "mailed": mailed},
+            f"{options['email']} signs in with the password alone, is signed out everywhere, {told}.",
         )
 
 

@@ -4,14 +4,14 @@ import csv
 from collections.abc import Iterable
 from io import StringIO
 
-_BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads UTF-8 as something else
+BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads UTF-8 as something else
 # Reference: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def opening(headings: Iterable[str]) -> str:
     """How a file with these columns begins."""
-    return _BYTE_ORDER_MARK + lines([headings])
+    return BYTE_ORDER_MARK + lines([headings])
 
 
 def lines(rows: Iterable[Iterable[str]]) -> str:
@@ -22,4 +22,4 @@ def lines(rows: Iterable[Iterable[str]]) -> str:
 
 
 def _neutral(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return f"'{cell}" if cell.startswith(FORMULA) else cell

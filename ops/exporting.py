@@ -1,0 +1,38 @@
+"""`manage.py clinic export`: all of a clinic's data into one file."""
+
+from pathlib import Path
+from typing import Any
+
+from django.utils import timezone
+
+from audit.log import OPS, Action, record
+from exports import archive, shelf
+from ops.clinics import Refused
+from tenants.context import clinic_context
+
+
+def export(label: str, to: Path) -> dict[str, Any]:
+    """Write the ZIP to a file that is not there yet, or into a folder under a name with clinic and day.
+
+    Suspended and closing clinics too. Answers `{"clinic", "file", "bytes", "taken_at", "records"}`, the last by
+    resource. Raises NoSuchClinic and Refused.
+    """
+    with clinic_context(label) as clinic:
+        path = _path(to, label)
+        record(Action.EXPORTED, by=OPS, what="clinic")
+        try:
+            with shelf.new_file(path) as file:
+                made = archive.write(file, clinic)
+        except OSError as failed:
+            raise Refused(f"{path} cannot be written: {failed.strerror}.") from failed
+    size = path.stat().st_size
+    return {"clinic": label, "file": str(path), "bytes": size, "taken_at": made.taken_at, "records": made.records}
+
+
+def _path(to: Path, label: str) -> Path:
+    path = to / f"sidechart-{label}-{timezone.now():%Y-%m-%d}.zip" if to.is_dir() else to
+    if path.exists():
+        raise Refused(f"{path} is there already.")
+    if not path.parent.is_dir():
+        raise Refused(f"There is no folder {path.parent}.")
+    return path.absolute()

@@ -1,0 +1,42 @@
+"""`manage.py clinic restore | drop-former | reseal`."""
+
+from pathlib import Path
+from typing import Any
+
+from ops import resealing, restoring
+from ops.management.answering import AnsweringCommand, add_action
+
+
+class RecoveryActions(AnsweringCommand):
+    """What brings a clinic back, and what keeps its secrets openable."""
+
+    def add_recovery_actions(self, actions: Any) -> None:
+        restore = add_action(actions, "restore", self.restore, "Bring one clinic back from a backup.")
+        restore.add_argument("--from", required=True, type=Path, dest="backup", metavar="FILE", help="The backup.")
+        restore.add_argument("--drop-former", action="store_true", help="Drop what the clinic had until now.")
+        restore.add_argument(
+            "--accept-broken-log", action="store_true", help="Also when its access log was rewritten before the backup."
+        )
+        add_action(actions, "drop-former", self.drop_former, "Drop what a clinic had before it was restored.")
+        add_action(
+            actions, "reseal", self.reseal, "Seal every clinic's secrets with the first of SEALING_KEYS.", label=False
+        )
+
+    def restore(self, options: dict[str, Any]) -> None:
+        done = restoring.restore(
+            options["label"],
+            options["backup"],
+            drop_former=options["drop_former"],
+            accept_broken_log=options["accept_broken_log"],
+        )
+        self.answer(options, vars(done), done.in_words())
+
+    def drop_former(self, options: dict[str, Any]) -> None:
+        dropped = restoring.drop_formers(options["label"])
+        words = f"Dropped: {', '.join(dropped)}." if dropped else "There was nothing to drop."
+        self.answer(options, {"clinic": options["label"], "dropped": dropped}, words)
+
+    def reseal(self, options: dict[str, Any]) -> None:
+        done = resealing.reseal()
+        self.answer(options, vars(done), done.in_words())
+        done.require_all()

@@ -1,0 +1,252 @@
+"""Bringing one clinic back from a backup, into a schema of its own; no other clinic is read or written.
+
+Every step leaves a state that the next call goes on from: until the last one, which is one transaction, the clinic's
+row leads to the schema that it had. Why this way: docs/decisions/0023-restore-beside-the-clinic.md.
+"""
+
+import copy
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, cast
+
+import structlog
+from django.db import DatabaseError, connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+
+from accounts import restored
+from audit import log as audit_log
+from audit.log import OPS, Action, Chain
+from ops import backups, postgres
+from ops.backups import Backup
+from ops.refusals import Refused
+from sync import resealing
+from sync.due import compare_everything
+from tenants import schemas
+from tenants.context import NoSuchClinic, find_clinic, inside
+from tenants.models import Clinic, new_schema_name
+
+log = structlog.get_logger(__name__)
+_CHUNK = 1 << 20
+_PATIENCE_SECONDS = 5  # the server may not know yet that the process of a killed restore is gone
+
+
+@dataclass(frozen=True)
+class Restored:
+    """How the clinic stands. `former_schema` is what it had before, "" when that was gone or is dropped."""
+
+    clinic: str
+    backup_made_at: datetime
+    schema: str
+    former_schema: str
+    key_opens: bool
+    stay_suspended: int
+    second_factors_lost: int
+    has_owner: bool
+    log_lines: int
+    log_broken_at: int | None
+
+    def in_words(self) -> str:
+        """Sentences for ops, the ones first that somebody has to do something about."""
+        made_at = f"{self.backup_made_at:%Y-%m-%d %H:%M} UTC"
+        said = {
+            f"{self.clinic} is as it was at {made_at}. Everybody signs in anew, and invitations are over.": True,
+            f"What it had until now is {self.former_schema}: `clinic drop-former` drops it.": self.former_schema,
+            "The Cliniko API key does not open with SEALING_KEYS: `clinic set-key` stores one.": not self.key_opens,
+            "No owner may sign in: `clinic invite --role owner`.": not self.has_owner,
+            f"{self.stay_suspended} people who were suspended since stay suspended.": self.stay_suspended,
+            f"{self.second_factors_lost} second factors do not open: owners reset them.": self.second_factors_lost,
+            f"Line {self.log_broken_at} of the access log is not as it was written.": self.log_broken_at,
+        }
+        return "\n".join(sentence for sentence, holds in said.items() if holds)
+
+
+def restore(label: str, path: Path, *, drop_former: bool = False, accept_broken_log: bool = False) -> Restored:
+    """Bring a clinic back as it was in the backup. Raises NoSuchClinic and Refused; the clinic then is as it was."""
+    clinic = _one_that_is_not_purged(label)
+    backup = backups.read(path)
+    held_in = backup.schema_of(clinic)
+    with _alone(clinic):
+        for left in schemas.unfinished(clinic):
+            schemas.drop(left)
+        fresh = new_schema_name()
+        _load(backup, held_in, fresh, clinic)
+        try:
+            answer = _take_over(clinic, backup, held_in, fresh, accept_broken_log)
+        except BaseException:
+            with suppress(DatabaseError):  # what cannot be dropped now is dropped by the next call
+                schemas.drop(fresh)
+            raise
+        if drop_former:
+            drop_formers(label)
+    log.warning("clinic_restored", clinic=label, former=clinic.schema_name, fresh=fresh, former_head=clinic.audit_head)
+    return answer
+
+
+def drop_formers(label: str) -> list[str]:
+    """Drop what the clinic had before it was restored. Raises NoSuchClinic."""
+    names = schemas.former(find_clinic(label))
+    for name in names:
+        schemas.drop(name)
+    return names
+
+
+def _one_that_is_not_purged(label: str) -> Clinic:
+    if Clinic.objects.filter(label=label, state=Clinic.State.PURGED).exists():
+        raise NoSuchClinic(f"The clinic {label!r} was purged, and what is purged stays purged.")
+    return find_clinic(label)
+
+
+@contextmanager
+def _alone(clinic: Clinic) -> Iterator[None]:
+    """One restore of a clinic at a time. The lock is on a connection of its own, as migrating closes the usual one; the
+    server ends it when this process dies."""
+    lock = connection.copy()
+    try:
+        give_up = time.monotonic() + _PATIENCE_SECONDS
+        while not _locks(lock, clinic):
+            if time.monotonic() > give_up:
+                raise Refused(f"Another restore of {clinic.label} is under way.")
+            time.sleep(0.2)
+        yield
+    finally:
+        lock.close()
+
+
+def _locks(lock: BaseDatabaseWrapper, clinic: Clinic) -> bool:
+    with lock.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext('sidechart restore'), %s)", [clinic.pk])
+        return bool(cursor.fetchone()[0])
+
+
+def _load(backup: Backup, held_in: str, fresh: str, clinic: Clinic) -> None:
+    """Fill the schema `fresh` with what the backup holds in `held_in`, in one transaction.
+
+    The backup's statements name their schema, so for the length of that transaction, and for it alone, what has this
+    name steps aside. COMMIT is sent last: whoever is killed before leaves nothing.
+    """
+    aside = f"{held_in}_aside"
+    steps_aside = schemas.exists(held_in)
+    before = ["BEGIN;"] + [f"ALTER SCHEMA {held_in} RENAME TO {aside};"] * steps_aside + [f"CREATE SCHEMA {held_in};"]
+    after = [
+        f"ALTER SCHEMA {held_in} RENAME TO {fresh};",
+        *[f"ALTER SCHEMA {aside} RENAME TO {held_in};"] * steps_aside,
+        f"COMMENT ON SCHEMA {fresh} IS '{schemas.unfinished_mark(clinic)}';",
+        "COMMIT;",
+    ]
+    only = ("--no-owner", "--no-privileges", f"--schema={held_in}", "--file=-")
+    pg_restore = [postgres.program("pg_restore"), *only, str(backup.path)]
+    with tempfile.TemporaryFile("w+") as words:
+        psql = subprocess.Popen(  # noqa: S603
+            _psql(), env=postgres.environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=words
+        )
+        whole = _feed(cast(IO[bytes], psql.stdin), pg_restore, before, after)
+        failed = psql.wait() != 0
+        words.seek(0)
+        state = re.search(r"(?:ERROR|FATAL):\s+(\w{5})", words.read())
+    if state or failed:
+        raise Refused(f"The backup's tables cannot be loaded (SQLSTATE {state[1] if state else 'unknown'}).")
+    if not whole:
+        raise Refused(f"{backup.path} cannot be read to its end.")
+
+
+def _psql() -> list[str]:
+    # VERBOSITY: an error's text may quote a record.
+    options = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=sqlstate")
+    return [postgres.program("psql"), *options, f"--dbname={postgres.target()}"]
+
+
+def _feed(psql: IO[bytes], pg_restore: list[str], before: list[str], after: list[str]) -> bool:
+    """Hand the backup's statements to psql, between ours; False when they broke off, and then nothing is committed."""
+    reading = subprocess.Popen(  # noqa: S603
+        pg_restore, env=postgres.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        with psql, reading, cast(IO[bytes], reading.stdout) as statements:
+            psql.write("\n".join([*before, ""]).encode())
+            shutil.copyfileobj(statements, psql, _CHUNK)
+            whole = reading.wait() == 0
+            if whole:
+                psql.write("\n".join(["", *after, ""]).encode())
+        return whole
+    except BrokenPipeError:  # psql has stopped at an error
+        return False
+
+
+def _take_over(clinic: Clinic, backup: Backup, held_in: str, fresh: str, accept_broken_log: bool) -> Restored:
+    """Make `fresh` fit to work, and in one transaction lead the clinic to it."""
+    replica = copy.copy(clinic)
+    replica.schema_name = fresh
+    _require_known_migrations(replica)
+    schemas.migrate(fresh)
+    suspended = _suspended_at(clinic)
+    with inside(replica), transaction.atomic():
+        broken_at = audit_log.check().broken_at
+        if broken_at is not None and not accept_broken_log:
+            raise Refused(f"Line {broken_at} of the access log in the backup is not as it was written.")
+        people = restored.begin_anew(sealed_in=held_in, suspended_since=suspended)
+        key_opens = resealing.seal_again(sealed_in=held_in)
+        if not key_opens:
+            resealing.forget_key()
+        compare_everything()
+        made_at = f"{backup.made_at:%Y-%m-%d %H:%M} UTC"
+        audit_log.record(Action.OPS_ACCESS, by=OPS, restored_from=made_at, former=clinic.schema_name)
+        chain = audit_log.check()
+    _switch(clinic, fresh, chain)
+    former = clinic.schema_name if schemas.exists(clinic.schema_name) else ""
+    return Restored(
+        clinic.label,
+        backup.made_at,
+        fresh,
+        former,
+        key_opens,
+        **vars(people),
+        log_lines=chain.length,
+        log_broken_at=chain.broken_at,
+    )
+
+
+def _require_known_migrations(replica: Clinic) -> None:
+    with inside(replica):
+        applied = MigrationRecorder(connection).applied_migrations()
+    unknown = set(applied) - set(MigrationLoader(None).disk_migrations)
+    if unknown:
+        raise Refused(f"A newer Sidechart made this backup: {len(unknown)} of its migrations are not known here.")
+
+
+def _suspended_at(clinic: Clinic) -> list[str]:
+    """Who is suspended where the clinic was until now; nobody where that is gone."""
+    try:
+        with inside(clinic), transaction.atomic():
+            return restored.suspended()
+    except DatabaseError:
+        log.warning("former_schema_unreadable", clinic=clinic.label)
+        return []
+
+
+def _switch(clinic: Clinic, fresh: str, chain: Chain) -> None:
+    """The one step that shows: from here on everybody works in `fresh`. Raises Refused when the clinic was purged or
+    restored meanwhile."""
+    with transaction.atomic():
+        rows = Clinic.objects.filter(pk=clinic.pk, schema_name=clinic.schema_name).exclude(state=Clinic.State.PURGED)
+        switched = rows.update(
+            schema_name=fresh,
+            sync_due_at=timezone.now(),
+            has_more=True,
+            audit_length=chain.length,
+            audit_head=chain.head,
+            audit_broken_at=chain.broken_at,
+        )
+        if not switched:
+            raise Refused(f"{clinic.label} changed meanwhile.")
+        schemas.take_over(clinic, fresh)

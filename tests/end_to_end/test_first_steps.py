@@ -1,0 +1,108 @@
+"""A new clinic, from `clinic create` to the first patient opened from Cliniko, by nothing but pages."""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from sandbox.cliniko.faults import Fault
+from tests.end_to_end.stack import Stack
+from tests.end_to_end.test_click import expect_patient
+from tests.end_to_end.test_sign_in import code_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
+
+PASSWORD = "three words of mine"
+
+
+def invitation_to(stack: Stack, label: str) -> str:
+    """Ops make the clinic, and there is an account in Cliniko for it; the owner's link."""
+    stack.store.add_account(label, "au3", patients=60)
+    words = ("clinic", "create", label, "--name", "New clinic", "--owner", f"owner@{label}.example", "--json")
+    link: str = json.loads(stack.supervisor.run(sys.executable, "manage.py", *words))["invite_url"]
+    return link
+
+
+def join(tab: Page, link: str) -> None:
+    tab.goto(link)
+    tab.get_by_label("Your name").fill("Olive Owner")
+    tab.get_by_label("Password", exact=True).fill(PASSWORD)
+    tab.get_by_label("Password again").fill(PASSWORD)
+    tab.get_by_role("button", name="Make my account").click()
+    expect_passed(tab, 0)
+
+
+def expect_passed(tab: Page, number: int) -> None:
+    expect(tab.get_by_text(f"{number} of 5 done")).to_be_visible()
+
+
+def skip_the_second_step(tab: Page) -> None:
+    tab.get_by_role("button", name="A second step at sign-in: later").click()
+
+
+def set_up_a_second_step(tab: Page) -> None:
+    """With an authenticator app; the way leads back to the steps by itself."""
+    tab.get_by_role("link", name="Set it up", exact=True).click()
+    tab.get_by_role("link", name="Set up an app").click()
+    secret = tab.locator("[data-secret]").inner_text().replace(" ", "")
+    tab.get_by_label("The code it shows").fill(code_of(secret))
+    tab.get_by_role("button", name="Done").click()
+    tab.get_by_role("link", name="I have kept them").click()
+
+
+def enter_the_key(stack: Stack, tab: Page, cliniko: Page, label: str) -> None:
+    cliniko.goto(stack.cliniko(label, "/settings/integrations"))
+    key = cliniko.locator("[data-api-key]").inner_text()
+    tab.get_by_role("link", name="Enter the key").click()
+    tab.get_by_label("API key").fill(f"{key[:-1]}9")
+    tab.get_by_role("button", name="Try it and connect").click()
+    expect(tab.get_by_role("alert")).to_contain_text("does not")
+    tab.get_by_label("API key").fill(f" {key} ")
+    tab.get_by_role("button", name="Try it and connect").click()
+    expect(tab.get_by_text(re.compile(r"^Connected to .+ \(au3\) as .+ Patients: yes\."))).to_be_visible()
+
+
+def put_the_button(stack: Stack, tab: Page, cliniko: Page, label: str) -> None:
+    tab.get_by_role("link", name="Set it up and try it").click()
+    expect(tab.get_by_text("No click has come yet.")).to_be_visible()
+    name, address = (tab.locator("dd.address code").nth(place).inner_text() for place in (0, 1))
+    cliniko.goto(stack.cliniko(label, "/settings/integrations"))
+    cliniko.get_by_label("App name").first.fill(name)
+    cliniko.get_by_label("App URL").first.fill(address)
+    cliniko.get_by_role("button", name="Save connected patient apps").click()
+    expect(cliniko.get_by_role("status")).to_have_text("Connected patient apps saved.")
+
+
+@pytest.mark.parametrize(
+    ("label", "second_step"), [("tamarama", skip_the_second_step), ("bronte", set_up_a_second_step)]
+)
+def test_an_owner_alone_comes_from_the_invitation_to_the_first_launch(
+    stack: Stack, context: BrowserContext, label: str, second_step: Callable[[Page], None]
+) -> None:
+    tab, cliniko = context.new_page(), context.new_page()
+    join(tab, invitation_to(stack, label))
+    second_step(tab)
+    expect_passed(tab, 1)
+    stack.store.misbehave(label, Fault.SLOW, resource="patients", times=6, seconds=1)
+    enter_the_key(stack, tab, cliniko, label)
+    expect(tab.get_by_text(re.compile(r"\d+ of \d+ records\."))).to_be_visible()
+    expect(tab.get_by_text("Everything that the key may read is here")).to_be_visible(timeout=30_000)
+    expect_passed(tab, 3)
+    put_the_button(stack, tab, cliniko, label)
+    patient = next(each for each in stack.store.all(label, "patients") if not each.archived_at)
+    cliniko.goto(stack.cliniko(label, f"/patients/{patient.id}"))
+    cliniko.get_by_role("button", name="Open in").click()
+    with context.expect_page() as opened:
+        cliniko.get_by_role("link", name="Sidechart").click()
+    expect_patient(opened.value, f"{patient.body['first_name']} {patient.body['last_name']}")
+    expect(tab.get_by_text("The button works.")).to_be_visible()
+    tab.goto(stack.sidechart(label))
+    tab.get_by_role("link", name="Go on").click()
+    expect_passed(tab, 4)
+    tab.get_by_role("button", name="Your colleagues: later").click()
+    expect_passed(tab, 5)
+    tab.get_by_role("link", name="Go to search").click()
+    expect(tab.get_by_text("First steps")).to_have_count(0)

@@ -1,0 +1,87 @@
+"""Two clinics whose exports must not mix, and a shelf of the test's own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from accounts.models import User
+from exports import archive
+from launch import notes
+from sync.models import RefusedPayload
+from tenants.context import clinic_context
+from tests.launch.conftest import AddRecord, add_record, sign_in, two_clinics
+from tests.payloads import alert_payload, appointment_payload, attendee_payload, class_payload
+
+__all__ = ["add_record", "sign_in", "two_clinics"]
+
+BIG = "9007199254740993"  # as a JavaScript number it would be …992
+
+
+@pytest.fixture
+def within_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test is in a transaction whose first statement was long ago; test_one_moment.py has committed rows."""
+    monkeypatch.setattr(archive, "ONE_MOMENT", "SELECT 1")
+
+
+@pytest.fixture
+def furnished(
+    two_clinics: None,
+    within_a_test: None,
+    add_patient: Callable[..., str],
+    add_record: AddRecord,
+    staff_of: Callable[..., User],
+) -> None:
+    """Of everything something at both clinics under the same ids; what is bondi's says so, and harbour's too."""
+    for label in ("bondi", "harbour"):
+        add_patient(
+            label, BIG, first_name=f"=cmd {label}", last_name="O'Hara \"\\ Tab\there", notes="one\ntwo\r\n\x7fé 🙂"
+        )
+        add_record(label, "medical_alerts", alert_payload("11", "42", f"alert of {label}"))
+        visit = appointment_payload("21", "42", "2026-03-01T09:00:00Z", notes=f"+visit of {label}")
+        add_record(label, "individual_appointments", visit)
+        add_record(label, "group_appointments", class_payload("31", "2026-03-02T09:00:00Z", notes=f"class of {label}"))
+        add_record(label, "attendees", attendee_payload("41", "42", "31", notes=f"place of {label}"))
+        named = {"id": "1", "updated_at": "2026-01-01T00:00:00Z", "name": f"Kind of {label}"}
+        add_record(label, "practitioners", named | {"display_name": f"Mei-Lin of {label}"})
+        add_record(label, "businesses", named | {"display_name": f"Rooms of {label}"})
+        add_record(label, "appointment_types", named)
+        robin = staff_of(label)
+        with clinic_context(label):
+            note = notes.write("42", f"note of {label}", by=robin)
+            notes.edit(note, f"note of {label}, edited", version=1, by=robin)
+            payload = json.dumps({"id": 7, "of": label})
+            RefusedPayload.objects.create(resource="attendees", cliniko_id="7", payload=payload, reason="odd")
+
+
+class Opened:
+    """An export, unpacked."""
+
+    def __init__(self, path: Path):
+        with ZipFile(path) as packed:
+            assert packed.testzip() is None
+            self.files = {name: packed.read(name) for name in packed.namelist()}
+        self.manifest: dict[str, Any] = json.loads(self.files["manifest.json"])
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.files[f"{name}.jsonl"].decode().split("\n")[:-1]]
+
+    def all_text(self) -> str:
+        return "\n".join(content.decode() for content in self.files.values())
+
+
+@pytest.fixture
+def export_of(tmp_path: Path) -> Callable[[str], Opened]:
+    """`export_of("bondi")`: the clinic's export as it is now."""
+    count = iter(range(1000))
+
+    def made(label: str) -> Opened:
+        path = tmp_path / f"{label}-{next(count)}.zip"
+        with clinic_context(label) as clinic, path.open("wb") as file:
+            archive.write(file, clinic)
+        return Opened(path)
+
+    return made

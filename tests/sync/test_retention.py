@@ -1,0 +1,198 @@
+"""What Cliniko no longer has, and what is old, is here for so many days and no longer."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audit.log import OPS, Action
+from audit.models import Event
+from sync import queries, retention, tasks
+from sync.models import (
+    Appointment,
+    Attendee,
+    GroupAppointment,
+    Keeping,
+    MedicalAlert,
+    Patient,
+    PatientChange,
+    RefusedPayload,
+    Run,
+)
+from sync.resources import BY_NAME, PATIENTS
+from sync.store import mark_deleted, next_sequence, write_page
+from tenants.context import clinic_context
+from tenants.models import Clinic
+from tests.payloads import alert_payload, appointment_payload, attendee_payload, class_payload, patient_payload
+from tests.sync.conftest import World
+from tests.sync.test_keeping import tables_with
+
+Connect = Callable[[str], World]
+LATER = "2026-02-01T00:00:00Z"
+
+
+def days_ago(days: float) -> datetime:
+    return timezone.now() - timedelta(days=days)
+
+
+def write(resource: str, payload: dict[str, Any]) -> None:
+    write_page(BY_NAME[resource], [payload], sequence=next_sequence())
+
+
+def furnish(patient: str, word: str, **fields: Any) -> None:
+    """One patient with all that can hang on them, each with the word in it."""
+    write("patients", patient_payload(patient, first_name="Old", last_name=word, notes=word, **fields))
+    write("patients", patient_payload(patient, first_name=word, last_name=word, notes="", **fields, updated_at=LATER))
+    write("medical_alerts", alert_payload(f"1{patient}", patient, word))
+    write("individual_appointments", appointment_payload(f"2{patient}", patient, "2026-03-01T09:00:00Z", notes=word))
+    write("attendees", attendee_payload(f"3{patient}", patient, "8", notes=word))
+    write("patients", patient_payload(f"4{patient}", updated_at=None))
+    write("medical_alerts", alert_payload(f"5{patient}", patient, word, updated_at=None))
+
+
+def delete(patient: str, days: float) -> None:
+    mark_deleted(PATIENTS, [patient], sequence=next_sequence())
+    Patient.objects.filter(cliniko_id=patient).update(deleted_at=days_ago(days))
+
+
+def a_night_passes(bondi: Clinic) -> None:
+    tasks.forget_in_clinic(schema_name=bondi.schema_name)
+
+
+def test_of_a_patient_deleted_long_ago_nothing_but_the_id_is_left(bondi: Clinic, harbour: Clinic) -> None:
+    for label in ("bondi", "harbour"):
+        with clinic_context(label):
+            furnish("42", "Gone")
+            furnish("43", "Lately")
+            furnish("44", "Lives")
+            delete("42", 91)
+            delete("43", 89)
+    before = tables_with("Gone", "harbour")
+    a_night_passes(bondi)
+    assert tables_with("Gone") == set()
+    assert tables_with("Gone", "harbour") == before
+    assert tables_with("Lately") == tables_with("Lives") == before
+    with clinic_context("bondi"):
+        row = Patient.objects.get(cliniko_id="42")
+        assert row.payload == {"id": "42"}
+        assert row.deleted_at
+        assert (row.date_of_birth, row.sort_name, row.search_names, row.search_phones) == (None, "", "", "")
+        assert not PatientChange.objects.filter(patient_id="42").exists()
+        assert PatientChange.objects.filter(patient_id="44").exists()
+        record = queries.patient("42")
+        lately = queries.patient("43")
+    assert record is not None
+    assert record.is_reduced
+    assert lately is not None
+    assert not lately.is_reduced
+
+
+def test_what_was_deleted_by_itself_goes_too_and_names_stay(bondi: Clinic) -> None:
+    with clinic_context("bondi"):
+        furnish("42", "Lives")
+        write("group_appointments", class_payload("8", "2026-03-01T09:00:00Z"))
+        write("practitioners", {"id": "1", "display_name": "Kim Key", "updated_at": LATER})
+        for name in ("medical_alerts", "individual_appointments", "attendees", "group_appointments", "practitioners"):
+            BY_NAME[name].model._default_manager.update(deleted_at=days_ago(91))
+    a_night_passes(bondi)
+    with clinic_context("bondi"):
+        for model in (MedicalAlert, Appointment, Attendee, GroupAppointment):
+            assert not model._default_manager.exists()
+        assert BY_NAME["practitioners"].model._default_manager.count() == 1
+        assert Patient.objects.get(cliniko_id="42").payload["first_name"] == "Lives"
+
+
+def test_what_hangs_on_somebody_merged_and_deleted_since_is_the_survivors(bondi: Clinic) -> None:
+    merged = {"merged_with_patient": {"links": {"self": "https://api.au1.cliniko.com/v1/patients/82"}}}
+    with clinic_context("bondi"):
+        write("patients", patient_payload("82"))
+        furnish("42", "Penicillin", **merged)
+        delete("42", 91)
+    a_night_passes(bondi)
+    with clinic_context("bondi"):
+        survivor = queries.patient("82")
+        loser = Patient.objects.get(cliniko_id="42")
+    assert survivor is not None
+    assert [alert.name for alert in survivor.alerts] == ["Penicillin"]
+    assert loser.payload == {"id": "42"}
+    assert loser.merged_into == "82"
+
+
+def test_a_patient_whom_cliniko_has_again_is_whole_again_and_nothing_changed(connected: Connect) -> None:
+    world = connected("bondi")
+    patient = world.store.add_patient("bondi", first_name="Ada")
+    world.sync("bondi")
+    with clinic_context("bondi") as clinic:
+        delete(patient, 91)
+    a_night_passes(clinic)
+    world.compare("bondi")
+    with clinic_context("bondi"):
+        row = Patient.objects.get(cliniko_id=patient)
+        assert (row.payload["first_name"], row.deleted_at, row.search_names) == ("Ada", None, "ada")
+        assert not PatientChange.objects.exists()
+
+
+def test_each_clinic_keeps_things_for_as_long_as_it_chose(bondi: Clinic, harbour: Clinic) -> None:
+    for label in ("bondi", "harbour"):
+        with clinic_context(label):
+            furnish("42", "Gone")
+            delete("42", 40)
+            PatientChange.objects.create(patient_id="44", field="city", changed_at=days_ago(40))
+            Run.objects.create(result=Run.Result.DONE, started_at=days_ago(31))
+    with clinic_context("bondi"):
+        assert retention.keep_for(Keeping(id=1, changes_days=30, deleted_days=30), by=OPS)
+        going = retention.goes_tonight()
+    for clinic in (bondi, harbour):
+        a_night_passes(clinic)
+    assert (going.changes, going.runs, going.patients, going.records) == (3, 1, 1, 3)
+    assert tables_with("Gone") == set()
+    assert tables_with("Gone", "harbour") != set()
+    with clinic_context("bondi"):
+        assert retention.goes_tonight() == retention.Going(0, 0, 0, 0)
+        assert not PatientChange.objects.exists()
+    with clinic_context("harbour"):
+        assert PatientChange.objects.filter(patient_id="44").exists()
+
+
+def test_what_the_night_removes_is_what_was_announced(bondi: Clinic) -> None:
+    with clinic_context("bondi"):
+        furnish("42", "Gone")
+        delete("42", 89.5)  # not yet, and by the coming night
+        announced = retention.goes_tonight()
+        assert retention.forget_old() == retention.Going(0, 0, 0, 0)
+        Patient.objects.update(deleted_at=days_ago(90.5))
+        assert retention.forget_old() == announced == retention.Going(changes=2, runs=0, patients=1, records=3)
+
+
+def test_a_choice_is_one_line_of_the_log_and_no_choice_is_none(bondi: Clinic) -> None:
+    with clinic_context("bondi"):
+        assert not retention.keep_for(Keeping(id=1), by=OPS)
+        assert retention.keep_for(Keeping(id=1, deleted_days=30), by=OPS)
+        assert not retention.keep_for(Keeping(id=1, deleted_days=30), by=OPS)
+        lines = list(Event.objects.filter(action=Action.SETTINGS_CHANGED).values_list("details", flat=True))
+    assert lines == [{"deleted_kept": "30 days"}]
+
+
+@pytest.mark.parametrize("days", [{"changes_days": 29}, {"changes_days": 731}, {"deleted_days": 6}])
+def test_no_clinic_keeps_things_for_less_or_longer_than_is_sensible(bondi: Clinic, days: dict[str, int]) -> None:
+    with clinic_context("bondi"):
+        with pytest.raises(ValidationError):
+            Keeping(id=1, **days).full_clean(validate_constraints=False)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Keeping.objects.create(id=1, **days)
+
+
+def test_the_access_log_stays(bondi: Clinic) -> None:
+    with clinic_context("bondi"):
+        furnish("42", "Gone")
+        delete("42", 91)
+        RefusedPayload.objects.all().delete()
+        retention.keep_for(Keeping(id=1, changes_days=30), by=OPS)
+        before = list(Event.objects.values())
+    a_night_passes(bondi)
+    with clinic_context("bondi"):
+        assert list(Event.objects.values()) == before
