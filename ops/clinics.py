@@ -16,13 +16,11 @@ from accounts.roles import Role
 from audit.log import OPS, Action, Actor, record
 from ops.refusals import Refused
 from sync import connection as cliniko_connection
-from sync import standing
+from sync import control, standing
 from sync.cliniko import ApiKey
 from sync.connection import Connected
-from sync.due import compare_everything
 from sync.models import Cursor, Reconcile, RefusedPayload, Run
 from sync.resources import RESOURCES
-from tenants import own_row
 from tenants.context import clinic_context, inside
 from tenants.hosts import clinic_url
 from tenants.labels import check_label
@@ -121,11 +119,25 @@ def compare(label: str, *, by: Actor) -> Clinic:
     with clinic_context(label) as clinic, transaction.atomic():
         if not clinic.is_working:
             raise Refused(f"{label} is {clinic.state}: nothing is synced.")
-        cliniko_connection.require_key(cliniko_connection.load())
-        compare_everything()
-        own_row.be_due()
+        try:
+            control.compare()
+        except control.NotNow as not_now:
+            raise Refused(str(not_now)) from None
         record(Action.SYNC_RESUMED, by=by, what="everything is compared with Cliniko")
         return clinic
+
+
+def pause(label: str, *, by: Actor) -> bool:
+    """Stop copying from Cliniko until somebody lets it go on. False when it was paused before, or there is no key.
+    Raises NoSuchClinic."""
+    with clinic_context(label):
+        return control.pause(by=by)
+
+
+def unpause(label: str, *, by: Actor) -> bool:
+    """Let copying go on. False when it was not paused. Raises NoSuchClinic."""
+    with clinic_context(label):
+        return control.unpause(by=by)
 
 
 def listing() -> list[dict[str, Any]]:

@@ -75,6 +75,18 @@ def _compare(label: str, taken: dict[str, Any], by: Actor) -> Changed:
     return Changed(label, clinic.state, True, f"{label} is compared with Cliniko, record by record, from now on.")
 
 
+def _pause(label: str, taken: dict[str, Any], by: Actor) -> Changed:
+    if clinics.pause(label, by=by):
+        return Changed(label, "", True, f"Copying from Cliniko is paused for {label}.")
+    return Changed(label, "", False, f"{label} has nothing to pause: it has no key, or is paused already.")
+
+
+def _unpause(label: str, taken: dict[str, Any], by: Actor) -> Changed:
+    if clinics.unpause(label, by=by):
+        return Changed(label, "", True, f"Copying from Cliniko goes on for {label}.")
+    return Changed(label, "", False, f"{label} is not paused.")
+
+
 ACTIONS = {
     action.name: action
     for action in (
@@ -87,6 +99,25 @@ ACTIONS = {
             _compare,
             Action.SYNC_RESUMED,
             lambda clinic: clinic.is_working,
+        ),
+        ConsoleAction(
+            "pause",
+            "Pause",
+            "Pause copying from Cliniko",
+            "Nothing is copied until somebody, here or at the clinic, lets it go on. Staff go on opening patients and "
+            "read on every screen that copying is paused.",
+            _pause,
+            Action.SYNC_PAUSED,
+            lambda clinic: clinic.is_working and clinic.sync_state not in ("paused", "no_key"),
+        ),
+        ConsoleAction(
+            "unpause",
+            "Unpause",
+            "Let copying from Cliniko go on",
+            "Copying goes on from where it was, and what has changed meanwhile is fetched.",
+            _unpause,
+            Action.SYNC_RESUMED,
+            lambda clinic: clinic.is_working and clinic.sync_state == "paused",
         ),
         ConsoleAction(
             "rename",

@@ -269,6 +269,20 @@ def test_what_cannot_be_logged_at_the_clinic_is_not_done(
     assert [event.details["clinic"] for event in Event.objects.all()] == ["harbour"]
 
 
+def test_copying_is_paused_and_goes_on(ops_browser: Browsers, mirrored: Callable[[str], None], harbour: Clinic) -> None:
+    mirrored("bondi")
+    browser = ops_browser("ana")
+    for action, state in (("pause", "paused"), ("pause", "paused"), ("unpause", "ok"), ("unpause", "ok")):
+        browser.post(f"/ops/do/{action}", {"clinic": ["bondi", "harbour"]})
+        with clinic_context("bondi"):
+            assert Connection.objects.get().state == state
+    who = "ops (ana@sidechart.example)"
+    assert lines_of("bondi") == [("sync_paused", None, who, {}), ("sync_resumed", None, who, {})]
+    assert lines_of("harbour") == []
+    assert [event.details for event in Event.objects.order_by("pk")] == [{"clinic": "bondi"}, {"clinic": "bondi"}]
+    assert "harbour has nothing to pause" in text(browser.get("/ops/"))
+
+
 # --- Numbers ---------------------------------------------------------------------------------------------------------
 
 NOON = datetime(2026, 3, 3, 12, 10, tzinfo=UTC)

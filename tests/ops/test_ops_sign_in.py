@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from accounts import invitations, reset_links
 from accounts.models import OpenSession, User
+from accounts.tasks import send_factor_notice
+from audit.log import Action, record
 from audit.models import Event
 from ops import people
 from ops.clinics import Refused
@@ -251,3 +253,11 @@ def test_signing_out_ends_the_session(ops_browser: Browsers) -> None:
     browser = ops_browser("ana")
     assert browser.post("/ops/logout")["Location"] == "/ops/login"
     assert browser.get("/ops/")["Location"].startswith("/ops/login")
+
+
+def test_whoever_changes_their_second_step_is_told_by_mail(ops_person: Callable[..., User]) -> None:
+    line = record(Action.SECOND_FACTOR_ADDED, by=ops_person("ana"), kind="passkey")
+    send_factor_notice(schema_name="public", event_id=line.pk)
+    (sent,) = mail.outbox
+    assert (sent.to, sent.subject) == (["ana@sidechart.example"], "Your sign-in at Sidechart's console was changed")
+    assert "http://localhost:8000/ops/account/" in sent.body
