@@ -116,7 +116,7 @@ _PURPOSE = "passkey_for"
 
 
 def seal_again(*, sealed_in: str | None = None) -> int:
-    """Seal every secret of the clinic we are inside of with the first key, and give how many do not open.
+    """Seal every secret of the clinic we are inside of, or of ops, with the first key, and give how many do not open.
 
     `sealed_in` is the schema that they were sealed in, when that is another one: after a restore.
     """
