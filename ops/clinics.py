@@ -15,10 +15,10 @@ from accounts.models import Invitation, User, clean_email
 from accounts.roles import Role
 from audit.log import OPS, Action, Actor, record
 from ops.refusals import Refused
+from sync import connecting, control, standing
 from sync import connection as cliniko_connection
-from sync import control, standing
 from sync.cliniko import ApiKey
-from sync.connection import Connected
+from sync.connecting import Connected
 from sync.models import Cursor, Reconcile, RefusedPayload, Run
 from sync.resources import RESOURCES
 from tenants.context import clinic_context, inside
@@ -111,7 +111,7 @@ def _mail(invitation: Invitation, invite_url: str) -> bool:
 def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
     """Try the key with Cliniko, store it, and make the clinic due. Raises NoSuchClinic and ClinikoError."""
     with clinic_context(label):
-        return cliniko_connection.connect(key, by=OPS, confirm_other_account=confirm_other_account)
+        return connecting.connect(key, by=OPS, confirm_other_account=confirm_other_account)
 
 
 def compare(label: str, *, by: Actor) -> Clinic:

@@ -1,20 +1,13 @@
-"""The clinic's connection to Cliniko: taking a key, opening the client, and the state that people are told."""
+"""The clinic's connection to Cliniko: its stored key, the client, and the state that people are told."""
 
-import re
-from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import uniform
-from typing import Any
-from zoneinfo import available_timezones
 
 import structlog
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from audit.log import Action, Actor, record
 from sync.budget import share_of
 from sync.cliniko import ApiKey, Cliniko
 from sync.errors import (
@@ -23,51 +16,23 @@ from sync.errors import (
     KeyForbidden,
     KeyInvalid,
     RateLimited,
-    RecordNotFound,
     RequestRefused,
     ServerError,
 )
-from sync.models import Connection, Cursor, LeftOut, PatientChange, PatientRefresh, Reconcile, RefusedPayload
-from sync.payloads import text
-from sync.resources import PATIENTS, RESOURCES, Resource
-from sync.sealing import KeyCannotBeOpened, seal, unseal
-from sync.signals import account_forgotten, key_refused
-from tenants import own_row
+from sync.models import Connection
+from sync.sealing import KeyCannotBeOpened, unseal
+from sync.signals import key_refused
 from tenants.budgets import Purpose
 from tenants.context import current_clinic
 
 State = Connection.State
 log = structlog.get_logger(__name__)
 PATIENTS_ALONE = (KeyForbidden, ServerError, RequestRefused)  # the list of patients rests, and the others go on
-STILL_OPENING = timedelta(seconds=10)  # screens under way when the account changes, and clocks that differ
 LONGEST_BACKOFF = timedelta(minutes=15)
 
 
 class NoKey(ClinikoError):
     """No API key is stored for this clinic yet."""
-
-
-class AnotherAccount(ClinikoError):
-    """The new key belongs to another Cliniko account than the mirrored one; nothing was changed.
-
-    `account` and `held` are their names; `mark` tells the new one from all others.
-    """
-
-    def __init__(self, account: str, held: str, mark: str):
-        words = f"This key belongs to another Cliniko account ({account}) than the mirrored one ({held})"
-        super().__init__(f"{words}: nothing was changed.")
-        self.account, self.held, self.mark = account, held, mark
-
-
-@dataclass(frozen=True)
-class Connected:
-    """Whom a key speaks for, and what it may read: by resource label, True or False."""
-
-    account: str
-    shard: str
-    user: str
-    role: str
-    may_read: dict[str, bool]
 
 
 def load() -> Connection:
@@ -78,7 +43,7 @@ def open_client(
     connection: Connection | None = None, *, timeout: float | None = None, purpose: Purpose = "background"
 ) -> Cliniko:
     """The client with the clinic's stored key. Raises NoKey, and KeyInvalid when the key cannot be opened here."""
-    return _client(stored_key(connection or load()), timeout, purpose)
+    return client_of(stored_key(connection or load()), timeout, purpose)
 
 
 def stored_key(connection: Connection) -> ApiKey:
@@ -103,7 +68,7 @@ def require_key(connection: Connection) -> None:
         raise NoKey("No Cliniko API key is stored for this clinic yet.")
 
 
-def _client(key: ApiKey, timeout: float | None = None, purpose: Purpose = "launches") -> Cliniko:
+def client_of(key: ApiKey, timeout: float | None = None, purpose: Purpose = "launches") -> Cliniko:
     limits = {} if timeout is None else {"timeout": timeout}
     return Cliniko(
         key,
@@ -112,127 +77,6 @@ def _client(key: ApiKey, timeout: float | None = None, purpose: Purpose = "launc
         budget=share_of(key, purpose),
         **limits,
     )
-
-
-def connect(
-    key: ApiKey, *, by: Actor, confirm_other_account: bool | str = False, timeout: float | None = None
-) -> Connected:
-    """Ask Cliniko who this key is and what it may read; store it only when it works, and make the clinic due.
-
-    The stored key stays in use until then. `confirm_other_account` is True for any other account, or the mark of the
-    one that was agreed to; `timeout` is for each of the ten requests, in seconds. Raises KeyInvalid, KeyForbidden
-    (patients are not to be read), AnotherAccount, RateLimited, Unreachable and NotRecorded.
-    """
-    try:
-        with closing(_client(key, timeout)) as client:
-            user, settings_page = client.user(), client.settings()
-            looks = {resource: _look(client, resource.name) for resource in RESOURCES}
-    except RateLimited as limit:
-        share_of(key, "launches").block(limit.until)
-        raise
-    account = _account(settings_page)
-    if not looks[PATIENTS].may_read:
-        raise KeyForbidden(f"The Cliniko user who made this key, {_name(user)}, may not read patients.")
-    subdomain = _subdomain(account)
-    with transaction.atomic():
-        Connection.objects.get_or_create(id=1)
-        held = Connection.objects.select_for_update().get(id=1)
-        # Two accounts that name no subdomain are not known to be one; the same subdomain on another shard is another.
-        same = bool(subdomain) and (key.shard, subdomain) == (held.shard, held.account_subdomain)
-        moved = bool(held.connected_at) and not same
-        mark = f"{key.shard}/{subdomain or text(account, 'name')}"
-        if moved and confirm_other_account not in (True, mark):
-            raise AnotherAccount(text(account, "name"), held.account_name, mark)
-        _store(held, key, user, account, word=_patient_word(settings_page))
-        Cursor.objects.update(refused_at=None, asks_hidden=True, failures=0, due_at=timezone.now())
-        if moved:
-            _forget_account()
-        _note_lists(looks)
-        own_row.leave_setup(text(account, "name"))
-        own_row.be_due()
-        record(Action.KEY_CHANGED, by=by, key=repr(key), account=text(account, "name"))
-    may_read = {resource.label: look.may_read for resource, look in looks.items()}
-    return Connected(text(account, "name"), key.shard, _name(user), text(user, "role"), may_read)
-
-
-def _forget_account() -> None:
-    """Nothing of one account may be taken for another's: ids count up alike in all of them."""
-    for resource in RESOURCES:
-        resource.model._default_manager.all().delete()
-    for model in (Cursor, Reconcile, RefusedPayload, PatientRefresh, PatientChange):
-        model._default_manager.all().delete()
-    LeftOut.objects.filter(coming_back=True).delete()
-    Connection.objects.update(account_since=timezone.now() + STILL_OPENING)
-    account_forgotten.send(sender=Connection)
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What a key was told of one list: whether it may read it, and how many there are, where Cliniko says."""
-
-    may_read: bool
-    total: int | None = None
-
-
-def _look(client: Cliniko, resource: str) -> _Look:
-    try:
-        return _Look(True, client.list(resource, filters=(), sort="id:asc", per_page=1).total)
-    except (KeyForbidden, RecordNotFound):
-        return _Look(False)
-    except (ServerError, RequestRefused):
-        # A list that fails today keeps no key from being stored: the walk finds out.
-        if resource == PATIENTS.name:
-            raise
-    return _Look(True)
-
-
-def _note_lists(looks: dict[Resource, _Look]) -> None:
-    """What the key was told, so that pages need not wait for the first walk to say it."""
-    for resource, look in looks.items():
-        cursor, _ = Cursor.objects.get_or_create(resource=resource.name)
-        cursor.refused_at = None if look.may_read else timezone.now()
-        if cursor.imported_at is None and cursor.walk_clock is None:
-            cursor.total = look.total
-        cursor.save(update_fields=["refused_at", "total"])
-
-
-def _name(user: dict[str, Any]) -> str:
-    return f"{text(user, 'first_name')} {text(user, 'last_name')}".strip()
-
-
-def _account(settings_page: dict[str, Any]) -> dict[str, Any]:
-    """Name, subdomain and time zone stand in an object of their own, or at the top as older answers have them."""
-    account = settings_page.get("account")
-    return account if isinstance(account, dict) else settings_page
-
-
-def _subdomain(account: dict[str, Any]) -> str:
-    """The account's own; it goes into links, so anything but a label counts as none."""
-    subdomain = text(account, "subdomain").lower()
-    return subdomain if re.fullmatch(r"[a-z0-9][a-z0-9-]*", subdomain) else ""
-
-
-def _patient_word(settings_page: dict[str, Any]) -> str:
-    terminology = settings_page.get("terminology")
-    word = text(terminology, "patient").lower() if isinstance(terminology, dict) else ""
-    return word or "patient"
-
-
-def _store(held: Connection, key: ApiKey, user: dict[str, Any], account: dict[str, Any], *, word: str) -> None:
-    zone = text(account, "time_zone")
-    held.sealed_key = seal(key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
-    held.key_last4, held.shard = key.last4, key.shard
-    held.account_name, held.account_subdomain = text(account, "name"), _subdomain(account)
-    held.time_zone = zone if zone in available_timezones() else "UTC"
-    held.patient_word = word
-    held.key_user_name, held.key_user_role = _name(user), text(user, "role")
-    held.connected_at = timezone.now()
-    held.resume_at, held.failures = None, 0
-    if held.state != State.PAUSED:  # which lasts until somebody ends it
-        held.state, held.state_since = State.OK, timezone.now()
-    held.lease_token = held.lease_until = None  # a worker under way with the former key writes nothing more
-    held.owners_told_at = None
-    held.save()
 
 
 def hold() -> None:

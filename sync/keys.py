@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 
 from audit.log import Actor
-from sync import connection
+from sync import connecting, connection
 from sync.cliniko import ApiKey
-from sync.connection import AnotherAccount, Connected
+from sync.connecting import AnotherAccount, Connected
 from sync.errors import (
     ClinikoError,
     KeyForbidden,
@@ -74,7 +74,7 @@ def take(pasted: str, *, by: Actor, agreed_to: str = "") -> Connected:
     to move to. Raises KeyNotTaken, OtherAccount and NotRecorded."""
     key = _read(pasted)
     try:
-        return connection.connect(key, by=by, confirm_other_account=agreed_to or False, timeout=SECONDS_FOR_A_REQUEST)
+        return connecting.connect(key, by=by, confirm_other_account=agreed_to or False, timeout=SECONDS_FOR_A_REQUEST)
     except AnotherAccount as other:
         patients = Patient.objects.filter(deleted_at=None).count()
         raise OtherAccount(other.account, other.held, other.mark, patients) from None

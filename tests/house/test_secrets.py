@@ -399,7 +399,7 @@ def test_a_mistake_of_ours_while_a_key_is_tried_does_not_repeat_it(
     def fail(*_: object, **__: object) -> None:
         raise ValueError(PASTED)
 
-    monkeypatch.setattr("sync.connection._store", fail)
+    monkeypatch.setattr("sync.connecting._store", fail)
     browser = staff_browser("bondi", Role.OWNER)
     browser.raise_request_exception = False
     answer = browser.post("/settings/key", {"key": PASTED})

@@ -91,7 +91,7 @@ def test_nothing_is_kept_that_the_log_cannot_take(world: World, owner: Client, m
     def refuse(*_: object, **__: object) -> None:
         raise NotRecorded("The access log cannot be written.")
 
-    monkeypatch.setattr("sync.connection.record", refuse)
+    monkeypatch.setattr("sync.connecting.record", refuse)
     assert paste(owner, world.store.key("bondi")).status_code == 503
     assert in_use() == ""
 

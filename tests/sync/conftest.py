@@ -12,7 +12,7 @@ from audit.log import OPS
 from sandbox.cliniko.app import create_app, store_of
 from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
-from sync import connection, mirror, reconcile
+from sync import connecting, mirror, reconcile
 from sync.cliniko import ApiKey, Cliniko
 from sync.due import compare_everything
 from sync.models import Patient
@@ -31,7 +31,7 @@ class World:
 
     def connect(self, label: str) -> None:
         with clinic_context(label):
-            connection.connect(ApiKey(self.store.key(label)), by=OPS)
+            connecting.connect(ApiKey(self.store.key(label)), by=OPS)
 
     def sync(self, label: str) -> None:
         """One quiet tick, over as many turns as it takes."""

@@ -14,7 +14,7 @@ from flask import Flask
 from audit.log import OPS
 from sandbox.cliniko.clock import stamp
 from sandbox.cliniko.store import Store
-from sync import connection, mirror
+from sync import connecting, connection, mirror
 from sync.cliniko import ApiKey, Page
 from sync.errors import ClinikoError
 from sync.lease import LeaseHeld
@@ -103,7 +103,7 @@ class Stage:
                 name = f"{label}{number}"
                 self.store.add_patient(label, first_name=name, created_at=LONG_AGO, updated_at=LONG_AGO)
             with clinic_context(label):
-                connection.connect(ApiKey(self.store.key(label)), by=OPS)
+                connecting.connect(ApiKey(self.store.key(label)), by=OPS)
             self.schemas[label] = Clinic.objects.get(label=label).schema_name
         self.rest("harbour")
         with self.store.writing() as accounts:

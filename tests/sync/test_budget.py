@@ -16,7 +16,7 @@ from audit.log import OPS
 from sandbox.cliniko.app import create_app, store_of
 from sandbox.cliniko.clock import moment
 from sandbox.cliniko.faults import Fault
-from sync import connection, mirror
+from sync import connecting, connection, mirror
 from sync.budget import share_of
 from sync.cliniko import ApiKey, Cliniko
 from sync.due import everything_is_due
@@ -161,7 +161,7 @@ def test_launches_have_a_share_when_the_background_has_none(modest: World) -> No
 def sharing(modest: World, harbour: Clinic) -> World:
     """Harbour has bondi's key."""
     with clinic_context("harbour"):
-        connection.connect(ApiKey(modest.store.key("bondi")), by=OPS)
+        connecting.connect(ApiKey(modest.store.key("bondi")), by=OPS)
     return modest
 
 
@@ -232,7 +232,7 @@ def test_an_import_at_full_speed_never_meets_clinikos_limit(
     monkeypatch.setattr(Cliniko, "list_ahead", list_at_once)
     settings.CLINIKO_API_URL = API_URL
     with clinic_context("bondi"):
-        connection.connect(ApiKey(key), by=OPS)
+        connecting.connect(ApiKey(key), by=OPS)
         launches = store.count_requests()
     while (ended := turn()).more:
         assert ended.not_before is not None

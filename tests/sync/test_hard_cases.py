@@ -15,7 +15,7 @@ from audit.log import OPS, Action, NotRecorded
 from audit.models import Event
 from ops.foreground import sync_in_foreground
 from sandbox.cliniko.clock import stamp
-from sync import connection, mirror, queries, reconcile, tasks
+from sync import connecting, connection, mirror, queries, reconcile, tasks
 from sync.cliniko import ApiKey, Cliniko, Page
 from sync.engine import Progress
 from sync.errors import (
@@ -148,7 +148,7 @@ def test_nothing_of_one_account_is_left_when_the_clinic_moves_to_another(connect
     world.store.add_patient("bondi", id="43", first_name="Only theirs")
     world.sync("bondi")
     with clinic_context("bondi"):
-        connection.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
+        connecting.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
         assert not Patient.objects.exists()
     world.sync("bondi")
     assert world.mirrored_names("bondi") == {"42": "Ours"}
@@ -157,15 +157,15 @@ def test_nothing_of_one_account_is_left_when_the_clinic_moves_to_another(connect
 def test_a_clinic_knows_since_when_its_account_counts(connected: Connect) -> None:
     world = connected("bondi")
     with clinic_context("bondi"):
-        connection.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+        connecting.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
         assert queries.account_since() is None
         before = timezone.now()
-        connection.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
+        connecting.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
         since = queries.account_since()
         assert since is not None
         # What was on its way to a screen then is of the former account still.
-        assert before + connection.STILL_OPENING <= since <= timezone.now() + connection.STILL_OPENING
-        connection.connect(ApiKey(world.store.issue_key("harbour")), by=OPS)
+        assert before + connecting.STILL_OPENING <= since <= timezone.now() + connecting.STILL_OPENING
+        connecting.connect(ApiKey(world.store.issue_key("harbour")), by=OPS)
         assert queries.account_since() == since
 
 
@@ -174,12 +174,12 @@ def test_a_change_of_the_key_is_a_line_in_the_log_and_a_refused_key_is_none(conn
     key = ApiKey(world.store.issue_key("bondi"))
     with clinic_context("bondi"):
         before = Event.objects.count()
-        connection.connect(key, by=OPS)
+        connecting.connect(key, by=OPS)
         line = Event.objects.latest("pk")
         assert (Event.objects.count(), line.action, line.user_email) == (before + 1, Action.KEY_CHANGED, "ops")
         assert line.details == {"key": f"…{key.last4}", "account": "Bondi Physio"}
-        with pytest.raises(connection.AnotherAccount):
-            connection.connect(ApiKey(world.store.key("harbour")), by=OPS)
+        with pytest.raises(connecting.AnotherAccount):
+            connecting.connect(ApiKey(world.store.key("harbour")), by=OPS)
         assert Event.objects.count() == before + 1
 
 
@@ -189,11 +189,11 @@ def test_a_key_that_cannot_be_recorded_is_not_taken(connected: Connect, monkeypa
     def fail(*_: object, **__: object) -> None:
         raise NotRecorded
 
-    monkeypatch.setattr(connection, "record", fail)
+    monkeypatch.setattr(connecting, "record", fail)
     with clinic_context("bondi"):
         before = connection.load().key_last4
         with pytest.raises(NotRecorded):
-            connection.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+            connecting.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
         assert connection.load().key_last4 == before
 
 
@@ -210,7 +210,7 @@ def test_a_later_key_leaves_state_and_name_alone(connected: Connect, bondi: Clin
     world = connected("bondi")
     Clinic.objects.filter(pk=bondi.pk).update(state="closing", closing_on="2040-01-01", name="Bondi by the beach")
     with clinic_context("bondi"):
-        connection.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+        connecting.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
     bondi.refresh_from_db()
     assert (bondi.state, bondi.name) == ("closing", "Bondi by the beach")
 
@@ -222,7 +222,7 @@ def test_a_new_key_takes_the_lease_from_a_worker_with_the_former_one(connected: 
 
     def change_key(resource: Resource, progress: Progress) -> None:
         if resource.name == "patients":
-            connection.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
+            connecting.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
 
     with clinic_context("bondi"):
         with pytest.raises(LeaseLost):
@@ -234,8 +234,8 @@ def test_an_account_that_was_nameless_before_is_not_taken_for_another(connected:
     world = connected("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(account_subdomain="")
-        with pytest.raises(connection.AnotherAccount):
-            connection.connect(ApiKey(world.store.key("harbour")), by=OPS)
+        with pytest.raises(connecting.AnotherAccount):
+            connecting.connect(ApiKey(world.store.key("harbour")), by=OPS)
 
 
 def test_a_sync_by_hand_asks_nothing_before_the_limit_resets(connected: Connect) -> None:
@@ -254,7 +254,7 @@ def test_a_late_refusal_of_the_former_key_says_nothing_of_the_new_one(connected:
     world = connected("bondi")
     with clinic_context("bondi"):
         former = connection.load()
-        connection.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+        connecting.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
         connection.note_failure(KeyInvalid("401"), former)
         assert connection.load().state == Connection.State.OK
 
@@ -410,8 +410,8 @@ def test_an_account_of_the_same_name_on_another_shard_is_another_one(connected: 
     world = connected("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(shard="uk1")
-        with pytest.raises(connection.AnotherAccount):
-            connection.connect(ApiKey(world.store.key("bondi")), by=OPS)
+        with pytest.raises(connecting.AnotherAccount):
+            connecting.connect(ApiKey(world.store.key("bondi")), by=OPS)
 
 
 def test_a_launch_of_somebody_just_merged_leaves_the_alerts_to_the_survivor(connected: Connect) -> None:

@@ -15,7 +15,7 @@ from audit.log import OPS, Action
 from audit.models import Event
 from sandbox.cliniko.rendering import rendered
 from sandbox.cliniko.shapes import blank_appointment, blank_attendee, blank_class, blank_patient
-from sync import connection, keeping, queries, reconcile, store
+from sync import connecting, keeping, queries, reconcile, store
 from sync.cliniko import ApiKey, Cliniko
 from sync.field_groups import ALWAYS, BY_NAME, FIELD_GROUPS
 from sync.lease import Lease, LeaseLost
@@ -391,5 +391,5 @@ def test_another_account_begins_with_the_same_choice(connected: Connect) -> None
     leave_out("card_numbers")
     keep_again("card_numbers")
     with clinic_context("bondi"):
-        connection.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
+        connecting.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
     assert states() == {"notes": "left_out"}

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.log import OPS
 from sandbox.cliniko.clock import stamp
-from sync import connection, engine, mirror, queries
+from sync import connecting, connection, engine, mirror, queries
 from sync.cliniko import ApiKey
 from sync.due import compare_everything, everything_is_due
 from sync.engine import Progress
@@ -180,7 +180,7 @@ def test_a_key_that_cliniko_refuses_stops_the_polling_until_it_changes(connected
         asked = world.store.count_requests()
         assert mirror.take_turn(seconds=5, pages=50).never
         assert world.store.count_requests() == asked
-        connection.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+        connecting.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
         assert mirror.take_turn(seconds=5, pages=50) == mirror.Turn()
         assert connection.load().state == Connection.State.OK
 
@@ -225,10 +225,10 @@ def test_a_key_of_another_account_is_refused_unless_confirmed(connected: Connect
     with clinic_context("bondi"):
         stored = connection.load().sealed_key
         other = ApiKey(world.store.key("harbour"))
-        with pytest.raises(connection.AnotherAccount, match="nothing was changed"):
-            connection.connect(other, by=OPS)
+        with pytest.raises(connecting.AnotherAccount, match="nothing was changed"):
+            connecting.connect(other, by=OPS)
         assert connection.load().sealed_key == stored
-        assert connection.connect(other, by=OPS, confirm_other_account=True).account == "Harbour Osteopathy"
+        assert connecting.connect(other, by=OPS, confirm_other_account=True).account == "Harbour Osteopathy"
 
 
 def test_a_key_that_does_not_work_is_never_stored(connected: Connect) -> None:
@@ -240,7 +240,7 @@ def test_a_key_that_does_not_work_is_never_stored(connected: Connect) -> None:
         stored = connection.load().sealed_key
         for bad, refusal in (("MS0xLW5vdC1hLWtleQ-au1", KeyInvalid), (blind, KeyForbidden)):
             with pytest.raises(refusal):
-                connection.connect(ApiKey(bad), by=OPS)
+                connecting.connect(ApiKey(bad), by=OPS)
         with pytest.raises(KeyRefused):
             ApiKey("two words")
         assert connection.load().sealed_key == stored

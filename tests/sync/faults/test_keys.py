@@ -3,7 +3,7 @@
 import pytest
 
 from audit.log import OPS
-from sync import connection, mirror
+from sync import connecting, connection, mirror
 from sync.cliniko import ApiKey
 from sync.due import everything_is_due
 from sync.errors import KeyInvalid
@@ -35,7 +35,7 @@ def test_a_key_revoked_in_the_middle_of_an_import_and_a_new_one_goes_on_where_it
         assert mirror.take_turn(seconds=5, pages=50).never
         assert cast.store.count_requests() == asked
         assert connection.load().state == Connection.State.KEY_INVALID
-        connection.connect(ApiKey(cast.store.issue_key("bondi")), by=OPS)
+        connecting.connect(ApiKey(cast.store.issue_key("bondi")), by=OPS)
         assert mirror.run(everything=False)
     requests = cast.store.requests("bondi")[before:]
     walked = [

@@ -1,0 +1,193 @@
+"""Taking a key: Cliniko is asked first whose it is and what it may read."""
+
+import re
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from audit.log import Action, Actor, record
+from sync.budget import share_of
+from sync.cliniko import ApiKey, Cliniko
+from sync.connection import client_of
+from sync.errors import ClinikoError, KeyForbidden, RateLimited, RecordNotFound, RequestRefused, ServerError
+from sync.models import Connection, Cursor, LeftOut, PatientChange, PatientRefresh, Reconcile, RefusedPayload
+from sync.payloads import text
+from sync.resources import PATIENTS, RESOURCES, Resource
+from sync.sealing import seal
+from sync.signals import account_forgotten
+from tenants import own_row
+from tenants.context import current_clinic
+
+STILL_OPENING = timedelta(seconds=10)  # screens under way when the account changes, and clocks that differ
+
+
+class AnotherAccount(ClinikoError):
+    """The new key belongs to another Cliniko account than the mirrored one; nothing was changed.
+
+    `account` and `held` are their names; `mark` tells the new one from all others.
+    """
+
+    def __init__(self, account: str, held: str, mark: str):
+        words = f"This key belongs to another Cliniko account ({account}) than the mirrored one ({held})"
+        super().__init__(f"{words}: nothing was changed.")
+        self.account, self.held, self.mark = account, held, mark
+
+
+@dataclass(frozen=True)
+class Connected:
+    """Whom a key speaks for, and what it may read: by resource label, True or False."""
+
+    account: str
+    shard: str
+    user: str
+    role: str
+    may_read: dict[str, bool]
+
+
+def connect(
+    key: ApiKey, *, by: Actor, confirm_other_account: bool | str = False, timeout: float | None = None
+) -> Connected:
+    """Ask Cliniko who this key is and what it may read; store it only when it works, and make the clinic due.
+
+    The stored key stays in use until then. `confirm_other_account` is True for any other account, or the mark of the
+    one that was agreed to; `timeout` is for each of the ten requests, in seconds. Raises KeyInvalid, KeyForbidden
+    (patients are not to be read), AnotherAccount, RateLimited, Unreachable and NotRecorded.
+    """
+    found = _ask(key, timeout)
+    name = text(found.account, "name")
+    with transaction.atomic():
+        Connection.objects.get_or_create(id=1)
+        held = Connection.objects.select_for_update().get(id=1)
+        moved = _require_agreement(held, key, found.account, confirm_other_account)
+        _store(held, key, found)
+        Cursor.objects.update(refused_at=None, asks_hidden=True, failures=0, due_at=timezone.now())
+        if moved:
+            forget_account()
+        _note_lists(found.looks)
+        own_row.leave_setup(name)
+        own_row.be_due()
+        record(Action.KEY_CHANGED, by=by, key=repr(key), account=name)
+    may_read = {resource.label: look.may_read for resource, look in found.looks.items()}
+    return Connected(name, key.shard, _name(found.user), text(found.user, "role"), may_read)
+
+
+def _require_agreement(held: Connection, key: ApiKey, account: dict[str, Any], agreed: bool | str) -> bool:
+    """Whether this is another account than before. Raises AnotherAccount when nobody agreed to that."""
+    subdomain = _subdomain(account)
+    # Two accounts that name no subdomain are not known to be one; the same subdomain on another shard is another.
+    same = bool(subdomain) and (key.shard, subdomain) == (held.shard, held.account_subdomain)
+    if same or not held.connected_at:
+        return False
+    mark = f"{key.shard}/{subdomain or text(account, 'name')}"
+    if agreed not in (True, mark):
+        raise AnotherAccount(text(account, "name"), held.account_name, mark)
+    return True
+
+
+def forget_account() -> None:
+    """Nothing of one account may be taken for another's: ids count up alike in all of them."""
+    for resource in RESOURCES:
+        resource.model._default_manager.all().delete()
+    for model in (Cursor, Reconcile, RefusedPayload, PatientRefresh, PatientChange):
+        model._default_manager.all().delete()
+    LeftOut.objects.filter(coming_back=True).delete()
+    Connection.objects.update(account_since=timezone.now() + STILL_OPENING)
+    account_forgotten.send(sender=Connection)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a key was told of one list: whether it may read it, and how many there are, where Cliniko says."""
+
+    may_read: bool
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What Cliniko told of a key: its user, the account with its settings, and each list."""
+
+    user: dict[str, Any]
+    account: dict[str, Any]
+    word: str
+    looks: dict[Resource, _Look]
+
+
+def _ask(key: ApiKey, timeout: float | None) -> _Found:
+    try:
+        with closing(client_of(key, timeout)) as client:
+            user, page = client.user(), client.settings()
+            looks = {resource: _look(client, resource.name) for resource in RESOURCES}
+    except RateLimited as limit:
+        share_of(key, "launches").block(limit.until)
+        raise
+    if not looks[PATIENTS].may_read:
+        raise KeyForbidden(f"The Cliniko user who made this key, {_name(user)}, may not read patients.")
+    return _Found(user, _account(page), _patient_word(page), looks)
+
+
+def _look(client: Cliniko, resource: str) -> _Look:
+    try:
+        return _Look(True, client.list(resource, filters=(), sort="id:asc", per_page=1).total)
+    except (KeyForbidden, RecordNotFound):
+        return _Look(False)
+    except (ServerError, RequestRefused):
+        # A list that fails today keeps no key from being stored: the walk finds out.
+        if resource == PATIENTS.name:
+            raise
+    return _Look(True)
+
+
+def _note_lists(looks: dict[Resource, _Look]) -> None:
+    """What the key was told, so that pages need not wait for the first walk to say it."""
+    for resource, look in looks.items():
+        cursor, _ = Cursor.objects.get_or_create(resource=resource.name)
+        cursor.refused_at = None if look.may_read else timezone.now()
+        if cursor.imported_at is None and cursor.walk_clock is None:
+            cursor.total = look.total
+        cursor.save(update_fields=["refused_at", "total"])
+
+
+def _name(user: dict[str, Any]) -> str:
+    return f"{text(user, 'first_name')} {text(user, 'last_name')}".strip()
+
+
+def _account(settings_page: dict[str, Any]) -> dict[str, Any]:
+    """Name, subdomain and time zone stand in an object of their own, or at the top as older answers have them."""
+    account = settings_page.get("account")
+    return account if isinstance(account, dict) else settings_page
+
+
+def _subdomain(account: dict[str, Any]) -> str:
+    """The account's own; it goes into links, so anything but a label counts as none."""
+    subdomain = text(account, "subdomain").lower()
+    return subdomain if re.fullmatch(r"[a-z0-9][a-z0-9-]*", subdomain) else ""
+
+
+def _patient_word(settings_page: dict[str, Any]) -> str:
+    terminology = settings_page.get("terminology")
+    word = text(terminology, "patient").lower() if isinstance(terminology, dict) else ""
+    return word or "patient"
+
+
+def _store(held: Connection, key: ApiKey, found: _Found) -> None:
+    account, zone = found.account, text(found.account, "time_zone")
+    held.sealed_key = seal(key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
+    held.key_last4, held.shard = key.last4, key.shard
+    held.account_name, held.account_subdomain = text(account, "name"), _subdomain(account)
+    held.time_zone = zone if zone in available_timezones() else "UTC"
+    held.patient_word = found.word
+    held.key_user_name, held.key_user_role = _name(found.user), text(found.user, "role")
+    held.connected_at = timezone.now()
+    held.resume_at, held.failures = None, 0
+    if held.state != Connection.State.PAUSED:  # which lasts until somebody ends it
+        held.state, held.state_since = Connection.State.OK, timezone.now()
+    held.lease_token = held.lease_until = None  # a worker under way with the former key writes nothing more
+    held.owners_told_at = None
+    held.save()
