@@ -48,7 +48,9 @@ def text(answer: Any) -> str:
 
 def lines_of(label: str) -> list[tuple[str, str, dict[str, Any]]]:
     with clinic_context(label):
-        return [(e.user_email, e.patient_id, e.details) for e in Event.objects.filter(action="ops_access")]
+        return [
+            (e.user_email, e.patient_id, e.details) for e in Event.objects.filter(action="ops_access").order_by("pk")
+        ]
 
 
 def look(browser: Client) -> Client:
