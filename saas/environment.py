@@ -181,7 +181,10 @@ class Environment(BaseSettings):
     @property
     def email(self) -> dict[str, object]:
         """Django's EMAIL_* settings by name."""
-        return dict(dj_email_url.parse(self.email_url))
+        found = dict(dj_email_url.parse(self.email_url))
+        if found["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend":
+            found["EMAIL_BACKEND"] = "saas.mail.StandardErrorBackend"
+        return found
 
 
 def _has_a_readable_port(address: str) -> bool:

@@ -1,6 +1,7 @@
 """What the actions of `manage.py clinic` share: their words, their answers in JSON or in plain text."""
 
 import json
+import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,8 @@ class AnsweringCommand(BaseCommand):
     """A command with actions, each of which prints one answer."""
 
     def show_table(self, table: Table) -> None:
-        console = Console(markup=False, highlight=False)
+        # What goes into a file or to another program is cut nowhere.
+        console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 250)
         with console.capture() as printed:
             console.print(table)
         self.stdout.write(printed.get(), ending="")

@@ -23,6 +23,7 @@ from audit.log import Action
 from audit.models import Event
 from ops import clinics
 from ops.management.commands.clinic import Command
+from saas.environment import Environment
 from sandbox.cliniko.faults import Fault
 from sync.models import Connection
 from tenants.context import clinic_context
@@ -120,6 +121,26 @@ def test_a_create_that_fails_half_way_leaves_nothing_and_can_be_run_again(
 def test_a_mail_server_that_fails_does_not_undo_a_clinic(db: None, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invitations, "send", lambda *_: (_ for _ in ()).throw(OSError("no mail server")))
     assert run("create", "coogee", "--name", "Coogee", "--owner", "owner@coogee.example")["invite_url"]
+
+
+def test_a_mail_that_is_printed_is_no_part_of_the_answer(
+    db: None, capsys: pytest.CaptureFixture[str], settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = Environment(email_url="console://").email["EMAIL_BACKEND"]
+    call_command("clinic", "create", "coogee", "--name", "Coogee", "--owner", "owner@coogee.example", "--json")
+    said = capsys.readouterr()
+    assert json.loads(said.out)["invite_url"] in said.err
+
+
+def test_a_table_that_another_program_reads_is_cut_nowhere(
+    bondi: Clinic, harbour: Clinic, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Clinic.objects.filter(pk=bondi.pk).update(
+        name="Bondi Physiotherapy and Sports Medicine by the Beach, Campbell Parade"
+    )
+    call_command("clinic", "list")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "Campbell Parade" in line]
+    assert line.rstrip().endswith("http://bondi.localhost:8000/")
 
 
 def test_list_and_show_say_how_clinics_stand(bondi: Clinic, harbour: Clinic, run: Run) -> None:
