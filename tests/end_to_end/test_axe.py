@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.end_to_end.pictures import SIZES, somebody_with_alerts, walk
 from tests.end_to_end.stack import Stack
@@ -28,7 +28,8 @@ def test_no_screen_breaks_a_rule_of_accessibility(stack: Stack, browser: Browser
     broken: list[str] = []
 
     def look(name: str) -> None:
-        page.wait_for_load_state("networkidle")
+        page.wait_for_load_state("load")
+        expect(page.locator(".htmx-request")).to_have_count(0)
         seen.add(name)
         if name.startswith("cliniko"):
             return  # the stand-in's page
