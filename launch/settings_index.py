@@ -79,7 +79,7 @@ def _access() -> str:
 
 
 def _privacy() -> str:
-    left_out = [each.group.label for each in keeping.by_group() if each.is_left_out]
+    left_out = [group.label for group in keeping.left_out()]
     kept = f"Not stored: {', '.join(left_out)}." if left_out else "All groups of fields are stored."
     return f"{kept} Deleted patients go after {retention.periods().deleted_days} days."
 

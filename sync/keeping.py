@@ -41,6 +41,11 @@ def by_group() -> tuple[Kept, ...]:
     return tuple(Kept(group, *chosen.get(group.name, ("kept",))) for group in FIELD_GROUPS)
 
 
+def left_out() -> list[FieldGroup]:
+    """The groups that the clinic chose not to keep."""
+    return [each.group for each in by_group() if each.is_left_out]
+
+
 def leaves_out(name: str) -> bool:
     """Whether the clinic chose not to keep this group."""
     return LeftOut.objects.filter(group_name=name, coming_back=False).exists()
