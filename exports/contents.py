@@ -231,7 +231,7 @@ TABLES = (
     Table(
         "sync.LeftOut",
         "fields_left_out",
-        "fields of Cliniko's records that the clinic chose not to keep; unless they are coming_back, they are in no other file",
+        "fields of Cliniko's records that the clinic chose not to keep: in no other file, unless coming_back",
         _words("resource field group_name since coming_back"),
         order="id",
         without={"id": "a row's number"},
