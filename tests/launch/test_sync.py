@@ -211,6 +211,13 @@ def test_without_a_key_there_is_nothing_to_pause(sign_in: Callable[..., Client])
     assert log_of("bondi") == []
 
 
+def test_a_pause_does_not_hide_that_the_key_is_refused(owner: Client) -> None:
+    be("bondi", state=State.KEY_INVALID)
+    assert "There is nothing to pause." in send(owner, "pause")
+    assert log_of("bondi") == []
+    assert "Refused by Cliniko" in page_of(owner, "/settings/key")
+
+
 def test_a_worker_under_way_writes_nothing_more_after_a_pause(owner: Client) -> None:
     with clinic_context("bondi"), Lease() as lease:
         lease.renew()
