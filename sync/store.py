@@ -23,8 +23,8 @@ SETTLED = "10 minutes"  # no replica lags for so long
 # not change it: so it is compared.
 FOUND_AGAIN = (
     "found_again AS (UPDATE sync_reconcile SET due_at = now(), wanted_again = wanted_again OR after_id IS NOT NULL"
-    " WHERE resource = ANY(%(on_patients)s) AND EXISTS"
-    " (SELECT FROM sync_patient WHERE cliniko_id = ANY(%(ids)s) AND NOT payload ? 'updated_at')), "
+    " WHERE resource = ANY(%(on_patients)s) AND EXISTS (SELECT FROM sync_patient"
+    " WHERE cliniko_id = ANY(%(ids)s) AND deleted_at IS NOT NULL AND NOT payload ? 'updated_at')), "
 )
 HANG_ON_PATIENTS = [resource.name for resource in RESOURCES if "patient_id" in resource.columns]
 LEFT_OUT = (
