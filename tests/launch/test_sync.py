@@ -265,6 +265,11 @@ def test_runs_that_brought_news_or_met_trouble_are_listed_and_the_quiet_ones_on_
     assert "of 41" in page_of(owner, "/settings/sync?runs=all")
 
 
+def test_a_run_that_read_and_found_nothing_new_says_so(owner: Client) -> None:
+    ran("bondi", fetched=41, result="stopped", reason="Cliniko cannot be reached.")
+    assert '<td><span class="soft">Nothing</span></td>' in page_of(owner)
+
+
 def test_a_turn_that_spent_its_share_of_requests_is_to_be_continued(
     world: World, sign_in: Callable[..., Client], settings: Any
 ) -> None:
