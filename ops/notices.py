@@ -1,5 +1,6 @@
 """Mails that tell a clinic's owners what only they can do."""
 
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -36,6 +37,14 @@ def tell_owners_of_closing(clinic: Clinic) -> bool:
     except OSError:
         return False
     return True
+
+
+def tell_owners_of_look(who: str, *, reason: str, until: datetime) -> None:
+    """Mail every owner of the clinic we are inside of that somebody of ops looks into it."""
+    try:
+        _tell_owners("looking", page=_page("access"), who=who, reason=reason, until=until)
+    except OSError:  # each one is in our logs; the line in the clinic's log stands in any case
+        return
 
 
 def _page(name: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import User
 from audit import tasks
-from audit.log import Action, record
+from audit.log import OPS, Action, record
 from tenants.context import clinic_context
 from tenants.database import connection
 from tenants.models import Clinic
@@ -88,3 +88,15 @@ def test_a_message_without_a_clinic_or_for_one_that_is_gone_does_nothing(db: Non
     assert connection.schema_name == "public"
     with pytest.raises(TypeError):
         tasks.check_clinic()  # type: ignore[call-arg]
+
+
+def test_the_log_of_ops_is_checked_every_night_too(bondi: Clinic, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        record(Action.INVITED, by=OPS, whom="ana@sidechart.example")
+    with caplog.at_level("INFO"):
+        tasks.check()
+        behind_our_back("UPDATE audit_event SET user_email = '' WHERE id = 1")
+        tasks.check()
+    (held,), (broken,) = events(caplog, "audit_chain_held"), events(caplog, "audit_chain_broken")
+    assert (held["clinic"], held["length"]) == ("", 2)
+    assert (broken["clinic"], broken["line"]) == ("", 1)

@@ -166,7 +166,8 @@ def test_owners_are_told_of_the_day_at_once_and_people_work_until_then(
     assert "in 60 days" in str(mail.body)
     assert "http://bondi.localhost:8000/settings/export\n" in str(mail.body)
     notice = "closes on"
-    assert notice in sign_in("bondi", "owner").get("/").content.decode()
+    assert notice in (page := sign_in("bondi", "owner").get("/").content.decode())
+    assert 'href="/settings/export"' in page
     assert notice not in sign_in("bondi", "reception").get("/").content.decode()
     assert notice not in sign_in("harbour", "owner").get("/").content.decode()
 
