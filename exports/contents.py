@@ -145,7 +145,7 @@ TABLES = (
     Table(
         "sync.PatientChange",
         "patient_changes",
-        "what changed in patients' records in the last half year",
+        "what changed in patients' records, for as long as the clinic keeps that: see retention",
         _words("id patient_id field before after changed_at"),
         order="id",
     ),
@@ -231,7 +231,7 @@ TABLES = (
     Table(
         "sync.LeftOut",
         "fields_left_out",
-        "the fields of Cliniko's records that the clinic chose not to keep; they are in no other file",
+        "fields of Cliniko's records that the clinic chose not to keep: in no other file, unless coming_back",
         _words("resource field group_name since coming_back"),
         order="id",
         without={"id": "a row's number"},

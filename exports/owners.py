@@ -26,8 +26,10 @@ State = Export.State
 KEPT_FOR = timedelta(days=7)
 STARTS_WITHIN = timedelta(seconds=10)  # from a row that says it is being made to the lock on its file
 MAY_TAKE = timedelta(hours=1)
+MAY_WAIT = timedelta(hours=6)
 FULL = "There was no room for it on our disk. Please tell those who run Sidechart."
 BROKEN = "Something went wrong on our side. Asking again may help; if not, tell those who run Sidechart."
+NOT_BEGUN = "Nobody began to make it. Please ask again; if that does not help, tell those who run Sidechart."
 DIED = "The program that made it was stopped. Please ask again."
 GONE = "Its file is no longer there. Please ask again."
 
@@ -48,9 +50,11 @@ def latest() -> Export | None:
 
 
 def as_it_stands(export: Export | None) -> Export | None:
-    """The same, not saved: failed when who made it has died, expired when its time is over."""
+    """The same, not saved: failed when who made it has died or nobody will make it, expired when its time is over."""
     if export and _has_died(export):
         export.state, export.failure = State.FAILED, DIED
+    if export and export.state == State.ASKED and timezone.now() - export.asked_at > MAY_WAIT:
+        export.state, export.failure = State.FAILED, NOT_BEGUN  # a restored one, of whose message nobody knows
     if export and export.state == State.READY and export.expires_at and export.expires_at <= timezone.now():
         export.state = State.EXPIRED
     return export

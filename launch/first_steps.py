@@ -5,7 +5,6 @@ Whether a step is done is read from what is there; kept is only what somebody pu
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -126,9 +125,12 @@ def take_up_again(*, by: User) -> None:
 
 
 def _set_ended(ended: bool, *, by: User) -> None:
-    changes: dict[str, Any] = {"first_steps_ended_at": timezone.now() if ended else None}
-    if not ended:
-        changes["first_steps_put_off"] = []
     with transaction.atomic():
-        ClinicSettings.objects.update_or_create(id=1, defaults=changes)
+        held, _ = ClinicSettings.objects.select_for_update().get_or_create(id=1)
+        nothing_to_take_up = ended or not held.first_steps_put_off
+        if ended == (held.first_steps_ended_at is not None) and nothing_to_take_up:
+            return
+        held.first_steps_ended_at = timezone.now() if ended else None
+        held.first_steps_put_off = held.first_steps_put_off if ended else []
+        held.save(update_fields=["first_steps_ended_at", "first_steps_put_off"])
         record(Action.SETTINGS_CHANGED, by=by, first_steps="ended" if ended else "taken up again")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from accounts import invitations, sessions
 from accounts.models import User
@@ -30,14 +30,7 @@ class Entry:
 
 def entries(user: User) -> Iterator[Entry]:
     """Those that this person may open, in the order of the page."""
-    return (entry for entry in ENTRIES if may(user, entry.permission) and _exists(entry))
-
-
-def _exists(entry: Entry) -> bool:
-    try:
-        return bool(entry.url)
-    except NoReverseMatch:
-        return False
+    return (entry for entry in ENTRIES if may(user, entry.permission))
 
 
 def _key() -> str:
@@ -79,7 +72,7 @@ def _access() -> str:
 
 
 def _privacy() -> str:
-    left_out = [each.group.label for each in keeping.by_group() if each.is_left_out]
+    left_out = [group.label for group in keeping.left_out()]
     kept = f"Not stored: {', '.join(left_out)}." if left_out else "All groups of fields are stored."
     return f"{kept} Deleted patients go after {retention.periods().deleted_days} days."
 

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 @receiver(key_refused)
 def tell_owners_of_refused_key(**_: object) -> None:
     """Mail every owner of the clinic we are inside of. Raises what the mail backend raises when no mail went out."""
-    _tell_owners("key_refused", page=_page("settings"), last4=connection.load().key_last4)
+    _tell_owners("key_refused", page=_page("key"), last4=connection.load().key_last4)
 
 
 def tell_owners_of_closing(clinic: Clinic) -> bool:

@@ -10,12 +10,12 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TypeVar, cast
 
 import structlog
 from django.db import DatabaseError, connection, transaction
@@ -30,13 +30,14 @@ from audit.log import OPS, Action, Chain
 from ops import backups, postgres
 from ops.backups import Backup
 from ops.refusals import Refused
-from sync import resealing
+from sync import keeping, resealing
 from sync.due import compare_everything
 from tenants import schemas
 from tenants.context import NoSuchClinic, find_clinic, inside
 from tenants.models import Clinic, new_schema_name
 
 log = structlog.get_logger(__name__)
+Answer = TypeVar("Answer")
 _CHUNK = 1 << 20
 _PATIENCE_SECONDS = 5  # the server may not know yet that the process of a killed restore is gone
 
@@ -50,6 +51,7 @@ class Restored:
     schema: str
     former_schema: str
     key_opens: bool
+    stay_left_out: list[str]
     stay_suspended: int
     second_factors_lost: int
     has_owner: bool
@@ -64,6 +66,7 @@ class Restored:
             f"What it had until now is {self.former_schema}: `clinic drop-former` drops it.": self.former_schema,
             "The Cliniko API key does not open with SEALING_KEYS: `clinic set-key` stores one.": not self.key_opens,
             "No owner may sign in: `clinic invite --role owner`.": not self.has_owner,
+            f"Not stored, as was chosen since: {', '.join(self.stay_left_out)}.": self.stay_left_out,
             f"{self.stay_suspended} people who were suspended since stay suspended.": self.stay_suspended,
             f"{self.second_factors_lost} second factors do not open: owners reset them.": self.second_factors_lost,
             f"Line {self.log_broken_at} of the access log is not as it was written.": self.log_broken_at,
@@ -189,12 +192,14 @@ def _take_over(clinic: Clinic, backup: Backup, held_in: str, fresh: str, accept_
     replica.schema_name = fresh
     _require_known_migrations(replica)
     schemas.migrate(fresh)
-    suspended = _suspended_at(clinic)
+    suspended = _asked_of(clinic, restored.suspended)
+    left_out = _asked_of(clinic, keeping.left_out)
     with inside(replica), transaction.atomic():
         broken_at = audit_log.check().broken_at
         if broken_at is not None and not accept_broken_log:
             raise Refused(f"Line {broken_at} of the access log in the backup is not as it was written.")
         people = restored.begin_anew(sealed_in=held_in, suspended_since=suspended)
+        stay_left_out = [group.label for group in left_out if keeping.leave_out(group, by=OPS)]
         key_opens = resealing.seal_again(sealed_in=held_in)
         if not key_opens:
             resealing.forget_key()
@@ -210,6 +215,7 @@ def _take_over(clinic: Clinic, backup: Backup, held_in: str, fresh: str, accept_
         fresh,
         former,
         key_opens,
+        stay_left_out,
         **vars(people),
         log_lines=chain.length,
         log_broken_at=chain.broken_at,
@@ -224,11 +230,11 @@ def _require_known_migrations(replica: Clinic) -> None:
         raise Refused(f"A newer Sidechart made this backup: {len(unknown)} of its migrations are not known here.")
 
 
-def _suspended_at(clinic: Clinic) -> list[str]:
-    """Who is suspended where the clinic was until now; nobody where that is gone."""
+def _asked_of(clinic: Clinic, question: Callable[[], list[Answer]]) -> list[Answer]:
+    """What it answers where the clinic was until now; nothing where that is gone."""
     try:
         with inside(clinic), transaction.atomic():
-            return restored.suspended()
+            return question()
     except DatabaseError:
         log.warning("former_schema_unreadable", clinic=clinic.label)
         return []

@@ -32,9 +32,10 @@ def compare() -> None:
 
 def pause(*, by: Actor) -> bool:
     """Stop copying until somebody lets it go on; a worker under way writes nothing more. False when there is nothing to
-    pause: no key, or paused before. Raises NotRecorded."""
+    pause: no key, one that Cliniko refuses (a pause would hide that), or paused before. Raises NotRecorded."""
     with transaction.atomic():
-        rows = Connection.objects.filter(id=1).exclude(sealed_key="").exclude(state=State.PAUSED)
+        rows = Connection.objects.filter(id=1).exclude(sealed_key="")
+        rows = rows.exclude(state__in=[State.PAUSED, State.KEY_INVALID])
         if not rows.update(
             state=State.PAUSED, state_since=timezone.now(), resume_at=None, lease_token=None, lease_until=None
         ):

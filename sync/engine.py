@@ -288,7 +288,7 @@ def run_slice(turn: Slice) -> bool:
             run.result = Run.Result.CONTINUES
         raise
     except LeaseLost:
-        run.reason = "Somebody paused the sync or changed the key, or another worker took over."
+        run.reason = "Somebody paused the sync, changed the key or what is stored, or another worker took over."
         raise
     except Exception as failure:
         run.reason = f"An error of our own: {type(failure).__name__}."  # its text may quote a record

@@ -37,14 +37,14 @@ class PastRun:
 
 def runs(*, before: int | None = None, all_of_them: bool = False, count: int = 25) -> tuple[tuple[PastRun, ...], bool]:
     """The latest runs, or those before the one of this id, and whether there are earlier ones. Runs that found nothing
-    new and met no trouble are left out unless asked for."""
+    new and met no trouble are left out unless asked for, as are lists that showed nothing new."""
     rows = Run.objects.order_by("-id")
     if before is not None:
         rows = rows.filter(id__lt=before)
     if not all_of_them:
         rows = rows.alias(changed=_CHANGED_SOMETHING).filter(Q(changed=True) | Q(result=Run.Result.STOPPED))
     found = list(rows[: count + 1])
-    return tuple(map(_told, found[:count])), len(found) > count
+    return tuple(_told(run, all_of_it=all_of_them) for run in found[:count]), len(found) > count
 
 
 def latest() -> PastRun | None:
@@ -57,7 +57,7 @@ def is_under_way() -> bool:
     return Connection.objects.filter(id=1, lease_until__gt=timezone.now()).exclude(lease_token=None).exists()
 
 
-def _told(run: Run) -> PastRun:
+def _told(run: Run, *, all_of_it: bool = True) -> PastRun:
     lists = (
         ListOfRun(resource.label, run.resources[resource.name]["fetched"], run.resources[resource.name]["written"])
         for resource in RESOURCES
@@ -69,5 +69,5 @@ def _told(run: Run) -> PastRun:
         seconds=((run.finished_at or run.started_at) - run.started_at).total_seconds(),
         result=run.result,
         reason=run.reason,
-        lists=tuple(each for each in lists if each.fetched or each.written),
+        lists=tuple(each for each in lists if each.written or (all_of_it and each.fetched)),
     )

@@ -14,9 +14,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.log import Action, Actor, record
-from sync import connection, reconcile
+from sync import connection, lease, reconcile
 from sync.field_groups import FIELD_GROUPS, FieldGroup
-from sync.models import Connection, Cursor, LeftOut, PatientChange, RefusedPayload
+from sync.models import Cursor, LeftOut, PatientChange, RefusedPayload
 from sync.resources import BY_NAME, PATIENTS, Resource
 from tenants import own_row
 
@@ -39,6 +39,11 @@ def by_group() -> tuple[Kept, ...]:
     rows = LeftOut.objects.values_list("group_name", "coming_back", "since")
     chosen = {group: ("coming_back" if coming_back else "left_out", since) for group, coming_back, since in rows}
     return tuple(Kept(group, *chosen.get(group.name, ("kept",))) for group in FIELD_GROUPS)
+
+
+def left_out() -> list[FieldGroup]:
+    """The groups that the clinic chose not to keep."""
+    return [each.group for each in by_group() if each.is_left_out]
 
 
 def leaves_out(name: str) -> bool:
@@ -117,4 +122,4 @@ def _read_anew(resource: Resource) -> None:
     apart = [f"{resource.name}/{name.removesuffix('_at')}" for name in resource.hidden]
     anew = {"imported_at": None, "after_id": "", "cursor": None, "position": None, "walk_clock": None}
     if Cursor.objects.filter(resource__in=apart).update(**anew, due_at=timezone.now()):
-        Connection.objects.update(lease_token=None, lease_until=None)
+        lease.take_away()

@@ -98,7 +98,7 @@ class PatientRecord:
     list of alerts must never be taken for "no alerts" while they are not here. Nor must what the clinic chose not to
     keep be taken for empty: `not_kept` names it. `merged_from` are the ids of those who
     were merged into this patient. `payload` is everything that Cliniko tells: what a page shows is in the other fields.
-    `changes` are those of the last half year, oldest first.
+    `changes` are those that are kept, oldest first.
     """
 
     cliniko_id: str

@@ -16,9 +16,17 @@ from django.utils import timezone
 
 from sync.models import LeftOut, RefusedPayload
 from sync.payloads import PayloadRefused, linked_id, storable
-from sync.resources import SHARED_COLUMNS, Resource, Row, read_payload
+from sync.resources import PATIENTS, RESOURCES, SHARED_COLUMNS, Resource, Row, read_payload
 
 SETTLED = "10 minutes"  # no replica lags for so long
+# Whoever was reduced to the id (sync/retention.py) lost with it what hung on them. No tick brings that, as Cliniko did
+# not change it: so it is compared.
+FOUND_AGAIN = (
+    "found_again AS (UPDATE sync_reconcile SET due_at = now(), wanted_again = wanted_again OR after_id IS NOT NULL"
+    " WHERE resource = ANY(%(on_patients)s) AND EXISTS (SELECT FROM sync_patient"
+    " WHERE cliniko_id = ANY(%(ids)s) AND deleted_at IS NOT NULL AND NOT payload ? 'updated_at')), "
+)
+HANG_ON_PATIENTS = [resource.name for resource in RESOURCES if "patient_id" in resource.columns]
 LEFT_OUT = (
     "SELECT array(SELECT field::text FROM sync_leftout WHERE resource = %(resource)s AND NOT coming_back) AS fields"
 )
@@ -102,7 +110,8 @@ def store_page(page: ReadPage, *, sequence: int) -> int:
 
 def _write(rows: list[Row], body: str, resource: Resource, sequence: int) -> int:
     """Write rows in one statement. Where the database refuses one of them, halve until that one is kept aside."""
-    words = {"rows": body, "ids": [row["cliniko_id"] for row in rows], "sequence": sequence, "resource": resource.name}
+    ids = [row["cliniko_id"] for row in rows]
+    words = {"rows": body, "ids": ids, "sequence": sequence, "resource": resource.name, "on_patients": HANG_ON_PATIENTS}
     try:
         with transaction.atomic():
             return _execute(_upsert(resource), words)
@@ -147,8 +156,9 @@ def _upsert(resource: Resource) -> str:
     types = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "cliniko_id")
     table = connection.ops.quote_name(resource.model._meta.db_table)
+    found_again = FOUND_AGAIN if resource is PATIENTS else ""
     return (
-        "WITH readable_again AS (DELETE FROM sync_refusedpayload"  # noqa: S608 - names come from the table of resources
+        f"WITH {found_again}readable_again AS (DELETE FROM sync_refusedpayload"  # noqa: S608 - names come from the table of resources
         " WHERE resource = %(resource)s AND cliniko_id = ANY(%(ids)s)),"
         f" left_out AS ({LEFT_OUT})"
         f" INSERT INTO {table} AS held ({names}, sequence)"

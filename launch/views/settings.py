@@ -38,7 +38,8 @@ def card_numbers(request: StaffRequest) -> HttpResponse:
     """Let staff uncover Medicare and DVA numbers, or no longer."""
     shown = request.POST.get("shown") == "yes"
     with transaction.atomic():
-        ClinicSettings.objects.update_or_create(id=1, defaults={"shows_card_numbers": shown})
-        record(Action.SETTINGS_CHANGED, by=request.user, card_numbers="shown" if shown else "not shown")
+        ClinicSettings.objects.get_or_create(id=1)
+        if ClinicSettings.objects.exclude(shows_card_numbers=shown).update(shows_card_numbers=shown):
+            record(Action.SETTINGS_CHANGED, by=request.user, card_numbers="shown" if shown else "not shown")
     messages.success(request, f"Medicare and DVA numbers {'can be uncovered now' if shown else 'are no longer shown'}.")
     return redirect("settings")

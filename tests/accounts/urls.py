@@ -30,6 +30,7 @@ urlpatterns = [
     path("settings/", home, name="settings"),
     path("settings/staff/from-cliniko", home, name="staff_from_cliniko"),
     path("settings/key/", key, name="key"),
+    *(path(f"settings/{name}", home, name=name) for name in ("sync", "button", "privacy", "access", "export")),
     path("patients", patient, name="launch"),
     path("patients/<str:cliniko_id>/", patient, name="patient"),
 ]

@@ -332,6 +332,22 @@ def test_one_whose_message_was_lost_is_made_all_the_same(
     assert [export.state for export in exports_of("bondi")] == ["ready"]
 
 
+def test_one_that_came_back_with_a_backup_keeps_no_other_from_being_made(
+    owner: Client, bondi: Clinic, export_messages: Messages
+) -> None:
+    owner.post(ASK)
+    remove_all(bondi.schema_name)  # a restored clinic has no folder, and nobody looks after it
+    change(asked_at=timezone.now() - timedelta(hours=5))
+    assert "waits for its turn" in text_of(owner)
+    change(asked_at=timezone.now() - timedelta(hours=7))
+    assert "Nobody began to make it." in text_of(owner)
+    assert "Make a new one" in text_of(owner)
+    owner.post(ASK)
+    tasks.make(**export_messages[0])
+    tasks.make(**export_messages[1])
+    assert [export.state for export in exports_of("bondi")] == ["failed", "ready"]
+
+
 def test_no_place_for_files_is_told(owner: Client, export_directory: Path) -> None:
     export_directory.write_text("a file where a folder should be")
     assert "no place for an export" in owner.post(ASK, follow=True).content.decode()

@@ -92,6 +92,15 @@ def test_owners_and_admins_switch_them_on_and_off(carded: Client, sign_in: Calla
     assert "Medicare" not in page_of(carded)
 
 
+def test_what_is_switched_on_already_is_no_line_of_the_log(sign_in: Callable[..., Client]) -> None:
+    manager = sign_in("bondi", role="owner")
+    for shown in ("no", "yes", "yes", "no", "no"):
+        assert manager.post("/settings/card-numbers", {"shown": shown}).status_code == 302
+    with clinic_context("bondi"):
+        lines = Event.objects.filter(action="settings_changed").order_by("id").values_list("details", flat=True)
+        assert [line["card_numbers"] for line in lines] == ["shown", "not shown"]
+
+
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
 def test_others_do_not(carded: Client, sign_in: Callable[..., Client], role: str) -> None:
     assert sign_in("bondi", role=role).post("/settings/card-numbers", {"shown": "yes"}).status_code == 403

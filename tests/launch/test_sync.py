@@ -211,6 +211,13 @@ def test_without_a_key_there_is_nothing_to_pause(sign_in: Callable[..., Client])
     assert log_of("bondi") == []
 
 
+def test_a_pause_does_not_hide_that_the_key_is_refused(owner: Client) -> None:
+    be("bondi", state=State.KEY_INVALID)
+    assert "There is nothing to pause." in send(owner, "pause")
+    assert log_of("bondi") == []
+    assert "Refused by Cliniko" in page_of(owner, "/settings/key")
+
+
 def test_a_worker_under_way_writes_nothing_more_after_a_pause(owner: Client) -> None:
     with clinic_context("bondi"), Lease() as lease:
         lease.renew()
@@ -256,6 +263,11 @@ def test_runs_that_brought_news_or_met_trouble_are_listed_and_the_quiet_ones_on_
     assert "of 41" not in page
     assert "of 99" not in page
     assert "of 41" in page_of(owner, "/settings/sync?runs=all")
+
+
+def test_a_run_that_read_and_found_nothing_new_says_so(owner: Client) -> None:
+    ran("bondi", fetched=41, result="stopped", reason="Cliniko cannot be reached.")
+    assert '<td><span class="soft">Nothing</span></td>' in page_of(owner)
 
 
 def test_a_turn_that_spent_its_share_of_requests_is_to_be_continued(

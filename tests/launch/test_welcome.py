@@ -116,6 +116,14 @@ def test_home_reminds_until_somebody_has_had_enough_and_settings_lead_back(owner
     assert [line["first_steps"] for line in lines] == ["later: Your colleagues", "ended", "taken up again"]
 
 
+def test_going_on_where_nothing_was_ended_is_no_line_of_the_log(owner: Client) -> None:
+    for address in ("/welcome/again", "/welcome/end", "/welcome/end", "/welcome/again", "/welcome/again"):
+        assert owner.post(address).status_code == 302
+    with clinic_context("bondi"):
+        lines = Event.objects.filter(action="settings_changed").order_by("id").values_list("details", flat=True)
+        assert [line["first_steps"] for line in lines] == ["ended", "taken up again"]
+
+
 def test_once_all_is_done_nobody_is_reminded_again(owner: Client, mirrored: Callable[[str], None]) -> None:
     mirrored("bondi")
     for step in ("sign-in", "button", "colleagues"):

@@ -164,7 +164,7 @@ def test_owners_are_told_of_the_day_at_once_and_people_work_until_then(
     (mail,) = mailoutbox
     assert mail.to == ["owner@clinic.example"]
     assert "in 60 days" in str(mail.body)
-    assert "http://bondi.localhost:8000/settings/export" in str(mail.body)
+    assert "http://bondi.localhost:8000/settings/export\n" in str(mail.body)
     notice = "closes on"
     assert notice in (page := sign_in("bondi", "owner").get("/").content.decode())
     assert 'href="/settings/export"' in page

@@ -42,7 +42,7 @@ def test_the_owners_of_the_clinic_are_told_once_and_nobody_else(revoked: World, 
     (mail,) = mailoutbox
     assert mail.to == ["owner@clinic.example"]
     assert "Bondi Physio" in mail.subject
-    assert "http://bondi.localhost:8000/settings/" in str(mail.body)
+    assert "http://bondi.localhost:8000/settings/key\n" in str(mail.body)
     assert Clinic.objects.get(label="bondi").sync_state == Connection.State.KEY_INVALID
     assert Clinic.objects.get(label="harbour").sync_state == Connection.State.OK
 

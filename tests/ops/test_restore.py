@@ -108,6 +108,26 @@ def test_whoever_was_suspended_since_stays_suspended(both: House, backup: str) -
     both.rows("bondi", "UPDATE accounts_user SET is_active = true")
 
 
+def test_what_was_left_out_since_stays_left_out_and_what_it_left_out_then_too(both: House, backup: str) -> None:
+    emails = "SELECT count(*) FROM sync_patient WHERE payload ? 'email'"
+    both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
+    assert both.rows("bondi", emails) == [(301,)]
+    both.rows(
+        "bondi",
+        "INSERT INTO sync_leftout (resource, field, group_name, since, coming_back)"
+        " VALUES ('patients', 'email', 'email', now(), false); UPDATE sync_patient SET payload = payload - 'email'",
+    )
+    assert both.answer("clinic", "restore", "bondi", "--from", backup)["stay_left_out"] == ["E-mail address"]
+    assert both.rows("bondi", emails) == [(0,)]
+    last = "SELECT details FROM audit_event WHERE action = 'settings_changed' ORDER BY id DESC LIMIT 1"
+    assert both.rows("bondi", last) == [({"no_longer_stored": "E-mail address"},)]
+    left_out = str(both.answer("backup")["backup"])
+    both.rows("bondi", "DELETE FROM sync_leftout")
+    assert both.answer("clinic", "restore", "bondi", "--from", left_out)["stay_left_out"] == []
+    assert both.rows("bondi", emails) == [(0,)]
+    both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
+
+
 @pytest.mark.parametrize("disaster", ["DROP SCHEMA {} CASCADE", "DROP TABLE {}.accounts_user CASCADE"])
 def test_a_schema_that_is_gone_or_torn_is_no_hindrance(both: House, backup: str, disaster: str) -> None:
     with both.connect() as connection:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.log import OPS, Action
 from audit.models import Event
-from sync import queries, retention, tasks
+from sync import queries, reconcile, retention, tasks
 from sync.models import (
     Appointment,
     Attendee,
@@ -20,9 +20,11 @@ from sync.models import (
     MedicalAlert,
     Patient,
     PatientChange,
+    Reconcile,
     RefusedPayload,
     Run,
 )
+from sync.refresh import Outcome, refresh_patient
 from sync.resources import BY_NAME, PATIENTS
 from sync.store import mark_deleted, next_sequence, write_page
 from tenants.context import clinic_context
@@ -32,7 +34,7 @@ from tests.sync.conftest import World
 from tests.sync.test_keeping import tables_with
 
 Connect = Callable[[str], World]
-LATER = "2026-02-01T00:00:00Z"
+LONG_AGO, LATER = "2026-01-02T00:00:00Z", "2026-02-01T00:00:00Z"
 
 
 def days_ago(days: float) -> datetime:
@@ -134,6 +136,46 @@ def test_a_patient_whom_cliniko_has_again_is_whole_again_and_nothing_changed(con
         row = Patient.objects.get(cliniko_id=patient)
         assert (row.payload["first_name"], row.deleted_at, row.search_names) == ("Ada", None, "ada")
         assert not PatientChange.objects.exists()
+
+
+@pytest.mark.parametrize("found_by", ["a launch", "a tick", "the comparison"])
+def test_what_hung_on_a_patient_whom_cliniko_has_again_is_here_again(connected: Connect, found_by: str) -> None:
+    world = connected("bondi")
+    ada = world.store.add_patient("bondi", first_name="Ada")
+    world.store.add_alert("bondi", ada, "Penicillin", updated_at=LONG_AGO)
+    world.store.add_appointment("bondi", ada, "2026-03-01T09:00:00Z", updated_at=LONG_AGO)
+    world.sync("bondi")
+    with clinic_context("bondi") as clinic:
+        delete(ada, 91)
+        in_some_days = timezone.now() + timedelta(days=3)
+        Reconcile.objects.update(due_at=in_some_days)
+    a_night_passes(clinic)
+    with clinic_context("bondi"):
+        assert not MedicalAlert.objects.exists()
+        if found_by == "a launch":
+            assert refresh_patient(ada) is Outcome.FRESH
+        elif found_by == "a tick":
+            world.store.edit("bondi", "patients", ada, first_name="Adah")
+        else:
+            reconcile.want(PATIENTS)
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        record = queries.patient(ada)
+    assert record is not None
+    assert record.deleted_at is None
+    assert [alert.name for alert in record.alerts] == ["Penicillin"]
+    assert len(record.coming + record.past) == 1
+
+
+def test_nothing_is_compared_for_a_patient_who_was_gone_for_a_moment(connected: Connect) -> None:
+    world = connected("bondi")
+    ada = world.store.add_patient("bondi")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        due = Reconcile.objects.in_bulk()
+        delete(ada, 1)
+        assert refresh_patient(ada) is Outcome.FRESH
+        assert {each.pk: each.due_at for each in Reconcile.objects.all()} == {pk: row.due_at for pk, row in due.items()}
 
 
 def test_each_clinic_keeps_things_for_as_long_as_it_chose(bondi: Clinic, harbour: Clinic) -> None:
