@@ -15,8 +15,8 @@ from audit.log import Action, Actor, record
 from ops import notices
 from ops.clinics import Refused
 from sync import lease
-from sync.connection import load
-from tenants.context import find_clinic, inside
+from sync.connection import hold, load
+from tenants.context import clinic_context, find_clinic, inside
 from tenants.hosts import clinic_url
 from tenants.labels import check_label
 from tenants.models import Clinic, Domain
@@ -45,7 +45,7 @@ def suspend(label: str, *, reason: str, by: Actor, dry_run: bool = False) -> Cha
         raise Refused("Say why: whoever looks next wants to know.")
     if len(reason) > 200:
         raise Refused("The reason is longer than 200 characters.")
-    with _held(label, dry_run) as clinic:
+    with transaction.atomic(), _connection_first(label), _held(label, dry_run) as clinic:
         if clinic.state == State.SUSPENDED:
             return Changed(label, clinic.state, False, f"{label} is suspended already: {clinic.state_reason}.")
         _become(clinic, State.SUSPENDED, reason=reason)
@@ -149,6 +149,15 @@ def _move(clinic: Clinic, new_label: str) -> None:
 def _people_with_passkeys() -> int:
     held = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN, user__is_active=True)
     return held.values("user").distinct().count()
+
+
+@contextmanager
+def _connection_first(label: str) -> Iterator[None]:
+    """Lock the clinic's connection before its row on public, as whoever changes its key or pauses it does: of two who
+    meet, one waits and none is aborted."""
+    with clinic_context(label):
+        hold()
+    yield
 
 
 @contextmanager

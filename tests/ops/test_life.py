@@ -10,7 +10,9 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.core.mail import EmailMessage
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
@@ -79,6 +81,18 @@ def test_a_worker_under_way_writes_nothing_more(world: World) -> None:
     life.suspend("bondi", reason="unpaid", by=OPS)
     with clinic_context("bondi"), pytest.raises(LeaseLost):
         lease.renew()
+
+
+def test_whoever_suspends_and_whoever_changes_the_key_lock_in_the_same_order(world: World) -> None:
+    def order(act: Callable[[], object]) -> list[str]:
+        with CaptureQueriesContext(connection) as asked:
+            act()
+        sql = [each["sql"] for each in asked]
+        locks = [each for each in sql if "FOR UPDATE" in each or "UPDATE public.tenants_clinic" in each]
+        return list(dict.fromkeys("connection" if "sync_connection" in each else "clinic" for each in locks))
+
+    assert order(lambda: world.connect("bondi")) == ["connection", "clinic"]
+    assert order(lambda: life.suspend("bondi", reason="unpaid", by=OPS)) == ["connection", "clinic"]
 
 
 def test_the_key_is_kept_and_used_again(world: World, run: Run) -> None:
