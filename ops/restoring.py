@@ -9,9 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +17,6 @@ from typing import IO, cast
 
 import structlog
 from django.db import DatabaseError, connection, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
@@ -27,7 +24,9 @@ from django.utils import timezone
 from accounts import restored
 from audit import log as audit_log
 from audit.log import OPS, Action, Chain
+from exports import owners as exports
 from ops import backups, postgres
+from ops.alone import alone, load_lock
 from ops.backups import Backup
 from ops.refusals import Refused
 from sync import resealing
@@ -38,7 +37,6 @@ from tenants.models import Clinic, new_schema_name
 
 log = structlog.get_logger(__name__)
 _CHUNK = 1 << 20
-_PATIENCE_SECONDS = 5  # the server may not know yet that the process of a killed restore is gone
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def restore(label: str, path: Path, *, drop_former: bool = False, accept_broken_
     clinic = _one_that_is_not_purged(label)
     backup = backups.read(path)
     held_in = backup.schema_of(clinic)
-    with _alone(clinic):
+    with alone(clinic):
         for left in schemas.unfinished(clinic):
             schemas.drop(left)
         fresh = new_schema_name()
@@ -88,14 +86,17 @@ def restore(label: str, path: Path, *, drop_former: bool = False, accept_broken_
                 schemas.drop(fresh)
             raise
         if drop_former:
-            drop_formers(label)
+            _drop(schemas.former(clinic))
     log.warning("clinic_restored", clinic=label, former=clinic.schema_name, fresh=fresh, former_head=clinic.audit_head)
     return answer
 
 
 def drop_formers(label: str) -> list[str]:
     """Drop what the clinic had before it was restored. Raises NoSuchClinic."""
-    names = schemas.former(find_clinic(label))
+    return _drop(schemas.former(find_clinic(label)))
+
+
+def _drop(names: list[str]) -> list[str]:
     for name in names:
         schemas.drop(name)
     return names
@@ -107,28 +108,6 @@ def _one_that_is_not_purged(label: str) -> Clinic:
     return find_clinic(label)
 
 
-@contextmanager
-def _alone(clinic: Clinic) -> Iterator[None]:
-    """One restore of a clinic at a time. The lock is on a connection of its own, as migrating closes the usual one; the
-    server ends it when this process dies."""
-    lock = connection.copy()
-    try:
-        give_up = time.monotonic() + _PATIENCE_SECONDS
-        while not _locks(lock, clinic):
-            if time.monotonic() > give_up:
-                raise Refused(f"Another restore of {clinic.label} is under way.")
-            time.sleep(0.2)
-        yield
-    finally:
-        lock.close()
-
-
-def _locks(lock: BaseDatabaseWrapper, clinic: Clinic) -> bool:
-    with lock.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtext('sidechart restore'), %s)", [clinic.pk])
-        return bool(cursor.fetchone()[0])
-
-
 def _load(backup: Backup, held_in: str, fresh: str, clinic: Clinic) -> None:
     """Fill the schema `fresh` with what the backup holds in `held_in`, in one transaction.
 
@@ -137,7 +116,11 @@ def _load(backup: Backup, held_in: str, fresh: str, clinic: Clinic) -> None:
     """
     aside = f"{held_in}_aside"
     steps_aside = schemas.exists(held_in)
-    before = ["BEGIN;"] + [f"ALTER SCHEMA {held_in} RENAME TO {aside};"] * steps_aside + [f"CREATE SCHEMA {held_in};"]
+    before = (
+        ["BEGIN;", load_lock(clinic)]
+        + [f"ALTER SCHEMA {held_in} RENAME TO {aside};"] * steps_aside
+        + [f"CREATE SCHEMA {held_in};"]
+    )
     after = [
         f"ALTER SCHEMA {held_in} RENAME TO {fresh};",
         *[f"ALTER SCHEMA {aside} RENAME TO {held_in};"] * steps_aside,
@@ -198,6 +181,7 @@ def _take_over(clinic: Clinic, backup: Backup, held_in: str, fresh: str, accept_
         key_opens = resealing.seal_again(sealed_in=held_in)
         if not key_opens:
             resealing.forget_key()
+        exports.begin_anew()
         compare_everything()
         made_at = f"{backup.made_at:%Y-%m-%d %H:%M} UTC"
         audit_log.record(Action.OPS_ACCESS, by=OPS, restored_from=made_at, former=clinic.schema_name)
