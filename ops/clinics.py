@@ -48,6 +48,8 @@ def create(label: str, *, name: str, owner_email: str, dry_run: bool = False) ->
     check_label(label)
     if not name.strip():
         raise Refused("The clinic needs a name.")
+    if len(name.strip()) > 200:
+        raise Refused("The name is longer than 200 characters.")
     _check_address(owner_email)
     try:
         with transaction.atomic():
@@ -68,18 +70,21 @@ def create(label: str, *, name: str, owner_email: str, dry_run: bool = False) ->
     return Onboarded(label, clinic_url(label), clinic_url(label, "/patients"), invite_url, mailed)
 
 
-def invite(label: str, *, email: str, role: str) -> tuple[str, bool]:
-    """Invite staff: the invitation's address, and whether it was mailed. Raises NoSuchClinic and Refused."""
+def invite(label: str, *, email: str, role: str, dry_run: bool = False) -> tuple[str, bool]:
+    """Invite staff: the invitation's address, which a dry run has none of, and whether it was mailed. Raises
+    NoSuchClinic and Refused."""
     _check_address(email)
     with clinic_context(label):
         try:
-            invitation, invite_url = invitations.invite(email=email, role=Role(role))
+            with transaction.atomic():
+                invitation, invite_url = invitations.invite(email=email, role=Role(role))
+                transaction.set_rollback(dry_run)
         except invitations.InvitationRefused as refused:
             raise Refused(str(refused)) from None
-        return invite_url, _mail(invitation, invite_url)
+        return ("", False) if dry_run else (invite_url, _mail(invitation, invite_url))
 
 
-def reset_second_factor(label: str, *, email: str) -> bool:
+def reset_second_factor(label: str, *, email: str, dry_run: bool = False) -> bool:
     """Take every second factor from somebody who can use none, and end their sessions; whether they were told by mail.
 
     Whoever runs this has made sure by other means that it is them who asks. Raises NoSuchClinic and Refused.
@@ -88,8 +93,12 @@ def reset_second_factor(label: str, *, email: str) -> bool:
         person = User.objects.filter(email=clean_email(email)).first()
         if person is None:
             raise Refused(f"Nobody at {label} has the e-mail address {email!r}.")
-        if not factors.reset(person, by=OPS):
-            raise Refused(f"{person.email} has no second step.")
+        with transaction.atomic():
+            if not factors.reset(person, by=OPS):
+                raise Refused(f"{person.email} has no second step.")
+            transaction.set_rollback(dry_run)
+        if dry_run:
+            return False
         try:
             notices.send_reset(person, by="Sidechart's support")
         except (OSError, SMTPException):
@@ -108,9 +117,11 @@ def _mail(invitation: Invitation, invite_url: str) -> bool:
     return True
 
 
-def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
+def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False, dry_run: bool = False) -> Connected:
     """Try the key with Cliniko, store it, and make the clinic due. Raises NoSuchClinic and ClinikoError."""
     with clinic_context(label):
+        if dry_run:
+            return connecting.try_out(key, confirm_other_account=confirm_other_account)
         return connecting.connect(key, by=OPS, confirm_other_account=confirm_other_account)
 
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, cast
@@ -41,7 +41,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Restored:
-    """How the clinic stands. `former_schema` is what it had before, "" when that was gone or is dropped."""
+    """How the clinic stands. `former_schema` is what it had before; "" when that is gone, or was kept in use."""
 
     clinic: str
     backup_made_at: datetime
@@ -69,8 +69,13 @@ class Restored:
         return "\n".join(sentence for sentence, holds in said.items() if holds)
 
 
-def restore(label: str, path: Path, *, drop_former: bool = False, accept_broken_log: bool = False) -> Restored:
-    """Bring a clinic back as it was in the backup. Raises NoSuchClinic and Refused; the clinic then is as it was."""
+def restore(
+    label: str, path: Path, *, drop_former: bool = False, accept_broken_log: bool = False, dry_run: bool = False
+) -> Restored:
+    """Bring a clinic back as it was in the backup; a dry run does all of it but leading the clinic there.
+
+    Raises NoSuchClinic and Refused; the clinic then is as it was.
+    """
     clinic = _one_that_is_not_purged(label)
     backup = backups.read(path)
     held_in = backup.schema_of(clinic)
@@ -80,26 +85,33 @@ def restore(label: str, path: Path, *, drop_former: bool = False, accept_broken_
         fresh = new_schema_name()
         _load(backup, held_in, fresh, clinic)
         try:
-            answer = _take_over(clinic, backup, held_in, fresh, accept_broken_log)
+            answer, chain = _make_fit(clinic, backup, held_in, fresh, accept_broken_log)
+            if dry_run:
+                schemas.drop(fresh)
+                return replace(answer, former_schema="")
+            _switch(clinic, fresh, chain)
         except BaseException:
             with suppress(DatabaseError):  # what cannot be dropped now is dropped by the next call
                 schemas.drop(fresh)
             raise
         if drop_former:
             _drop(schemas.former(clinic))
+            answer = replace(answer, former_schema="")
     log.warning("clinic_restored", clinic=label, former=clinic.schema_name, fresh=fresh, former_head=clinic.audit_head)
     return answer
 
 
-def drop_formers(label: str) -> list[str]:
+def drop_formers(label: str, *, dry_run: bool = False) -> list[str]:
     """Drop what the clinic had before it was restored. Raises NoSuchClinic."""
-    return _drop(schemas.former(find_clinic(label)))
+    names = schemas.former(find_clinic(label))
+    if not dry_run:
+        _drop(names)
+    return names
 
 
-def _drop(names: list[str]) -> list[str]:
+def _drop(names: list[str]) -> None:
     for name in names:
         schemas.drop(name)
-    return names
 
 
 def _one_that_is_not_purged(label: str) -> Clinic:
@@ -166,8 +178,10 @@ def _feed(psql: IO[bytes], pg_restore: list[str], before: list[str], after: list
         return False
 
 
-def _take_over(clinic: Clinic, backup: Backup, held_in: str, fresh: str, accept_broken_log: bool) -> Restored:
-    """Make `fresh` fit to work, and in one transaction lead the clinic to it."""
+def _make_fit(
+    clinic: Clinic, backup: Backup, held_in: str, fresh: str, accept_broken_log: bool
+) -> tuple[Restored, Chain]:
+    """Make `fresh` fit to work: how the clinic will stand there, and the log that it will have."""
     replica = copy.copy(clinic)
     replica.schema_name = fresh
     _require_known_migrations(replica)
@@ -186,18 +200,9 @@ def _take_over(clinic: Clinic, backup: Backup, held_in: str, fresh: str, accept_
         made_at = f"{backup.made_at:%Y-%m-%d %H:%M} UTC"
         audit_log.record(Action.OPS_ACCESS, by=OPS, restored_from=made_at, former=clinic.schema_name)
         chain = audit_log.check()
-    _switch(clinic, fresh, chain)
     former = clinic.schema_name if schemas.exists(clinic.schema_name) else ""
-    return Restored(
-        clinic.label,
-        backup.made_at,
-        fresh,
-        former,
-        key_opens,
-        **vars(people),
-        log_lines=chain.length,
-        log_broken_at=chain.broken_at,
-    )
+    counted = vars(people) | {"log_lines": chain.length, "log_broken_at": chain.broken_at}
+    return Restored(clinic.label, backup.made_at, fresh, former, key_opens, **counted), chain
 
 
 def _require_known_migrations(replica: Clinic) -> None:

@@ -67,6 +67,23 @@ def test_a_clinic_that_gets_another_name_meanwhile_is_restored_all_the_same(both
     assert former not in both.schemas()
 
 
+def test_a_restore_that_is_only_tried_changes_nothing(both: House, tmp_path: Path) -> None:
+    backup, before, there = backup_of(both, tmp_path), both.digest("bondi"), both.schemas()
+    tried = both.answer("clinic", "restore", "bondi", "--from", backup, "--dry-run")
+    assert (tried["key_opens"], tried["has_owner"], tried["former_schema"]) == (True, True, "")
+    assert (both.digest("bondi"), both.schemas()) == (before, there)
+
+
+def test_what_is_dropped_is_not_said_to_be_kept(both: House, tmp_path: Path) -> None:
+    said = both.answer("clinic", "restore", "bondi", "--from", backup_of(both, tmp_path), "--drop-former")
+    assert said["former_schema"] == ""
+    both.answer("clinic", "restore", "bondi", "--from", backup_of(both, tmp_path / "again"))
+    kept = both.schemas()
+    assert both.answer("clinic", "drop-former", "bondi", "--dry-run")["dropped"]
+    assert both.schemas() == kept
+    assert both.answer("clinic", "drop-former", "bondi")["dropped"]
+
+
 def test_a_purge_waits_for_a_restore_and_leaves_nothing_of_it(both: House, tmp_path: Path) -> None:
     backup, held_in = backup_of(both, tmp_path), both.schema("bondi")
     both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
