@@ -242,3 +242,29 @@ def test_a_process_with_wrong_usage_ends_with_2_and_without_a_traceback() -> Non
     assert done.returncode == 2
     assert "usage:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("show", "bondi"), "Tables are missing"),
+        (("suspend", "bondi", "--reason", "x"), "Tables are missing"),
+        (("rename", "bondi", "manly"), "Tables are missing"),
+        (("sync", "bondi"), "Tables are missing"),
+        (("close", "bondi", "--on", "2040-01-01"), "The access log cannot be written"),
+        (("export", "bondi", "--to", "."), "The access log cannot be written"),
+    ],
+)
+def test_tables_that_are_gone_are_one_sentence(
+    bondi: Clinic, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER SCHEMA {bondi.schema_name} RENAME TO clinic_that_is_gone")
+    said = refusal(capsys, *words)
+    assert said.startswith(sentence)
+    assert said.count("\n") == 1
+
+
+def test_a_name_that_is_too_long_is_refused(db: None, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("create", "coogee", "--owner", "owner@coogee.example", "--name")
+    assert refusal(capsys, *words, "x" * 201) == "The name is longer than 200 characters.\n"

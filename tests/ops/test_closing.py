@@ -85,6 +85,10 @@ def test_owners_who_could_not_be_mailed_are_said_to_be_so_and_told_the_next_day(
     assert len(mailoutbox) == 1
 
 
+def test_a_clinic_that_has_no_owner_yet_is_said_to_be_told_nothing(bondi: Clinic) -> None:
+    assert "NO mail" in life.close("bondi", on=in_days(40), by=OPS).sentence
+
+
 def test_a_clinic_whose_tables_are_torn_keeps_no_other_clinic_from_being_reminded(
     staff_of: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic, harbour: Clinic
 ) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from accounts.roles import Role
+from audit.log import NotRecorded
 from ops import clinics, doctor
 from ops.exporting import export
 from ops.foreground import sync_in_foreground
@@ -25,7 +26,7 @@ from tenants.context import NoSuchClinic
 from tenants.labels import LabelRefused
 
 LIGHTS = {doctor.Light.OK: "green", doctor.Light.WARN: "yellow", doctor.Light.FAIL: "bold red"}
-REFUSALS = (Refused, LabelRefused, NoSuchClinic, ClinikoError)
+REFUSALS = (Refused, LabelRefused, NoSuchClinic, NotRecorded, ClinikoError)
 
 
 class Command(LifeActions, RecoveryActions):
