@@ -126,8 +126,8 @@ def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False, dry
 
 
 def listing() -> list[dict[str, Any]]:
-    """Every clinic there is, by label, as the public schema knows it."""
-    clinics = Clinic.objects.exclude(state=Clinic.State.PURGED).order_by("label")
+    """Every clinic there is, by label, as the public schema knows it; one whose purge was killed is still there."""
+    clinics = Clinic.objects.filter(purged_at=None).order_by("label")
     return [
         {
             "clinic": clinic.label,
