@@ -143,44 +143,57 @@ def listing() -> list[dict[str, Any]]:
 
 def report(label: str) -> dict[str, Any]:
     """How one clinic stands: states, counts, cursors, last run; of the key its state and last four characters only."""
-    former = list(
-        Domain.objects.filter(tenant__label=label, is_primary=False).order_by("domain").values_list("domain", flat=True)
-    )
+    former = Domain.objects.filter(tenant__label=label, is_primary=False).order_by("domain")
+    former_labels = [domain.domain for domain in former]  # on public: they are not to be read inside
     with clinic_context(label) as clinic:
-        held = cliniko_connection.load()
-        now = standing.standing()
-        run = Run.objects.order_by("-started_at").first()
-        return {
-            "clinic": clinic.label,
-            "name": clinic.name,
-            "state": clinic.state,
-            "state_since": clinic.state_since,
-            "state_reason": clinic.state_reason,
-            "closing_on": clinic.closing_on,
-            "former_labels": former,
-            "url": clinic_url(clinic.label),
-            "launch_url": clinic_url(clinic.label, "/patients"),
-            "sync_state": now.state,
-            "sync_sentence": now.sentence,
-            "sync_state_since": now.since,
-            "sync_resumes_at": now.until,
-            "key_state": _key_state(held.state),
-            "key_last4": held.key_last4,
-            "account": held.account_name,
-            "key_user": held.key_user_name,
-            "key_role": held.key_user_role,
-            "connected_at": held.connected_at,
-            "requests_left": cliniko_connection.requests_left(),
-            "counts": {resource.name: resource.model._default_manager.count() for resource in RESOURCES},
-            "totals": dict(Cursor.objects.values_list("resource", "total")),
-            "incomplete": {each.name: each.sentence for each in standing.by_resource() if each.sentence},
-            "refused_payloads": RefusedPayload.objects.count(),
-            "refused_because": _reasons(),
-            "staff": User.objects.filter(is_active=True).count(),
-            "cursors": {cursor.resource: _cursor(cursor) for cursor in Cursor.objects.order_by("resource")},
-            "reconciles": {each.resource: _reconcile(each) for each in Reconcile.objects.order_by("resource")},
-            "last_run": _run(run) if run else None,
-        }
+        return _itself(clinic, former_labels) | _its_key() | _its_mirror()
+
+
+def _itself(clinic: Clinic, former_labels: list[str]) -> dict[str, Any]:
+    return {
+        "clinic": clinic.label,
+        "name": clinic.name,
+        "state": clinic.state,
+        "state_since": clinic.state_since,
+        "state_reason": clinic.state_reason,
+        "closing_on": clinic.closing_on,
+        "former_labels": former_labels,
+        "url": clinic_url(clinic.label),
+        "launch_url": clinic_url(clinic.label, "/patients"),
+        "staff": User.objects.filter(is_active=True).count(),
+    }
+
+
+def _its_key() -> dict[str, Any]:
+    held = cliniko_connection.load()
+    return {
+        "key_state": _key_state(held.state),
+        "key_last4": held.key_last4,
+        "account": held.account_name,
+        "key_user": held.key_user_name,
+        "key_role": held.key_user_role,
+        "connected_at": held.connected_at,
+        "requests_left": cliniko_connection.requests_left(),
+    }
+
+
+def _its_mirror() -> dict[str, Any]:
+    now = standing.standing()
+    run = Run.objects.order_by("-started_at").first()
+    return {
+        "sync_state": now.state,
+        "sync_sentence": now.sentence,
+        "sync_state_since": now.since,
+        "sync_resumes_at": now.until,
+        "counts": {resource.name: resource.model._default_manager.count() for resource in RESOURCES},
+        "totals": dict(Cursor.objects.values_list("resource", "total")),
+        "incomplete": {each.name: each.sentence for each in standing.by_resource() if each.sentence},
+        "refused_payloads": RefusedPayload.objects.count(),
+        "refused_because": _reasons(),
+        "cursors": {cursor.resource: _cursor(cursor) for cursor in Cursor.objects.order_by("resource")},
+        "reconciles": {each.resource: _reconcile(each) for each in Reconcile.objects.order_by("resource")},
+        "last_run": _run(run) if run else None,
+    }
 
 
 def _check_address(email: str) -> None:

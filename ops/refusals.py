@@ -7,7 +7,7 @@ from django.db import InterfaceError, OperationalError, ProgrammingError
 from psycopg import Error
 from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
 
-_SENTENCES = {
+_SENTENCES: dict[object, str] = {
     UndefinedTable: "Tables are missing: run `manage.py migrate`, or `clinic restore` for a clinic whose own are gone.",
     UndefinedColumn: "The tables are of another version: run `manage.py migrate`.",
     InsufficientPrivilege: "The database's user may not do this: see docs/install.md.",
