@@ -10,7 +10,7 @@ from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTabl
 _SENTENCES: dict[object, str] = {
     UndefinedTable: "Tables are missing: run `manage.py migrate`, or `clinic restore` for a clinic whose own are gone.",
     UndefinedColumn: "The tables are of another version: run `manage.py migrate`.",
-    InsufficientPrivilege: "The database's user may not do this: see docs/install.md.",
+    InsufficientPrivilege: "The database's user may not do this.",
 }
 
 
