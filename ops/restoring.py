@@ -29,6 +29,7 @@ from ops import backups, postgres
 from ops.alone import alone, load_lock
 from ops.backups import Backup
 from ops.refusals import Refused
+from sync import connection as cliniko_connection
 from sync import resealing
 from sync.due import compare_everything
 from tenants import schemas
@@ -69,8 +70,16 @@ class Restored:
         return "\n".join(sentence for sentence, holds in said.items() if holds)
 
 
+@dataclass(frozen=True)
+class Accepted:
+    """What ops have looked at and take as it is."""
+
+    broken_log: bool = False
+    other_account: bool = False
+
+
 def restore(
-    label: str, path: Path, *, drop_former: bool = False, accept_broken_log: bool = False, dry_run: bool = False
+    label: str, path: Path, *, drop_former: bool = False, accepted: Accepted = Accepted(), dry_run: bool = False
 ) -> Restored:
     """Bring a clinic back as it was in the backup; a dry run does all of it but leading the clinic there.
 
@@ -82,22 +91,25 @@ def restore(
     with alone(clinic):
         for left in schemas.unfinished(clinic):
             schemas.drop(left)
-        fresh = new_schema_name()
-        _load(backup, held_in, fresh, clinic)
+        replica = copy.copy(clinic)
+        replica.schema_name = new_schema_name()
+        _load(backup, held_in, replica.schema_name, clinic)
         try:
-            answer, chain = _make_fit(clinic, backup, held_in, fresh, accept_broken_log)
+            answer, chain = _make_fit(replica, clinic, backup, held_in, accepted)
             if dry_run:
-                schemas.drop(fresh)
+                schemas.drop(replica.schema_name)
                 return replace(answer, former_schema="")
-            _switch(clinic, fresh, chain)
+            _switch(clinic, replica.schema_name, chain)
         except BaseException:
             with suppress(DatabaseError):  # what cannot be dropped now is dropped by the next call
-                schemas.drop(fresh)
+                schemas.drop(replica.schema_name)
             raise
         if drop_former:
             _drop(schemas.former(clinic))
             answer = replace(answer, former_schema="")
-    log.warning("clinic_restored", clinic=label, former=clinic.schema_name, fresh=fresh, former_head=clinic.audit_head)
+    log.warning(
+        "clinic_restored", clinic=label, former=clinic.schema_name, fresh=answer.schema, former_head=clinic.audit_head
+    )
     return answer
 
 
@@ -179,17 +191,17 @@ def _feed(psql: IO[bytes], pg_restore: list[str], before: list[str], after: list
 
 
 def _make_fit(
-    clinic: Clinic, backup: Backup, held_in: str, fresh: str, accept_broken_log: bool
+    replica: Clinic, clinic: Clinic, backup: Backup, held_in: str, accepted: Accepted
 ) -> tuple[Restored, Chain]:
-    """Make `fresh` fit to work: how the clinic will stand there, and the log that it will have."""
-    replica = copy.copy(clinic)
-    replica.schema_name = fresh
+    """Make what was loaded fit to work: how the clinic will stand there, and the log that it will have."""
     _require_known_migrations(replica)
-    schemas.migrate(fresh)
+    schemas.migrate(replica.schema_name)
+    if not accepted.other_account:
+        _require_same_account(replica, clinic)
     suspended = _suspended_at(clinic)
     with inside(replica), transaction.atomic():
         broken_at = audit_log.check().broken_at
-        if broken_at is not None and not accept_broken_log:
+        if broken_at is not None and not accepted.broken_log:
             raise Refused(f"Line {broken_at} of the access log in the backup is not as it was written.")
         people = restored.begin_anew(sealed_in=held_in, suspended_since=suspended)
         key_opens = resealing.seal_again(sealed_in=held_in)
@@ -202,7 +214,27 @@ def _make_fit(
         chain = audit_log.check()
     former = clinic.schema_name if schemas.exists(clinic.schema_name) else ""
     counted = vars(people) | {"log_lines": chain.length, "log_broken_at": chain.broken_at}
-    return Restored(clinic.label, backup.made_at, fresh, former, key_opens, **counted), chain
+    return Restored(clinic.label, backup.made_at, replica.schema_name, former, key_opens, **counted), chain
+
+
+def _require_same_account(replica: Clinic, clinic: Clinic) -> None:
+    """Ids count up alike in all of Cliniko's accounts: the button of one would open somebody else in another."""
+    then, now = _account_of(replica), _account_of(clinic)
+    if then and now and then != now:
+        raise Refused(
+            f"In the backup the clinic has another Cliniko account ({then[1]}) than now ({now[1]}), where the same ids"
+            " are other people: --confirm-other-account if it has moved back."
+        )
+
+
+def _account_of(clinic: Clinic) -> tuple[str, str] | None:
+    """Shard and name of the Cliniko account that is mirrored; None for none, or when the tables do not read."""
+    try:
+        with inside(clinic), transaction.atomic():
+            held = cliniko_connection.load()
+    except DatabaseError:
+        return None
+    return (held.shard, held.account_subdomain or held.account_name) if held.connected_at else None
 
 
 def _require_known_migrations(replica: Clinic) -> None:

@@ -17,6 +17,9 @@ class RecoveryActions(AnsweringCommand):
         restore.add_argument(
             "--accept-broken-log", action="store_true", help="Also when its access log was rewritten before the backup."
         )
+        restore.add_argument(
+            "--confirm-other-account", action="store_true", help="Also when it had another Cliniko account then."
+        )
         add_changing_action(actions, "drop-former", self.drop_former, "Drop what a clinic had before it was restored.")
         add_action(
             actions, "reseal", self.reseal, "Seal every clinic's secrets with the first of SEALING_KEYS.", label=False
@@ -27,7 +30,7 @@ class RecoveryActions(AnsweringCommand):
             options["label"],
             options["backup"],
             drop_former=options["drop_former"],
-            accept_broken_log=options["accept_broken_log"],
+            accepted=restoring.Accepted(options["accept_broken_log"], options["confirm_other_account"]),
             dry_run=options["dry_run"],
         )
         self.answer_change(options, vars(done), done.in_words())

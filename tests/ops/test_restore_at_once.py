@@ -67,6 +67,16 @@ def test_a_clinic_that_gets_another_name_meanwhile_is_restored_all_the_same(both
     assert former not in both.schemas()
 
 
+def test_another_cliniko_account_is_not_brought_back_unasked(both: House, tmp_path: Path) -> None:
+    backup = backup_of(both, tmp_path)
+    both.rows("bondi", "UPDATE sync_connection SET account_subdomain = 'moved-to'")
+    there, words = both.schemas(), ("clinic", "restore", "bondi", "--from", backup)
+    assert "another Cliniko account (bondi) than now (moved-to)" in both.refusal(*words)
+    assert both.schemas() == there
+    both.answer(*words, "--confirm-other-account", "--drop-former")
+    assert both.rows("bondi", "SELECT account_subdomain FROM sync_connection") == [("bondi",)]
+
+
 def test_a_restore_that_is_only_tried_changes_nothing(both: House, tmp_path: Path) -> None:
     backup, before, there = backup_of(both, tmp_path), both.digest("bondi"), both.schemas()
     tried = both.answer("clinic", "restore", "bondi", "--from", backup, "--dry-run")
