@@ -268,3 +268,12 @@ def test_tables_that_are_gone_are_one_sentence(
 def test_a_name_that_is_too_long_is_refused(db: None, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("create", "coogee", "--owner", "owner@coogee.example", "--name")
     assert refusal(capsys, *words, "x" * 201) == "The name is longer than 200 characters.\n"
+
+
+def test_the_list_shows_whole_addresses_however_narrow_it_is(
+    bondi: Clinic, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    Clinic.objects.filter(pk=bondi.pk).update(checked_at=timezone.now())
+    call_command("clinic", "list")
+    assert "http://bondi.localhost:8000/" in capsys.readouterr().out

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from accounts.roles import Role
@@ -97,7 +97,8 @@ class Command(LifeActions, RecoveryActions):
         if options["json"] or not rows:
             self.answer(options, rows, "No clinic yet: `manage.py clinic create` makes one.")
             return
-        table = Table("Clinic", "Name", "State", "Mirror", "As of", "Address", box=None)
+        address = Column("Address", no_wrap=True, overflow="ignore", min_width=max(len(row["url"]) for row in rows))
+        table = Table("Clinic", "Name", "State", "Mirror", "As of", address, box=None)
         for row in rows:
             as_of = f"{row['checked_at']:%Y-%m-%d %H:%M}" if row["checked_at"] else ""
             table.add_row(row["clinic"], row["name"], row["state"], row["sync_state"], as_of, row["url"])
