@@ -8,8 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.models import clean_email
-from tenants.context import current_clinic
+from accounts.models import clean_email, schema_name
 
 
 class StaffAdapter(DefaultAccountAdapter):
@@ -43,4 +42,4 @@ class StaffAdapter(DefaultAccountAdapter):
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         # allauth's own key is the account alone: anybody could lock a colleague out from far away.
         address = ratelimit.get_ip(request)
-        return f"{current_clinic().schema_name}:{clean_email(credentials.get('email', ''))}:{address}"
+        return f"{schema_name()}:{clean_email(credentials.get('email', ''))}:{address}"

@@ -1,5 +1,6 @@
 """The forms of the second factor: to use one, to add one, to name one."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from allauth.mfa.totp.internal.auth import generate_totp_secret, validate_totp_c
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, LoginWebAuthnForm
 from django import forms
 from django.core.cache import cache
+from fido2.utils import websafe_decode
 
 from accounts.factors import SecondFactorAdapter, is_passkey_for, seal, unseal
 from accounts.models import User
@@ -53,7 +55,7 @@ class PasskeyAnswer:
 
     def clean_credential(self) -> Any:
         wrong = SecondFactorAdapter().validation_error("incorrect_code")
-        if not is_passkey_for(context.request, self.purpose):
+        if not is_passkey_for(context.request, self.purpose) or not _is_from_this_host(self.cleaned_data["credential"]):
             raise wrong
         return self._checked(getattr(super(), "clean_credential", lambda: self.cleaned_data["credential"]))
 
@@ -63,6 +65,16 @@ class PasskeyAnswer:
         except (AttributeError, KeyError, TypeError, ValueError):
             # JSON of another shape, on which allauth and fido2 stumble in many ways
             raise SecondFactorAdapter().validation_error("incorrect_code") from None
+
+
+def _is_from_this_host(credential: Any) -> bool:
+    """Whether the browser says that a page of this very host asked. The passkeys of ops are of the base domain, and
+    browsers let pages of every clinic below it ask for those, too."""
+    try:
+        says = json.loads(websafe_decode(credential["response"]["clientDataJSON"]))
+        return bool(says["origin"] == f"{context.request.scheme}://{context.request.get_host()}")
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 class PasskeyStepForm(PasskeyAnswer, AuthenticateWebAuthnForm):

@@ -15,7 +15,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts.models import User, schema_name
+from accounts.models import User, in_public, schema_name
 from audit.log import Action, Actor, record
 from tenants.context import current_clinic
 from tenants.sealing import box
@@ -38,9 +38,11 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         return unseal(encrypted_text, _whose(context.request))
 
     def get_totp_issuer(self) -> str:
-        return f"Sidechart {current_clinic().name}"
+        return "Sidechart ops" if in_public() else f"Sidechart {current_clinic().name}"
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        if in_public():
+            return {"id": settings.BASE_DOMAIN, "name": "Sidechart ops"}
         clinic = current_clinic()
         return {"id": f"{clinic.label}.{settings.BASE_DOMAIN}", "name": f"Sidechart at {clinic.name}"}
 
@@ -114,7 +116,7 @@ _PURPOSE = "passkey_for"
 
 
 def seal_again(*, sealed_in: str | None = None) -> int:
-    """Seal every secret of the clinic we are inside of with the first key, and give how many do not open.
+    """Seal every secret of the clinic we are inside of, or of ops, with the first key, and give how many do not open.
 
     `sealed_in` is the schema that they were sealed in, when that is another one: after a restore.
     """

@@ -4,19 +4,17 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
 
+from accounts.addresses import url_here
 from accounts.models import Invitation, User, clean_email
 from accounts.roles import Role, grantable
-from audit.log import OPS, Action, record
+from audit.log import OPS, Action, Actor, record
 from tenants.context import current_clinic
-from tenants.hosts import clinic_url
 
 LIFETIME = timedelta(days=7)
 
@@ -41,10 +39,11 @@ class InvitationOver(InvitationRefused):
     """The invitation was used, taken back or is older than a week."""
 
 
-def invite(email: str, role: str, invited_by: User | None = None) -> tuple[Invitation, str]:
+def invite(email: str, role: str, invited_by: User | None = None, *, for_ops: Actor = OPS) -> tuple[Invitation, str]:
     """Make an invitation to the clinic we are inside of, and its link; a pending one for the same address is replaced.
 
-    `invited_by` is None for ops. Raises AlreadyStaff, RoleRefused. The link is known here and now only.
+    `invited_by` is None for ops; `for_ops` is then who of them the log names. Raises AlreadyStaff, RoleRefused. The
+    link is known here and now only.
     """
     email = clean_email(email)
     if invited_by is not None and role not in grantable(invited_by):
@@ -63,7 +62,7 @@ def invite(email: str, role: str, invited_by: User | None = None) -> tuple[Invit
                 created_at=now,
                 expires_at=now + LIFETIME,
             )
-            record(Action.INVITED, by=invited_by or OPS, whom=email, role=role)
+            record(Action.INVITED, by=invited_by or for_ops, whom=email, role=role)
     except IntegrityError as twice:
         raise InvitationRefused(f"{email} was invited a moment ago.") from twice
     return invitation, _link(token)
@@ -151,8 +150,7 @@ def _require_newcomer(email: str) -> None:
 
 
 def _link(token: str) -> str:
-    path = reverse("invitation", urlconf=settings.ROOT_URLCONF, kwargs={"token": token})
-    return clinic_url(current_clinic().label, path)
+    return url_here("invitation", token=token)
 
 
 def _digest(token: str) -> str:

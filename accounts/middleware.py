@@ -1,4 +1,4 @@
-"""What every request meets: private answers, a session of this clinic only, and sign-in before anything else."""
+"""What every request meets: private answers, a session of this host only, and sign-in before anything else."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +39,8 @@ class PrivacyHeaders:
 
 
 class SessionOfThisClinic:
-    """Forget a session that was not signed in at the clinic of this host, and nothing of that other clinic."""
+    """Forget a session that was not signed in at the clinic of this host, or as ops on the base host; and nothing
+    of the one that it belongs to."""
 
     def __init__(self, get_response: GetResponse):
         self.get_response = get_response
@@ -58,7 +59,7 @@ class SessionLimits:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if getattr(request, "clinic", None) is None or SESSION_KEY not in request.session:
+        if SESSION_KEY not in request.session:
             return self.get_response(request)
         held = sessions.held_by(request)
         if held is None:
@@ -76,15 +77,8 @@ class SessionLimits:
 
 
 class SignInRequired(LoginRequiredMiddleware):
-    """Send visitors to sign in before any page of a clinic that is not marked `login_not_required`.
-
-    The base host has no staff; its pages guard themselves.
-    """
-
-    def process_view(self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any) -> Any:
-        if getattr(request, "clinic", None) is None:
-            return None
-        return super().process_view(request, view_func, view_args, view_kwargs)
+    """Send visitors to sign in before any page that is not marked `login_not_required`: staff at their clinic, ops on
+    the base host."""
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override] # the stubs know no answer but a redirect
         if request.headers.get("HX-Request") == "true":
@@ -93,7 +87,8 @@ class SignInRequired(LoginRequiredMiddleware):
 
 
 class SecondFactorRequired:
-    """Lead staff without a second factor to its set-up, once their clinic requires one, and on to the page after."""
+    """Lead staff without a second factor to its set-up, once their clinic requires one, and ops at once; and on to the
+    page after."""
 
     _OPEN = frozenset(
         "mfa_index app passkey_add passkey_of_add confirm passkey_of_confirm recovery_codes recovery_codes_new".split()

@@ -1,4 +1,4 @@
-"""A clinic's staff, the invitations that make them, and what their sessions leave behind."""
+"""A clinic's staff (in public: ops), the invitations that make them, and what their sessions leave behind."""
 
 from typing import Any, ClassVar
 
@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django_tenants.utils import get_public_schema_name
 
 from accounts.roles import Role
 from tenants.database import connection
@@ -24,6 +25,11 @@ def schema_name() -> str:
     return str(connection.schema_name)
 
 
+def in_public() -> bool:
+    """Whether we stand in public: there the users are ops, and their house is the base host."""
+    return schema_name() == get_public_schema_name()
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create staff with this e-mail address; without a password they can sign in only after a reset."""
@@ -37,7 +43,10 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A member of a clinic's staff. Whoever works at two clinics is two users: one in each clinic's schema."""
+    """A member of a clinic's staff. Whoever works at two clinics is two users: one in each clinic's schema.
+
+    Those in public are ops, whose role counts nowhere.
+    """
 
     email = models.EmailField("e-mail address", max_length=254, unique=True)
     name = models.CharField(max_length=200)

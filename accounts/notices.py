@@ -1,14 +1,12 @@
 """Mails that tell somebody that their second step is not as it was: if it was not them, they should know."""
 
-from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
-from django.urls import reverse
 
-from accounts.models import User
+from accounts.addresses import url_here
+from accounts.models import User, in_public
 from audit.models import Event
 from tenants.context import current_clinic
-from tenants.hosts import clinic_url
 
 
 def send_changed(person: User, event: Event) -> None:
@@ -22,8 +20,8 @@ def send_reset(person: User, *, by: str) -> None:
 
 
 def _send(template: str, person: User, **context: object) -> None:
-    clinic = current_clinic()
-    own_sign_in = clinic_url(clinic.label, reverse("mfa_index", urlconf=settings.ROOT_URLCONF))
-    context |= {"clinic": clinic, "own_sign_in": own_sign_in}
+    clinic = None if in_public() else current_clinic()
+    place = clinic.name if clinic else "Sidechart's console"
+    context |= {"clinic": clinic, "place": place, "own_sign_in": url_here("mfa_index")}
     subject = render_to_string(f"accounts/email/{template}_subject.txt", context).strip()
     EmailMessage(subject, render_to_string(f"accounts/email/{template}.txt", context), to=[person.email]).send()

@@ -1,23 +1,24 @@
 """The mail with the link to a new password."""
 
 from allauth.account.utils import user_pk_to_url_str
-from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
-from django.urls import reverse
 
+from accounts.addresses import url_here
 from accounts.models import User
 from accounts.tokens import ResetTokenGenerator
 from tenants.context import current_clinic
-from tenants.hosts import clinic_url
+
+
+def link(user: User) -> str:
+    """A link that counts once, for an hour. It is secret."""
+    parts = {"uidb36": user_pk_to_url_str(user), "key": ResetTokenGenerator().make_token(user)}
+    return url_here("account_reset_password_from_key", **parts)
 
 
 def send(user: User) -> None:
     """Mail the link. Its token is made here and stands nowhere else. Raises what the mail backend raises."""
-    clinic = current_clinic()
-    parts = {"uidb36": user_pk_to_url_str(user), "key": ResetTokenGenerator().make_token(user)}
-    path = reverse("account_reset_password_from_key", urlconf=settings.ROOT_URLCONF, kwargs=parts)
-    context = {"clinic": clinic, "password_reset_url": clinic_url(clinic.label, path)}
+    context = {"clinic": current_clinic(), "password_reset_url": link(user)}
     message = EmailMultiAlternatives(
         subject=render_to_string("account/email/password_reset_key_subject.txt", context).strip(),
         body=render_to_string("account/email/password_reset_key_message.txt", context),

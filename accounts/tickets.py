@@ -20,8 +20,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import Resolver404, resolve, reverse
 
-from accounts.models import UsedTicket, User
-from tenants.context import current_clinic
+from accounts.models import UsedTicket, User, schema_name
 
 LIFETIME_SECONDS = 15 * 60
 
@@ -36,13 +35,14 @@ class NotOurPath(ValueError):
 
 
 def issue(path: str, *, now: float | None = None) -> str:
-    """Make a ticket back to `path` (host-relative, with its query string) at the clinic we are inside of.
+    """Make a ticket back to `path` (host-relative, with its query string) at the clinic we are inside of, or of
+    the base host.
 
     Raises NotOurPath when no page of ours is there.
     """
     if not _is_ours(path):
         raise NotOurPath("A return ticket leads to a page of this clinic only.")
-    says = {"clinic": current_clinic().schema_name, "path": path, "nonce": secrets.token_urlsafe(12)}
+    says = {"clinic": schema_name(), "path": path, "nonce": secrets.token_urlsafe(12)}
     plain = json.dumps(says, separators=(",", ":"))
     padded = plain.ljust(-(-len(plain) // _PADDED_TO) * _PADDED_TO)
     token = _keys().encrypt_at_time(padded.encode(), int(time.time() if now is None else now))
@@ -56,7 +56,7 @@ def redeem(ticket: str, request: HttpRequest, *, now: float | None = None) -> st
     must not land on the patient of the one before.
     """
     says = _open(ticket, now=time.time() if now is None else now)
-    if says is None or says["clinic"] != current_clinic().schema_name or not _is_ours(says["path"]):
+    if says is None or says["clinic"] != schema_name() or not _is_ours(says["path"]):
         return None
     if not isinstance(request.user, User) or not request.session.session_key:
         return None

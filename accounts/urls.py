@@ -5,7 +5,8 @@ from django.urls import path, re_path
 
 from accounts import confirmation, factor_views, security_views, session_views, staff_views, step_views, views
 
-urlpatterns = [
+# Of staff at their clinic, and of ops on the base host.
+own_sign_in = [
     path("login", views.SignIn.as_view(), name="account_login"),
     path("login/second-step", step_views.second_step, name="mfa_authenticate"),
     path("login/second-step/passkey", step_views.ask_for_passkey_of_step, name="passkey_of_step"),
@@ -14,8 +15,6 @@ urlpatterns = [
     path("logout", views.SignOut.as_view(), name="account_logout"),
     path("inactive/", account_inactive, name="account_inactive"),
     path("password/change/", views.ChangePassword.as_view(), name="account_change_password"),
-    path("password/reset/", views.AskForReset.as_view(), name="account_reset_password"),
-    path("password/reset/done/", views.ResetAsked.as_view(), name="account_reset_password_done"),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$",
         views.ChooseNewPassword.as_view(),
@@ -37,6 +36,12 @@ urlpatterns = [
     path("account/sessions/<int:session_id>/end", session_views.end, name="session_end"),
     path("account/sessions/end-others", session_views.end_others, name="session_end_others"),
     path("session", session_views.session, name="session"),
+]
+
+urlpatterns = [
+    *own_sign_in,
+    path("password/reset/", views.AskForReset.as_view(), name="account_reset_password"),
+    path("password/reset/done/", views.ResetAsked.as_view(), name="account_reset_password_done"),
     path("settings/security", security_views.security, name="security"),
     path("settings/security/people/<int:user_id>/end-sessions", security_views.end_sessions, name="security_end"),
     path("settings/security/people/<int:user_id>/reset", security_views.reset_second_factor, name="security_reset"),

@@ -4,6 +4,7 @@ import structlog
 from celery import current_app, shared_task
 
 from audit import watch
+from audit.log import Chain
 from tenants.models import Clinic
 
 log = structlog.get_logger(__name__)
@@ -11,7 +12,8 @@ log = structlog.get_logger(__name__)
 
 @shared_task(name="audit.check")
 def check() -> None:
-    """Have the log of every clinic, suspended ones too, checked. A lost message costs a day."""
+    """Check the log of ops, and have that of every clinic, suspended ones too, checked. A lost message costs a day."""
+    _tell(watch.look_at_ops(), clinic="")
     clinics = Clinic.objects.exclude(state=Clinic.State.PURGED).values_list("schema_name", flat=True)
     with current_app.producer_pool.acquire(block=True) as producer:
         for schema_name in clinics:
@@ -26,8 +28,11 @@ def check_clinic(*, schema_name: str) -> None:
     if clinic is None:
         log.warning("task_without_clinic", schema_name=schema_name)
         return
-    chain = watch.look(clinic)
+    _tell(watch.look(clinic), clinic=clinic.label)
+
+
+def _tell(chain: Chain, *, clinic: str) -> None:
     if chain.broken_at is None:
-        log.info("audit_chain_held", clinic=clinic.label, length=chain.length, head=chain.head)
+        log.info("audit_chain_held", clinic=clinic, length=chain.length, head=chain.head)
     else:
-        log.error("audit_chain_broken", clinic=clinic.label, line=chain.broken_at)
+        log.error("audit_chain_broken", clinic=clinic, line=chain.broken_at)

@@ -13,9 +13,9 @@ from django.db.models import Count
 from accounts import factors, invitations, notices
 from accounts.models import Invitation, User, clean_email
 from accounts.roles import Role
-from audit.log import OPS
+from audit.log import OPS, Action, Actor, record
 from ops.refusals import Refused
-from sync import connecting, standing
+from sync import connecting, control, standing
 from sync import connection as cliniko_connection
 from sync.cliniko import ApiKey
 from sync.connecting import Connected
@@ -40,7 +40,7 @@ class Onboarded:
     mailed: bool = True
 
 
-def create(label: str, *, name: str, owner_email: str, dry_run: bool = False) -> Onboarded:
+def create(label: str, *, name: str, owner_email: str, by: Actor = OPS, dry_run: bool = False) -> Onboarded:
     """Make a clinic: its row, domain, schema, tables and the owner's invitation, all in one transaction.
 
     Killed half-way it leaves nothing, and so does a dry run, which has no invitation. Raises LabelRefused and Refused.
@@ -57,7 +57,7 @@ def create(label: str, *, name: str, owner_email: str, dry_run: bool = False) ->
             Domain.objects.create(domain=label, tenant=clinic)
             clinic.create_schema(verbosity=0)
             with inside(clinic):
-                invitation, invite_url = invitations.invite(email=owner_email, role=Role.OWNER)
+                invitation, invite_url = invitations.invite(email=owner_email, role=Role.OWNER, for_ops=by)
             transaction.set_rollback(dry_run)
     except IntegrityError:
         if not Domain.objects.filter(domain=label).exists():
@@ -70,14 +70,14 @@ def create(label: str, *, name: str, owner_email: str, dry_run: bool = False) ->
     return Onboarded(label, clinic_url(label), clinic_url(label, "/patients"), invite_url, mailed)
 
 
-def invite(label: str, *, email: str, role: str, dry_run: bool = False) -> tuple[str, bool]:
+def invite(label: str, *, email: str, role: str, by: Actor = OPS, dry_run: bool = False) -> tuple[str, bool]:
     """Invite staff: the invitation's address, which a dry run has none of, and whether it was mailed. Raises
     NoSuchClinic and Refused."""
     _check_address(email)
     with clinic_context(label):
         try:
             with transaction.atomic():
-                invitation, invite_url = invitations.invite(email=email, role=Role(role))
+                invitation, invite_url = invitations.invite(email=email, role=Role(role), for_ops=by)
                 transaction.set_rollback(dry_run)
         except invitations.InvitationRefused as refused:
             raise Refused(str(refused)) from None
@@ -123,6 +123,32 @@ def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False, dry
         if dry_run:
             return connecting.try_out(key, confirm_other_account=confirm_other_account)
         return connecting.connect(key, by=OPS, confirm_other_account=confirm_other_account)
+
+
+def compare(label: str, *, by: Actor) -> Clinic:
+    """Have everything compared with Cliniko again by the workers, and mended. Raises NoSuchClinic, NoKey, Refused."""
+    with clinic_context(label) as clinic, transaction.atomic():
+        if not clinic.is_working:
+            raise Refused(f"{label} is {clinic.state}: nothing is synced.")
+        try:
+            control.compare()
+        except control.NotNow as not_now:
+            raise Refused(str(not_now)) from None
+        record(Action.SYNC_RESUMED, by=by, what="everything is compared with Cliniko")
+        return clinic
+
+
+def pause(label: str, *, by: Actor) -> bool:
+    """Stop copying from Cliniko until somebody lets it go on. False when it was paused before, or there is no key.
+    Raises NoSuchClinic."""
+    with clinic_context(label):
+        return control.pause(by=by)
+
+
+def unpause(label: str, *, by: Actor) -> bool:
+    """Let copying go on. False when it was not paused. Raises NoSuchClinic."""
+    with clinic_context(label):
+        return control.unpause(by=by)
 
 
 def listing() -> list[dict[str, Any]]:

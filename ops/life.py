@@ -86,33 +86,30 @@ def close(label: str, *, on: date, by: Actor, dry_run: bool = False) -> Changed:
         _become(clinic, State.CLOSING, closing_on=on)
         with inside(clinic):
             record(Action.CLINIC_CLOSING, by=by, day=on.isoformat())
-    told = "its owners are told, and can export."
-    if not dry_run and not tell_owners(clinic):
-        told = "its owners can export, but NO mail to them went out: tell them yourself."
-    return Changed(label, clinic.state, True, f"{label} closes on {on}: {told}")
+        transaction.on_commit(lambda: tell_owners(clinic))
+        told = "its owners can export, and are told by e-mail; what cannot be sent is tried again every six hours"
+        return Changed(label, clinic.state, True, f"{label} closes on {on}: {told}.")
 
 
-def tell_owners(clinic: Clinic) -> bool:
-    """Mail them the day, and note that for the reminder which it stands for. The caller stands in public. False when no
-    mail went out."""
+def tell_owners(clinic: Clinic) -> None:
+    """Mail them the day, and note how early that was. The caller stands in public."""
     try:
         with inside(clinic), transaction.atomic():
             mailed = notices.tell_owners_of_closing(clinic)
     except DatabaseError as failed:  # its tables do not read, and the other clinics' turns come all the same
         log.error("owners_not_told", clinic=clinic.label, exc_info=failed)
-        return False
+        return
     if mailed:
-        told = _reminder(_days_left(clinic))
-        Clinic.objects.filter(pk=clinic.pk, closing_on=clinic.closing_on).update(closing_told=told)
-    return mailed
+        rows = Clinic.objects.filter(pk=clinic.pk, closing_on=clinic.closing_on)
+        rows.update(closing_told=min(_days_left(clinic), 32_767))
 
 
 def remind(clinic: Clinic) -> None:
-    """Tell the owners of a clinic that closes once for each of the days in REMINDERS. What could not be mailed is
-    tried again at the next call; a mail that went out twice is better than none."""
-    days = _days_left(clinic)
+    """Tell the owners of a clinic that closes at once, and once for each of the days in REMINDERS. What could not be
+    mailed is tried again at the next call; a mail that went out twice is better than none."""
+    days, told = _days_left(clinic), clinic.closing_told
     due = _reminder(days)
-    if days >= 1 and due is not None and (clinic.closing_told is None or clinic.closing_told > due):
+    if days >= 1 and (told is None or (due is not None and told > due)):
         tell_owners(clinic)
 
 

@@ -1,5 +1,6 @@
 """Mails that tell a clinic's owners what only they can do."""
 
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -32,9 +33,17 @@ def tell_owners_of_closing(clinic: Clinic) -> bool:
     out."""
     days = (clinic.closing_on - timezone.now().date()).days if clinic.closing_on else 0
     try:
-        return _tell_owners("closing", page=_page("settings"), day=clinic.closing_on, days=days) > 0
+        return _tell_owners("closing", page=_page("export"), day=clinic.closing_on, days=days) > 0
     except OSError:
         return False
+
+
+def tell_owners_of_look(who: str, *, reason: str, until: datetime) -> None:
+    """Mail every owner of the clinic we are inside of that somebody of ops looks into it."""
+    try:
+        _tell_owners("looking", page=_page("access"), who=who, reason=reason, until=until)
+    except OSError:  # each one is in our logs; the line in the clinic's log stands in any case
+        return
 
 
 def _page(name: str) -> str:

@@ -12,6 +12,7 @@ import exports
 from audit.log import Actor
 from ops.alone import alone
 from ops.clinics import Refused
+from ops.models import ClinicDay, Look
 from sync.budget import share_of
 from sync.connection import load, stored_key
 from sync.errors import ClinikoError
@@ -126,6 +127,8 @@ def _remove(clinic: Clinic, *, by: Actor) -> dict[str, Any]:
             "access_log": {"checked_lines": clinic.audit_length, "digest_of_last": clinic.audit_head},
         }
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(clinic.schema_name)))
+        ClinicDay.objects.filter(clinic=clinic).delete()
+        Look.objects.filter(clinic=clinic).delete()
         for name in (*schemas.former(clinic), *schemas.unfinished(clinic)):  # what restores have left
             schemas.drop(name)
         Clinic.objects.filter(pk=clinic.pk).update(purged_at=timezone.now(), certificate=certificate)

@@ -1,4 +1,5 @@
-"""Sealing every clinic's secrets with the first of SEALING_KEYS, so that the others can be taken away."""
+"""Sealing every clinic's secrets, and the second factors of ops, with the first of SEALING_KEYS, so that the others can
+be taken away."""
 
 from dataclasses import dataclass, field
 
@@ -22,22 +23,28 @@ class Resealed:
     keys_unopened: list[str] = field(default_factory=list)
     factors_unopened: dict[str, int] = field(default_factory=dict)
     unreachable: list[str] = field(default_factory=list)
+    factors_of_ops_unopened: int = 0
 
     def in_words(self) -> str:
         lines = [f"{self.clinics} clinics: everything that opens is sealed with the first of SEALING_KEYS."]
         lines += [f"{label}: its Cliniko API key does not open." for label in self.keys_unopened]
         lines += [f"{label}: {count} second factors do not open." for label, count in self.factors_unopened.items()]
+        if self.factors_of_ops_unopened:
+            lines.append(f"{self.factors_of_ops_unopened} second factors of ops do not open.")
         return "\n".join([*lines, *(f"{label}: its tables cannot be read." for label in self.unreachable)])
 
     def require_all(self) -> None:
         """Raises Refused when an old key may still be needed."""
-        if self.keys_unopened or self.factors_unopened or self.unreachable:
+        if self.keys_unopened or self.factors_unopened or self.unreachable or self.factors_of_ops_unopened:
             raise Refused("Not everything opened: keep the old SEALING_KEYS until it does, or is entered again.")
 
 
 def reseal() -> Resealed:
-    """Go through every clinic, suspended ones too, each in a transaction of its own; may be run again at any time."""
+    """Go through ops and every clinic, suspended ones too, each in a transaction of its own; may be run again at any
+    time. The caller stands in public."""
     done = Resealed()
+    with transaction.atomic():
+        done.factors_of_ops_unopened = factors.seal_again()
     for clinic in Clinic.objects.exclude(state=Clinic.State.PURGED).order_by("label"):
         try:
             with inside(clinic), transaction.atomic():

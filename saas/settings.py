@@ -24,6 +24,7 @@ SHARED_APPS = [
     "django_tenants",
     "tenants",
     "ops",
+    "audit",
     "accounts",
     "django.contrib.contenttypes",
     "django.contrib.auth",
@@ -35,6 +36,7 @@ SHARED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
 ]
 TENANT_APPS = [
     "audit",
@@ -258,6 +260,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SYNC_TICK_SECONDS,
         "options": {"expires": SYNC_TICK_SECONDS},
     },
+    "ops.measure": {"task": "ops.measure", "schedule": 300, "options": {"expires": 300}},
     # At an hour, while Australia sleeps, and not every 24 hours: beat may be restarted more often than that.
     "accounts.forget_sessions": {"task": "accounts.forget_sessions", "schedule": crontab(hour="16", minute="17")},
     "exports.tend": {"task": "exports.tend", "schedule": crontab(minute="*/5"), "options": {"expires": 240}},

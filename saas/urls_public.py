@@ -5,6 +5,8 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("tenants.urls")),
     path("", include("ops.urls")),
+    path("ops/", include("ops.console.urls")),
 ]
 
+handler429 = "accounts.views.too_many_tries"  # asked for by allauth's rate limits
 handler500 = "tenants.views.server_error"

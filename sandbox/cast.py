@@ -24,6 +24,9 @@ class Person:
         return f"just-looking-{self.clinic}"
 
 
+OPS = Person("sidechart", "ops")  # who looks after the clinics, on the base host
+
+
 @dataclass(frozen=True)
 class DemoClinic:
     label: str
@@ -57,6 +60,11 @@ class Options:
 
     def sidechart_url(self, clinic: DemoClinic) -> str:
         return f"http://{clinic.label}.localhost:{self.web_port}/"
+
+    @property
+    def console_url(self) -> str:
+        """Where ops look after clinics."""
+        return f"http://localhost:{self.web_port}/ops/"
 
     def integrations_url(self, clinic: DemoClinic) -> str:
         """Where its Cliniko lists the connected patient apps."""

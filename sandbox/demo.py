@@ -17,7 +17,7 @@ from rich.console import Console
 
 from sandbox import embedded, welcome
 from sandbox.browsing import Browser
-from sandbox.cast import Options
+from sandbox.cast import OPS, Options
 from sandbox.onboarding import Onboarding, connect, mirrored
 from sandbox.supervisor import Child, DemoError, Supervisor, plain_environment, require_free
 
@@ -97,6 +97,7 @@ class Demo:
         with self._step("Clinics"):
             keys = json.loads(self._keys_file.read_text())
             reports = [self._onboarding.onboard(clinic, keys) for clinic in self._options.clinics]
+            self._onboarding.make_ops(OPS)
         for clinic, report in zip(self._options.clinics, reports, strict=True):
             connect(self._options.integrations_url(clinic), report["launch_url"])
             if not mirrored(report):

@@ -10,6 +10,7 @@ from sandbox.cast import DemoClinic, Person
 from sandbox.supervisor import DemoError, Supervisor
 
 ALREADY_STAFF = "already has an account"
+ALREADY_OPS = "is one of ops already"
 NOT_THERE = "There is no clinic"
 
 
@@ -47,6 +48,18 @@ class Onboarding:
         made: dict[str, Any] = self.manage("create", clinic.label, "--name", clinic.name, "--owner", owner.email)
         accept(made["invite_url"], owner)
         return made | {"key_state": "", "staff": 1, "cursors": {}}
+
+    def make_ops(self, person: Person) -> None:
+        """Give somebody an account at the console, where it is missing."""
+        try:
+            invited = json.loads(
+                self._supervisor.run(sys.executable, "manage.py", "ops", "create", person.email, "--json")
+            )
+        except DemoError as refused:
+            if ALREADY_OPS in str(refused):
+                return
+            raise
+        accept(invited["invite_url"], person)
 
     def mirror(self, clinic: DemoClinic) -> None:
         """Run the first sync with its progress bars on the terminal."""

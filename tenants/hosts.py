@@ -26,5 +26,14 @@ def almost_label_of(host: str) -> str | None:
 
 def clinic_url(label: str, path: str = "/") -> str:
     """The address of `path` at a clinic, for e-mails, commands and Cliniko's button."""
+    return _url(f"{label}.{settings.BASE_DOMAIN}", path)
+
+
+def base_url(path: str = "/") -> str:
+    """The address of `path` on the base host."""
+    return _url(settings.BASE_DOMAIN, path)
+
+
+def _url(host: str, path: str) -> str:
     port = f":{settings.PUBLIC_PORT}" if settings.PUBLIC_PORT else ""
-    return f"{settings.PUBLIC_SCHEME}://{label}.{settings.BASE_DOMAIN}{port}{path}"
+    return f"{settings.PUBLIC_SCHEME}://{host}{port}{path}"

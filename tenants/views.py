@@ -2,6 +2,7 @@
 
 from csp.decorators import csp_update
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -14,12 +15,14 @@ from tenants.labels import LabelRefused, check_label
 _any_clinic = csp_update({"form-action": [clinic_url("*", "")]})
 
 
+@login_not_required
 @_any_clinic
 @require_safe
 def landing(request: HttpRequest) -> HttpResponse:
     return render(request, "public/landing.html", {"base_domain": settings.BASE_DOMAIN})
 
 
+@login_not_required
 @_any_clinic
 @require_safe
 def find_clinic(request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,5 @@
-"""The cast of every test: two clinics, bondi and harbour, with the same ids, e-mails and passwords in both."""
+"""The cast of every test: two clinics, bondi and harbour, with the same ids, e-mails and passwords in both, and two of
+ops on the base host, Ana and Ben."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from tenants import tallies
 from tenants.context import clinic_context
 from tenants.database import connection
 from tenants.models import Clinic, Domain
+from tests.accounts.second_factors import give_app_here
 from tests.payloads import patient_payload
 
 PASSWORD = "correct horse 42"
@@ -183,3 +185,32 @@ def mirrored(bondi: Clinic, harbour: Clinic) -> Callable[[str], None]:
             )
 
     return finish
+
+
+@pytest.fixture
+def ops_person(db: None) -> Callable[..., User]:
+    """`ops_person("ana")`: one of ops with an authenticator app; made when not there yet."""
+
+    def person(name: str = "ana", *, second_factor: bool = True) -> User:
+        email = f"{name}@sidechart.example"
+        found = User.objects.filter(email=email).first()
+        if found:
+            return found
+        made = User.objects.create_user(email, PASSWORD, name=name.title())
+        if second_factor:
+            give_app_here(made)
+        return made
+
+    return person
+
+
+@pytest.fixture
+def ops_browser(ops_person: Callable[..., User]) -> Callable[..., Client]:
+    """`ops_browser("ana")`: a browser of one of ops who is signed in, made without the sign-in page."""
+
+    def browser(name: str = "ana", *, second_factor: bool = True) -> Client:
+        client = Client(HTTP_HOST="localhost")
+        client.force_login(ops_person(name, second_factor=second_factor))
+        return client
+
+    return browser

@@ -7,6 +7,7 @@ from django.template import Context
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
+from accounts.models import in_public
 from accounts.roles import Permission
 from accounts.roles import may as role_may
 from launch.drafts import Offer
@@ -90,7 +91,7 @@ def may(user: object, permission: str) -> bool:
 @register.simple_tag
 def clinic_time_zone() -> str:
     """`{% clinic_time_zone as zone %}{% timezone zone %}`, on pages that know nothing of the mirror."""
-    return queries.facts().time_zone
+    return "UTC" if in_public() else queries.facts().time_zone
 
 
 @register.simple_tag(takes_context=True)

@@ -35,8 +35,13 @@ def code(secret: str = SECRET, *, steps: int = 0) -> str:
 def give_app(label: str, user: User) -> Authenticator:
     """Set up an authenticator app for this person."""
     with clinic_context(label):
-        data = {"secret": factors.seal(SECRET, user.pk)}
-        return Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data=data)
+        return give_app_here(user)
+
+
+def give_app_here(user: User) -> Authenticator:
+    """The same for somebody of the schema we stand in."""
+    data = {"secret": factors.seal(SECRET, user.pk)}
+    return Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data=data)
 
 
 def give_recovery_codes(label: str, user: User) -> list[str]:
@@ -57,6 +62,7 @@ class Device:
 
     def __init__(self, host: str = "bondi.localhost"):
         self.host = host
+        self.origin = f"http://{host}"  # of the page that asks
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._id = os.urandom(16)
         self._user = ""
@@ -82,7 +88,7 @@ class Device:
 
     def _client(self, kind: str, options: dict[str, Any]) -> bytes:
         challenge = options["publicKey"]["challenge"]
-        return json.dumps({"type": kind, "challenge": challenge, "origin": f"http://{self.host}"}).encode()
+        return json.dumps({"type": kind, "challenge": challenge, "origin": self.origin}).encode()
 
     def _answer(self, **response: bytes) -> str:
         return json.dumps(

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import User
 from audit import log, tasks
-from audit.log import Action, record
+from audit.log import OPS, Action, record
 from tenants.context import clinic_context
 from tenants.database import connection
 from tenants.models import Clinic
@@ -104,3 +104,15 @@ def test_a_clinic_that_was_restored_while_its_former_log_was_checked_is_not_note
     monkeypatch.setattr("audit.watch.check", is_restored_meanwhile)
     tasks.check_clinic(schema_name=bondi.schema_name)
     assert noted(bondi) == (1, "of the log it has now", None)
+
+
+def test_the_log_of_ops_is_checked_every_night_too(bondi: Clinic, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        record(Action.INVITED, by=OPS, whom="ana@sidechart.example")
+    with caplog.at_level("INFO"):
+        tasks.check()
+        behind_our_back("UPDATE audit_event SET user_email = '' WHERE id = 1")
+        tasks.check()
+    (held,), (broken,) = events(caplog, "audit_chain_held"), events(caplog, "audit_chain_broken")
+    assert (held["clinic"], held["length"]) == ("", 2)
+    assert (broken["clinic"], broken["line"]) == ("", 1)

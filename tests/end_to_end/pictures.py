@@ -11,6 +11,7 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from sandbox import embedded
 from tests.browser import ARGUMENTS, CHROMIUM, NO_CHROMIUM
+from tests.end_to_end.console import walk_console
 from tests.end_to_end.stack import ROOT, Stack, running_stack
 
 SIZES = {"wide": ViewportSize(width=1280, height=860), "narrow": ViewportSize(width=390, height=844)}
@@ -120,6 +121,7 @@ def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None])
     look("nobody-here")
     page.goto(f"http://localhost:{stack.options.web_port}/")
     look("landing")
+    walk_console(page, stack, look)
 
 
 if __name__ == "__main__":

@@ -190,15 +190,84 @@ AT_A_CLINIC = [
 ]
 
 FOUND = "http://bondi.localhost:8000/"
+OPS_TICKET = "/ops/login?t=…"
+SET_UP = "/ops/account/"
+AT_BONDI = "clinics/<slug:label>"
+LOOK = "/ops/clinics/bondi/look"  # nobody has said why yet
+SET_UP_TICKET = "/ops/account/?t=…"
+
+
+@dataclass(frozen=True)
+class BaseRow:
+    """As Row. `visitor` is also what staff of a clinic get, whatever their role; `newcomer` is one of ops who has not
+    set up a second factor yet."""
+
+    method: str
+    route: str
+    path: str
+    visitor: str
+    ops: str
+    newcomer: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def _of_everybody(method: str, route: str, path: str, answer: str) -> BaseRow:
+    return BaseRow(method, route, path, answer, answer, answer)
+
+
+def _of_console(route: str, path: str, get: str, post: str) -> list[BaseRow]:
+    """A page of the console: visitors sign in first, and newcomers set up their second factor."""
+    return [
+        BaseRow("GET", f"ops/{route}", f"/ops/{path}", OPS_TICKET, get, SET_UP_TICKET),
+        BaseRow("POST", f"ops/{route}", f"/ops/{path}", "/ops/login", post, SET_UP),
+    ]
+
+
+OPEN_TO_NEWCOMERS = {
+    *("account/", "account/confirm", "account/confirm/passkey", "account/passkeys/add", "account/passkeys/ask"),
+    *("account/app", "account/recovery-codes", CODES),
+}
+SIGN_IN = ("account/", "login", "logout", "session", "inactive/", "password/change/", RESET_KEY, "invite/")
+GUARDED = ("account/", "password/change/")
+
+
+def _of_sign_in(row: Row) -> BaseRow:
+    """A page of one's own sign-in, which is the same as at a clinic but for where it is."""
+    answer = _below_ops(row.manager)
+    ops = SET_UP if row.route in ("account/app", "account/app/remove") else answer  # they have one already
+    guarded = row.route.startswith(GUARDED) and row.route not in OPEN_TO_NEWCOMERS
+    set_up = SET_UP_TICKET if row.method == "GET" else SET_UP
+    return BaseRow(
+        row.method, f"ops/{row.route}", f"/ops{row.path}", _below_ops(row.visitor), ops, set_up if guarded else answer
+    )
+
+
+def _below_ops(answer: str) -> str:
+    return f"/ops{answer}" if answer.startswith("/") else answer
+
 
 ON_THE_BASE_HOST = [
-    Row("GET", "", "/", "200", "200", "200"),
-    Row("POST", "", "/", "405", "405", "405"),
-    Row("GET", "find-clinic", "/find-clinic", "400", "400", "400"),
-    Row("GET", "find-clinic", "/find-clinic?clinic=bondi", FOUND, FOUND, FOUND),
-    Row("GET", "metrics", "/metrics", "200", "200", "200"),
-    Row("GET", "healthz", "/healthz", "200", "200", "200"),
-    Row("GET", "readyz", "/readyz", "200", "200", "200"),
+    _of_everybody("GET", "", "/", "200"),
+    _of_everybody("POST", "", "/", "405"),
+    _of_everybody("GET", "find-clinic", "/find-clinic", "400"),
+    _of_everybody("GET", "find-clinic", "/find-clinic?clinic=bondi", FOUND),
+    _of_everybody("GET", "metrics", "/metrics", "200"),
+    _of_everybody("GET", "healthz", "/healthz", "200"),
+    _of_everybody("GET", "readyz", "/readyz", "200"),
+    *(_of_sign_in(row) for row in AT_A_CLINIC if row.route.startswith(SIGN_IN)),
+    *(_of_sign_in(row) for row in AT_A_CLINIC if row.route == "password/reset/key/done/"),
+    *_of_console("", "", "200", "405"),
+    *_of_console("log", "log", "200", "405"),
+    *_of_console("new", "new", "200", "422"),
+    *_of_console("do/<slug:name>", "do/compare?clinic=bondi", "200", "/ops/"),  # the form names no clinic
+    *_of_console("clinics/<slug:label>/", "clinics/bondi/", "200", "405"),
+    *_of_console("clinics/<slug:label>/invite", "clinics/bondi/invite", "200", "422"),
+    *_of_console(f"{AT_BONDI}/look", "clinics/bondi/look", "200", "422"),
+    *_of_console(f"{AT_BONDI}/look/end", "clinics/bondi/look/end", "405", "/ops/clinics/bondi/"),
+    *_of_console(f"{AT_BONDI}/kept", "clinics/bondi/kept", LOOK, "405"),
+    *_of_console(f"{AT_BONDI}/kept/<int:kept_id>", "clinics/bondi/kept/1", "405", LOOK),
 ]
 
 

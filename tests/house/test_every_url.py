@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.roles import Role
-from tests.house.addresses import AT_A_CLINIC, ON_THE_BASE_HOST, Row, outcome, routes_of
+from tests.house.addresses import AT_A_CLINIC, ON_THE_BASE_HOST, BaseRow, Row, outcome, routes_of
 
 MANAGERS = (Role.OWNER, Role.ADMIN)
 pytestmark = pytest.mark.usefixtures("alike", "no_cliniko")
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("alike", "no_cliniko")
 @pytest.mark.parametrize(
     ("urlconf", "table"), [("saas.urls_clinic", AT_A_CLINIC), ("saas.urls_public", ON_THE_BASE_HOST)]
 )
-def test_the_table_names_every_route_and_no_other(urlconf: str, table: list[Row]) -> None:
+def test_the_table_names_every_route_and_no_other(urlconf: str, table: list[Row] | list[BaseRow]) -> None:
     assert {row.route for row in table} == routes_of(urlconf)
 
 
@@ -53,7 +53,32 @@ def test_staff_of_another_clinic_are_visitors_here_and_stay_signed_in_there(
 
 
 @pytest.mark.parametrize("row", ON_THE_BASE_HOST, ids=str)
-def test_the_base_host_treats_everybody_alike(client: Client, staff_browser: Callable[..., Client], row: Row) -> None:
-    browser = staff_browser("bondi", Role.OWNER)
-    for each, expected in ((client, row.visitor), (browser, row.manager)):
-        assert outcome(each.generic(row.method, row.path, headers={"Host": "localhost"})) == expected
+def test_on_the_base_host_each_gets_what_the_table_says(
+    client: Client, staff_browser: Callable[..., Client], ops_browser: Callable[..., Client], row: BaseRow
+) -> None:
+    browsers = {
+        "visitor": client,
+        "a clinic's owner": staff_browser("bondi", Role.OWNER),
+        "ops": ops_browser("ana"),
+        "newcomer": ops_browser("ben", second_factor=False),
+    }
+    got = {
+        who: outcome(each.generic(row.method, row.path, headers={"Host": "localhost"}))
+        for who, each in browsers.items()
+    }
+    expected = {"visitor": row.visitor, "a clinic's owner": row.visitor, "ops": row.ops, "newcomer": row.newcomer}
+    assert got == expected
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_on_the_base_host_a_method_that_the_table_does_not_name_is_refused(
+    client: Client, ops_browser: Callable[..., Client], method: str
+) -> None:
+    named = {row.route for row in ON_THE_BASE_HOST if row.method == method}
+    paths = {row.route: row.path for row in ON_THE_BASE_HOST if row.route not in named}
+    for browser in (client, ops_browser("ana")):
+        got = {
+            route: browser.generic(method, path, headers={"Host": "localhost"}).status_code
+            for route, path in paths.items()
+        }
+        assert {route: status for route, status in got.items() if status not in {302, 401, 403, 404, 405}} == {}

@@ -13,9 +13,9 @@ from pytest_django import Settings
 from accounts import invitations
 from accounts.models import User
 from tenants.context import clinic_context
-from tests.accounts.second_factors import give_app, give_passkey
+from tests.accounts.second_factors import code, give_app, give_passkey
 from tests.conftest import PASSWORD
-from tests.house.addresses import AT_A_CLINIC, ON_THE_BASE_HOST, Row
+from tests.house.addresses import AT_A_CLINIC, ON_THE_BASE_HOST, BaseRow, Row
 from tests.house.production import ROOT, production_settings
 
 Browsers = Callable[..., Client]
@@ -81,10 +81,11 @@ def test_every_answer_of_a_clinic_is_private(browser_at: Browsers, staff_browser
 
 
 @pytest.mark.parametrize("row", ON_THE_BASE_HOST, ids=str)
-def test_every_answer_of_the_base_host_is_private(client: Client, row: Row) -> None:
+def test_every_answer_of_the_base_host_is_private(client: Client, ops_browser: Browsers, row: BaseRow) -> None:
     answer = client.generic(row.method, row.path, headers={"Host": "localhost"})
     assert_private(answer)
-    assert not answer.cookies
+    assert row.path.startswith("/ops/") or not answer.cookies
+    assert_private(ops_browser("ana").generic(row.method, row.path))
 
 
 def broken(*_: object, **__: object) -> None:
@@ -235,6 +236,21 @@ def test_in_production_every_cookie_is_bound_to_its_host_by_the_browser(
         assert (morsel["secure"], morsel["httponly"], morsel["samesite"]) == (True, True, "Lax")
         assert (morsel["path"], morsel["domain"]) == ("/", "")
         assert not morsel["max-age"]  # gone with the browser
+
+
+def test_in_production_the_cookie_of_ops_is_bound_to_the_base_host(
+    in_production: Browsers, ops_person: Callable[..., User]
+) -> None:
+    email = ops_person("ana").email
+    browser = in_production("bondi")
+    browser.defaults["HTTP_HOST"] = "sidechart.example"
+    step = browser.post("/ops/login", {"login": email, "password": PASSWORD})
+    answers = [step, browser.post(step["Location"], {"code": code()}), browser.get("/ops/")]
+    assert answers[-1].status_code == 200
+    for morsel in cookies_of(answers).values():
+        assert (morsel.key, morsel["path"], morsel["domain"]) == ("__Host-sessionid", "/", "")
+        assert (morsel["secure"], morsel["httponly"], morsel["samesite"]) == (True, True, "Lax")
+        assert not morsel["max-age"]
 
 
 def test_the_cookie_that_ends_a_session_is_bound_to_its_host_too(

@@ -31,7 +31,7 @@ from sync.tasks import sync_clinic, tick
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.conftest import PASSWORD
-from tests.house.addresses import AT_A_CLINIC
+from tests.house.addresses import AT_A_CLINIC, ON_THE_BASE_HOST
 from tests.payloads import (
     API,
     alert_payload,
@@ -292,6 +292,16 @@ def test_no_page_shows_the_key_to_anybody(connected: responses.RequestsMock, sta
         for row in AT_A_CLINIC:
             if row.method == "GET" and row.route != "login":
                 assert found_in(browser.get(row.path).content.decode(), *KEY_FORMS) == set()
+
+
+def test_no_page_of_the_console_shows_the_key_or_the_patient(
+    connected: responses.RequestsMock, ops_browser: Browsers
+) -> None:
+    for row in ON_THE_BASE_HOST:
+        if row.method == "GET":
+            page = ops_browser("ana").get(row.path).content.decode()
+            assert found_in(page, *KEY_FORMS, *PERSON, PATIENT_ID) == set()
+            assert row.route != "ops/clinics/<slug:label>/" or KEY.removesuffix("-au1")[-4:] in page
 
 
 @pytest.mark.parametrize("in_json", [["--json"], []])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from unittest.mock import Mock
+from uuid import uuid4
 
 import pytest
 from celery import current_app
@@ -11,6 +12,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from kombu import Connection as Broker
+from kombu import Queue
 from pytest_django import Settings
 
 from sync import tasks
@@ -138,16 +140,17 @@ def test_a_tick_says_that_beat_and_a_worker_live(db: None, monkeypatch: pytest.M
     assert scraped()["sidechart_last_tick_timestamp_seconds"] >= before - 1
 
 
-def test_it_tells_how_many_messages_wait_in_each_queue(db: None) -> None:
-    with current_app.connection_for_write() as broker, broker.SimpleQueue("long") as line:
-        line.clear()
+def test_it_tells_how_many_messages_wait_in_each_queue(db: None, settings: Settings) -> None:
+    waits, empty = f"waits-{uuid4()}", f"empty-{uuid4()}"  # which no worker of another test takes from
+    settings.CELERY_TASK_QUEUES = [Queue(waits), Queue(empty)]
+    with current_app.connection_for_write() as broker, broker.SimpleQueue(waits) as line:
         for _ in range(3):
             line.put({"any": "message"})
         found = scraped()
         line.clear()
     assert found["sidechart_broker_up"] == 1
-    assert found['sidechart_queue_messages{queue="long"}'] == 3
-    assert found['sidechart_queue_messages{queue="celery"}'] == 0
+    assert found[f'sidechart_queue_messages{{queue="{waits}"}}'] == 3
+    assert found[f'sidechart_queue_messages{{queue="{empty}"}}'] == 0
 
 
 @pytest.mark.parametrize("address", ["redis://127.0.0.1:9/0", "amqp://guest@127.0.0.1:9//"])

@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.test import Client
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import OpenSession, User
 from audit.log import OPS
@@ -127,10 +128,12 @@ def test_a_dry_run_changes_nothing_and_tells_nobody(
     run: Run,
     words: list[str],
     mailoutbox: list[EmailMessage],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     staff_of("bondi", "owner")
     before = [*Clinic.objects.order_by("pk").values()]
-    run(*words, "--dry-run")
+    with django_capture_on_commit_callbacks(execute=True):
+        run(*words, "--dry-run")
     assert [*Clinic.objects.order_by("pk").values()] == before
     assert set(Domain.objects.values_list("domain", flat=True)) == {"bondi", "harbour"}
     assert mailoutbox == []

@@ -12,6 +12,7 @@ from accounts import factors
 from accounts.models import User
 from sync import connection
 from tenants.context import clinic_context
+from tests.accounts.second_factors import SECRET
 from tests.sync.conftest import World, world
 
 __all__ = ["world"]
@@ -66,3 +67,19 @@ def test_what_does_not_open_is_named_left_as_it_is_and_fails_the_command(
     assert "keep the old SEALING_KEYS" in said.err
     settings.SEALING_KEYS = [OLD]
     assert opened("bondi")[1:] == ["recovery_codes of bondi", "totp of bondi"]
+
+
+def test_the_second_factors_of_ops_open_with_the_new_key_alone_too(
+    settings: Settings, ops_person: Callable[..., User], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.SEALING_KEYS = [OLD]
+    ops_person("ana")
+    settings.SEALING_KEYS = [NEW, OLD]
+    call_command("clinic", "reseal", "--json")
+    settings.SEALING_KEYS = [NEW]
+    factor = Authenticator.objects.get()
+    assert factors.unseal(factor.data["secret"], factor.user_id) == SECRET
+    settings.SEALING_KEYS = [OLD + "another"]
+    with pytest.raises(SystemExit):
+        call_command("clinic", "reseal")
+    assert "1 second factors of ops do not open." in capsys.readouterr().out

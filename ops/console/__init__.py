@@ -1,0 +1,1 @@
+"""The console: what ops see and do on the base host."""

@@ -1,0 +1,114 @@
+"""One clinic in the console: how it stands, and making and inviting. Nothing of a patient, and no key."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db import DatabaseError, transaction
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.roles import Role
+from audit.log import Action, record
+from ops import clinics, looking, numbers
+from ops.console.access import OpsRequest, console_page
+from ops.console.actions import ACTIONS, REFUSALS, address
+from ops.people import Invited, as_clinics_see
+from tenants.context import NoSuchClinic, find_clinic
+from tenants.models import Clinic
+
+_EMAIL = {"autocomplete": "off", "spellcheck": "false"}
+
+
+class NewClinicForm(forms.Form):
+    name = forms.CharField(
+        max_length=200, label="Name", help_text="As staff read it, until Cliniko's own name is known."
+    )
+    label = forms.CharField(
+        max_length=63,
+        label="Subdomain",
+        help_text="3 to 63 small letters, digits and dashes. It stays taken for good.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    owner_email = forms.EmailField(
+        max_length=254, label="The owner's e-mail address", widget=forms.EmailInput(attrs=_EMAIL)
+    )
+
+
+class InviteForm(forms.Form):
+    email = forms.EmailField(max_length=254, label="E-mail address", widget=forms.EmailInput(attrs=_EMAIL))
+    role = forms.ChoiceField(label="Role", choices=Role.choices, initial=Role.OWNER)
+
+
+@require_safe
+@console_page
+def clinic(request: OpsRequest, label: str) -> HttpResponse:
+    found = clinic_or_404(label)
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            report: dict[str, Any] | None = clinics.report(label)
+    except DatabaseError:  # its tables are behind, or being moved: what public knows is shown all the same
+        report = None
+    context = {
+        "found": found,
+        "report": report,
+        "look": looking.current(found, request.user),
+        "charts": [numbers.launches(now, found), numbers.lag(now, found)],
+        "actions": [(action, address(action.name, label)) for action in ACTIONS.values() if action.fits(found)],
+    }
+    return render(request, "ops/clinic.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@console_page
+def new(request: OpsRequest) -> HttpResponse:
+    form = NewClinicForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return render(request, "ops/new.html", {"form": form}, status=422 if form.errors else 200)
+    taken = form.cleaned_data
+    by, whom = as_clinics_see(request.user), taken["owner_email"]
+    try:
+        with transaction.atomic():
+            record(Action.INVITED, by=request.user, new_clinic=taken["label"], whom=whom, role=Role.OWNER)
+            made = clinics.create(taken["label"], name=taken["name"], owner_email=whom, by=by)
+    except REFUSALS as refused:
+        form.add_error(None, str(refused))
+        return render(request, "ops/new.html", {"form": form}, status=422)
+    messages.success(request, f"{made.clinic} is there.")
+    return _invited(request, made.clinic, Invited(whom, made.invite_url, made.mailed))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@console_page
+def invite(request: OpsRequest, label: str) -> HttpResponse:
+    found = clinic_or_404(label)
+    form = InviteForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        whom, role = form.cleaned_data["email"], form.cleaned_data["role"]
+        try:
+            with transaction.atomic():
+                record(Action.INVITED, by=request.user, clinic=label, whom=whom, role=role)
+                url, mailed = clinics.invite(label, email=whom, role=role, by=as_clinics_see(request.user))
+        except REFUSALS as refused:
+            form.add_error(None, str(refused))
+        else:
+            return _invited(request, label, Invited(whom, url, mailed))
+    return render(request, "ops/invite.html", {"found": found, "form": form}, status=422 if form.errors else 200)
+
+
+def clinic_or_404(label: str) -> Clinic:
+    try:
+        return find_clinic(label)
+    except NoSuchClinic:
+        raise Http404 from None
+
+
+def _invited(request: OpsRequest, label: str, invited: Invited) -> HttpResponse:
+    """Back to the clinic. A link that could not be mailed is shown, once, to whoever may hand it over."""
+    if invited.mailed:
+        messages.success(request, f"An invitation is on its way to {invited.email}.")
+        return redirect("clinic", label)
+    return render(request, "ops/unsent.html", {"label": label, "invited": invited})

@@ -1,0 +1,124 @@
+"""Numbers of clinics on public, so that a list of a thousand of them enters none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Count, Max, Sum
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from audit.log import Action
+from audit.models import Event
+from ops import charts
+from ops.models import HOURS, ClinicDay
+from sync.models import Patient, RefusedPayload
+from sync.standing import standing
+from tenants.context import inside
+from tenants.models import Clinic
+
+KEPT_FOR = timedelta(days=400)
+LAG_HOURS, LAUNCH_DAYS = 24, 14
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a visit to a clinic found; launches by day since the last one."""
+
+    patients: int
+    refused: int
+    lag: int | None
+    launches: Mapping[date, int]
+    log_position: int
+
+
+def measure(clinic: Clinic, *, now: datetime) -> None:
+    """Visit the clinic and note its numbers. Of two visits at once one notes nothing. The caller stands in public."""
+    position = _position(clinic)
+    with inside(clinic):
+        seen = _look(after=position, now=now)
+    try:
+        with transaction.atomic():
+            held = ClinicDay.objects.select_for_update().filter(clinic=clinic).order_by("-day").first()
+            if (held.log_position if held else 0) == position:
+                _note(clinic, seen, now)
+    except IntegrityError:  # the other one made this day's row a moment ago
+        return
+
+
+def _position(clinic: Clinic) -> int:
+    latest = ClinicDay.objects.filter(clinic=clinic).order_by("-day").values_list("log_position", flat=True)
+    return latest.first() or 0
+
+
+def _look(*, after: int, now: datetime) -> Seen:
+    """Lines of the log are numbered without gaps in the order of their commits: none is missed or counted twice."""
+    upto = Event.objects.aggregate(last=Max("pk"))["last"] or 0
+    opened = Event.objects.filter(pk__gt=after, pk__lte=upto, action=Action.VIEWED)
+    by_day = opened.annotate(day=TruncDate("occurred_at", tzinfo=UTC)).values_list("day").annotate(Count("pk"))
+    checked_at = standing().checked_at
+    return Seen(
+        patients=Patient.objects.filter(deleted_at=None).count(),
+        refused=RefusedPayload.objects.count(),
+        lag=max(0, int((now - checked_at).total_seconds())) if checked_at else None,
+        launches=dict(by_day.order_by()),
+        log_position=upto,
+    )
+
+
+def _note(clinic: Clinic, seen: Seen, now: datetime) -> None:
+    for day, launches in seen.launches.items():
+        row = _row(clinic, day)
+        ClinicDay.objects.filter(pk=row.pk).update(launches=row.launches + launches)
+    today = _row(clinic, now.astimezone(UTC).date())
+    hour = now.astimezone(UTC).hour
+    if seen.lag is not None:
+        today.lag_by_hour[hour] = max(seen.lag, today.lag_by_hour[hour] or 0)
+    today.patients, today.refused, today.log_position = seen.patients, seen.refused, seen.log_position
+    today.save(update_fields=["patients", "refused", "log_position", "lag_by_hour"])
+
+
+def _row(clinic: Clinic, day: date) -> ClinicDay:
+    return ClinicDay.objects.get_or_create(clinic=clinic, day=day, defaults={"lag_by_hour": [None] * HOURS})[0]
+
+
+def forget() -> None:
+    """Delete the numbers of more than a year ago."""
+    ClinicDay.objects.filter(day__lt=timezone.now().date() - KEPT_FOR).delete()
+
+
+def launches(now: datetime, clinic: Clinic | None = None) -> charts.Chart:
+    """Launches by day, of one clinic or of all."""
+    first = now.astimezone(UTC).date() - timedelta(days=LAUNCH_DAYS - 1)
+    rows = ClinicDay.objects.filter(day__gte=first, **({"clinic": clinic} if clinic else {}))
+    counted = dict(rows.values_list("day").annotate(Sum("launches")).order_by())
+    days = [first + timedelta(days=number) for number in range(LAUNCH_DAYS)]
+    values = [
+        charts.Value(f"{day:%a} {day.day} {day:%b}", str(day.day) if place % 2 else "", counted.get(day, 0))
+        for place, day in enumerate(days)
+    ]
+    return charts.of_counts("Patients opened by day", "Opened", values)
+
+
+def lag(now: datetime, clinic: Clinic | None = None) -> charts.Chart:
+    """The most that a mirror, one clinic's or anybody's, was behind, by hour."""
+    last = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    hours = [last - timedelta(hours=number) for number in reversed(range(LAG_HOURS))]
+    worst = _worst_by_hour(hours[0].date(), clinic)
+    values = [
+        charts.Value(f"{hour:%a %H}:00", f"{hour:%H}" if hour.hour % 3 == 0 else "", worst.get(hour)) for hour in hours
+    ]
+    return charts.of_durations("How far behind the copies were, by hour", "At most behind", values)
+
+
+def _worst_by_hour(first: date, clinic: Clinic | None) -> dict[datetime, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT day, hour, max(lag) FROM ops_clinicday, unnest(lag_by_hour) WITH ORDINALITY AS measured (lag, hour)"
+            " WHERE day >= %s AND lag IS NOT NULL AND (%s::bigint IS NULL OR clinic_id = %s) GROUP BY day, hour",
+            [first, clinic and clinic.pk, clinic and clinic.pk],
+        )
+        return {
+            datetime(day.year, day.month, day.day, hour - 1, tzinfo=UTC): most for day, hour, most in cursor.fetchall()
+        }
