@@ -99,11 +99,12 @@ def restore(
             if dry_run:
                 schemas.drop(replica.schema_name)
                 return replace(answer, former_schema="")
-            _switch(clinic, replica.schema_name, chain)
+            late = _switch(clinic, replica, chain)
         except BaseException:
             with suppress(DatabaseError):  # what cannot be dropped now is dropped by the next call
                 schemas.drop(replica.schema_name)
             raise
+        answer = replace(answer, stay_suspended=answer.stay_suspended + late)
         if drop_former:
             _drop(schemas.former(clinic))
             answer = replace(answer, former_schema="")
@@ -255,13 +256,13 @@ def _suspended_at(clinic: Clinic) -> list[str]:
         return []
 
 
-def _switch(clinic: Clinic, fresh: str, chain: Chain) -> None:
-    """The one step that shows: from here on everybody works in `fresh`. Raises Refused when the clinic was purged or
-    restored meanwhile."""
+def _switch(clinic: Clinic, replica: Clinic, chain: Chain) -> int:
+    """The one step that shows: from here on everybody works in the replica. How many people were suspended only while
+    it was made fit, and are so there too. Raises Refused when the clinic was purged or restored meanwhile."""
     with transaction.atomic():
         rows = Clinic.objects.filter(pk=clinic.pk, schema_name=clinic.schema_name).exclude(state=Clinic.State.PURGED)
         switched = rows.update(
-            schema_name=fresh,
+            schema_name=replica.schema_name,
             sync_due_at=timezone.now(),
             has_more=True,
             audit_length=chain.length,
@@ -270,4 +271,7 @@ def _switch(clinic: Clinic, fresh: str, chain: Chain) -> None:
         )
         if not switched:
             raise Refused(f"{clinic.label} changed meanwhile.")
-        schemas.take_over(clinic, fresh)
+        schemas.take_over(clinic, replica.schema_name)
+        suspended = _suspended_at(clinic)
+        with inside(replica):
+            return restored.suspend_again(suspended)

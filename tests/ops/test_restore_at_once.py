@@ -67,6 +67,19 @@ def test_a_clinic_that_gets_another_name_meanwhile_is_restored_all_the_same(both
     assert former not in both.schemas()
 
 
+def test_whoever_is_suspended_meanwhile_stays_suspended(both: House, tmp_path: Path) -> None:
+    backup = backup_of(both, tmp_path)
+    with both.connect() as holder:
+        holder.execute("SELECT 1 FROM tenants_clinic WHERE label = 'bondi' FOR UPDATE")
+        child = both.start("clinic", "restore", "bondi", "--from", backup, "--drop-former")
+        wait_for_the_restore(both)
+        both.rows("bondi", "UPDATE accounts_user SET is_active = false WHERE role = 'reception'")
+        holder.rollback()
+        assert child.wait() == 0
+    assert both.rows("bondi", "SELECT role FROM accounts_user WHERE NOT is_active") == [("reception",)]
+    both.rows("bondi", "UPDATE accounts_user SET is_active = true")
+
+
 def test_another_cliniko_account_is_not_brought_back_unasked(both: House, tmp_path: Path) -> None:
     backup = backup_of(both, tmp_path)
     both.rows("bondi", "UPDATE sync_connection SET account_subdomain = 'moved-to'")
