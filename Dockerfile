@@ -6,7 +6,7 @@ ENV PYTHONUNBUFFERED=1 \
     STATE_DIRECTORY=/var/lib/sidechart
 
 RUN useradd --system --uid 10001 --home-dir /var/lib/sidechart --create-home sidechart && \
-    install --directory --owner=sidechart --mode=0700 /var/lib/sidechart/exports
+    install --directory --owner=sidechart --mode=0700 /var/lib/sidechart/exports /var/lib/sidechart/backups
 
 WORKDIR /app
 

@@ -33,7 +33,12 @@ def begin_anew(*, sealed_in: str, suspended_since: list[str]) -> People:
     for model in (Session, OpenSession, UsedTicket, CacheEntry):
         model._default_manager.all().delete()
     invitations.pending().update(revoked_at=timezone.now())
-    suspended_again = User.objects.filter(email__in=suspended_since, is_active=True).update(is_active=False)
+    suspended_again = suspend_again(suspended_since)
     lost = factors.seal_again(sealed_in=sealed_in)
     owner = User.objects.filter(role=Role.OWNER, is_active=True).exists()
     return People(suspended_again, lost, owner)
+
+
+def suspend_again(emails: list[str]) -> int:
+    """Suspend these people of the clinic we are inside of; how many of them were not."""
+    return User.objects.filter(email__in=emails, is_active=True).update(is_active=False)

@@ -10,7 +10,8 @@ def look(clinic: Clinic) -> Chain:
     stays. The caller stands in public."""
     with inside(clinic):
         chain = check(known_length=clinic.audit_length, known_head=clinic.audit_head)
-    rows = Clinic.objects.filter(pk=clinic.pk)
+    # A clinic that was restored meanwhile has another log, of which this says nothing.
+    rows = Clinic.objects.filter(pk=clinic.pk, schema_name=clinic.schema_name)
     rows.update(audit_broken_at=chain.broken_at)
     if chain.broken_at is None:
         # Of two checks at once the one that saw less notes nothing.

@@ -31,6 +31,7 @@ FULL = "There was no room for it on our disk. Please tell those who run Sidechar
 BROKEN = "Something went wrong on our side. Asking again may help; if not, tell those who run Sidechart."
 NOT_BEGUN = "Nobody began to make it. Please ask again; if that does not help, tell those who run Sidechart."
 DIED = "The program that made it was stopped. Please ask again."
+RESTORED = "The clinic was restored from a backup. Please ask again."
 GONE = "Its file is no longer there. Please ask again."
 
 log = structlog.get_logger(__name__)
@@ -124,6 +125,13 @@ def settle() -> None:
         state = export.state
         if as_it_stands(export) and export.state != state:
             _over(export.pk, State(export.state), failure=export.failure, was=State(state))
+
+
+def begin_anew() -> None:
+    """End what was under way or waited when the backup was made that the clinic is being restored from: its files are
+    not there."""
+    then = Export.objects.filter(state__in=[*Export.UNDER_WAY, State.READY])
+    then.update(state=State.FAILED, failure=RESTORED, finished_at=timezone.now())
 
 
 def asked_long_ago() -> list[int]:

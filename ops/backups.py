@@ -75,7 +75,8 @@ class Backup:
         if copied is None:
             return []
         columns = copied[1].split(", ")
-        return [dict(zip(columns, line.split("\t"), strict=True)) for line in copied[2].splitlines()]
+        lines = copied[2].removesuffix("\n").split("\n")  # of all that Python takes for an end of a line, COPY's own
+        return [dict(zip(columns, line.split("\t"), strict=True)) for line in lines if line]
 
 
 def read(path: Path) -> Backup:

@@ -48,6 +48,8 @@ def create(label: str, *, name: str, owner_email: str, by: Actor = OPS, dry_run:
     check_label(label)
     if not name.strip():
         raise Refused("The clinic needs a name.")
+    if len(name.strip()) > 200:
+        raise Refused("The name is longer than 200 characters.")
     _check_address(owner_email)
     try:
         with transaction.atomic():
@@ -68,18 +70,21 @@ def create(label: str, *, name: str, owner_email: str, by: Actor = OPS, dry_run:
     return Onboarded(label, clinic_url(label), clinic_url(label, "/patients"), invite_url, mailed)
 
 
-def invite(label: str, *, email: str, role: str, by: Actor = OPS) -> tuple[str, bool]:
-    """Invite staff: the invitation's address, and whether it was mailed. Raises NoSuchClinic and Refused."""
+def invite(label: str, *, email: str, role: str, by: Actor = OPS, dry_run: bool = False) -> tuple[str, bool]:
+    """Invite staff: the invitation's address, which a dry run has none of, and whether it was mailed. Raises
+    NoSuchClinic and Refused."""
     _check_address(email)
     with clinic_context(label):
         try:
-            invitation, invite_url = invitations.invite(email=email, role=Role(role), for_ops=by)
+            with transaction.atomic():
+                invitation, invite_url = invitations.invite(email=email, role=Role(role), for_ops=by)
+                transaction.set_rollback(dry_run)
         except invitations.InvitationRefused as refused:
             raise Refused(str(refused)) from None
-        return invite_url, _mail(invitation, invite_url)
+        return ("", False) if dry_run else (invite_url, _mail(invitation, invite_url))
 
 
-def reset_second_factor(label: str, *, email: str) -> bool:
+def reset_second_factor(label: str, *, email: str, dry_run: bool = False) -> bool:
     """Take every second factor from somebody who can use none, and end their sessions; whether they were told by mail.
 
     Whoever runs this has made sure by other means that it is them who asks. Raises NoSuchClinic and Refused.
@@ -88,8 +93,12 @@ def reset_second_factor(label: str, *, email: str) -> bool:
         person = User.objects.filter(email=clean_email(email)).first()
         if person is None:
             raise Refused(f"Nobody at {label} has the e-mail address {email!r}.")
-        if not factors.reset(person, by=OPS):
-            raise Refused(f"{person.email} has no second step.")
+        with transaction.atomic():
+            if not factors.reset(person, by=OPS):
+                raise Refused(f"{person.email} has no second step.")
+            transaction.set_rollback(dry_run)
+        if dry_run:
+            return False
         try:
             notices.send_reset(person, by="Sidechart's support")
         except (OSError, SMTPException):
@@ -108,9 +117,11 @@ def _mail(invitation: Invitation, invite_url: str) -> bool:
     return True
 
 
-def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
+def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False, dry_run: bool = False) -> Connected:
     """Try the key with Cliniko, store it, and make the clinic due. Raises NoSuchClinic and ClinikoError."""
     with clinic_context(label):
+        if dry_run:
+            return connecting.try_out(key, confirm_other_account=confirm_other_account)
         return connecting.connect(key, by=OPS, confirm_other_account=confirm_other_account)
 
 
@@ -141,8 +152,8 @@ def unpause(label: str, *, by: Actor) -> bool:
 
 
 def listing() -> list[dict[str, Any]]:
-    """Every clinic there is, by label, as the public schema knows it."""
-    clinics = Clinic.objects.exclude(state=Clinic.State.PURGED).order_by("label")
+    """Every clinic there is, by label, as the public schema knows it; one whose purge was killed is still there."""
+    clinics = Clinic.objects.filter(purged_at=None).order_by("label")
     return [
         {
             "clinic": clinic.label,
@@ -158,44 +169,57 @@ def listing() -> list[dict[str, Any]]:
 
 def report(label: str) -> dict[str, Any]:
     """How one clinic stands: states, counts, cursors, last run; of the key its state and last four characters only."""
-    former = list(
-        Domain.objects.filter(tenant__label=label, is_primary=False).order_by("domain").values_list("domain", flat=True)
-    )
+    former = Domain.objects.filter(tenant__label=label, is_primary=False).order_by("domain")
+    former_labels = [domain.domain for domain in former]  # on public: they are not to be read inside
     with clinic_context(label) as clinic:
-        held = cliniko_connection.load()
-        now = standing.standing()
-        run = Run.objects.order_by("-started_at").first()
-        return {
-            "clinic": clinic.label,
-            "name": clinic.name,
-            "state": clinic.state,
-            "state_since": clinic.state_since,
-            "state_reason": clinic.state_reason,
-            "closing_on": clinic.closing_on,
-            "former_labels": former,
-            "url": clinic_url(clinic.label),
-            "launch_url": clinic_url(clinic.label, "/patients"),
-            "sync_state": now.state,
-            "sync_sentence": now.sentence,
-            "sync_state_since": now.since,
-            "sync_resumes_at": now.until,
-            "key_state": _key_state(held.state),
-            "key_last4": held.key_last4,
-            "account": held.account_name,
-            "key_user": held.key_user_name,
-            "key_role": held.key_user_role,
-            "connected_at": held.connected_at,
-            "requests_left": cliniko_connection.requests_left(),
-            "counts": {resource.name: resource.model._default_manager.count() for resource in RESOURCES},
-            "totals": dict(Cursor.objects.values_list("resource", "total")),
-            "incomplete": {each.name: each.sentence for each in standing.by_resource() if each.sentence},
-            "refused_payloads": RefusedPayload.objects.count(),
-            "refused_because": _reasons(),
-            "staff": User.objects.filter(is_active=True).count(),
-            "cursors": {cursor.resource: _cursor(cursor) for cursor in Cursor.objects.order_by("resource")},
-            "reconciles": {each.resource: _reconcile(each) for each in Reconcile.objects.order_by("resource")},
-            "last_run": _run(run) if run else None,
-        }
+        return _itself(clinic, former_labels) | _its_key() | _its_mirror()
+
+
+def _itself(clinic: Clinic, former_labels: list[str]) -> dict[str, Any]:
+    return {
+        "clinic": clinic.label,
+        "name": clinic.name,
+        "state": clinic.state,
+        "state_since": clinic.state_since,
+        "state_reason": clinic.state_reason,
+        "closing_on": clinic.closing_on,
+        "former_labels": former_labels,
+        "url": clinic_url(clinic.label),
+        "launch_url": clinic_url(clinic.label, "/patients"),
+        "staff": User.objects.filter(is_active=True).count(),
+    }
+
+
+def _its_key() -> dict[str, Any]:
+    held = cliniko_connection.load()
+    return {
+        "key_state": _key_state(held.state),
+        "key_last4": held.key_last4,
+        "account": held.account_name,
+        "key_user": held.key_user_name,
+        "key_role": held.key_user_role,
+        "connected_at": held.connected_at,
+        "requests_left": cliniko_connection.requests_left(),
+    }
+
+
+def _its_mirror() -> dict[str, Any]:
+    now = standing.standing()
+    run = Run.objects.order_by("-started_at").first()
+    return {
+        "sync_state": now.state,
+        "sync_sentence": now.sentence,
+        "sync_state_since": now.since,
+        "sync_resumes_at": now.until,
+        "counts": {resource.name: resource.model._default_manager.count() for resource in RESOURCES},
+        "totals": dict(Cursor.objects.values_list("resource", "total")),
+        "incomplete": {each.name: each.sentence for each in standing.by_resource() if each.sentence},
+        "refused_payloads": RefusedPayload.objects.count(),
+        "refused_because": _reasons(),
+        "cursors": {cursor.resource: _cursor(cursor) for cursor in Cursor.objects.order_by("resource")},
+        "reconciles": {each.resource: _reconcile(each) for each in Reconcile.objects.order_by("resource")},
+        "last_run": _run(run) if run else None,
+    }
 
 
 def _check_address(email: str) -> None:

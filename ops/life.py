@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
+import structlog
 from allauth.mfa.models import Authenticator
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from accounts.models import OpenSession
@@ -21,6 +22,7 @@ from tenants.hosts import clinic_url
 from tenants.labels import check_label
 from tenants.models import Clinic, Domain
 
+log = structlog.get_logger(__name__)
 State = Clinic.State
 REMINDERS = (30, 7, 1)  # days before the last
 
@@ -74,38 +76,45 @@ def close(label: str, *, on: date, by: Actor, dry_run: bool = False) -> Changed:
     They are reminded 30, 7 and 1 days before. Nothing is removed on that day: that is for `purge`.
     Raises NoSuchClinic, Refused.
     """
-    days = (on - timezone.now().date()).days
-    if days < 1:
+    if on <= timezone.now().date():
         raise Refused(f"{on} is not to come: name tomorrow or a later day.")
     with _held(label, dry_run) as clinic:
         if clinic.state == State.SUSPENDED:
             raise Refused(f"{label} is suspended: its owners could take nothing along. `clinic resume` it first.")
         if clinic.closing_on == on:
             return Changed(label, clinic.state, False, f"{label} closes on {on} already.")
-        _become(
-            clinic, State.CLOSING, closing_on=on, told=min((each for each in REMINDERS if each >= days), default=None)
-        )
+        _become(clinic, State.CLOSING, closing_on=on)
         with inside(clinic):
             record(Action.CLINIC_CLOSING, by=by, day=on.isoformat())
         transaction.on_commit(lambda: tell_owners(clinic))
-        return Changed(label, clinic.state, True, f"{label} closes on {on}: its owners are told, and can export.")
+        told = "its owners can export, and are told by e-mail; what cannot be sent is tried again every six hours"
+        return Changed(label, clinic.state, True, f"{label} closes on {on}: {told}.")
 
 
-def tell_owners(clinic: Clinic) -> bool:
-    """Mail them the day. The caller stands in public. False when no mail went out."""
-    with inside(clinic):
-        return notices.tell_owners_of_closing(clinic)
+def tell_owners(clinic: Clinic) -> None:
+    """Mail them the day, and note how early that was. The caller stands in public."""
+    try:
+        with inside(clinic), transaction.atomic():
+            mailed = notices.tell_owners_of_closing(clinic)
+    except DatabaseError as failed:  # its tables do not read, and the other clinics' turns come all the same
+        log.error("owners_not_told", clinic=clinic.label, exc_info=failed)
+        return
+    if mailed:
+        rows = Clinic.objects.filter(pk=clinic.pk, closing_on=clinic.closing_on)
+        rows.update(closing_told=min(_days_left(clinic), 32_767))
 
 
 def remind(clinic: Clinic) -> None:
-    """Tell the owners of a clinic that closes once for each of the days in REMINDERS. What could not be mailed is
-    tried again at the next call; a mail that went out twice is better than none."""
-    days = (clinic.closing_on - timezone.now().date()).days if clinic.closing_on else 0
+    """Tell the owners of a clinic that closes at once, and once for each of the days in REMINDERS. What could not be
+    mailed is tried again at the next call; a mail that went out twice is better than none."""
+    days, told = _days_left(clinic), clinic.closing_told
     due = _reminder(days)
-    if days < 1 or due is None or (clinic.closing_told is not None and clinic.closing_told <= due):
-        return
-    if tell_owners(clinic):
-        Clinic.objects.filter(pk=clinic.pk, closing_on=clinic.closing_on).update(closing_told=due)
+    if days >= 1 and (told is None or (due is not None and told > due)):
+        tell_owners(clinic)
+
+
+def _days_left(clinic: Clinic) -> int:
+    return (clinic.closing_on - timezone.now().date()).days if clinic.closing_on else 0
 
 
 def _reminder(days: int) -> int | None:
@@ -169,9 +178,7 @@ def _held(label: str, dry_run: bool) -> Iterator[Clinic]:
         transaction.set_rollback(dry_run)
 
 
-def _become(
-    clinic: Clinic, state: str, *, reason: str = "", closing_on: date | None = None, told: int | None = None
-) -> None:
+def _become(clinic: Clinic, state: str, *, reason: str = "", closing_on: date | None = None) -> None:
     clinic.state, clinic.state_since, clinic.state_reason = state, timezone.now(), reason
-    clinic.closing_on, clinic.closing_told, clinic.sync_due_at = closing_on, told, timezone.now()
+    clinic.closing_on, clinic.closing_told, clinic.sync_due_at = closing_on, None, timezone.now()
     clinic.save(update_fields="state state_since state_reason closing_on closing_told sync_due_at".split())

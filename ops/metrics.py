@@ -34,7 +34,8 @@ class Clinics(Collector):
         lag = GaugeMetricFamily(
             "sidechart_sync_lag_seconds", "Age of what a clinic's mirror holds of its patients.", labels=["clinic"]
         )
-        for label, checked_at in working.exclude(checked_at=None).values_list("label", "checked_at").order_by("label"):
+        kept_fresh = working.exclude(checked_at=None).exclude(sync_state="paused")  # which somebody there asked for
+        for label, checked_at in kept_fresh.values_list("label", "checked_at").order_by("label"):
             lag.add_metric([label], (now - checked_at).total_seconds())
         yield lag
         broken = Clinic.objects.exclude(state=Clinic.State.PURGED).exclude(audit_broken_at=None).count()

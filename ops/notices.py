@@ -33,10 +33,9 @@ def tell_owners_of_closing(clinic: Clinic) -> bool:
     out."""
     days = (clinic.closing_on - timezone.now().date()).days if clinic.closing_on else 0
     try:
-        _tell_owners("closing", page=_page("export"), day=clinic.closing_on, days=days)
+        return _tell_owners("closing", page=_page("export"), day=clinic.closing_on, days=days) > 0
     except OSError:
         return False
-    return True
 
 
 def tell_owners_of_look(who: str, *, reason: str, until: datetime) -> None:
@@ -51,7 +50,8 @@ def _page(name: str) -> str:
     return clinic_url(current_clinic().label, reverse(name, urlconf=settings.ROOT_URLCONF))
 
 
-def _tell_owners(mail: str, **context: Any) -> None:
+def _tell_owners(mail: str, **context: Any) -> int:
+    """How many were mailed, of those who may sign in: none is there before the first invitation is accepted."""
     context |= {"clinic": current_clinic()}
     subject = render_to_string(f"ops/email/{mail}_subject.txt", context).strip()
     body = render_to_string(f"ops/email/{mail}.txt", context)
@@ -59,6 +59,7 @@ def _tell_owners(mail: str, **context: Any) -> None:
     failures = [failure for email in owners if (failure := _sent(EmailMessage(subject, body, to=[email])))]
     if failures and len(failures) == len(owners):
         raise failures[0]
+    return len(owners) - len(failures)
 
 
 def _sent(message: EmailMessage) -> OSError | None:

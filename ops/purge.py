@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.utils import timezone
 from psycopg import sql
 
 import exports
 from audit.log import Actor
+from ops.alone import alone
 from ops.clinics import Refused
 from ops.models import ClinicDay, Look
 from sync.budget import share_of
@@ -19,6 +21,7 @@ from tenants.budgets import WINDOW
 from tenants.context import NoSuchClinic, inside
 from tenants.models import Clinic, Domain, KeyBudget
 
+log = structlog.get_logger(__name__)
 WAIT_FOR_LOCKS = "30s"  # what a worker or a page is still about ends before
 
 
@@ -50,13 +53,17 @@ def purge(label: str, *, by: Actor, dry_run: bool = False) -> Purge:
     _require_rest(clinic)
     if dry_run:
         return _answer(clinic, {"rows": _rows(clinic.schema_name)}, changed=False)
-    _shut_the_doors(clinic)
-    _forget_budget(clinic)
-    exports.remove_all(clinic.schema_name)
-    try:
-        certificate = _remove(clinic, by=by)
-    except OperationalError as waited:
-        raise Refused(f"Somebody is still at work at {label}, and nobody new gets in: run it again.") from waited
+    with alone(clinic):
+        clinic.refresh_from_db()  # a restore that was under way has given it another schema
+        _shut_the_doors(clinic)
+        _forget_budget(clinic)
+        try:
+            certificate = _remove(clinic, by=by)
+        except OperationalError as waited:
+            raise Refused(f"Somebody is still at work at {label}, and nobody new gets in: run it again.") from waited
+        finally:
+            exports.remove_all(clinic.schema_name)
+    log.warning("clinic_purged", clinic=clinic.label, schema_name=clinic.schema_name)
     return _answer(clinic, certificate, changed=True)
 
 

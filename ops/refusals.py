@@ -3,8 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, ProgrammingError
 from psycopg import Error
+from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
+
+_SENTENCES: dict[object, str] = {
+    UndefinedTable: "Tables are missing: run `manage.py migrate`, or `clinic restore` for a clinic whose own are gone.",
+    UndefinedColumn: "The tables are of another version: run `manage.py migrate`.",
+    InsufficientPrivilege: "The database's user may not do this.",
+}
 
 
 class Refused(Exception):
@@ -13,9 +20,15 @@ class Refused(Exception):
 
 @contextmanager
 def database_failure() -> Iterator[None]:
-    """Turn a database that does not answer, or cannot go on, into a sentence. Raises Refused."""
+    """Turn a database that does not answer, cannot go on or is not the one that we need into a sentence. Raises
+    Refused."""
     try:
         yield
+    except ProgrammingError as failure:
+        sentence = _SENTENCES.get(type(failure.__cause__))
+        if sentence is None:
+            raise
+        raise Refused(sentence) from None
     except (OperationalError, InterfaceError) as failure:
         cause = failure.__cause__
         named = isinstance(cause, Error) and cause.sqlstate

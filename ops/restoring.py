@@ -9,17 +9,15 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TypeVar, cast
 
 import structlog
 from django.db import DatabaseError, connection, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
@@ -27,9 +25,12 @@ from django.utils import timezone
 from accounts import restored
 from audit import log as audit_log
 from audit.log import OPS, Action, Chain
+from exports import owners as exports
 from ops import backups, postgres
+from ops.alone import alone, load_lock
 from ops.backups import Backup
 from ops.refusals import Refused
+from sync import connection as cliniko_connection
 from sync import keeping, resealing
 from sync.due import compare_everything
 from tenants import schemas
@@ -39,12 +40,11 @@ from tenants.models import Clinic, new_schema_name
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 _CHUNK = 1 << 20
-_PATIENCE_SECONDS = 5  # the server may not know yet that the process of a killed restore is gone
 
 
 @dataclass(frozen=True)
 class Restored:
-    """How the clinic stands. `former_schema` is what it had before, "" when that was gone or is dropped."""
+    """How the clinic stands. `former_schema` is what it had before; "" when that is gone, or was kept in use."""
 
     clinic: str
     backup_made_at: datetime
@@ -74,62 +74,67 @@ class Restored:
         return "\n".join(sentence for sentence, holds in said.items() if holds)
 
 
-def restore(label: str, path: Path, *, drop_former: bool = False, accept_broken_log: bool = False) -> Restored:
-    """Bring a clinic back as it was in the backup. Raises NoSuchClinic and Refused; the clinic then is as it was."""
+@dataclass(frozen=True)
+class Accepted:
+    """What ops have looked at and take as it is."""
+
+    broken_log: bool = False
+    other_account: bool = False
+
+
+def restore(
+    label: str, path: Path, *, drop_former: bool = False, accepted: Accepted = Accepted(), dry_run: bool = False
+) -> Restored:
+    """Bring a clinic back as it was in the backup; a dry run does all of it but leading the clinic there.
+
+    Raises NoSuchClinic and Refused; the clinic then is as it was.
+    """
     clinic = _one_that_is_not_purged(label)
     backup = backups.read(path)
     held_in = backup.schema_of(clinic)
-    with _alone(clinic):
+    with alone(clinic):
         for left in schemas.unfinished(clinic):
             schemas.drop(left)
-        fresh = new_schema_name()
-        _load(backup, held_in, fresh, clinic)
+        replica = copy.copy(clinic)
+        replica.schema_name = new_schema_name()
+        _load(backup, held_in, replica.schema_name, clinic)
         try:
-            answer = _take_over(clinic, backup, held_in, fresh, accept_broken_log)
+            answer, chain = _make_fit(replica, clinic, backup, held_in, accepted)
+            if dry_run:
+                schemas.drop(replica.schema_name)
+                return replace(answer, former_schema="")
+            late = _switch(clinic, replica, chain)
         except BaseException:
             with suppress(DatabaseError):  # what cannot be dropped now is dropped by the next call
-                schemas.drop(fresh)
+                schemas.drop(replica.schema_name)
             raise
+        answer = replace(answer, stay_suspended=answer.stay_suspended + late)
         if drop_former:
-            drop_formers(label)
-    log.warning("clinic_restored", clinic=label, former=clinic.schema_name, fresh=fresh, former_head=clinic.audit_head)
+            _drop(schemas.former(clinic))
+            answer = replace(answer, former_schema="")
+    log.warning(
+        "clinic_restored", clinic=label, former=clinic.schema_name, fresh=answer.schema, former_head=clinic.audit_head
+    )
     return answer
 
 
-def drop_formers(label: str) -> list[str]:
+def drop_formers(label: str, *, dry_run: bool = False) -> list[str]:
     """Drop what the clinic had before it was restored. Raises NoSuchClinic."""
     names = schemas.former(find_clinic(label))
+    if not dry_run:
+        _drop(names)
+    return names
+
+
+def _drop(names: list[str]) -> None:
     for name in names:
         schemas.drop(name)
-    return names
 
 
 def _one_that_is_not_purged(label: str) -> Clinic:
     if Clinic.objects.filter(label=label, state=Clinic.State.PURGED).exists():
         raise NoSuchClinic(f"The clinic {label!r} was purged, and what is purged stays purged.")
     return find_clinic(label)
-
-
-@contextmanager
-def _alone(clinic: Clinic) -> Iterator[None]:
-    """One restore of a clinic at a time. The lock is on a connection of its own, as migrating closes the usual one; the
-    server ends it when this process dies."""
-    lock = connection.copy()
-    try:
-        give_up = time.monotonic() + _PATIENCE_SECONDS
-        while not _locks(lock, clinic):
-            if time.monotonic() > give_up:
-                raise Refused(f"Another restore of {clinic.label} is under way.")
-            time.sleep(0.2)
-        yield
-    finally:
-        lock.close()
-
-
-def _locks(lock: BaseDatabaseWrapper, clinic: Clinic) -> bool:
-    with lock.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtext('sidechart restore'), %s)", [clinic.pk])
-        return bool(cursor.fetchone()[0])
 
 
 def _load(backup: Backup, held_in: str, fresh: str, clinic: Clinic) -> None:
@@ -140,7 +145,11 @@ def _load(backup: Backup, held_in: str, fresh: str, clinic: Clinic) -> None:
     """
     aside = f"{held_in}_aside"
     steps_aside = schemas.exists(held_in)
-    before = ["BEGIN;"] + [f"ALTER SCHEMA {held_in} RENAME TO {aside};"] * steps_aside + [f"CREATE SCHEMA {held_in};"]
+    before = (
+        ["BEGIN;", load_lock(clinic)]
+        + [f"ALTER SCHEMA {held_in} RENAME TO {aside};"] * steps_aside
+        + [f"CREATE SCHEMA {held_in};"]
+    )
     after = [
         f"ALTER SCHEMA {held_in} RENAME TO {fresh};",
         *[f"ALTER SCHEMA {aside} RENAME TO {held_in};"] * steps_aside,
@@ -186,40 +195,57 @@ def _feed(psql: IO[bytes], pg_restore: list[str], before: list[str], after: list
         return False
 
 
-def _take_over(clinic: Clinic, backup: Backup, held_in: str, fresh: str, accept_broken_log: bool) -> Restored:
-    """Make `fresh` fit to work, and in one transaction lead the clinic to it."""
-    replica = copy.copy(clinic)
-    replica.schema_name = fresh
+def _make_fit(
+    replica: Clinic, clinic: Clinic, backup: Backup, held_in: str, accepted: Accepted
+) -> tuple[Restored, Chain]:
+    """Make what was loaded fit to work: how the clinic will stand there, and the log that it will have."""
     _require_known_migrations(replica)
-    schemas.migrate(fresh)
+    schemas.migrate(replica.schema_name)
+    if not accepted.other_account:
+        _require_same_account(replica, clinic)
     suspended = _asked_of(clinic, restored.suspended)
     left_out = _asked_of(clinic, keeping.left_out)
     with inside(replica), transaction.atomic():
         broken_at = audit_log.check().broken_at
-        if broken_at is not None and not accept_broken_log:
+        if broken_at is not None and not accepted.broken_log:
             raise Refused(f"Line {broken_at} of the access log in the backup is not as it was written.")
         people = restored.begin_anew(sealed_in=held_in, suspended_since=suspended)
         stay_left_out = [group.label for group in left_out if keeping.leave_out(group, by=OPS)]
         key_opens = resealing.seal_again(sealed_in=held_in)
         if not key_opens:
             resealing.forget_key()
+        exports.begin_anew()
         compare_everything()
         made_at = f"{backup.made_at:%Y-%m-%d %H:%M} UTC"
         audit_log.record(Action.OPS_ACCESS, by=OPS, restored_from=made_at, former=clinic.schema_name)
         chain = audit_log.check()
-    _switch(clinic, fresh, chain)
     former = clinic.schema_name if schemas.exists(clinic.schema_name) else ""
-    return Restored(
-        clinic.label,
-        backup.made_at,
-        fresh,
-        former,
-        key_opens,
-        stay_left_out,
-        **vars(people),
-        log_lines=chain.length,
-        log_broken_at=chain.broken_at,
-    )
+    found = vars(people) | {
+        "stay_left_out": stay_left_out,
+        "log_lines": chain.length,
+        "log_broken_at": chain.broken_at,
+    }
+    return Restored(clinic.label, backup.made_at, replica.schema_name, former, key_opens, **found), chain
+
+
+def _require_same_account(replica: Clinic, clinic: Clinic) -> None:
+    """Ids count up alike in all of Cliniko's accounts: the button of one would open somebody else in another."""
+    then, now = _account_of(replica), _account_of(clinic)
+    if then and now and then != now:
+        raise Refused(
+            f"In the backup the clinic has another Cliniko account ({then[1]}) than now ({now[1]}), where the same ids"
+            " are other people: --confirm-other-account if it has moved back."
+        )
+
+
+def _account_of(clinic: Clinic) -> tuple[str, str] | None:
+    """Shard and name of the Cliniko account that is mirrored; None for none, or when the tables do not read."""
+    try:
+        with inside(clinic), transaction.atomic():
+            held = cliniko_connection.load()
+    except DatabaseError:
+        return None
+    return (held.shard, held.account_subdomain or held.account_name) if held.connected_at else None
 
 
 def _require_known_migrations(replica: Clinic) -> None:
@@ -240,13 +266,13 @@ def _asked_of(clinic: Clinic, question: Callable[[], list[Answer]]) -> list[Answ
         return []
 
 
-def _switch(clinic: Clinic, fresh: str, chain: Chain) -> None:
-    """The one step that shows: from here on everybody works in `fresh`. Raises Refused when the clinic was purged or
-    restored meanwhile."""
+def _switch(clinic: Clinic, replica: Clinic, chain: Chain) -> int:
+    """The one step that shows: from here on everybody works in the replica. How many people were suspended only while
+    it was made fit, and are so there too. Raises Refused when the clinic was purged or restored meanwhile."""
     with transaction.atomic():
         rows = Clinic.objects.filter(pk=clinic.pk, schema_name=clinic.schema_name).exclude(state=Clinic.State.PURGED)
         switched = rows.update(
-            schema_name=fresh,
+            schema_name=replica.schema_name,
             sync_due_at=timezone.now(),
             has_more=True,
             audit_length=chain.length,
@@ -255,4 +281,7 @@ def _switch(clinic: Clinic, fresh: str, chain: Chain) -> None:
         )
         if not switched:
             raise Refused(f"{clinic.label} changed meanwhile.")
-        schemas.take_over(clinic, fresh)
+        schemas.take_over(clinic, replica.schema_name)
+        suspended = _asked_of(clinic, restored.suspended)
+        with inside(replica):
+            return restored.suspend_again(suspended)

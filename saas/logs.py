@@ -34,6 +34,18 @@ SHARED_PROCESSORS: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
+# These write paths, arguments and error texts; RequestLog and log_failure say the same without them.
+SILENT: dict[str, object] = {
+    name: {"handlers": [], "level": "CRITICAL", "propagate": False}
+    for name in ("django.request", "django.security", "django.server", "django.dispatch", "celery.app.trace")
+}
+QUIET: dict[str, object] = {
+    "urllib3": {"level": "ERROR"},
+    "kombu": {"level": "WARNING"},
+    "celery.beat": {"level": "WARNING"},
+    "celery.worker.strategy": {"level": "WARNING"},
+}
+
 
 def logging_settings(level: str) -> dict[str, object]:
     """Django's LOGGING: everything to standard error, one JSON object a line."""
@@ -42,7 +54,6 @@ def logging_settings(level: str) -> dict[str, object]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    silent: dict[str, object] = {"handlers": [], "level": "CRITICAL", "propagate": False}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -59,18 +70,7 @@ def logging_settings(level: str) -> dict[str, object]:
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {
-            # These write paths, arguments and error texts; RequestLog and log_failure say the same without them.
-            "django.request": silent,
-            "django.security": silent,
-            "django.server": silent,
-            "celery.app.trace": silent,
-            "django.dispatch": silent,
-            "urllib3": {"level": "ERROR"},
-            "kombu": {"level": "WARNING"},
-            "celery.beat": {"level": "WARNING"},
-            "celery.worker.strategy": {"level": "WARNING"},
-        },
+        "loggers": SILENT | QUIET,
     }
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from audit.log import Action, Actor, record
 from sync.budget import share_of
 from sync.cliniko import ApiKey, Cliniko
-from sync.connection import client_of
+from sync.connection import client_of, load
 from sync.errors import ClinikoError, KeyForbidden, RateLimited, RecordNotFound, RequestRefused, ServerError
 from sync.models import Connection, Cursor, LeftOut, PatientChange, PatientRefresh, Reconcile, RefusedPayload
 from sync.payloads import text
@@ -73,8 +73,19 @@ def connect(
         own_row.leave_setup(name)
         own_row.be_due()
         record(Action.KEY_CHANGED, by=by, key=repr(key), account=name)
+    return _told(key, found)
+
+
+def try_out(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
+    """Ask Cliniko as `connect` does, raise what it raises, and store nothing."""
+    found = _ask(key, None)
+    _require_agreement(load(), key, found.account, confirm_other_account)
+    return _told(key, found)
+
+
+def _told(key: ApiKey, found: "_Found") -> Connected:
     may_read = {resource.label: look.may_read for resource, look in found.looks.items()}
-    return Connected(name, key.shard, _name(found.user), text(found.user, "role"), may_read)
+    return Connected(text(found.account, "name"), key.shard, _name(found.user), text(found.user, "role"), may_read)
 
 
 def _require_agreement(held: Connection, key: ApiKey, account: dict[str, Any], agreed: bool | str) -> bool:

@@ -24,6 +24,10 @@ class AnsweringCommand(BaseCommand):
             console.print(table)
         self.stdout.write(printed.get(), ending="")
 
+    def answer_change(self, options: dict[str, Any], data: object, words: str) -> None:
+        """The answer of an action that can be tried before: what was only tried says so."""
+        self.answer(options, data, f"Only tried: {words}" if options["dry_run"] else words)
+
     def answer(self, options: dict[str, Any], data: object, words: str) -> None:
         self.stdout.write(json.dumps(data, cls=DjangoJSONEncoder) if options["json"] else words)
 

@@ -63,7 +63,7 @@ class LifeActions(AnsweringCommand):
         self._tell(options, purge(options["label"], by=OPS))
 
     def _tell(self, options: dict[str, Any], done: Changed | Purge) -> None:
-        self.answer(options, vars(done), f"Only tried: {done.sentence}" if options["dry_run"] else done.sentence)
+        self.answer_change(options, vars(done), done.sentence)
 
 
 def _of(options: dict[str, Any]) -> dict[str, Any]:

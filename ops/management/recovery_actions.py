@@ -4,20 +4,23 @@ from pathlib import Path
 from typing import Any
 
 from ops import resealing, restoring
-from ops.management.answering import AnsweringCommand, add_action
+from ops.management.answering import AnsweringCommand, add_action, add_changing_action
 
 
 class RecoveryActions(AnsweringCommand):
     """What brings a clinic back, and what keeps its secrets openable."""
 
     def add_recovery_actions(self, actions: Any) -> None:
-        restore = add_action(actions, "restore", self.restore, "Bring one clinic back from a backup.")
+        restore = add_changing_action(actions, "restore", self.restore, "Bring one clinic back from a backup.")
         restore.add_argument("--from", required=True, type=Path, dest="backup", metavar="FILE", help="The backup.")
         restore.add_argument("--drop-former", action="store_true", help="Drop what the clinic had until now.")
         restore.add_argument(
             "--accept-broken-log", action="store_true", help="Also when its access log was rewritten before the backup."
         )
-        add_action(actions, "drop-former", self.drop_former, "Drop what a clinic had before it was restored.")
+        restore.add_argument(
+            "--confirm-other-account", action="store_true", help="Also when it had another Cliniko account then."
+        )
+        add_changing_action(actions, "drop-former", self.drop_former, "Drop what a clinic had before it was restored.")
         add_action(
             actions, "reseal", self.reseal, "Seal every clinic's secrets with the first of SEALING_KEYS.", label=False
         )
@@ -27,14 +30,15 @@ class RecoveryActions(AnsweringCommand):
             options["label"],
             options["backup"],
             drop_former=options["drop_former"],
-            accept_broken_log=options["accept_broken_log"],
+            accepted=restoring.Accepted(options["accept_broken_log"], options["confirm_other_account"]),
+            dry_run=options["dry_run"],
         )
-        self.answer(options, vars(done), done.in_words())
+        self.answer_change(options, vars(done), done.in_words())
 
     def drop_former(self, options: dict[str, Any]) -> None:
-        dropped = restoring.drop_formers(options["label"])
+        dropped = restoring.drop_formers(options["label"], dry_run=options["dry_run"])
         words = f"Dropped: {', '.join(dropped)}." if dropped else "There was nothing to drop."
-        self.answer(options, {"clinic": options["label"], "dropped": dropped}, words)
+        self.answer_change(options, {"clinic": options["label"], "dropped": dropped}, words)
 
     def reseal(self, options: dict[str, Any]) -> None:
         done = resealing.reseal()

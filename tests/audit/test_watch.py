@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from accounts.models import User
-from audit import tasks
+from audit import log, tasks
 from audit.log import OPS, Action, record
 from tenants.context import clinic_context
 from tenants.database import connection
@@ -88,6 +88,22 @@ def test_a_message_without_a_clinic_or_for_one_that_is_gone_does_nothing(db: Non
     assert connection.schema_name == "public"
     with pytest.raises(TypeError):
         tasks.check_clinic()  # type: ignore[call-arg]
+
+
+def test_a_clinic_that_was_restored_while_its_former_log_was_checked_is_not_noted_with_that_log(
+    logs: None, bondi: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch = "schema_name = 'clinic_00000000000000ff', audit_length = 1, audit_head = 'of the log it has now'"
+
+    def is_restored_meanwhile(*, known_length: int, known_head: str) -> log.Chain:
+        chain = log.check(known_length=known_length, known_head=known_head)
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE public.tenants_clinic SET {switch} WHERE id = %s", [bondi.pk])  # noqa: S608 - ours
+        return chain
+
+    monkeypatch.setattr("audit.watch.check", is_restored_meanwhile)
+    tasks.check_clinic(schema_name=bondi.schema_name)
+    assert noted(bondi) == (1, "of the log it has now", None)
 
 
 def test_the_log_of_ops_is_checked_every_night_too(bondi: Clinic, caplog: pytest.LogCaptureFixture) -> None:

@@ -263,3 +263,38 @@ def test_a_process_with_wrong_usage_ends_with_2_and_without_a_traceback() -> Non
     assert done.returncode == 2
     assert "usage:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("show", "bondi"), "Tables are missing"),
+        (("suspend", "bondi", "--reason", "x"), "Tables are missing"),
+        (("rename", "bondi", "manly"), "Tables are missing"),
+        (("sync", "bondi"), "Tables are missing"),
+        (("close", "bondi", "--on", "2040-01-01"), "The access log cannot be written"),
+        (("export", "bondi", "--to", "."), "The access log cannot be written"),
+    ],
+)
+def test_tables_that_are_gone_are_one_sentence(
+    bondi: Clinic, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER SCHEMA {bondi.schema_name} RENAME TO clinic_that_is_gone")
+    said = refusal(capsys, *words)
+    assert said.startswith(sentence)
+    assert said.count("\n") == 1
+
+
+def test_a_name_that_is_too_long_is_refused(db: None, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("create", "coogee", "--owner", "owner@coogee.example", "--name")
+    assert refusal(capsys, *words, "x" * 201) == "The name is longer than 200 characters.\n"
+
+
+def test_the_list_shows_whole_addresses_however_narrow_it_is(
+    bondi: Clinic, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    Clinic.objects.filter(pk=bondi.pk).update(checked_at=timezone.now())
+    call_command("clinic", "list")
+    assert "http://bondi.localhost:8000/" in capsys.readouterr().out

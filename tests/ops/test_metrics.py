@@ -42,6 +42,14 @@ def test_a_suspended_clinic_is_not_among_them(bondi: Clinic, harbour: Clinic, ba
     assert "bondi" not in base_host.get("/metrics").content.decode()
 
 
+def test_a_mirror_that_was_paused_by_hand_is_not_told_to_lag(bondi: Clinic, harbour: Clinic, base_host: Client) -> None:
+    Clinic.objects.update(sync_state="ok", checked_at=timezone.now() - timedelta(days=3))
+    Clinic.objects.filter(pk=bondi.pk).update(sync_state="paused")
+    told = base_host.get("/metrics").content.decode()
+    assert 'sidechart_sync_lag_seconds{clinic="harbour"}' in told
+    assert 'sidechart_sync_lag_seconds{clinic="bondi"}' not in told
+
+
 @pytest.mark.parametrize(("sent", "status"), [("", 404), (f"Bearer {TOKEN}x", 404), (f"Bearer {TOKEN}", 200)])
 def test_with_a_token_only_its_bearer_reads_them(
     db: None, base_host: Client, settings: Settings, sent: str, status: int

@@ -172,6 +172,7 @@ def test_a_purge_that_met_a_lock_says_so_and_ends_with_the_next_call(
         with pytest.raises(Refused, match="run it again"):
             purge("bondi", by=OPS)
     assert schema_is_there(bondi.schema_name)
+    assert next((row["clinic"], row["state"]) for row in clinics.listing()) == ("bondi", "purged")  # and not yet done
     assert Client(HTTP_HOST="bondi.localhost").get("/").status_code == 404
     with pytest.raises(NoSuchClinic):
         life.resume("bondi", by=OPS)

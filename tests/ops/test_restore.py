@@ -289,6 +289,7 @@ def test_programs_that_are_older_than_the_server_or_missing_are_refused(both: Ho
         ("clinic", "doctor", "bondi"),
         ("clinic", "list"),
         ("clinic", "show", "bondi"),
+        ("ops", "list"),
     ],
 )
 def test_a_database_that_is_down_is_one_sentence(both: House, words: tuple[str, ...]) -> None:

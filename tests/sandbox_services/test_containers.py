@@ -94,6 +94,15 @@ def test_the_database_and_the_broker_are_open_to_the_other_containers_alone() ->
     assert SERVICES["web"]["ports"] == ["127.0.0.1:${WEB_PORT:-8000}:8000"]
 
 
+@pytest.mark.parametrize("service", OURS)
+@pytest.mark.parametrize("kept", ["exports", "backups"])
+def test_what_a_container_writes_outlives_it_in_a_folder_that_is_its_own(service: str, kept: str) -> None:
+    folder = f"/var/lib/sidechart/{kept}"
+    assert f"{kept}:{folder}" in SERVICES[service]["volumes"]
+    assert kept in COMPOSE["volumes"]
+    assert folder in re.findall(r"install .*?--mode=0700((?: \S+)+)", DOCKERFILE)[0].split()
+
+
 def _beside_python(program: str) -> str:
     found = shutil.which(program, path=str(Path(sys.executable).parent))
     assert found, f"{program} is not installed"

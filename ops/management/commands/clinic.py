@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from accounts.roles import Role
+from audit.log import NotRecorded
 from ops import clinics, doctor
 from ops.exporting import export
 from ops.foreground import sync_in_foreground
@@ -25,7 +26,7 @@ from tenants.context import NoSuchClinic
 from tenants.labels import LabelRefused
 
 LIGHTS = {doctor.Light.OK: "green", doctor.Light.WARN: "yellow", doctor.Light.FAIL: "bold red"}
-REFUSALS = (Refused, LabelRefused, NoSuchClinic, ClinikoError)
+REFUSALS = (Refused, LabelRefused, NoSuchClinic, NotRecorded, ClinikoError)
 
 
 class Command(LifeActions, RecoveryActions):
@@ -40,7 +41,9 @@ class Command(LifeActions, RecoveryActions):
         add_action(actions, "list", self.list, "Show every clinic.", label=False)
         add_action(actions, "show", self.show, "Show one clinic: states, counts, cursors, last run.")
         add_action(actions, "doctor", self.doctor, "Look at everything that a clinic needs, and say what is wrong.")
-        set_key = add_action(actions, "set-key", self.set_key, "Try a Cliniko API key and store it when it works.")
+        set_key = add_changing_action(
+            actions, "set-key", self.set_key, "Try a Cliniko API key and store it when it works."
+        )
         set_key.add_argument("--key-stdin", action="store_true", help="Read the key from standard input, not a prompt.")
         set_key.add_argument(
             "--confirm-other-account", action="store_true", help="Take a key of another Cliniko account than before."
@@ -53,12 +56,12 @@ class Command(LifeActions, RecoveryActions):
         )
         self.add_life_actions(actions)
         self.add_recovery_actions(actions)
-        invite = add_action(actions, "invite", self.invite, "Invite staff by e-mail.")
+        invite = add_changing_action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
         export = add_action(actions, "export", self.export, "Write all that is held of a clinic into a ZIP.")
         export.add_argument("--to", required=True, metavar="FILE|FOLDER", type=Path, help="Where: nothing is replaced.")
-        reset = add_action(
+        reset = add_changing_action(
             actions,
             "reset-second-factor",
             self.reset_second_factor,
@@ -94,7 +97,8 @@ class Command(LifeActions, RecoveryActions):
         if options["json"] or not rows:
             self.answer(options, rows, "No clinic yet: `manage.py clinic create` makes one.")
             return
-        table = Table("Clinic", "Name", "State", "Mirror", "As of", "Address", box=None)
+        address = Column("Address", no_wrap=True, overflow="ignore", min_width=max(len(row["url"]) for row in rows))
+        table = Table("Clinic", "Name", "State", "Mirror", "As of", address, box=None)
         for row in rows:
             as_of = f"{row['checked_at']:%Y-%m-%d %H:%M}" if row["checked_at"] else ""
             table.add_row(row["clinic"], row["name"], row["state"], row["sync_state"], as_of, row["url"])
@@ -127,10 +131,13 @@ class Command(LifeActions, RecoveryActions):
     def set_key(self, options: dict[str, Any]) -> None:
         typed = sys.stdin.readline() if options["key_stdin"] else getpass.getpass("Cliniko API key: ")
         connected = clinics.set_key(
-            options["label"], ApiKey(typed.strip()), confirm_other_account=options["confirm_other_account"]
+            options["label"],
+            ApiKey(typed.strip()),
+            confirm_other_account=options["confirm_other_account"],
+            dry_run=options["dry_run"],
         )
         rights = " ".join(f"{name.capitalize()}: {'yes' if may else 'no'}." for name, may in connected.may_read.items())
-        self.answer(
+        self.answer_change(
             options,
             vars(connected),
             f"Connected to {connected.account} ({connected.shard}) as {connected.user}, {connected.role}. {rights}",
@@ -149,11 +156,12 @@ class Command(LifeActions, RecoveryActions):
             raise clinics.Refused(f"Cliniko did not give everything to be compared: {', '.join(named)}.")
 
     def invite(self, options: dict[str, Any]) -> None:
-        invite_url, mailed = clinics.invite(options["label"], email=options["email"], role=options["role"])
-        answer = {"clinic": options["label"], "email": options["email"], "role": options["role"]}
-        self.answer(
-            options, answer | {"invite_url": invite_url}, f"Invitation ({_mailed(mailed)}; secret): {invite_url}"
-        )
+        dry_run, asked = options["dry_run"], {"email": options["email"], "role": options["role"]}
+        invite_url, mailed = clinics.invite(options["label"], **asked, dry_run=dry_run)
+        words = f"Invitation ({_mailed(mailed)}; secret): {invite_url}"
+        if dry_run:
+            words = f"{options['email']} would be invited as {options['role']}."
+        self.answer_change(options, {"clinic": options["label"], **asked, "invite_url": invite_url}, words)
 
     def export(self, options: dict[str, Any]) -> None:
         made = export(options["label"], options["to"])
@@ -161,13 +169,13 @@ class Command(LifeActions, RecoveryActions):
         self.answer(options, made, "\n".join([f"{made['file']}, {made['bytes']:,} bytes", *counted]))
 
     def reset_second_factor(self, options: dict[str, Any]) -> None:
-        mailed = clinics.reset_second_factor(options["label"], email=options["email"])
+        email, dry_run = options["email"], options["dry_run"]
+        mailed = clinics.reset_second_factor(options["label"], email=email, dry_run=dry_run)
         told = "and was told so by e-mail" if mailed else "but the e-mail could NOT be sent: tell them yourself"
-        self.answer(
-            options,
-            {"clinic": options["label"], "email": options["email"], "mailed": mailed},
-            f"{options['email']} signs in with the password alone, is signed out everywhere, {told}.",
-        )
+        words = f"{email} signs in with the password alone, is signed out everywhere, {told}."
+        if dry_run:
+            words = f"{email} has a second step, which would be removed."
+        self.answer_change(options, {"clinic": options["label"], "email": email, "mailed": mailed}, words)
 
 
 def _mailed(mailed: bool) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 from rich.table import Table
 
 from ops import people
-from ops.clinics import Refused
 from ops.management.answering import AnsweringCommand, Run, add_action
+from ops.refusals import Refused, database_failure
 
 
 class Command(AnsweringCommand):
@@ -27,7 +27,8 @@ class Command(AnsweringCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         action: Run = options["run"]
         try:
-            action(options)
+            with database_failure():
+                action(options)
         except Refused as refusal:
             self.stderr.write(str(refusal), self.style.ERROR)
             sys.exit(1)

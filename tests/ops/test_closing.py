@@ -1,0 +1,141 @@
+"""A clinic closes on a day that its owners are told, and reminded of."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+from django.core.mail import EmailMessage
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from accounts.models import User
+from audit.log import OPS
+from ops import life, tasks
+from ops.clinics import Refused
+from tenants.models import Clinic
+
+
+def in_days(days: int) -> date:
+    return timezone.now().date() + timedelta(days=days)
+
+
+def test_owners_are_told_of_the_day_at_once_and_people_work_until_then(
+    staff_of: Callable[..., User],
+    sign_in: Callable[..., Client],
+    mailoutbox: list[EmailMessage],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    for label in ("bondi", "harbour"):
+        staff_of(label, "owner")
+        staff_of(label, "reception")
+    with django_capture_on_commit_callbacks(execute=True):
+        life.close("bondi", on=in_days(60), by=OPS)
+    (mail,) = mailoutbox
+    assert mail.to == ["owner@clinic.example"]
+    assert "in 60 days" in str(mail.body)
+    assert "http://bondi.localhost:8000/settings/export" in str(mail.body)
+    notice = "closes on"
+    assert notice in (page := sign_in("bondi", "owner").get("/").content.decode())
+    assert 'href="/settings/export"' in page
+    assert notice not in sign_in("bondi", "reception").get("/").content.decode()
+    assert notice not in sign_in("harbour", "owner").get("/").content.decode()
+
+
+def test_owners_are_reminded_once_30_7_and_1_days_before(
+    staff_of: Callable[..., User],
+    mailoutbox: list[EmailMessage],
+    bondi: Clinic,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    staff_of("bondi", "owner")
+    with django_capture_on_commit_callbacks(execute=True):
+        life.close("bondi", on=in_days(40), by=OPS)
+    mailoutbox.clear()
+    told = []
+    for days in range(40, -2, -1):
+        Clinic.objects.filter(pk=bondi.pk).update(closing_on=in_days(days))
+        for _ in range(2):
+            tasks.remind_closing()
+        told += [days] * len(mailoutbox)
+        mailoutbox.clear()
+    assert told == [30, 7, 1]
+
+
+def test_a_reminder_that_beat_slept_through_is_made_up_and_one_that_was_not_mailed_is_tried_again(
+    staff_of: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staff_of("bondi", "owner")
+    Clinic.objects.filter(pk=bondi.pk).update(state="closing", closing_on=in_days(5))
+    with monkeypatch.context() as broken:
+        broken.setattr(EmailMessage, "send", lambda *_: (_ for _ in ()).throw(OSError("no mail server")))
+        tasks.remind_closing()
+    tasks.remind_closing()
+    tasks.remind_closing()
+    assert len(mailoutbox) == 1
+    assert "in 5 days" in str(mailoutbox[0].body)
+
+
+def no_mail_server(*_: object) -> None:
+    raise OSError("no mail server")
+
+
+@pytest.mark.parametrize("days", [1, 60])
+def test_owners_who_could_not_be_mailed_at_once_are_told_with_the_next_turn(
+    staff_of: Callable[..., User],
+    mailoutbox: list[EmailMessage],
+    bondi: Clinic,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    days: int,
+) -> None:
+    staff_of("bondi", "owner")
+    with monkeypatch.context() as broken, django_capture_on_commit_callbacks(execute=True):
+        broken.setattr(EmailMessage, "send", no_mail_server)
+        life.close("bondi", on=in_days(days), by=OPS)
+    tasks.remind_closing()
+    tasks.remind_closing()
+    assert len(mailoutbox) == 1
+
+
+def test_an_owner_who_comes_after_the_closing_was_set_is_told(
+    staff_of: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic
+) -> None:
+    life.close("bondi", on=in_days(40), by=OPS)
+    tasks.remind_closing()
+    staff_of("bondi", "owner")
+    tasks.remind_closing()
+    assert len(mailoutbox) == 1
+
+
+def test_a_clinic_whose_tables_are_torn_keeps_no_other_clinic_from_being_reminded(
+    staff_of: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic, harbour: Clinic
+) -> None:
+    for label in ("bondi", "harbour"):
+        staff_of(label, "owner")
+    Clinic.objects.update(state="closing", closing_on=in_days(5))
+    torn = Clinic.objects.order_by("pk")[0]
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {torn.schema_name}.accounts_user RENAME TO gone")
+    tasks.remind_closing()
+    assert len(mailoutbox) == 1
+
+
+@pytest.mark.parametrize("days", [-1, 0])
+def test_a_clinic_closes_on_a_day_to_come(bondi: Clinic, days: int) -> None:
+    with pytest.raises(Refused, match="not to come"):
+        life.close("bondi", on=in_days(days), by=OPS)
+
+
+def test_a_suspended_clinic_is_resumed_before_it_closes(bondi: Clinic) -> None:
+    life.suspend("bondi", reason="unpaid", by=OPS)
+    with pytest.raises(Refused, match="resume"):
+        life.close("bondi", on=in_days(40), by=OPS)
+
+
+def test_a_clinic_that_stays_closes_no_more(bondi: Clinic, mailoutbox: list[EmailMessage]) -> None:
+    life.close("bondi", on=in_days(40), by=OPS)
+    life.resume("bondi", by=OPS)
+    bondi.refresh_from_db()
+    assert (bondi.state, bondi.closing_on, bondi.closing_told) == ("setup", None, None)

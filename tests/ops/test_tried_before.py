@@ -1,0 +1,99 @@
+"""What ops try before they do it: `--dry-run` of the actions that ask Cliniko, invite people or reset them."""
+
+import json
+import sys
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.core.mail import EmailMessage
+from django.core.management import call_command
+
+from accounts.models import Invitation, OpenSession, User
+from audit.models import Event
+from sync.models import Connection, Cursor
+from tenants.context import clinic_context
+from tenants.models import Clinic
+from tests.accounts.second_factors import give_app
+from tests.sync.conftest import World, world
+
+__all__ = ["world"]
+
+Tried = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def tried(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Tried:
+    """`tried("invite", "bondi", …)`: the JSON answer of a dry run."""
+
+    def answer(*words: str, stdin: str = "") -> dict[str, Any]:
+        monkeypatch.setattr(sys, "stdin", StringIO(stdin))
+        capsys.readouterr()
+        call_command("clinic", *words, "--dry-run", "--json")
+        said: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return said
+
+    return answer
+
+
+def test_a_key_is_asked_about_at_cliniko_and_not_stored(world: World, tried: Tried, bondi: Clinic) -> None:
+    Clinic.objects.filter(pk=bondi.pk).update(state="setup")
+    key = world.store.key("bondi")
+    told = tried("set-key", "bondi", "--key-stdin", stdin=key)
+    assert (told["account"], told["may_read"]["patients"]) == ("Bondi Physio", True)
+    with clinic_context("bondi"):
+        assert not Connection.objects.exists()
+        assert not Cursor.objects.exists()
+        assert not Event.objects.exists()
+    bondi.refresh_from_db()
+    assert bondi.state == "setup"
+
+
+def test_a_key_of_another_account_is_refused_as_it_would_be(
+    world: World, tried: Tried, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.connect("bondi")
+    with pytest.raises(SystemExit):
+        tried("set-key", "bondi", "--key-stdin", stdin=world.store.key("harbour"))
+    assert "belongs to another Cliniko account" in capsys.readouterr().err
+    told = tried("set-key", "bondi", "--key-stdin", "--confirm-other-account", stdin=world.store.key("harbour"))
+    assert told["account"] == "Harbour Osteopathy"
+    with clinic_context("bondi"):
+        assert Connection.objects.get().account_name == "Bondi Physio"
+
+
+def test_nobody_is_invited(bondi: Clinic, tried: Tried, mailoutbox: list[EmailMessage]) -> None:
+    told = tried("invite", "bondi", "--email", "new@clinic.example", "--role", "clinician")
+    assert told == {"clinic": "bondi", "email": "new@clinic.example", "role": "clinician", "invite_url": ""}
+    with clinic_context("bondi"):
+        assert not Invitation.objects.exists()
+        assert not Event.objects.exists()
+    assert mailoutbox == []
+
+
+def test_no_second_step_is_reset(staff_of: Callable[..., User], tried: Tried, mailoutbox: list[EmailMessage]) -> None:
+    owner = staff_of("bondi", "owner")
+    give_app("bondi", owner)
+    with clinic_context("bondi"):
+        OpenSession.objects.create(user=owner, browser="Chrome")
+    assert tried("reset-second-factor", "bondi", "--email", owner.email)["mailed"] is False
+    with clinic_context("bondi"):
+        assert Authenticator.objects.exists()
+        assert OpenSession.objects.exists()
+    assert mailoutbox == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("invite", "bondi", "--email", "a@b.example"), "Only tried: a@b.example would be invited as reception.\n"),
+        (("drop-former", "bondi"), "Only tried: There was nothing to drop.\n"),
+    ],
+)
+def test_the_answer_says_that_it_was_only_tried(
+    bondi: Clinic, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    call_command("clinic", *words, "--dry-run")
+    assert capsys.readouterr().out == said
