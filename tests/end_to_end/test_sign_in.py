@@ -125,11 +125,12 @@ def test_a_passkey_is_made_and_is_from_then_on_one_touch(
 def test_a_page_that_was_open_for_too_long_is_loaded_again_and_not_said_to_have_failed(
     stack: Stack, page: Page, owner: Person
 ) -> None:
+    led_away = {"location": "/account/confirm"}  # as whoever signed in more than five minutes ago is
+    page.context.route("**/account/passkeys/ask", lambda route: route.fulfill(status=302, headers=led_away))
     add_device(page)
     page.goto(stack.sidechart("bondi", "/account/passkeys/add"))
     sign_in(page, owner)
-    led_away = {"location": "/account/confirm"}  # as whoever signed in more than five minutes ago is
-    page.route("**/account/passkeys/ask", lambda route: route.fulfill(status=302, headers=led_away))
+    expect(page.get_by_role("button", name="Make the passkey")).to_be_visible()
     with page.expect_navigation(url="**/account/passkeys/add"):
         page.get_by_role("button", name="Make the passkey").click()
 
