@@ -80,11 +80,15 @@ class House:
 
     database: str
     state: Path
+    forks: subprocess.Popen[str]
 
     def environment(self, **changed: str) -> dict[str, str]:
         return plain_environment(**{"DATABASE_URL": self.database, "STATE_DIRECTORY": str(self.state)} | changed)
 
     def run(self, *words: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, in a process of its own when something of its environment is changed."""
+        if not changed:
+            return self._fork(*words)
         return subprocess.run(
             [sys.executable, "manage.py", *words],
             cwd=ROOT,
@@ -93,6 +97,15 @@ class House:
             text=True,
             check=False,
         )
+
+    def _fork(self, *words: str) -> subprocess.CompletedProcess[str]:
+        output, error = self.state / "output", self.state / "error"
+        asked, told = self.forks.stdin, self.forks.stdout
+        assert asked
+        assert told
+        asked.write(json.dumps({"words": words, "output": str(output), "error": str(error)}) + "\n")
+        asked.flush()
+        return subprocess.CompletedProcess(words, int(told.readline()), output.read_text(), error.read_text())
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         silent = subprocess.DEVNULL
@@ -161,7 +174,13 @@ class House:
 def house(state: Path, worker: str) -> Iterator[House]:
     """Both clinics with people, a patient 42 each, a note, a key and a log."""
     with new_database(f"sidechart_house_{worker}") as database:
-        built = House(database, state)
-        assert built.run("migrate", "--verbosity=0").returncode == 0
-        built.script(BUILD)
-        yield built
+        environment = plain_environment(DATABASE_URL=database, STATE_DIRECTORY=str(state))
+        pipe = subprocess.PIPE
+        forks = subprocess.Popen(
+            [sys.executable, "-m", "tests.ops.forks"], cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True
+        )
+        with forks:  # which end as soon as nobody asks any more
+            built = House(database, state, forks)
+            assert built.run("migrate", "--verbosity=0").returncode == 0
+            built.script(BUILD)
+            yield built
