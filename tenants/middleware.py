@@ -3,15 +3,17 @@
 from base64 import b64encode
 from collections.abc import Callable
 from hashlib import sha256
+from typing import NamedTuple
 
 from django.conf import settings
+from django.db.models import JSONField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 
 from tenants.context import inside
 from tenants.database import connection
 from tenants.hosts import almost_label_of, canonical_host, clinic_url, label_of
-from tenants.models import Clinic, Domain
+from tenants.models import Clinic
 from tenants.signals import Astray, came_astray
 
 
@@ -33,24 +35,46 @@ class ClinicMiddleware:
             request.clinic = None  # type: ignore[attr-defined]
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             return self.get_response(request)
-        domain = _domain_of(label_of(host))
-        if domain is None:
-            _tell_of(request, "two_levels", _domain_of(almost_label_of(host)))
+        address = _address_of(label_of(host))
+        if address is None:
+            _tell_of(request, "two_levels", _address_of(almost_label_of(host)))
             return nobody_here()
-        clinic = domain.tenant
-        if not domain.is_primary and _is_a_page(request):
-            _tell_of(request, "former_name", domain)
+        clinic = address.tenant
+        if not address.is_primary and _is_a_page(request):
+            _tell_of(request, "former_name", address)
             return HttpResponseRedirect(clinic_url(clinic.label, request.get_full_path()))
         request.clinic = clinic  # type: ignore[attr-defined]
         with inside(clinic):
             return self.get_response(request)
 
 
-def _domain_of(label: str | None) -> Domain | None:
-    """What leads from this label to a working clinic: its subdomain, or one that it had before."""
+class Address(NamedTuple):
+    """Where a subdomain leads: to a clinic, as its own or as one that it had before."""
+
+    tenant: Clinic
+    is_primary: bool
+
+
+_COLUMNS = [field.attname for field in Clinic._meta.concrete_fields if not isinstance(field, JSONField)]
+_FIND = (
+    f"SELECT {', '.join(f'clinic.{column}' for column in _COLUMNS)}, address.is_primary"  # noqa: S608 - our own words
+    " FROM public.tenants_domain AS address JOIN public.tenants_clinic AS clinic ON clinic.id = address.tenant_id"
+    " WHERE address.domain = %s"
+)
+
+
+def _address_of(label: str | None) -> Address | None:
+    """The working clinic that this label leads to. Asked at each request, so that a suspension counts with the next
+    click; the search path stays as it is meanwhile, which mostly is this very clinic's."""
     if label is None:
         return None
-    return Domain.objects.select_related("tenant").filter(domain=label, tenant__in=Clinic.objects.working()).first()
+    with connection.path_as_it_is(), connection.cursor() as cursor:
+        cursor.execute(_FIND, [label])
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    clinic = Clinic.from_db(connection.alias, _COLUMNS, found[:-1])
+    return Address(clinic, found[-1]) if clinic.is_working else None
 
 
 def _is_a_page(request: HttpRequest) -> bool:
@@ -61,9 +85,9 @@ def _is_a_page(request: HttpRequest) -> bool:
     )
 
 
-def _tell_of(request: HttpRequest, how: Astray, domain: Domain | None) -> None:
-    if domain is not None:
-        with inside(domain.tenant):
+def _tell_of(request: HttpRequest, how: Astray, address: Address | None) -> None:
+    if address is not None:
+        with inside(address.tenant):
             came_astray.send_robust(sender=Clinic, request=request, how=how)
 
 

@@ -153,7 +153,7 @@ def test_the_second_step_and_the_recovery_codes_are_private_too(browser_at: Brow
 def test_a_failure_at_the_door_itself_is_kept_by_nobody(browser_at: Browsers, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = browser_at("bondi")
     browser.raise_request_exception = False
-    monkeypatch.setattr("tenants.middleware._domain_of", broken)
+    monkeypatch.setattr("tenants.middleware._address_of", broken)
     answer = browser.get("/patients?patient_id=42")
     assert answer.status_code == 500
     assert "Something went wrong on our side" in answer.content.decode()
