@@ -10,6 +10,7 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
+from django.dispatch import receiver
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +20,7 @@ from accounts.roles import Role
 from audit.log import Action, record
 from exports import archive, shelf
 from exports.models import Export
+from sync.signals import account_forgotten, fields_left_out
 from tenants.context import current_clinic
 from tenants.hosts import clinic_url
 
@@ -31,6 +33,7 @@ FULL = "There was no room for it on our disk. Please tell those who run Sidechar
 BROKEN = "Something went wrong on our side. Asking again may help; if not, tell those who run Sidechart."
 NOT_BEGUN = "Nobody began to make it. Please ask again; if that does not help, tell those who run Sidechart."
 DIED = "The program that made it was stopped. Please ask again."
+CHANGED = "What is stored of the clinic was changed meanwhile. Please ask again."
 RESTORED = "The clinic was restored from a backup. Please ask again."
 GONE = "Its file is no longer there. Please ask again."
 
@@ -89,13 +92,16 @@ def make(export_id: int) -> None:
         shelf.prepare(clinic.schema_name)
         with shelf.new_file(path) as file:
             archive.write(file, clinic)
-        _ready(export_id, path)
+        is_ready = _ready(export_id, path)
     except Exception as failed:
         shelf.discard(path)
         full = isinstance(failed, OSError) and failed.errno == ENOSPC
         _over(export_id, State.FAILED, failure=FULL if full else BROKEN)
         raise
-    _tell_owners(Export.objects.get(pk=export_id))
+    if is_ready:
+        _tell_owners(Export.objects.get(pk=export_id))
+    else:
+        shelf.discard(path)
 
 
 def fetch(export_id: int, *, by: User) -> BinaryIO:
@@ -130,8 +136,18 @@ def settle() -> None:
 def begin_anew() -> None:
     """End what was under way or waited when the backup was made that the clinic is being restored from: its files are
     not there."""
-    then = Export.objects.filter(state__in=[*Export.UNDER_WAY, State.READY])
-    then.update(state=State.FAILED, failure=RESTORED, finished_at=timezone.now())
+    _end_all(RESTORED)
+
+
+@receiver([fields_left_out, account_forgotten])
+def end_what_holds_more_than_the_clinic(**_: object) -> None:
+    """What is no longer kept is not to be fetched from a file that was made before; exports.tend deletes that."""
+    _end_all(CHANGED)
+
+
+def _end_all(why: str) -> None:
+    waiting = Export.objects.filter(state__in=[*Export.UNDER_WAY, State.READY])
+    waiting.update(state=State.FAILED, failure=why, finished_at=timezone.now())
 
 
 def asked_long_ago() -> list[int]:
@@ -154,10 +170,12 @@ def _has_died(export: Export) -> bool:
     return since > MAY_TAKE or not shelf.is_being_written(shelf.place(current_clinic().schema_name, export.pk))
 
 
-def _ready(export_id: int, path: Path) -> None:
+def _ready(export_id: int, path: Path) -> bool:
+    """False when it was ended meanwhile."""
     now = timezone.now()
     being_made = Export.objects.filter(pk=export_id, state=State.BEING_MADE)
-    being_made.update(state=State.READY, finished_at=now, expires_at=now + KEPT_FOR, size=path.stat().st_size)
+    ready = {"finished_at": now, "expires_at": now + KEPT_FOR, "size": path.stat().st_size}
+    return being_made.update(state=State.READY, **ready) > 0
 
 
 def _over(export_id: int, state: State, *, failure: str = "", was: State = State.BEING_MADE) -> None:

@@ -18,6 +18,7 @@ from sync import connection, lease, reconcile
 from sync.field_groups import FIELD_GROUPS, FieldGroup
 from sync.models import Cursor, LeftOut, PatientChange, RefusedPayload
 from sync.resources import BY_NAME, PATIENTS, Resource
+from sync.signals import fields_left_out
 from tenants import own_row
 
 
@@ -70,6 +71,7 @@ def leave_out(group: FieldGroup, *, by: Actor) -> bool:
         )
         for resource, fields in _fields(group):
             _remove(resource, fields)
+        fields_left_out.send(sender=LeftOut)
         record(Action.SETTINGS_CHANGED, by=by, no_longer_stored=group.label)
     return True
 
