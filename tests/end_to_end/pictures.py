@@ -1,5 +1,4 @@
-"""`make pictures`: the screens that the docs show into docs/pictures/, or all into the folder named, wide and narrow,
-light and dark."""
+"""`make pictures`: every screen into docs/pictures/, or each wide and narrow, light and dark, into the folder named."""
 
 import os
 import sys
@@ -18,33 +17,31 @@ SIZES = {"wide": ViewportSize(width=1280, height=860), "narrow": ViewportSize(wi
 
 
 ONE_SCREEN = {"cliniko-button"}  # the others are pictured down to their foot
-IN_DOCS = {
-    *("cliniko-button-wide-light", "sign-in-narrow-light", "patient-wide-light", "patient-narrow-dark"),
-    *("search-wide-light", "settings-wide-light", "staff-wide-light", "security-narrow-dark"),
-    *("own-sign-in-wide-light", "app-narrow-light", "access-log-wide-light", "access-of-patient-wide-dark"),
-    *("unknown-patient-narrow-light", "landing-wide-light", "privacy-wide-light"),
-    *("welcome-wide-light", "key-wide-light", "button-wide-light"),
+# Beside every screen, wide and light: those that the docs show otherwise.
+ALSO_IN_DOCS = {
+    *("sign-in-narrow-light", "patient-narrow-dark", "security-narrow-dark", "app-narrow-light"),
+    *("access-of-patient-wide-dark", "unknown-patient-narrow-light"),
 }
 
 
 class Camera:
     """Takes the pictures of one size and colour scheme."""
 
-    def __init__(self, page: Page, folder: Path, suffix: str, wanted: set[str] | None):
+    def __init__(self, page: Page, folder: Path, suffix: str, for_docs: bool):
         self.page = page
-        self._wanted = wanted
+        self._for_docs = for_docs
         self._folder = folder
         self._suffix = suffix
 
     def take(self, name: str) -> None:
-        if self._wanted is not None and f"{name}-{self._suffix}" not in self._wanted:
+        if self._for_docs and self._suffix != "wide-light" and f"{name}-{self._suffix}" not in ALSO_IN_DOCS:
             return
         self.page.wait_for_load_state("networkidle")
         self.page.screenshot(path=self._folder / f"{name}-{self._suffix}.png", full_page=name not in ONE_SCREEN)
 
 
-def main(folder: Path, wanted: set[str] | None = None) -> None:
-    """Bring the stack up over a database of its own and picture all of it, or the wanted ones. Exits with a sentence
+def main(folder: Path, *, for_docs: bool = False) -> None:
+    """Bring the stack up over a database of its own and picture all of it, or what the docs show. Exits with a sentence
     without Chromium."""
     if not CHROMIUM:
         sys.exit(NO_CHROMIUM)
@@ -58,7 +55,7 @@ def main(folder: Path, wanted: set[str] | None = None) -> None:
             for size, viewport in SIZES.items():
                 for scheme in ("light", "dark"):
                     page = browser.new_page(viewport=viewport, color_scheme=scheme)
-                    walk(page, stack, patient_id, Camera(page, folder, f"{size}-{scheme}", wanted).take)
+                    walk(page, stack, patient_id, Camera(page, folder, f"{size}-{scheme}", for_docs).take)
                     page.close()
 
 
@@ -128,4 +125,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         main(Path(sys.argv[1]))
     else:
-        main(ROOT / "docs" / "pictures", IN_DOCS)
+        main(ROOT / "docs" / "pictures", for_docs=True)
