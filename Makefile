@@ -3,7 +3,7 @@
 PYTHON ?= python3
 WEB_PORT ?= 8000
 CLINIKO_PORT ?= 8100
-JOBS ?= 2
+JOBS ?= 3
 ARGS ?=
 export WEB_PORT CLINIKO_PORT
 
@@ -49,7 +49,7 @@ backup: setup ## The whole database, every clinic, into one file (ARGS=folder; d
 test: setup ## Every test (ARGS="-k launch", JOBS=4)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
-pictures: setup ## The screens of the docs into docs/pictures/ (needs Chromium; ARGS=folder: every screen, there)
+pictures: setup ## Every screen into docs/pictures/ (needs Chromium; ARGS=folder: narrow and dark too, there)
 	@$(BIN)/python -m tests.end_to_end.pictures $(ARGS)
 
 bench: setup ## How fast and how right the mirror is, beside other importers (ARGS="sync --quick", ARGS=--help)
