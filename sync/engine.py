@@ -4,18 +4,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import DataError, transaction
 from django.utils import timezone
 
 from sync import deletions, reconcile
 from sync.cliniko import Cliniko, Page
 from sync.connection import backoff
-from sync.counted import RUNS
 from sync.due import lists_in_order
 from sync.errors import (
     BudgetSpent,
@@ -27,8 +26,8 @@ from sync.errors import (
     ServerError,
     Unreachable,
 )
-from sync.lease import Lease, LeaseLost
-from sync.models import Cursor, Run
+from sync.lease import Lease
+from sync.models import Cursor
 from sync.resources import PATIENTS, Listing, Resource
 from sync.store import ReadPage, next_sequence, read_page, store_page
 from sync.walks import advance, ask, ask_ahead, stood_behind
@@ -148,10 +147,7 @@ class Slice:
             self._ask_ahead(listing, cursor)
         written = 0
         if page.records:
-            with transaction.atomic():
-                self.lease.renew()
-                written = store_page(taken.read, sequence=taken.sequence)
-                cursor.save()
+            written = self._store(taken, cursor)
         else:
             self._quiet[listing.name] = cursor
         if written and ticking:
@@ -160,6 +156,20 @@ class Slice:
         counts.written += written
         self.on_page(listing.resource, Progress(cursor.walked, cursor.total))
         return done
+
+    def _store(self, taken: Taken, cursor: Cursor) -> int:
+        """Rows and cursor in one transaction; where the database refuses a value, once more and carefully."""
+        try:
+            return self._commit(taken, cursor, carefully=False)
+        except DataError:
+            return self._commit(taken, cursor, carefully=True)
+
+    def _commit(self, taken: Taken, cursor: Cursor, *, carefully: bool) -> int:
+        with transaction.atomic():
+            self.lease.renew()
+            written = store_page(taken.read, sequence=taken.sequence, carefully=carefully)
+            cursor.save()
+        return written
 
     def _take(self, listing: Listing, cursor: Cursor) -> Taken:
         """The page that was asked for ahead, or else asked for now."""
@@ -273,28 +283,3 @@ def _settle(cursor: Cursor, pause: timedelta) -> None:
 
 def _long_ago(cursor: Cursor) -> bool:
     return cursor.walk_clock is None and cursor.checked_at is not None and timezone.now() - cursor.checked_at > GAP
-
-
-def run_slice(turn: Slice) -> bool:
-    """Run the slice and write its history, the reason of an error included, which travels on."""
-    run = Run(started_at=timezone.now(), result=Run.Result.STOPPED, reason="The worker was stopped.")
-    try:
-        done = turn.run()
-        run.result, run.reason = (Run.Result.DONE if done else Run.Result.CONTINUES), ""
-        return done
-    except ClinikoError as failure:
-        run.reason = str(failure)
-        if isinstance(failure, BudgetSpent):
-            run.result = Run.Result.CONTINUES
-        raise
-    except LeaseLost:
-        run.reason = "Somebody paused the sync, changed the key or what is stored, or another worker took over."
-        raise
-    except Exception as failure:
-        run.reason = f"An error of our own: {type(failure).__name__}."  # its text may quote a record
-        raise
-    finally:
-        run.finished_at = timezone.now()
-        run.resources = {name: asdict(counts) for name, counts in turn.counts.items()}
-        run.save()
-        RUNS.add(result=run.result)

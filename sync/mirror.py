@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from sync import connection
 from sync.due import everything_is_due
-from sync.engine import OnPage, Slice, run_slice
+from sync.engine import OnPage, Slice
 from sync.errors import BudgetSpent, ClinikoError, RateLimited
 from sync.lease import Lease, LeaseHeld, LeaseLost
 from sync.models import Connection
+from sync.runs import run_slice
 from sync.store import commits_unawaited
 
 log = structlog.get_logger(__name__)

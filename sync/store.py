@@ -96,25 +96,29 @@ def write_page(resource: Resource, payloads: Iterable[dict[str, Any]], *, sequen
     return store_page(read_page(resource, payloads), sequence=sequence)
 
 
-def store_page(page: ReadPage, *, sequence: int) -> int:
+def store_page(page: ReadPage, *, sequence: int, carefully: bool = True) -> int:
     """Store what was read and return how many rows that changed. What cannot be read is kept aside. Fields that the
     clinic left out reach no table.
+
+    Not `carefully`, it raises DataError for a value that the database cannot hold, and the caller's transaction is
+    lost; that spares each page a savepoint.
 
     The caller holds the connection's row, by its lease or by `is_still`: a choice of fields waits for it, or it for the
     choice.
     """
     for payload, reason in page.refused:
         _keep_aside(page.resource, payload, reason)
-    return _write(page.rows, page.body, page.resource, sequence) if page.rows else 0
+    if not page.rows:
+        return 0
+    write = _write if carefully else _write_at_once
+    return write(page.rows, page.body, page.resource, sequence)
 
 
 def _write(rows: list[Row], body: str, resource: Resource, sequence: int) -> int:
     """Write rows in one statement. Where the database refuses one of them, halve until that one is kept aside."""
-    ids = [row["cliniko_id"] for row in rows]
-    words = {"rows": body, "ids": ids, "sequence": sequence, "resource": resource.name, "on_patients": HANG_ON_PATIENTS}
     try:
         with transaction.atomic():
-            return _execute(_upsert(resource), words)
+            return _write_at_once(rows, body, resource, sequence)
     except DataError:
         if len(rows) == 1:
             _keep_aside(resource, rows[0]["payload"], "The database cannot hold a value in it.")
@@ -122,6 +126,12 @@ def _write(rows: list[Row], body: str, resource: Resource, sequence: int) -> int
     middle = len(rows) // 2
     halves = (rows[:middle], rows[middle:])
     return sum(_write(half, _as_json(half).decode(), resource, sequence) for half in halves)
+
+
+def _write_at_once(rows: list[Row], body: str, resource: Resource, sequence: int) -> int:
+    ids = [row["cliniko_id"] for row in rows]
+    words = {"rows": body, "ids": ids, "sequence": sequence, "resource": resource.name, "on_patients": HANG_ON_PATIENTS}
+    return _execute(_upsert(resource), words)
 
 
 def _execute(statement: str, words: dict[str, Any]) -> int:

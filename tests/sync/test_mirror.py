@@ -142,8 +142,8 @@ def test_an_error_between_rows_and_cursor_leaves_both_as_they_were(
     world = connected("bondi")
     people(world, "bondi", 120)
 
-    def write_and_die(page: ReadPage, *, sequence: int) -> int:
-        store_page(page, sequence=sequence)
+    def write_and_die(page: ReadPage, *, sequence: int, carefully: bool) -> int:
+        store_page(page, sequence=sequence, carefully=carefully)
         raise RuntimeError("the worker died here")
 
     with clinic_context("bondi"):
