@@ -4,18 +4,19 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import DataError
 from django.db import connection as database
 from django.utils import timezone
 
 from audit.log import OPS
 from sandbox.cliniko.clock import stamp
-from sync import connecting, connection, engine, mirror, queries
+from sync import connecting, connection, engine, mirror, queries, store
 from sync.cliniko import ApiKey
 from sync.due import compare_everything, everything_is_due
 from sync.engine import Progress
 from sync.errors import ClinikoError, KeyForbidden, KeyInvalid, KeyRefused, RateLimited
 from sync.lease import Lease, LeaseHeld, LeaseLost
-from sync.models import Connection, Cursor, MedicalAlert, Patient, Practitioner, Run
+from sync.models import Connection, Cursor, MedicalAlert, Patient, Practitioner, RefusedPayload, Run
 from sync.resources import PATIENTS, Resource
 from sync.standing import standing
 from sync.store import ReadPage, store_page
@@ -358,3 +359,24 @@ def test_a_full_sync_of_a_new_clinic_reads_everything_once(connected: Connect) -
         each for each in world.store.requests("bondi")[asked:] if each.path.partition("?")[0].endswith("/patients")
     ]
     assert len(listed) == 2
+
+
+def test_a_value_that_the_database_refuses_costs_one_record_and_the_walk_goes_on(
+    connected: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = connected("bondi")
+    for cliniko_id, name in (("42", "Ada"), ("43", "Ben"), ("44", "Cleo")):
+        world.store.add_patient("bondi", id=cliniko_id, first_name=name)
+    execute = store._execute
+
+    def refuse_43(statement: str, words: dict[str, list[str]]) -> int:
+        if "43" in words["ids"]:
+            raise DataError("value overflows numeric format")
+        return execute(statement, words)
+
+    monkeypatch.setattr(store, "_execute", refuse_43)
+    world.sync("bondi")
+    assert world.mirrored_names("bondi") == {"42": "Ada", "44": "Cleo"}
+    with clinic_context("bondi"):
+        assert [*RefusedPayload.objects.values_list("cliniko_id", "patient_id")] == [("43", "")]
+        assert Cursor.objects.get(resource="patients").imported_at
