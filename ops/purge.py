@@ -57,12 +57,13 @@ def purge(label: str, *, by: Actor, dry_run: bool = False) -> Purge:
         clinic.refresh_from_db()  # a restore that was under way has given it another schema
         _shut_the_doors(clinic)
         _forget_budget(clinic)
+        exports.remove_all(clinic.schema_name)  # before the certificate says so, whoever is killed then
         try:
             certificate = _remove(clinic, by=by)
         except OperationalError as waited:
             raise Refused(f"Somebody is still at work at {label}, and nobody new gets in: run it again.") from waited
         finally:
-            exports.remove_all(clinic.schema_name)
+            exports.remove_all(clinic.schema_name)  # what a worker under way has placed meanwhile
     log.warning("clinic_purged", clinic=clinic.label, schema_name=clinic.schema_name)
     return _answer(clinic, certificate, changed=True)
 

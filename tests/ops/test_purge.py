@@ -76,6 +76,22 @@ def test_exports_that_wait_to_be_fetched_go_too(bondi: Clinic, harbour: Clinic) 
     assert shelf.place(harbour.schema_name, 1).read_bytes() == b"all of it"
 
 
+def test_the_files_are_gone_before_a_certificate_says_so(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf.prepare(bondi.schema_name)
+    shelf.place(bondi.schema_name, 1).write_bytes(b"all of it")
+    life.suspend("bondi", reason="goodbye", by=OPS)
+
+    def killed(*_: object, **__: object) -> None:
+        assert shelf.folders() == []
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ops.purge._remove", killed)
+    with pytest.raises(KeyboardInterrupt):
+        purge("bondi", by=OPS)
+    bondi.refresh_from_db()
+    assert bondi.certificate is None
+
+
 def test_what_restores_have_kept_of_the_clinic_goes_too(bondi: Clinic, harbour: Clinic) -> None:
     marks = ((bondi, "former schema"), (bondi, "unfinished restore"), (harbour, "former schema"))
     kept = [f"clinic_{number:016x}" for number in range(3)]
