@@ -112,8 +112,8 @@ def test_nothing_is_shown_when_the_row_cannot_be_written(reception: Client, monk
     monkeypatch.setattr(Event.objects, "create", refuse)
     page = page_of(reception, status=503)
     assert "This page cannot be shown right now" in page
-    assert "Ada" not in page
-    assert "1990" not in page
+    assert "Lindqvist" not in page
+    assert "17 Apr 1990" not in page
 
 
 def test_the_log_outlives_the_account(reception: Client) -> None:
