@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +15,7 @@ from launch.requests import names_a_patient
 from sync import queries
 
 _LAUNCHES = {"launch", "launch_with_slash"}
+_ASTRAY = "another_account"
 
 
 class WrongAddress:
@@ -75,8 +77,15 @@ def is_of_another_account(request: HttpRequest) -> bool:
     Browsers tell the origin of that page unless it forbids them to. An account that got another name in Cliniko since
     its key was entered is taken for another.
     """
+    if _ASTRAY in request.GET:
+        return True
     theirs = _account_in(request.headers.get("Referer", ""))
     return bool(theirs) and _account_in(queries.facts().cliniko_url) not in ("", theirs)
+
+
+def of_another_account(launch: str, patient_id: str) -> str:
+    """The launch once more, for after a sign-in: nothing else remembers then which page of Cliniko was left."""
+    return f"{launch}?{urlencode({'patient_id': patient_id, _ASTRAY: 'yes'})}"
 
 
 def _account_in(url: str) -> str:

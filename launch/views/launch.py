@@ -14,7 +14,7 @@ from launch.button import Kind, note
 from launch.explanations import ANOTHER_ACCOUNT, NO_PATIENT_NAMED, explain
 from launch.ids import is_cliniko_id
 from launch.requests import comes_from_elsewhere, empty_refusal, is_somebody_looking
-from launch.wrong_address import is_of_another_account
+from launch.wrong_address import is_of_another_account, of_another_account
 
 
 @csrf_exempt  # nothing is done here, and whoever posts is told 405 rather than of a stale form
@@ -31,11 +31,11 @@ def launch(request: HttpRequest) -> HttpResponse:
     named = request.GET.getlist("patient_id")
     if len(named) != 1 or not is_cliniko_id(named[0]):
         return _nobody_named(request, named)
-    path = reverse("patient", args=named)
+    path, is_astray = reverse("patient", args=named), is_of_another_account(request)
     if not request.user.is_authenticated:
         note(Kind.SIGNED_OUT, request)
-        return sign_in_redirect(path)
-    if is_of_another_account(request):
+        return sign_in_redirect(of_another_account(request.path, named[0]) if is_astray else path)
+    if is_astray:
         note(Kind.OTHER_ACCOUNT, request)
         return explain(request, replace(ANOTHER_ACCOUNT, onward=path))
     note(Kind.CLICK if comes_from_elsewhere(request) else Kind.TYPED, request)
