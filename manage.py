@@ -12,7 +12,8 @@ from django.core.management import execute_from_command_line  # noqa: E402
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "saas.settings")
-    django.setup()
+    if not any(word.partition("=")[0] in ("--settings", "--pythonpath") for word in sys.argv):
+        django.setup()  # otherwise Django does it, after it has read them
     gc.freeze()  # what is loaded by now stays
     gc.enable()
     execute_from_command_line(sys.argv)

@@ -92,6 +92,13 @@ def test_settings_for_one_machine_do_not_pass_the_deployment_checks() -> None:
     assert "security.W" in run.stderr
 
 
+@pytest.mark.parametrize("words", [("--settings", "no_such_settings"), ("--settings=no_such_settings",)])
+def test_a_command_takes_the_settings_that_it_is_given(words: tuple[str, ...]) -> None:
+    run = run_python("manage.py", "check", *words)
+    assert run.returncode == 1
+    assert "No module named 'no_such_settings'" in run.stderr
+
+
 def test_the_page_documents_every_variable_and_no_other() -> None:
     assert documented(PAGE) == VARIABLES | OF_COMPOSE
 
