@@ -24,6 +24,7 @@ from sync.signals import account_forgotten
 from tenants import own_row
 from tenants.context import current_clinic
 
+NOT_COPIED = "invoices"  # asked about all the same, so that an owner learns what the key may do
 STILL_OPENING = timedelta(seconds=10)  # screens under way when the account changes, and clocks that differ
 
 
@@ -41,7 +42,8 @@ class AnotherAccount(ClinikoError):
 
 @dataclass(frozen=True)
 class Connected:
-    """Whom a key speaks for, and what it may read: by resource label, True or False."""
+    """Whom a key speaks for, and what it may read: by resource label, and of invoices where Cliniko says, True or
+    False."""
 
     account: str
     shard: str
@@ -56,7 +58,7 @@ def connect(
     """Ask Cliniko who this key is and what it may read; store it only when it works, and make the clinic due.
 
     The stored key stays in use until then. `confirm_other_account` is True for any other account, or the mark of the
-    one that was agreed to; `timeout` is for each of the ten requests, in seconds. Raises KeyInvalid, KeyForbidden
+    one that was agreed to; `timeout` is for each of the eleven requests, in seconds. Raises KeyInvalid, KeyForbidden
     (patients are not to be read), AnotherAccount, RateLimited, Unreachable and NotRecorded.
     """
     found = _ask(key, timeout)
@@ -85,6 +87,8 @@ def try_out(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
 
 def _told(key: ApiKey, found: "_Found") -> Connected:
     may_read = {resource.label: look.may_read for resource, look in found.looks.items()}
+    if found.may_read_beyond is not None:
+        may_read[NOT_COPIED] = found.may_read_beyond
     return Connected(text(found.account, "name"), key.shard, _name(found.user), text(found.user, "role"), may_read)
 
 
@@ -128,6 +132,7 @@ class _Found:
     account: dict[str, Any]
     word: str
     looks: dict[Resource, _Look]
+    may_read_beyond: bool | None
 
 
 def _ask(key: ApiKey, timeout: float | None) -> _Found:
@@ -135,12 +140,13 @@ def _ask(key: ApiKey, timeout: float | None) -> _Found:
         with closing(client_of(key, timeout)) as client:
             user, page = client.user(), client.settings()
             looks = {resource: _look(client, resource.name) for resource in RESOURCES}
+            beyond = _may_read_beyond(client)
     except RateLimited as limit:
         share_of(key, "launches").block(limit.until)
         raise
     if not looks[PATIENTS].may_read:
         raise KeyForbidden(f"The Cliniko user who made this key, {_name(user)}, may not read patients.")
-    return _Found(user, _account(page), _patient_word(page), looks)
+    return _Found(user, _account(page), _patient_word(page), looks, beyond)
 
 
 def _look(client: Cliniko, resource: str) -> _Look:
@@ -153,6 +159,17 @@ def _look(client: Cliniko, resource: str) -> _Look:
         if resource == PATIENTS.name:
             raise
     return _Look(True)
+
+
+def _may_read_beyond(client: Cliniko) -> bool | None:
+    """None when Cliniko does not say, which keeps no key from being stored. Of what it answers nothing is kept."""
+    try:
+        client.list(NOT_COPIED, filters=(), sort="id:asc", per_page=1)
+    except KeyForbidden:
+        return False
+    except ClinikoError:
+        return None
+    return True
 
 
 def _note_lists(looks: dict[Resource, _Look]) -> None:

@@ -47,8 +47,11 @@ def _show(request: StaffRequest, refused: keys.KeyNotTaken | None = None) -> Htt
 def _connected(found: keys.Connected) -> str:
     """`Connected to Bondi Physio (au2) as Kim Key, administrator. Patients: yes. Classes: no, …`"""
     who = ", ".join(filter(None, (found.user, found.role)))
-    lists = " ".join(
-        f"{capfirst(label)}: {'yes' if may else 'no, this user’s role may not'}."
-        for label, may in found.may_read.items()
-    )
+    lists = " ".join(f"{capfirst(label)}: {_right(label, may)}." for label, may in found.may_read.items())
     return f"Connected to {found.account} ({found.shard}) as {who}. {lists}"
+
+
+def _right(label: str, may: bool) -> str:
+    if not may:
+        return "no, this user’s role may not"
+    return "yes, though Sidechart does not copy them" if label == keys.NOT_COPIED else "yes"

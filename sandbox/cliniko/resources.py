@@ -125,6 +125,7 @@ RESOURCES = {
         Resource("businesses", fields(archived_at="datetime"), stamps=("archived_at",)),
         Resource("appointment_types", fields(archived_at="datetime"), stamps=("archived_at",)),
         Resource("users", fields()),
+        Resource("invoices", fields(archived_at="datetime", patient_id="integer"), stamps=("archived_at",)),
     )
 }
 OLDER = {name: resource.older() for name, resource in RESOURCES.items()}

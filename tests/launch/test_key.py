@@ -64,6 +64,17 @@ def test_what_the_users_role_may_not_read_is_told_at_once(world: World, owner: C
     assert "May not read Medical alerts" in words(owner.get("/settings/key"))
 
 
+def test_invoices_are_asked_about_though_they_are_not_copied(world: World, owner: Client) -> None:
+    key = world.store.key("bondi")
+    assert "Invoices: yes, though Sidechart does not copy them." in words(owner.post("/settings/key", {"key": key}, follow=True))
+    world.store.forbid(key, "invoices")
+    assert "Invoices: no, this user’s role may not." in words(owner.post("/settings/key", {"key": key}, follow=True))
+    world.store.misbehave("bondi", Fault.SERVER_ERROR, resource="invoices", times=9)
+    said = words(owner.post("/settings/key", {"key": key}, follow=True))
+    assert "Connected to Bondi Physio" in said
+    assert "Invoices" not in said
+
+
 def test_the_first_key_ends_the_set_up_and_brings_name_zone_and_word(world: World, owner: Client) -> None:
     Clinic.objects.filter(label="bondi").update(
         state=Clinic.State.SETUP, name="To be named", sync_due_at="2100-01-01T00:00Z"
