@@ -66,7 +66,8 @@ def test_what_the_users_role_may_not_read_is_told_at_once(world: World, owner: C
 
 def test_invoices_are_asked_about_though_they_are_not_copied(world: World, owner: Client) -> None:
     key = world.store.key("bondi")
-    assert "Invoices: yes, though Sidechart does not copy them." in words(owner.post("/settings/key", {"key": key}, follow=True))
+    said = words(owner.post("/settings/key", {"key": key}, follow=True))
+    assert "Invoices: yes, though Sidechart does not copy them." in said
     world.store.forbid(key, "invoices")
     assert "Invoices: no, this user’s role may not." in words(owner.post("/settings/key", {"key": key}, follow=True))
     world.store.misbehave("bondi", Fault.SERVER_ERROR, resource="invoices", times=9)
