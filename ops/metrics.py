@@ -3,25 +3,22 @@
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
-from celery import current_app
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count
 from django.utils import timezone
-from kombu.exceptions import KombuError, OperationalError
+from kombu.exceptions import OperationalError
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from ops import backups  # noqa: F401 - what is counted there
+from ops import backups, queues  # noqa: F401 - the former for what is counted there
 from sync import counted  # noqa: F401 - likewise
 from tenants import budgets, tallies
 from tenants.models import Clinic
 
 OVERDUE = timedelta(minutes=2)
-BROKER_SECONDS = 2
 
 
 class Clinics(Collector):
@@ -74,31 +71,14 @@ class Queues(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
-            depths = _depths()
-        except (KombuError, OperationalError, OSError):
+            depths = queues.depths()
+        except OperationalError:
             depths = {}
         yield GaugeMetricFamily("sidechart_broker_up", "Whether the broker answers.", int(bool(depths)))
         waiting = GaugeMetricFamily("sidechart_queue_messages", "Messages that no worker has taken.", labels=["queue"])
         for queue, depth in depths.items():
             waiting.add_metric([queue], depth)
         yield waiting
-
-
-def _depths() -> dict[str, int]:
-    with current_app.connection_for_read() as broker:
-        broker.connect_timeout = BROKER_SECONDS
-        broker.transport_options = {**(broker.transport_options or {}), "socket_timeout": BROKER_SECONDS}
-        broker.ensure_connection(max_retries=1, timeout=BROKER_SECONDS)
-        return {queue.name: _depth(broker, queue.name) for queue in settings.CELERY_TASK_QUEUES}
-
-
-def _depth(broker: Any, queue: str) -> int:
-    """A queue that is not there yet, or in Redis any more, is empty."""
-    with broker.channel() as channel:  # of its own: RabbitMQ closes the one that asks for a queue that is not there
-        try:
-            return int(channel.queue_declare(queue=queue, passive=True).message_count)
-        except broker.channel_errors:
-            return 0
 
 
 class Tallies(Collector):
