@@ -10,6 +10,7 @@ from psycopg import sql
 
 import exports
 from audit.log import Actor
+from ops import queues
 from ops.alone import alone
 from ops.clinics import Refused
 from ops.models import ClinicDay, Look
@@ -41,7 +42,8 @@ class Purge:
 
 
 def purge(label: str, *, by: Actor, dry_run: bool = False) -> Purge:
-    """Remove schema, key, sessions, files and statistics of a clinic that is suspended, or closing and past its day.
+    """Remove all that is held of a clinic that is suspended, or closing and past its day: schema, key, sessions, files,
+    messages and statistics.
 
     Its row stays as the certificate, its labels stay taken, and its host answers like an unknown one. Killed at any
     moment it leaves a clinic that nobody gets into, and the next call ends the work; one that is purged already answers
@@ -57,13 +59,13 @@ def purge(label: str, *, by: Actor, dry_run: bool = False) -> Purge:
         clinic.refresh_from_db()  # a restore that was under way has given it another schema
         _shut_the_doors(clinic)
         _forget_budget(clinic)
-        exports.remove_all(clinic.schema_name)  # before the certificate says so, whoever is killed then
+        _remove_outside(clinic.schema_name)  # before the certificate says so, whoever is killed then
         try:
             certificate = _remove(clinic, by=by)
         except OperationalError as waited:
             raise Refused(f"Somebody is still at work at {label}, and nobody new gets in: run it again.") from waited
         finally:
-            exports.remove_all(clinic.schema_name)  # what a worker under way has placed meanwhile
+            _remove_outside(clinic.schema_name)  # what a worker under way has placed meanwhile
     log.warning("clinic_purged", clinic=clinic.label, schema_name=clinic.schema_name)
     return _answer(clinic, certificate, changed=True)
 
@@ -80,6 +82,12 @@ def _shut_the_doors(clinic: Clinic) -> None:
         _require_rest(now)
         shut = {"state": Clinic.State.PURGED, "closing_on": None, "state_since": timezone.now()}
         Clinic.objects.filter(pk=now.pk).exclude(state=Clinic.State.PURGED).update(**shut)
+
+
+def _remove_outside(schema_name: str) -> None:
+    """What is not in PostgreSQL: files and messages."""
+    exports.remove_all(schema_name)
+    queues.remove_messages(schema_name)
 
 
 def _find(label: str) -> Clinic:
