@@ -77,14 +77,18 @@ def is_of_another_account(request: HttpRequest) -> bool:
     Browsers tell the origin of that page unless it forbids them to. An account that got another name in Cliniko since
     its key was entered is taken for another.
     """
-    if _ASTRAY in request.GET:
+    if is_marked_astray(request):
         return True
     theirs = _account_in(request.headers.get("Referer", ""))
     return bool(theirs) and _account_in(queries.facts().cliniko_url) not in ("", theirs)
 
 
+def is_marked_astray(request: HttpRequest) -> bool:
+    return _ASTRAY in request.GET
+
+
 def of_another_account(launch: str, patient_id: str) -> str:
-    """The launch once more, for after a sign-in: nothing else remembers then which page of Cliniko was left."""
+    """The launch with a mark: after a sign-in nothing else remembers which page of Cliniko was left."""
     return f"{launch}?{urlencode({'patient_id': patient_id, _ASTRAY: 'yes'})}"
 
 

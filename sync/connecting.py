@@ -140,7 +140,7 @@ def _ask(key: ApiKey, timeout: float | None) -> _Found:
         with closing(client_of(key, timeout)) as client:
             user, page = client.user(), client.settings()
             looks = {resource: _look(client, resource.name) for resource in RESOURCES}
-            beyond = _may_read_beyond(client)
+            beyond = _may_read_beyond(client, key)
     except RateLimited as limit:
         share_of(key, "launches").block(limit.until)
         raise
@@ -161,12 +161,15 @@ def _look(client: Cliniko, resource: str) -> _Look:
     return _Look(True)
 
 
-def _may_read_beyond(client: Cliniko) -> bool | None:
+def _may_read_beyond(client: Cliniko, key: ApiKey) -> bool | None:
     """None when Cliniko does not say, which keeps no key from being stored. Of what it answers nothing is kept."""
     try:
         client.list(NOT_COPIED, filters=(), sort="id:asc", per_page=1)
     except KeyForbidden:
         return False
+    except RateLimited as limit:
+        share_of(key, "launches").block(limit.until)
+        return None
     except ClinikoError:
         return None
     return True

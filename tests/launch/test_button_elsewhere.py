@@ -18,7 +18,7 @@ __all__ = ["owner"]
 
 @pytest.mark.parametrize("referer", ["https://harbour.au1.cliniko.com/", "https://harbour.au2.cliniko.com/patients/42"])
 def test_a_click_in_another_account_opens_nobody_by_itself(owner: Client, sign_in: Browsers, referer: str) -> None:
-    answer = sign_in("bondi").get("/patients?patient_id=42", headers=CLICKED | {"Referer": referer})
+    answer = sign_in("bondi").get("/patients?patient_id=42", headers=CLICKED | {"Referer": referer}, follow=True)
     page = answer.content.decode()
     assert answer.status_code == 409
     assert "You clicked a button of a Cliniko account that is not this clinic&#x27;s." in page
@@ -82,9 +82,15 @@ def test_after_the_sign_in_it_opens_nobody_by_itself_either(
 
 
 def test_signed_out_on_the_page_that_says_so_one_is_told_once_more(
-    owner: Client, staff_of: Callable[..., User], browser_at: Browsers
+    owner: Client, staff_of: Callable[..., User], sign_in: Browsers
 ) -> None:
-    who, browser = staff_of("bondi"), browser_at("bondi")
-    asked = browser.get("/patients?patient_id=42&another_account=yes")
+    who, browser = staff_of("bondi"), sign_in("bondi")
+    shown = browser.get(
+        "/patients?patient_id=42", headers=CLICKED | {"Referer": "https://harbour.au1.cliniko.com/"}, follow=True
+    )
+    assert shown.status_code == 409
+    browser.cookies.clear()
+    here = f"{shown.request['PATH_INFO']}?{shown.request['QUERY_STRING']}"  # where session.js leads after the sign-in
+    asked = browser.get(here, headers={"Referer": f"http://bondi.localhost{here}"})
     landed = browser.post(asked["Location"], {"login": who.email, "password": PASSWORD})
     assert browser.get(landed["Location"]).status_code == 409

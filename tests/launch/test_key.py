@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -17,7 +18,7 @@ from launch.models import Note
 from sandbox.cliniko.faults import Fault
 from sync.models import Connection, Cursor, Patient
 from tenants.context import clinic_context
-from tenants.models import Clinic
+from tenants.models import Clinic, KeyBudget
 from tests.sync.conftest import World, world
 
 __all__ = ["world"]
@@ -74,6 +75,16 @@ def test_invoices_are_asked_about_though_they_are_not_copied(world: World, owner
     said = words(owner.post("/settings/key", {"key": key}, follow=True))
     assert "Connected to Bondi Physio" in said
     assert "Invoices" not in said
+
+
+def test_a_limit_that_invoices_meet_is_kept_to(world: World, owner: Client) -> None:
+    world.store.misbehave("bondi", Fault.TOO_MANY_HOUR, resource="invoices")
+    assert "Connected to Bondi Physio" in words(
+        owner.post("/settings/key", {"key": world.store.key("bondi")}, follow=True)
+    )
+    blocked = KeyBudget.objects.get(blocked_until__isnull=False).blocked_until
+    assert blocked is not None
+    assert blocked > timezone.now() + timedelta(minutes=30)
 
 
 def test_the_first_key_ends_the_set_up_and_brings_name_zone_and_word(world: World, owner: Client) -> None:
