@@ -87,9 +87,9 @@ def is_marked_astray(request: HttpRequest) -> bool:
     return _ASTRAY in request.GET
 
 
-def of_another_account(launch: str, patient_id: str) -> str:
-    """The launch with a mark: after a sign-in nothing else remembers which page of Cliniko was left."""
-    return f"{launch}?{urlencode({'patient_id': patient_id, _ASTRAY: 'yes'})}"
+def astray_address(request: HttpRequest) -> str:
+    """This launch with a mark: after a sign-in nothing else remembers which page of Cliniko was left."""
+    return f"{request.path}?{urlencode({'patient_id': request.GET['patient_id'], _ASTRAY: 'yes'})}"
 
 
 def _account_in(url: str) -> str:

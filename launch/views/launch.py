@@ -14,7 +14,7 @@ from launch.button import Kind, note
 from launch.explanations import ANOTHER_ACCOUNT, NO_PATIENT_NAMED, explain
 from launch.ids import is_cliniko_id
 from launch.requests import comes_from_elsewhere, empty_refusal, is_somebody_looking
-from launch.wrong_address import is_marked_astray, is_of_another_account, of_another_account
+from launch.wrong_address import astray_address, is_marked_astray, is_of_another_account
 
 
 @csrf_exempt  # nothing is done here, and whoever posts is told 405 rather than of a stale form
@@ -31,18 +31,26 @@ def launch(request: HttpRequest) -> HttpResponse:
     named = request.GET.getlist("patient_id")
     if len(named) != 1 or not is_cliniko_id(named[0]):
         return _nobody_named(request, named)
-    path, is_astray = reverse("patient", args=named), is_of_another_account(request)
-    told_at = of_another_account(request.path, named[0])
+    path = reverse("patient", args=named)
+    is_astray = is_of_another_account(request)
     if not request.user.is_authenticated:
         note(Kind.SIGNED_OUT, request)
-        return sign_in_redirect(told_at if is_astray else path)
-    if is_astray and not is_marked_astray(request):  # an address that says so still when the session has ended on it
-        return redirect(told_at)
+        return sign_in_redirect(astray_address(request) if is_astray else path)
     if is_astray:
-        note(Kind.OTHER_ACCOUNT, request)
-        return explain(request, replace(ANOTHER_ACCOUNT, onward=path))
+        return _astray(request, path)
     note(Kind.CLICK if comes_from_elsewhere(request) else Kind.TYPED, request)
     return redirect(path)
+
+
+def _astray(request: HttpRequest, path: str) -> HttpResponse:
+    """Told at an address that still says so when the session has ended on it. Of a link with the mark that stands on
+    another website nothing is noted: nobody clicked in Cliniko."""
+    if not is_marked_astray(request):
+        note(Kind.OTHER_ACCOUNT, request)
+        return redirect(astray_address(request))
+    if not comes_from_elsewhere(request):  # but from our sign-in
+        note(Kind.OTHER_ACCOUNT, request)
+    return explain(request, replace(ANOTHER_ACCOUNT, onward=path))
 
 
 def _nobody_named(request: HttpRequest, named: list[str]) -> HttpResponse:

@@ -15,6 +15,8 @@ from tests.launch.test_button import CLICKED, Browsers, listen, notes, owner, wo
 
 __all__ = ["owner"]
 
+SIGNED_IN = CLICKED | {"Sec-Fetch-Site": "same-origin", "Referer": "http://bondi.localhost/login"}
+
 
 @pytest.mark.parametrize("referer", ["https://harbour.au1.cliniko.com/", "https://harbour.au2.cliniko.com/patients/42"])
 def test_a_click_in_another_account_opens_nobody_by_itself(owner: Client, sign_in: Browsers, referer: str) -> None:
@@ -72,13 +74,20 @@ def test_after_the_sign_in_it_opens_nobody_by_itself_either(
     who, browser = staff_of("bondi"), browser_at("bondi")
     asked = browser.get(address, headers=CLICKED | {"Referer": "https://harbour.au1.cliniko.com/"})
     landed = browser.post(asked["Location"], {"login": who.email, "password": PASSWORD})
-    shown = browser.get(landed["Location"], headers=CLICKED | {"Referer": "http://bondi.localhost/login"})
+    shown = browser.get(landed["Location"], headers=SIGNED_IN)
     assert shown.status_code == 409
     assert "You clicked a button of a Cliniko account that is not this clinic&#x27;s." in shown.content.decode()
     assert "Lindqvist" not in shown.content.decode()
     assert access_log("bondi") == []
     assert notes()[Kind.OTHER_ACCOUNT] == "Robin Reception"
     assert 'href="/patients/42/">It is Bondi Physio: open it here' in shown.content.decode()
+
+
+def test_a_link_with_the_mark_on_another_website_is_no_click(owner: Client, sign_in: Browsers) -> None:
+    link = "/patients?patient_id=42&another_account=yes"
+    answer = sign_in("bondi").get(link, headers=CLICKED | {"Referer": "https://evil.example/"})
+    assert answer.status_code == 409
+    assert notes() == {}
 
 
 def test_signed_out_on_the_page_that_says_so_one_is_told_once_more(
