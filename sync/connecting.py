@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from audit.log import Action, Actor, record
 from sync.budget import share_of
@@ -50,6 +51,18 @@ class Connected:
     user: str
     role: str
     may_read: dict[str, bool]
+
+    def __str__(self) -> str:
+        """`Connected to Bondi Physio (au2) as Kim Key, administrator. Patients: yes. Classes: no, …`"""
+        who = ", ".join(filter(None, (self.user, self.role)))
+        rights = " ".join(f"{capfirst(label)}: {_right(label, may)}." for label, may in self.may_read.items())
+        return f"Connected to {self.account} ({self.shard}) as {who}. {rights}"
+
+
+def _right(label: str, may: bool) -> str:
+    if not may:
+        return "no, this user’s role may not"
+    return "yes, though Sidechart does not copy them" if label == NOT_COPIED else "yes"
 
 
 def connect(
@@ -140,12 +153,12 @@ def _ask(key: ApiKey, timeout: float | None) -> _Found:
         with closing(client_of(key, timeout)) as client:
             user, page = client.user(), client.settings()
             looks = {resource: _look(client, resource.name) for resource in RESOURCES}
+            if not looks[PATIENTS].may_read:
+                raise KeyForbidden(f"The Cliniko user who made this key, {_name(user)}, may not read patients.")
             beyond = _may_read_beyond(client, key)
     except RateLimited as limit:
         share_of(key, "launches").block(limit.until)
         raise
-    if not looks[PATIENTS].may_read:
-        raise KeyForbidden(f"The Cliniko user who made this key, {_name(user)}, may not read patients.")
     return _Found(user, _account(page), _patient_word(page), looks, beyond)
 
 

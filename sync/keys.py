@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from audit.log import Actor
 from sync import connecting, connection
 from sync.cliniko import ApiKey
-from sync.connecting import NOT_COPIED, AnotherAccount, Connected
+from sync.connecting import AnotherAccount, Connected
 from sync.errors import (
     ClinikoError,
     KeyForbidden,
@@ -18,7 +18,7 @@ from sync.errors import (
 from sync.models import Patient
 from sync.standing import clock_text
 
-__all__ = ["NOT_COPIED", "Connected", "HeldKey", "KeyNotTaken", "OtherAccount", "held", "take"]
+__all__ = ["Connected", "HeldKey", "KeyNotTaken", "OtherAccount", "held", "take"]
 
 SECONDS_FOR_A_REQUEST = 8.0  # the page waits
 COPY_AGAIN = "Copy the key once more from My info > Manage API keys in Cliniko, all of it, and paste it here."

@@ -3,7 +3,6 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.text import capfirst
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
@@ -27,7 +26,7 @@ def key(request: StaffRequest) -> HttpResponse:
         found = keys.take(request.POST.get("key", ""), by=request.user, agreed_to=request.POST.get("agreed_to", ""))
     except keys.KeyNotTaken as refused:
         return _show(request, refused)
-    messages.success(request, _connected(found))
+    messages.success(request, str(found))
     return redirect("welcome" if first_steps.open_ones(request.user) else "key")
 
 
@@ -42,16 +41,3 @@ def _show(request: StaffRequest, refused: keys.KeyNotTaken | None = None) -> Htt
         "facts": queries.facts(),
     }
     return render(request, "launch/key.html", context, status=422 if refused else 200)
-
-
-def _connected(found: keys.Connected) -> str:
-    """`Connected to Bondi Physio (au2) as Kim Key, administrator. Patients: yes. Classes: no, …`"""
-    who = ", ".join(filter(None, (found.user, found.role)))
-    lists = " ".join(f"{capfirst(label)}: {_right(label, may)}." for label, may in found.may_read.items())
-    return f"Connected to {found.account} ({found.shard}) as {who}. {lists}"
-
-
-def _right(label: str, may: bool) -> str:
-    if not may:
-        return "no, this user’s role may not"
-    return "yes, though Sidechart does not copy them" if label == keys.NOT_COPIED else "yes"

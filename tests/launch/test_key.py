@@ -180,6 +180,7 @@ def test_a_key_without_rights_says_whose_it_is_and_who_can_widen_them(world: Wor
     world.store.forbid(world.store.key("bondi"), "patients")
     said = words(paste(owner, world.store.key("bondi")))
     assert "may not read patients" in said
+    assert not any("/invoices" in each.path for each in world.store.requests("bondi"))
     assert ADMINISTRATOR in said
     assert in_use() == ""
 

@@ -188,6 +188,19 @@ def test_a_full_sync_says_what_was_not_compared_and_when_that_goes_on(
     assert json.loads(capsys.readouterr().out)["state"] == "ok"
 
 
+def test_set_key_says_what_the_key_may_read_as_the_page_does(
+    world: World, bondi: Clinic, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = world.store.key("bondi")
+    world.store.forbid(key, "medical_alerts")
+    monkeypatch.setattr(sys, "stdin", StringIO(key))
+    call_command("clinic", "set-key", "bondi", "--key-stdin")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Connected to Bondi Physio (au1) as " in said
+    assert "Medical alerts: no, this user’s role may not." in said
+    assert "Invoices: yes, though Sidechart does not copy them." in said
+
+
 def test_a_bad_key_is_refused_with_a_sentence_and_not_stored(
     world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

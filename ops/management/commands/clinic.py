@@ -136,12 +136,7 @@ class Command(LifeActions, RecoveryActions):
             confirm_other_account=options["confirm_other_account"],
             dry_run=options["dry_run"],
         )
-        rights = " ".join(f"{name.capitalize()}: {'yes' if may else 'no'}." for name, may in connected.may_read.items())
-        self.answer_change(
-            options,
-            vars(connected),
-            f"Connected to {connected.account} ({connected.shard}) as {connected.user}, {connected.role}. {rights}",
-        )
+        self.answer_change(options, vars(connected), str(connected))
 
     def sync(self, options: dict[str, Any]) -> None:
         result = sync_in_foreground(options["label"], full=options["full"], quiet=options["json"])
