@@ -38,6 +38,7 @@ def test_without_the_clinics_wish_there_is_nothing_of_them(carded: Client) -> No
     page = page_of(carded)
     assert "Medicare" not in page
     assert "2123 4" not in page
+    assert "21234" not in page
     assert carded.post("/patients/42/card-numbers", headers=HTMX).status_code == 404
     assert [action for _, action, _ in access_log("bondi")] == ["viewed"]
 

@@ -138,6 +138,7 @@ def test_fields_that_the_screen_does_not_show_are_not_told(looked: Client, edit:
     page = page_of(looked)
     assert MARK not in page
     assert "2123 4" not in page
+    assert "21234" not in page
 
 
 def test_other_ends_of_lines_are_no_change(looked: Client, edit: Callable[..., None]) -> None:

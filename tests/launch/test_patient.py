@@ -114,6 +114,7 @@ def test_nothing_is_shown_when_the_row_cannot_be_written(reception: Client, monk
     assert "This page cannot be shown right now" in page
     assert "Lindqvist" not in page
     assert "17 Apr 1990" not in page
+    assert "1990-04-17" not in page
 
 
 def test_the_log_outlives_the_account(reception: Client) -> None:
