@@ -174,6 +174,7 @@ def watched(stack: Stack, page: Page, people: dict[str, str]) -> Page:
     open_patient(stack, page, people[CLEO])
     sign_in(page, stack.person("bondi"))
     expect_patient(page, CLEO)
+    page.wait_for_load_state("networkidle")  # an answer still on its way would set the page's time anew
     return page
 
 
