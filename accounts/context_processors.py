@@ -1,5 +1,7 @@
 """What every page of somebody signed in knows of their sign-in."""
 
+from datetime import date
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -9,8 +11,17 @@ from accounts import factors
 
 
 def signed_in(request: HttpRequest) -> dict[str, Any]:
-    """`held_session`, and `second_factor_from`: the day from which the factor they lack is required."""
+    """`held_session`, and `second_factor_from`: the day from which the factor they lack is required, asked for once and
+    only where a template tells it."""
     held = getattr(request, "held_session", None)
     day = held.policy.require_second_factor_from if held else None
-    missing = day is not None and factors.is_missing(request, on=day)
-    return {"held_session": held, "second_factor_from": day if missing else None, "today": timezone.localdate()}
+
+    @cache
+    def missing_from() -> date | None:
+        return day if day is not None and factors.is_missing(request, on=day) else None
+
+    return {
+        "held_session": held,
+        "second_factor_from": missing_from,
+        "today": timezone.localdate(),
+    }

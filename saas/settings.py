@@ -32,6 +32,8 @@ SHARED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces; ops.console.site is the one site
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django_htmx",
     "csp",
     "allauth",
@@ -43,6 +45,7 @@ TENANT_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.sessions",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # for its table alone: whoever goes is looked for there, too
     "accounts",
     "allauth.account",
     "allauth.mfa",
@@ -185,6 +188,7 @@ CONTENT_SECURITY_POLICY = {
         "script-src": [SELF, NONCE],
         "style-src": [SELF, NONCE],
         "img-src": [SELF, "data:"],
+        "font-src": [SELF],
         "connect-src": [SELF],
         "form-action": [SELF],
         "base-uri": [NONE],

@@ -17,6 +17,7 @@ class OpsRequest(HttpRequest):
     """A request of somebody of ops, as `console_page` lets it through."""
 
     user: User
+    entered_console: bool
 
 
 def console_page(view: View) -> View:
@@ -30,6 +31,7 @@ def console_page(view: View) -> View:
             raise PermissionDenied
         if not request.user.is_active or not has_second_factor(request.user):
             raise PermissionDenied
+        request.entered_console = True  # type: ignore[attr-defined]
         return view(request, *args, **kwargs)
 
     return guarded

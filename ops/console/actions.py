@@ -3,18 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from audit.log import Action, Actor, NotRecorded, record
 from ops import clinics, life
 from ops.console.access import OpsRequest, console_page
+from ops.console.site import page
 from ops.life import Changed
 from ops.people import as_clinics_see
 from sync.errors import ClinikoError
@@ -49,7 +52,7 @@ class ReasonForm(forms.Form):
         max_length=200,
         label="Why",
         help_text="Whoever looks next reads it here, and the clinic in its log. Nothing of a patient.",
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
     )
 
 
@@ -58,7 +61,7 @@ class LabelForm(forms.Form):
         max_length=63,
         label="New subdomain",
         help_text="3 to 63 small letters, digits and dashes.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=UnfoldAdminTextInputWidget({"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
 
 
@@ -66,7 +69,7 @@ class DayForm(forms.Form):
     on = forms.DateField(
         label="First day on which nobody gets in",
         help_text="It begins at midnight UTC.",
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=UnfoldAdminTextInputWidget({"type": "date"}),
     )
 
 
@@ -189,8 +192,16 @@ def act(request: OpsRequest, name: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         labels = [_do(request, action, clinic, form.cleaned_data) for clinic in chosen]
         return redirect("clinic", labels[0]) if len(labels) == 1 else redirect("home")
-    context = {"action": action, "chosen": chosen, "form": form, "unfit": [c for c in chosen if not action.fits(c)]}
-    return render(request, "ops/act.html", context, status=422 if form.errors else 200)
+    return page(
+        request,
+        "ops/act.html",
+        title=f"{action.title}?",
+        status=422 if form.errors else 200,
+        action=action,
+        chosen=chosen,
+        form=form,
+        unfit=[clinic for clinic in chosen if not action.fits(clinic)],
+    )
 
 
 def _do(request: OpsRequest, action: ConsoleAction, clinic: Clinic, taken: dict[str, Any]) -> str:
@@ -220,6 +231,6 @@ def _chosen(request: OpsRequest) -> list[Clinic]:
     return list(Clinic.objects.exclude(state=Clinic.State.PURGED).filter(label__in=labels).order_by("label"))
 
 
-def address(action: str, label: str) -> str:
-    """Where this action on this clinic is confirmed."""
-    return f"{reverse('act', args=[action])}?clinic={label}"
+def address(action: str, *labels: str) -> str:
+    """Where this action on these clinics is confirmed."""
+    return f"{reverse('act', args=[action])}?{urlencode([('clinic', label) for label in labels])}"

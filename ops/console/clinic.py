@@ -6,40 +6,45 @@ from django import forms
 from django.contrib import messages
 from django.db import DatabaseError, transaction
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.roles import Role
 from audit.log import Action, record
 from ops import clinics, looking, numbers
 from ops.console.access import OpsRequest, console_page
 from ops.console.actions import ACTIONS, REFUSALS, address
+from ops.console.site import page
 from ops.people import Invited, as_clinics_see
 from tenants.context import NoSuchClinic, find_clinic
 from tenants.models import Clinic
 
-_EMAIL = {"autocomplete": "off", "spellcheck": "false"}
+_PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
 class NewClinicForm(forms.Form):
     name = forms.CharField(
-        max_length=200, label="Name", help_text="As staff read it, until Cliniko's own name is known."
+        max_length=200,
+        label="Name",
+        help_text="As staff read it, until Cliniko's own name is known.",
+        widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
     )
     label = forms.CharField(
         max_length=63,
         label="Subdomain",
         help_text="3 to 63 small letters, digits and dashes. It stays taken for good.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=UnfoldAdminTextInputWidget(_PLAIN | {"autocapitalize": "none"}),
     )
     owner_email = forms.EmailField(
-        max_length=254, label="The owner's e-mail address", widget=forms.EmailInput(attrs=_EMAIL)
+        max_length=254, label="The owner's e-mail address", widget=UnfoldAdminEmailInputWidget(_PLAIN)
     )
 
 
 class InviteForm(forms.Form):
-    email = forms.EmailField(max_length=254, label="E-mail address", widget=forms.EmailInput(attrs=_EMAIL))
-    role = forms.ChoiceField(label="Role", choices=Role.choices, initial=Role.OWNER)
+    email = forms.EmailField(max_length=254, label="E-mail address", widget=UnfoldAdminEmailInputWidget(_PLAIN))
+    role = forms.ChoiceField(label="Role", choices=Role.choices, initial=Role.OWNER, widget=UnfoldAdminSelectWidget)
 
 
 @require_safe
@@ -52,14 +57,16 @@ def clinic(request: OpsRequest, label: str) -> HttpResponse:
             report: dict[str, Any] | None = clinics.report(label)
     except DatabaseError:  # its tables are behind, or being moved: what public knows is shown all the same
         report = None
-    context = {
-        "found": found,
-        "report": report,
-        "look": looking.current(found, request.user),
-        "charts": [numbers.launches(now, found), numbers.lag(now, found)],
-        "actions": [(action, address(action.name, label)) for action in ACTIONS.values() if action.fits(found)],
-    }
-    return render(request, "ops/clinic.html", context)
+    return page(
+        request,
+        "ops/clinic.html",
+        title=found.name,
+        found=found,
+        report=report,
+        look=looking.current(found, request.user),
+        charts=[numbers.launches(now, found), numbers.lag(now, found)],
+        actions=[(action, address(action.name, label)) for action in ACTIONS.values() if action.fits(found)],
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -67,7 +74,7 @@ def clinic(request: OpsRequest, label: str) -> HttpResponse:
 def new(request: OpsRequest) -> HttpResponse:
     form = NewClinicForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        return render(request, "ops/new.html", {"form": form}, status=422 if form.errors else 200)
+        return _new(request, form)
     taken = form.cleaned_data
     by, whom = as_clinics_see(request.user), taken["owner_email"]
     try:
@@ -76,7 +83,7 @@ def new(request: OpsRequest) -> HttpResponse:
             made = clinics.create(taken["label"], name=taken["name"], owner_email=whom, by=by)
     except REFUSALS as refused:
         form.add_error(None, str(refused))
-        return render(request, "ops/new.html", {"form": form}, status=422)
+        return _new(request, form)
     messages.success(request, f"{made.clinic} is there.")
     return _invited(request, made.clinic, Invited(whom, made.invite_url, made.mailed))
 
@@ -96,7 +103,12 @@ def invite(request: OpsRequest, label: str) -> HttpResponse:
             form.add_error(None, str(refused))
         else:
             return _invited(request, label, Invited(whom, url, mailed))
-    return render(request, "ops/invite.html", {"found": found, "form": form}, status=422 if form.errors else 200)
+    title = f"Invite somebody to {found.name}"
+    return page(request, "ops/invite.html", title=title, status=422 if form.errors else 200, found=found, form=form)
+
+
+def _new(request: OpsRequest, form: NewClinicForm) -> HttpResponse:
+    return page(request, "ops/new.html", title="New clinic", status=422 if form.errors else 200, form=form)
 
 
 def clinic_or_404(label: str) -> Clinic:
@@ -111,4 +123,4 @@ def _invited(request: OpsRequest, label: str, invited: Invited) -> HttpResponse:
     if invited.mailed:
         messages.success(request, f"An invitation is on its way to {invited.email}.")
         return redirect("clinic", label)
-    return render(request, "ops/unsent.html", {"label": label, "invited": invited})
+    return page(request, "ops/unsent.html", title="The mail could not be sent", label=label, invited=invited)

@@ -1,127 +1,159 @@
 """The list of clinics: how each one stands, from public alone."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from django import forms
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.contrib import admin
+from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.http import HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_http_methods
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
 from ops import charts, numbers
 from ops.console.access import OpsRequest, console_page
-from ops.console.actions import BULK
+from ops.console.actions import BULK, MOST_AT_ONCE, address
+from ops.console.site import site
 from ops.models import ClinicDay
+from ops.templatetags.ops_words import STATE_COLOURS, cut_words
 from sync.models import Connection
 from tenants.models import Clinic
 
-PAGE = 50
 WELL = (Connection.State.OK, "importing")
-ORDERS = {
-    "label": ("Name", [F("label").asc()]),
-    "lag": ("Furthest behind", [F("checked_at").asc(nulls_first=True), F("label").asc()]),
-    "launches": ("Most launches", [F("launches").desc(), F("label").asc()]),
-    "patients": ("Most patients", [F("patients").desc(nulls_last=True), F("label").asc()]),
-}
+LATE_SECONDS = 600
 
 
-class Filter(forms.Form):
-    """Which clinics, in which order; what is left empty narrows nothing."""
+class _Choices(admin.SimpleListFilter):
+    """One of some words in the address. A word that is not among them narrows nothing."""
 
-    q = forms.CharField(
-        required=False,
-        max_length=100,
-        label="Name or subdomain",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "type": "search"}),
-    )
-    state = forms.ChoiceField(
-        required=False,
-        label="State",
-        choices=[("", "Any"), *((each.value, each.label) for each in Clinic.State if each != Clinic.State.PURGED)],
-    )
-    copy = forms.ChoiceField(required=False, label="Copy", choices=[("", "Any"), ("trouble", "In trouble")])
-    order = forms.ChoiceField(
-        required=False, label="Order", choices=[(name, words) for name, (words, _) in ORDERS.items()]
-    )
+    template = "ops/_filter.html"
 
-    def chosen(self) -> QuerySet[Clinic]:
-        """The clinics, each with `launches` of seven days, and `patients` and `refused` as last measured."""
-        wanted = self.cleaned_data if self.is_valid() else {}
-        found = _with_numbers(Clinic.objects.exclude(state=Clinic.State.PURGED))
-        if q := wanted.get("q"):
-            found = found.filter(Q(label__icontains=q) | Q(name__icontains=q))
-        if state := wanted.get("state"):
-            found = found.filter(state=state)
-        if wanted.get("copy"):
-            found = found.filter(state__in=Clinic.WORKING).exclude(sync_state__in=WELL)
-        return found.order_by(*ORDERS[wanted.get("order") or "label"][1])
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clinic]) -> QuerySet[Clinic]:
+        chosen = self.value()
+        return self.narrowed(queryset, chosen) if chosen in dict(self.lookup_choices) else queryset
+
+    def narrowed(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
+        raise NotImplementedError
 
 
-@dataclass(frozen=True)
-class Row:
-    """A clinic in the list. `lag` is how far its copy is behind, in words; `late` and `well` colour it."""
+class StateFilter(_Choices):
+    title = "State"
+    parameter_name = "state"
 
-    clinic: Clinic
-    lag: str
-    late: bool
-    well: bool
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(each.value, each.label) for each in Clinic.State if each != Clinic.State.PURGED]
+
+    def narrowed(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
+        return clinics.filter(state=chosen)
 
 
-@require_safe
+class CopyFilter(_Choices):
+    title = "Copy"
+    parameter_name = "copy"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("trouble", "In trouble")]
+
+    def narrowed(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
+        return clinics.filter(state__in=Clinic.WORKING).exclude(sync_state__in=WELL)
+
+
+@admin.register(Clinic, site=site)
+class ClinicAdmin(ModelAdmin):
+    """A list only. Its actions lead to the pages of `ops.console.actions`, which say what will happen."""
+
+    change_list_template = "ops/clinics.html"
+    list_display = ("clinic", "standing", "copy", "behind", "patients", "opened", "unread")
+    list_display_links = None
+    list_filter = (StateFilter, CopyFilter)
+    list_per_page = 50
+    list_max_show_all = 0
+    list_fullwidth = True
+    ordering = ("label",)
+    search_fields = ("label", "name")
+    search_help_text = "Name or subdomain"
+    show_facets = admin.ShowFacets.ALWAYS
+    show_full_result_count = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Clinic | None = None) -> bool:
+        return self.admin_site.has_permission(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Clinic | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Clinic | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Clinic]:
+        """Each clinic with `launches` of seven days, and `mirrored` and `refused` as last measured."""
+        mine = ClinicDay.objects.filter(clinic=OuterRef("pk"))
+        latest = mine.order_by("-day")
+        week = mine.filter(day__gt=timezone.now().date() - timedelta(days=7)).order_by().values("clinic")
+        return Clinic.objects.exclude(state=Clinic.State.PURGED).annotate(
+            launches=Coalesce(Subquery(week.annotate(sum=Sum("launches")).values("sum")), 0),
+            mirrored=Subquery(latest.values("patients")[:1]),
+            refused=Subquery(latest.values("refused")[:1]),
+        )
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return {action.name: (_lead_to(action.name), action.name, action.button) for action in BULK}
+
+    @display(description="Clinic", ordering="label", header=True)
+    def clinic(self, each: Clinic) -> tuple[SafeString, str]:
+        link = format_html('<a href="{}"><bdi>{}</bdi></a>', reverse("clinic", args=[each.label]), each.name)
+        return link, each.label
+
+    @display(description="State", ordering="state", label=STATE_COLOURS)
+    def standing(self, each: Clinic) -> tuple[str, str]:
+        on = f" on {each.closing_on:%-d %b %Y}" if each.closing_on else ""
+        return each.state, f"{each.get_state_display()}{on}"
+
+    @display(description="Copy", ordering="sync_state", label={"well": "success", "trouble": "warning"})
+    def copy(self, each: Clinic) -> tuple[str, str]:
+        return "well" if each.sync_state in WELL else "trouble", cut_words(each.sync_state)
+
+    @display(description="Behind", ordering=F("checked_at").desc(nulls_last=True), empty_value="no copy yet")
+    def behind(self, each: Clinic) -> str | None:
+        if each.checked_at is None:
+            return None
+        seconds = int((timezone.now() - each.checked_at).total_seconds())
+        words = charts.duration(max(0, seconds))
+        return (
+            format_html('<span class="late">{}</span>', words) if each.is_working and seconds > LATE_SECONDS else words
+        )
+
+    @display(description="Patients", ordering=F("mirrored").asc(nulls_first=True), empty_value="–")
+    def patients(self, each: Any) -> str | None:
+        return None if each.mirrored is None else f"{each.mirrored:,}"
+
+    @display(description="Opened, 7 days", ordering="launches")
+    def opened(self, each: Any) -> str:
+        return f"{each.launches:,}"
+
+    @display(description="Unread", ordering=F("refused").asc(nulls_first=True), empty_value="–")
+    def unread(self, each: Any) -> str | None:
+        return format_html('<span class="late">{}</span>', f"{each.refused:,}") if each.refused else each.refused
+
+
+def _lead_to(name: str) -> Any:
+    def lead(model_admin: ClinicAdmin, request: HttpRequest, chosen: QuerySet[Clinic]) -> HttpResponse:
+        return redirect(address(name, *chosen.order_by("label").values_list("label", flat=True)[:MOST_AT_ONCE]))
+
+    return lead
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 @console_page
 def clinics(request: OpsRequest) -> HttpResponse:
     now = timezone.now()
-    form = Filter(request.GET or None)
-    found = form.chosen()
-    number = _page_number(request.GET.get("page", ""))
-    page = list(found[(number - 1) * PAGE : number * PAGE + 1])
-    context = {
-        "filter": form,
-        "rows": [_row(clinic, now) for clinic in page[:PAGE]],
-        "more": len(page) > PAGE,
-        "number": number,
-        "parameters": _parameters(request),
-        "states": dict(
-            Clinic.objects.exclude(state=Clinic.State.PURGED)
-            .values_list("state")
-            .annotate(Count("pk"))
-            .order_by("state")
-        ),
-        "charts": [numbers.launches(now), numbers.lag(now)],
-        "actions": BULK,
-    }
-    return render(request, "ops/clinics.html", context)
-
-
-def _with_numbers(clinics: QuerySet[Clinic]) -> QuerySet[Clinic]:
-    mine = ClinicDay.objects.filter(clinic=OuterRef("pk"))
-    latest = mine.order_by("-day")
-    week = mine.filter(day__gt=timezone.now().date() - timedelta(days=7)).order_by().values("clinic")
-    return clinics.annotate(
-        launches=Coalesce(Subquery(week.annotate(sum=Sum("launches")).values("sum")), 0),
-        patients=Subquery(latest.values("patients")[:1]),
-        refused=Subquery(latest.values("refused")[:1]),
-    )
-
-
-def _row(clinic: Clinic, now: datetime) -> Row:
-    behind = int((now - clinic.checked_at).total_seconds()) if clinic.checked_at else None
-    return Row(
-        clinic,
-        lag=charts.duration(max(0, behind)) if behind is not None else "",
-        late=clinic.is_working and behind is not None and behind > 600,
-        well=clinic.sync_state in WELL,
-    )
-
-
-def _page_number(typed: str) -> int:
-    return int(typed) if typed.isascii() and typed.isdecimal() and 0 < len(typed) < 6 and int(typed) else 1
-
-
-def _parameters(request: OpsRequest) -> dict[str, Any]:
-    """What was chosen, for the links to other pages of the same list."""
-    return {name: request.GET[name] for name in Filter.base_fields if request.GET.get(name)}
+    shown = {"title": "Clinics", "charts": [numbers.launches(now), numbers.lag(now)]}
+    return site.get_model_admin(Clinic).changelist_view(request, shown)

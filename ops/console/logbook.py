@@ -1,11 +1,11 @@
 """What ops have done: their own log, on public. What they did to a clinic stands in that clinic's log, too."""
 
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from audit.models import Event
 from ops.console.access import OpsRequest, console_page
+from ops.console.site import page
 
 PAGE = 100
 
@@ -19,7 +19,7 @@ def log(request: OpsRequest) -> HttpResponse:
     found = list(events.order_by("-pk")[: PAGE + 1])
     lines = [_line(event) for event in found[:PAGE]]
     older = found[PAGE - 1].pk if len(found) > PAGE else None
-    return render(request, "ops/log.html", {"lines": lines, "older": older, "before": before})
+    return page(request, "ops/log.html", title="What ops did", lines=lines, older=older, before=before)
 
 
 def _line(event: Event) -> tuple[Event, str, str]:

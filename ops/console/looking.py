@@ -3,12 +3,14 @@
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from ops import looking
 from ops.console.access import OpsRequest, console_page
 from ops.console.clinic import clinic_or_404
+from ops.console.site import page
 from ops.models import Look
 
 
@@ -19,10 +21,13 @@ class ReasonForm(forms.Form):
         label="Why you have to look",
         help_text="The clinic's owners read this, in a mail and in their log. Nothing of a patient.",
         error_messages={"min_length": "Say it in a few words: the clinic's owners read it."},
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
     )
     minutes = forms.TypedChoiceField(
-        label="For how long", coerce=int, choices=[(each, f"{each} minutes") for each in looking.MINUTES]
+        label="For how long",
+        coerce=int,
+        choices=[(each, f"{each} minutes") for each in looking.MINUTES],
+        widget=UnfoldAdminSelectWidget,
     )
 
 
@@ -34,7 +39,8 @@ def begin(request: OpsRequest, label: str) -> HttpResponse:
         return redirect("looked", label)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        return render(request, "ops/look.html", {"found": found, "form": form}, status=422 if form.errors else 200)
+        title = f"Look into {found.name}?"
+        return page(request, "ops/look.html", title=title, status=422 if form.errors else 200, found=found, form=form)
     looking.begin(found, user=request.user, **form.cleaned_data)
     return redirect("looked", label)
 
@@ -46,8 +52,10 @@ def looked(request: OpsRequest, label: str) -> HttpResponse:
     look = _look(request, label)
     if look is None:
         return _over(request, label)
-    context = {"found": look.clinic, "look": look, "kept": looking.kept(look), "runs": looking.runs(look)}
-    return render(request, "ops/looked.html", context)
+    kept, runs = looking.kept(look), looking.runs(look)
+    return page(
+        request, "ops/looked.html", title="Records kept aside", found=look.clinic, look=look, kept=kept, runs=runs
+    )
 
 
 @require_POST
@@ -61,7 +69,7 @@ def open_one(request: OpsRequest, label: str, kept_id: int) -> HttpResponse:
     if opened is None:
         messages.info(request, "That record is no longer kept aside: it could be read meanwhile.")
         return redirect("looked", label)
-    return render(request, "ops/opened.html", {"found": look.clinic, "look": look, "opened": opened})
+    return page(request, "ops/opened.html", title="A record kept aside", found=look.clinic, look=look, opened=opened)
 
 
 @require_POST

@@ -37,7 +37,7 @@ def walk_console(page: Page, stack: Stack, look: Callable[[str], None]) -> None:
     """Become one of ops and lead the page past every screen of the console."""
     base = f"http://localhost:{stack.options.web_port}"
     stack.supervisor.run(sys.executable, "manage.py", "shell", "--verbosity=0", "--command", FURNISH)
-    _become_ops(page, stack, look)
+    become_ops(page, stack, look)
     for name, path in (
         ("ops-clinics", "/ops/"),
         ("ops-nothing-found", "/ops/?q=nothing"),
@@ -64,8 +64,8 @@ def walk_console(page: Page, stack: Stack, look: Callable[[str], None]) -> None:
     look("ops-sign-in")
 
 
-def _become_ops(page: Page, stack: Stack, look: Callable[[str], None]) -> None:
-    """By an invitation and a passkey."""
+def become_ops(page: Page, stack: Stack, look: Callable[[str], None] = lambda _: None) -> None:
+    """By an invitation and a passkey; ends on the list of clinics."""
     email = f"ana-{secrets.token_hex(3)}@sidechart.example"
     made = stack.supervisor.run(sys.executable, "manage.py", "ops", "create", email, "--json")
     page.goto(json.loads(made.splitlines()[-1])["invite_url"])

@@ -1,4 +1,5 @@
-"""No page breaks a rule of axe-core: contrast, names, roles, order; light and dark, wide and narrow."""
+"""No page breaks a rule of axe-core: contrast, names, roles, order; light and dark, wide and narrow. None asks the
+browser for what its own policy refuses."""
 
 from typing import Literal
 
@@ -25,6 +26,8 @@ def test_no_screen_breaks_a_rule_of_accessibility(stack: Stack, browser: Browser
     page = browser.new_page(viewport=SIZES[size], color_scheme=scheme)
     axe = Axe()
     seen: set[str] = set()
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
     broken: list[str] = []
 
     def look(name: str) -> None:
@@ -41,3 +44,4 @@ def test_no_screen_breaks_a_rule_of_accessibility(stack: Stack, browser: Browser
     ours = {"sign-in", "patient", "search", "settings", "key", "sync", "welcome", "staff", "landing"}
     assert ours | {"ops-clinics", "ops-opened"} <= seen
     assert not broken, "\n".join(broken)
+    assert not refused, "\n".join(refused)

@@ -1,6 +1,6 @@
 """What is exported is decided, table by table and column by column: nothing is forgotten, and no secret slips in."""
 
-from django.apps import apps
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.db.models import Model
 
@@ -17,7 +17,7 @@ NOT_SECRET = {
 
 
 def models_of_a_clinic() -> list[type[Model]]:
-    rooms = {apps.get_app_config(name.rpartition(".")[2]).label for name in settings.TENANT_APPS}
+    rooms = {AppConfig.create(name).label for name in settings.TENANT_APPS}
     found = apps.get_models(include_auto_created=True)
     return [model for model in found if model._meta.app_label in rooms and model._meta.managed]
 

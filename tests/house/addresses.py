@@ -258,7 +258,7 @@ ON_THE_BASE_HOST = [
     _of_everybody("GET", "readyz", "/readyz", "200"),
     *(_of_sign_in(row) for row in AT_A_CLINIC if row.route.startswith(SIGN_IN)),
     *(_of_sign_in(row) for row in AT_A_CLINIC if row.route == "password/reset/key/done/"),
-    *_of_console("", "", "200", "405"),
+    *_of_console("", "", "200", "200"),  # the form chooses no action
     *_of_console("log", "log", "200", "405"),
     *_of_console("new", "new", "200", "422"),
     *_of_console("do/<slug:name>", "do/compare?clinic=bondi", "200", "/ops/"),  # the form names no clinic

@@ -23,6 +23,7 @@ PLACES = {
     "django_migrations": In.BOTH,
     "django_content_type": In.BOTH,
     "django_session": In.BOTH,
+    "django_admin_log": In.BOTH,  # empty: nothing is changed by the admin's forms
     "auth_group": In.BOTH,
     "auth_group_permissions": In.BOTH,
     "auth_permission": In.BOTH,

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core import mail
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -15,6 +16,8 @@ from accounts.models import Invitation, User
 from audit.log import Action, NotRecorded, record
 from audit.models import Event
 from ops import numbers
+from ops.console.listing import ClinicAdmin
+from ops.console.site import site
 from ops.models import ClinicDay
 from ops.tasks import measure_clinic
 from sync.models import Connection, Cursor, RefusedPayload
@@ -30,6 +33,11 @@ CANARY = ("Zephyrine", "Quackenbush", "zephyrine@patients.example")
 
 def text(answer: Any) -> str:
     return str(answer.content.decode())
+
+
+def column(name: str) -> int:
+    """The number of a column of the list, as the address orders by it; the boxes to choose by are the first."""
+    return ClinicAdmin.list_display.index(name) + 1
 
 
 def lines_of(label: str) -> list[tuple[str, int | None, str, dict[str, Any]]]:
@@ -83,17 +91,19 @@ def test_the_list_is_narrowed_and_ordered(ops_browser: Browsers, bondi: Clinic, 
     browser = ops_browser()
 
     def found(query: str) -> list[str]:
-        page = text(browser.get(f"/ops/?{query}"))
-        places = {label: page.find(f'value="{label}"') for label in ("bondi", "harbour")}
+        page = text(browser.get(f"/ops/?{query}", follow=True))
+        places = {label: page.find(f"/ops/clinics/{label}/") for label in ("bondi", "harbour")}
         return sorted((label for label, place in places.items() if place > 0), key=places.__getitem__)
 
     assert found("") == ["bondi", "harbour"]
     assert found("q=OSTEO") == ["harbour"]
     assert found("state=suspended") == ["harbour"]
     assert found("copy=trouble") == ["bondi"]
-    assert found("state=nonsense&order=nonsense&page=x") == ["bondi", "harbour"]
+    for nonsense in ("state=nonsense", "state=purged", "o=nonsense", "p=x", "p=99", "nonsense=1", "all="):
+        assert sorted(found(nonsense)) == ["bondi", "harbour"]
     ClinicDay.objects.create(clinic=harbour, day=timezone.now().date(), launches=3, patients=9, lag_by_hour=[None] * 24)
-    assert found("order=launches") == found("order=patients") == ["harbour", "bondi"]
+    opened, patients = (column(name) for name in ("opened", "patients"))
+    assert found(f"o=-{opened}") == found(f"o=-{patients}") == ["harbour", "bondi"]
     assert "No clinic like that" in text(browser.get("/ops/?q=nothing"))
 
 
@@ -110,23 +120,23 @@ def test_a_list_of_a_thousand_asks_the_database_as_often_as_one_of_two_and_enter
 
     def statements() -> list[str]:
         with CaptureQueriesContext(connection) as caught:
-            assert browser.get("/ops/?page=1").status_code == 200
+            assert browser.get("/ops/?p=1").status_code == 200
         assert not [each for each in caught if "search_path" in each["sql"] and "clinic_" in each["sql"]]
         return questions(caught)
 
     few = statements()
     many_clinics(1000)
     many = statements()
-    assert len(many) == len(few) <= 9
+    assert len(many) == len(few) <= 10
 
 
 def test_fifty_stand_on_a_page_and_the_rest_behind_it(ops_browser: Browsers, bondi: Clinic) -> None:
     many_clinics(60)
     browser = ops_browser()
-    first, second = text(browser.get("/ops/?q=clinic-")), text(browser.get("/ops/?q=clinic-&page=2"))
-    assert first.count('name="clinic"') == 50
-    assert second.count('name="clinic"') == 10
-    assert "q=clinic-&amp;page=2" in first
+    first, second = text(browser.get("/ops/?q=clinic-")), text(browser.get("/ops/?q=clinic-&p=2"))
+    assert first.count('name="_selected_action"') == 50
+    assert second.count('name="_selected_action"') == 10
+    assert "?p=2&amp;q=clinic-" in first
 
 
 OF_BONDI = ["/ops/clinics/bondi/", "/ops/clinics/bondi/invite", "/ops/do/compare?clinic=bondi"]
@@ -211,6 +221,47 @@ def test_an_invitation_that_could_not_be_mailed_is_shown_to_be_handed_over(
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
     answer = ops_browser().post("/ops/clinics/bondi/invite", {"email": "new@clinic.example", "role": "owner"})
     assert "http://bondi.localhost:8000/invite/" in text(answer)
+
+
+def chosen(action: str, *clinics: Clinic) -> dict[str, Any]:
+    """As the list's form sends it."""
+    return {"action": action, "index": "0", "_selected_action": [str(each.pk) for each in clinics]}
+
+
+def test_those_chosen_in_the_list_are_led_to_the_page_that_says_what_will_happen(
+    ops_browser: Browsers, bondi: Clinic, harbour: Clinic
+) -> None:
+    browser = ops_browser()
+    assert browser.post("/ops/", chosen("suspend", harbour, bondi))["Location"] == (
+        "/ops/do/suspend?clinic=bondi&clinic=harbour"
+    )
+    narrowed = browser.post("/ops/?q=bondi", chosen("suspend", harbour, bondi))
+    assert narrowed["Location"] == "/ops/do/suspend?clinic=bondi"  # what the list did not show is not chosen
+    assert Clinic.objects.filter(state="active").count() == 2
+    assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize("action", ["", "nothing", "rename", "delete_selected"])
+def test_the_list_does_nothing_that_it_does_not_offer(ops_browser: Browsers, bondi: Clinic, action: str) -> None:
+    browser = ops_browser()
+    answer = browser.post("/ops/", chosen(action, bondi))
+    assert answer.get("Location", "/ops/") == "/ops/"
+    assert Clinic.objects.filter(label="bondi", state="active").exists()
+    browser.post("/ops/", chosen("suspend"))
+    assert "Items must be selected" in text(browser.get("/ops/"))
+
+
+def test_the_admin_keeps_no_log_of_its_own_and_adds_and_changes_nothing(
+    ops_browser: Browsers, bondi: Clinic, rf: RequestFactory
+) -> None:
+    ops_browser().post("/ops/do/suspend", {"clinic": "bondi", "reason": "Unpaid"})
+    assert not LogEntry.objects.exists()
+    admin = site.get_model_admin(Clinic)
+    request = rf.get("/ops/")
+    assert not admin.has_add_permission(request)
+    assert not admin.has_change_permission(request, bondi)
+    assert not admin.has_delete_permission(request, bondi)
+    assert not admin.has_view_permission(request)  # nobody of ops
 
 
 def test_what_would_happen_is_said_first_and_done_on_the_second_click(

@@ -1,0 +1,51 @@
+"""The console in a browser: unfold's list without unfold's scripts, and the end of a session."""
+
+import psycopg
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.end_to_end.console import become_ops
+from tests.end_to_end.stack import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
+
+
+def test_ops_choose_every_clinic_of_the_list_and_are_told_first_what_will_happen(stack: Stack, page: Page) -> None:
+    become_ops(page, stack)
+    page.get_by_label("Select all objects on this page").check()
+    page.get_by_role("button", name="Suspend").click()
+    expect(page.get_by_role("heading", name="Lock everybody out?")).to_be_visible()
+    expect(page.locator(".chosen li")).to_have_count(2)
+    page.get_by_role("link", name="Back").click()
+    expect(page.get_by_role("heading", name="Clinics")).to_be_visible()
+
+
+def test_the_list_is_searched_and_narrowed_by_hand_and_keyboard(stack: Stack, page: Page) -> None:
+    become_ops(page, stack)
+    page.keyboard.press("/")
+    page.keyboard.type("harbour")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Bondi Physio")).to_have_count(0)
+    page.get_by_role("link", name="Harbour Osteopathy").click()
+    expect(page.get_by_role("heading", name="Harbour Osteopathy")).to_be_visible()
+    page.get_by_role("link", name="Clinics").click()
+    page.get_by_role("group", name="State").get_by_role("link", name="Suspended").click()
+    expect(page.get_by_role("heading", name="No clinic like that")).to_be_visible()
+
+
+def test_a_console_that_nobody_is_at_closes_itself(stack: Stack, page: Page) -> None:
+    page.clock.install()
+    become_ops(page, stack)
+    with psycopg.connect(stack.database, autocommit=True) as database:
+        database.execute("DELETE FROM public.accounts_opensession")
+    page.clock.fast_forward(29 * 60 * 1000 + 10_000)
+    expect(page.get_by_role("heading", name="You have been signed out")).to_be_visible()
+    assert "Bondi" not in page.content()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_console_follows_the_browsers_colours(stack: Stack, page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    become_ops(page, stack)
+    ground = page.evaluate("getComputedStyle(document.querySelector('main')).backgroundColor")
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(25, 34, 38)"}[scheme]
