@@ -4,6 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import BadRequest
+from django.core.paginator import Paginator
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -15,10 +18,12 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
+from unfold.views import ChangeList
+from unfold.widgets import UnfoldBooleanWidget
 
 from ops import charts, numbers
 from ops.console.access import OpsRequest, console_page
-from ops.console.actions import BULK, MOST_AT_ONCE, address
+from ops.console.actions import BULK, address
 from ops.console.site import site
 from ops.models import ClinicDay
 from ops.templatetags.ops_words import STATE_COLOURS, cut_words
@@ -64,6 +69,25 @@ class CopyFilter(_Choices):
         return clinics.filter(state__in=Clinic.WORKING).exclude(sync_state__in=WELL)
 
 
+FILTERS = (StateFilter, CopyFilter)
+
+
+class LastPageAtMost(Paginator):
+    """A page past the end is the last one: the admin would show the list anew, without search, filters and ticks."""
+
+    def validate_number(self, number: Any) -> int:
+        return min(max(1, int(number)), self.num_pages)
+
+
+class ClinicList(ChangeList):
+    """Narrowed by what the page offers. The admin would let the address ask for any column of a clinic."""
+
+    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        offered = {each.parameter_name for each in FILTERS}
+        asked: dict[str, Any] = super().get_filters_params(params)
+        return {name: values for name, values in asked.items() if name in offered}
+
+
 @admin.register(Clinic, site=site)
 class ClinicAdmin(ModelAdmin):
     """A list only. Its actions lead to the pages of `ops.console.actions`, which say what will happen."""
@@ -71,7 +95,8 @@ class ClinicAdmin(ModelAdmin):
     change_list_template = "ops/clinics.html"
     list_display = ("clinic", "standing", "copy", "behind", "patients", "opened", "unread")
     list_display_links = None
-    list_filter = (StateFilter, CopyFilter)
+    list_filter = FILTERS
+    paginator = LastPageAtMost
     list_per_page = 50
     list_max_show_all = 0
     list_fullwidth = True
@@ -104,8 +129,23 @@ class ClinicAdmin(ModelAdmin):
             refused=Subquery(latest.values("refused")[:1]),
         )
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ClinicList
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         return {action.name: (_lead_to(action.name), action.name, action.button) for action in BULK}
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Clinic]) -> HttpResponse | None:
+        """For those ticked alone: the admin's form could ask for all that the list has."""
+        ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if not all(each.isascii() and each.isdecimal() and len(each) < 19 for each in ticked):
+            raise BadRequest
+        answer: HttpResponse | None = super().response_action(request, queryset.filter(pk__in=ticked))
+        return answer
+
+    def action_checkbox(self, obj: Clinic) -> SafeString:
+        box = UnfoldBooleanWidget({"class": "action-select", "aria-label": f"Choose {obj.label}"}, lambda _: False)
+        return box.render(ACTION_CHECKBOX_NAME, str(obj.pk))
 
     @display(description="Clinic", ordering="label", header=True)
     def clinic(self, each: Clinic) -> tuple[SafeString, str]:
@@ -121,7 +161,7 @@ class ClinicAdmin(ModelAdmin):
     def copy(self, each: Clinic) -> tuple[str, str]:
         return "well" if each.sync_state in WELL else "trouble", cut_words(each.sync_state)
 
-    @display(description="Behind", ordering=F("checked_at").desc(nulls_last=True), empty_value="no copy yet")
+    @display(description="Behind", ordering=F("checked_at").asc(nulls_first=True), empty_value="no copy yet")
     def behind(self, each: Clinic) -> str | None:
         if each.checked_at is None:
             return None
@@ -146,7 +186,7 @@ class ClinicAdmin(ModelAdmin):
 
 def _lead_to(name: str) -> Any:
     def lead(model_admin: ClinicAdmin, request: HttpRequest, chosen: QuerySet[Clinic]) -> HttpResponse:
-        return redirect(address(name, *chosen.order_by("label").values_list("label", flat=True)[:MOST_AT_ONCE]))
+        return redirect(address(name, *chosen.order_by("label").values_list("label", flat=True)))
 
     return lead
 
@@ -155,5 +195,5 @@ def _lead_to(name: str) -> Any:
 @console_page
 def clinics(request: OpsRequest) -> HttpResponse:
     now = timezone.now()
-    shown = {"title": "Clinics", "charts": [numbers.launches(now), numbers.lag(now)]}
+    shown = {"title": "Clinics", "charts": [numbers.launches(now), numbers.lag(now)], "bulk": BULK}
     return site.get_model_admin(Clinic).changelist_view(request, shown)

@@ -10,6 +10,3 @@ document.addEventListener("change", (event) => {
   if (event.target.id !== "action-toggle") return;
   for (const box of document.querySelectorAll("input.action-select")) box.checked = event.target.checked;
 });
-
-// "/" goes to unfold's search box, as everywhere (sidechart.js).
-document.addEventListener("DOMContentLoaded", () => document.querySelector("#searchbar")?.setAttribute("data-search-key", ""));

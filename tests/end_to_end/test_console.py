@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
 
 def test_ops_choose_every_clinic_of_the_list_and_are_told_first_what_will_happen(stack: Stack, page: Page) -> None:
     become_ops(page, stack)
-    page.get_by_label("Select all objects on this page").check()
+    page.locator("#action-toggle").check()
     page.get_by_role("button", name="Suspend").click()
     expect(page.get_by_role("heading", name="Lock everybody out?")).to_be_visible()
     expect(page.locator(".chosen li")).to_have_count(2)

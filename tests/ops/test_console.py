@@ -16,6 +16,7 @@ from accounts.models import Invitation, User
 from audit.log import Action, NotRecorded, record
 from audit.models import Event
 from ops import numbers
+from ops.console.actions import BULK
 from ops.console.listing import ClinicAdmin
 from ops.console.site import site
 from ops.models import ClinicDay
@@ -99,12 +100,24 @@ def test_the_list_is_narrowed_and_ordered(ops_browser: Browsers, bondi: Clinic, 
     assert found("q=OSTEO") == ["harbour"]
     assert found("state=suspended") == ["harbour"]
     assert found("copy=trouble") == ["bondi"]
-    for nonsense in ("state=nonsense", "state=purged", "o=nonsense", "p=x", "p=99", "nonsense=1", "all="):
+    for nonsense in ("state=nonsense", "state=purged", "o=nonsense", "p=x", "p=99", "nonsense=1", "all=", "e=1"):
         assert sorted(found(nonsense)) == ["bondi", "harbour"]
     ClinicDay.objects.create(clinic=harbour, day=timezone.now().date(), launches=3, patients=9, lag_by_hour=[None] * 24)
     opened, patients = (column(name) for name in ("opened", "patients"))
     assert found(f"o=-{opened}") == found(f"o=-{patients}") == ["harbour", "bondi"]
     assert "No clinic like that" in text(browser.get("/ops/?q=nothing"))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["state_reason__startswith=x", "label__regex=(", "created_at__year=99999", "days=1", "schema_name=x", "q=%00"],
+)
+def test_the_address_asks_for_nothing_that_the_page_does_not_offer(
+    ops_browser: Browsers, bondi: Clinic, asked: str
+) -> None:
+    answer = ops_browser().get(f"/ops/?{asked}")
+    assert answer.status_code == 200
+    assert "/ops/clinics/bondi/" in text(answer) or asked.startswith("q=")
 
 
 def test_without_a_clinic_the_list_says_what_to_do(ops_browser: Browsers, bondi: Clinic, harbour: Clinic) -> None:
@@ -137,6 +150,16 @@ def test_fifty_stand_on_a_page_and_the_rest_behind_it(ops_browser: Browsers, bon
     assert first.count('name="_selected_action"') == 50
     assert second.count('name="_selected_action"') == 10
     assert "?p=2&amp;q=clinic-" in first
+
+
+def test_a_page_past_the_end_is_the_last_one_and_stays_narrowed(ops_browser: Browsers, bondi: Clinic) -> None:
+    many_clinics(60)
+    browser, past = ops_browser(), "/ops/?p=99&q=clinic-"
+    page = text(browser.get(past))
+    assert page.count('name="_selected_action"') == 10
+    assert "/ops/clinics/bondi/" not in page
+    ticked = Clinic.objects.get(label="clinic-0059")
+    assert browser.post(past, chosen("suspend", ticked, bondi))["Location"] == "/ops/do/suspend?clinic=clinic-0059"
 
 
 OF_BONDI = ["/ops/clinics/bondi/", "/ops/clinics/bondi/invite", "/ops/do/compare?clinic=bondi"]
@@ -237,24 +260,41 @@ def test_those_chosen_in_the_list_are_led_to_the_page_that_says_what_will_happen
     )
     narrowed = browser.post("/ops/?q=bondi", chosen("suspend", harbour, bondi))
     assert narrowed["Location"] == "/ops/do/suspend?clinic=bondi"  # what the list did not show is not chosen
+    all_of_it = browser.post("/ops/", chosen("suspend", bondi) | {"select_across": "1"})
+    assert all_of_it["Location"] == "/ops/do/suspend?clinic=bondi"
     assert Clinic.objects.filter(state="active").count() == 2
     assert not Event.objects.exists()
 
 
 @pytest.mark.parametrize("action", ["", "nothing", "rename", "delete_selected"])
 def test_the_list_does_nothing_that_it_does_not_offer(ops_browser: Browsers, bondi: Clinic, action: str) -> None:
-    browser = ops_browser()
-    answer = browser.post("/ops/", chosen(action, bondi))
-    assert answer.get("Location", "/ops/") == "/ops/"
+    answer = ops_browser().post("/ops/", chosen(action, bondi))
+    assert (answer.status_code, answer["Location"]) == (302, "/ops/")
     assert Clinic.objects.filter(label="bondi", state="active").exists()
-    browser.post("/ops/", chosen("suspend"))
-    assert "Items must be selected" in text(browser.get("/ops/"))
+
+
+def test_with_nobody_chosen_the_list_says_so(ops_browser: Browsers, bondi: Clinic) -> None:
+    answer = ops_browser().post("/ops/", chosen("suspend"), follow=True)
+    assert "Items must be selected" in text(answer)
+
+
+@pytest.mark.parametrize("ticked", ["x", "bondi", "\x00", "9" * 30])
+def test_what_is_no_number_is_not_ticked(ops_browser: Browsers, bondi: Clinic, ticked: str) -> None:
+    form = {"action": "suspend", "index": "0", "_selected_action": ticked}
+    assert ops_browser().post("/ops/", form).status_code == 400
+
+
+def test_each_box_and_button_of_the_list_says_what_it_is_for(ops_browser: Browsers, bondi: Clinic) -> None:
+    page = text(ops_browser().get("/ops/"))
+    assert 'aria-label="Choose bondi"' in page
+    assert re.findall(r'name="action" value="(\w+)"', page) == [action.name for action in BULK]
+    assert page.count('aria-sort="ascending"') == 1
 
 
 def test_the_admin_keeps_no_log_of_its_own_and_adds_and_changes_nothing(
     ops_browser: Browsers, bondi: Clinic, rf: RequestFactory
 ) -> None:
-    ops_browser().post("/ops/do/suspend", {"clinic": "bondi", "reason": "Unpaid"})
+    ops_browser().post("/ops/", chosen("suspend", bondi), follow=True)
     assert not LogEntry.objects.exists()
     admin = site.get_model_admin(Clinic)
     request = rf.get("/ops/")
