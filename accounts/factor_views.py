@@ -17,9 +17,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import factors, sessions, tickets
 from accounts.confirmation import confirmation_required
 from accounts.factor_forms import AddPasskeyForm, AppForm, PasskeyNameForm
-from accounts.models import User, schema_name
-from accounts.tasks import send_factor_notice
-from audit.log import Action, record
+from accounts.models import User
+from accounts.noted import note
+from audit.log import Action
 
 Type = Authenticator.Type
 
@@ -50,7 +50,7 @@ def add_passkey(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         WebAuthn.add(person, form.cleaned_data["name"], form.cleaned_data["credential"])
         factors.ensure_recovery_codes(person)
-        _note(Action.SECOND_FACTOR_ADDED, person, "passkey")
+        note(Action.SECOND_FACTOR_ADDED, person, "passkey")
     return _added(request, "Your passkey is ready.")
 
 
@@ -94,7 +94,7 @@ def set_up_app(request: HttpRequest) -> HttpResponse:
         if done := form.is_valid():
             TOTP.activate(person, form.secret)
             factors.ensure_recovery_codes(person)
-            _note(Action.SECOND_FACTOR_ADDED, person, "authenticator app")
+            note(Action.SECOND_FACTOR_ADDED, person, "authenticator app")
     if has_app and request.method != "POST":
         return redirect("mfa_index")
     if done or has_app:
@@ -140,7 +140,7 @@ def new_recovery_codes(request: HttpRequest) -> HttpResponse:
         Authenticator.objects.filter(user=person, type=Type.RECOVERY_CODES).delete()
         if factors.has_second_factor(person):
             factors.ensure_recovery_codes(person)
-            _note(Action.SECOND_FACTOR_ADDED, person, "recovery codes")
+            note(Action.SECOND_FACTOR_ADDED, person, "recovery codes")
     return redirect("recovery_codes")
 
 
@@ -159,21 +159,10 @@ def _removed(request: HttpRequest, factor: Authenticator, words: str) -> HttpRes
     kind = "passkey" if factor.type == Type.WEBAUTHN else "authenticator app"
     with transaction.atomic():
         factors.remove(factor)
-        _note(Action.SECOND_FACTOR_REMOVED, _person(request), kind)
+        note(Action.SECOND_FACTOR_REMOVED, _person(request), kind)
     request.session.cycle_key()
     messages.success(request, words)
     return redirect("mfa_index")
-
-
-def _note(action: Action, person: User, kind: str) -> None:
-    """Log the change, and have the person told by mail: it may not have been them."""
-    event = record(action, by=person, kind=kind)
-    clinic = schema_name()
-
-    def tell() -> None:
-        send_factor_notice.delay(schema_name=clinic, event_id=event.pk)
-
-    transaction.on_commit(tell, robust=True)  # a broker that is away undoes nothing
 
 
 def _person(request: HttpRequest) -> User:

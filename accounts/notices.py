@@ -1,4 +1,4 @@
-"""Mails that tell somebody that their second step is not as it was: if it was not them, they should know."""
+"""Mails that tell somebody that their password or second step is not as it was: it may not have been them."""
 
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
@@ -11,7 +11,7 @@ from tenants.context import current_clinic
 
 def send_changed(person: User, event: Event) -> None:
     """Say what the line of the log says that they did themself. Raises what the mail backend raises."""
-    _send("second_factor_changed", person, event=event, kind=event.details["kind"])
+    _send("sign_in_changed", person, event=event, kind=event.details["kind"])
 
 
 def send_reset(person: User, *, by: str) -> None:

@@ -11,6 +11,8 @@ from django.http import HttpRequest
 
 from accounts import sessions
 from accounts.models import User, schema_name
+from accounts.noted import note
+from audit.log import Action
 
 SESSION_CLINIC = "clinic"
 CONFIRMED_AT = "confirmed_at"
@@ -26,6 +28,16 @@ def bind_session_to_clinic(sender: Any, request: HttpRequest, user: User, **_: A
 @receiver(user_logged_out)
 def end_session(sender: Any, request: HttpRequest, **_: Any) -> None:
     sessions.end_this(request)
+
+
+@receiver(password_changed)
+def note_new_password(sender: Any, user: User, **_: Any) -> None:
+    note(Action.PASSWORD_CHANGED, user, "password")
+
+
+@receiver(password_reset)
+def note_password_by_link(sender: Any, user: User, **_: Any) -> None:
+    note(Action.PASSWORD_CHANGED, user, "password", through="a link")
 
 
 @receiver(password_changed)

@@ -34,10 +34,10 @@ def send_reset_link(*, schema_name: str, user_id: int) -> None:
 
 
 @shared_task(
-    name="accounts.send_factor_notice", autoretry_for=(OSError, SMTPException), max_retries=3, default_retry_delay=20
+    name="accounts.send_sign_in_notice", autoretry_for=(OSError, SMTPException), max_retries=3, default_retry_delay=20
 )
-def send_factor_notice(*, schema_name: str, event_id: int) -> None:
-    """Mail somebody that they changed their second step, as that line of the log says."""
+def send_sign_in_notice(*, schema_name: str, event_id: int) -> None:
+    """Mail somebody that their password or second step was changed, as that line of the log says."""
     at_ops = schema_name == get_public_schema_name()
     try:
         with nullcontext() if at_ops else clinic_of_schema(schema_name):

@@ -7,9 +7,11 @@ from allauth.account.internal.stagekit import clear_login
 from allauth.account.stages import LoginStage
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 
 from accounts import tickets
 from accounts.forms import AskForResetForm, NewPasswordForm, PasswordChangeForm, SignInForm
@@ -93,10 +95,16 @@ class ResetAsked(WithTicket, allauth_views.PasswordResetDoneView):
     template_name = "account/password_reset_done.html"
 
 
+# With the lines that accounts.signals writes: a password that cannot be logged stays as it was.
+in_one_transaction = method_decorator(transaction.atomic, name="form_valid")
+
+
+@in_one_transaction
 class ChooseNewPassword(allauth_views.PasswordResetFromKeyView):
     form_class = NewPasswordForm
 
 
+@in_one_transaction
 class ChangePassword(allauth_views.PasswordChangeView):
     form_class = PasswordChangeForm
 

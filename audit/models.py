@@ -27,6 +27,7 @@ class Action(models.TextChoices):
     ROLE_CHANGED = "role_changed", "changed the role of"
     SUSPENDED = "suspended", "suspended"
     REINSTATED = "reinstated", "let in again"
+    PASSWORD_CHANGED = "password_changed", "chose a new password"
     SECOND_FACTOR_ADDED = "second_factor_added", "set up a second factor"
     SECOND_FACTOR_REMOVED = "second_factor_removed", "removed a second factor"
     SECOND_FACTOR_RESET = "second_factor_reset", "reset the second factor of"

@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from accounts.models import User
 from accounts.roles import Role
-from accounts.tasks import send_factor_notice, send_reset_link
+from accounts.tasks import send_reset_link, send_sign_in_notice
 from exports.tasks import make as make_export
 from sync.models import Connection, Cursor
 from sync.resources import PATIENTS, RESOURCES
@@ -77,7 +77,7 @@ def quick_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any
 
         return apply_async
 
-    for task in (send_reset_link, send_factor_notice):
+    for task in (send_reset_link, send_sign_in_notice):
         monkeypatch.setattr(task, "apply_async", enqueue(task))
     request_finished.connect(work)
     yield got

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from allauth.mfa.models import Authenticator
 from django.test import Client
 
+from accounts import reset_links
 from accounts.models import User
 from audit.log import NotRecorded
 from audit.models import Event
@@ -14,6 +16,7 @@ from tenants.context import clinic_context
 from tests.accounts.second_factors import Device, ask, give_app
 from tests.accounts.test_own_sign_in import set_up_app
 from tests.accounts.test_security import reset
+from tests.conftest import PASSWORD
 
 SignIn = Callable[..., Client]
 Staff = Callable[..., User]
@@ -57,7 +60,49 @@ def test_what_cannot_be_logged_does_not_happen(
 
     browser, user = sign_in("bondi"), staff_of("bondi")
     give_app("bondi", user)
-    monkeypatch.setattr("accounts.factor_views.record", fail)
+    monkeypatch.setattr("accounts.noted.record", fail)
     assert browser.post("/account/app/remove").status_code == 503
     with clinic_context("bondi"):
         assert Authenticator.objects.count() == 1
+
+
+NEW = {"password1": "a new horse 43", "password2": "a new horse 43"}
+
+
+def by_link(browser: Client, user: User) -> Any:
+    """Choose a new password by a link, as a mail or ops give it."""
+    with clinic_context("bondi"):
+        path = urlsplit(reset_links.link(User.objects.get(pk=user.pk))).path
+    return browser.post(browser.get(path)["Location"], NEW)
+
+
+def test_a_new_password_is_a_line_of_the_log_however_it_was_chosen(
+    sign_in: SignIn, staff_of: Staff, browser_at: SignIn
+) -> None:
+    browser, user = sign_in("bondi"), staff_of("bondi")
+    browser.post("/password/change/", NEW | {"oldpassword": "not the old one"})
+    assert browser.post("/password/change/", NEW | {"oldpassword": PASSWORD}).status_code == 302
+    assert by_link(browser_at("bondi"), user).status_code == 302
+    assert logged() == [
+        (user.email, "password_changed", {"kind": "password"}),
+        (user.email, "password_changed", {"kind": "password", "through": "a link"}),
+    ]
+    assert logged("harbour") == []
+
+
+@pytest.mark.parametrize("way", ["form", "link"])
+def test_a_password_that_cannot_be_logged_stays_as_it_was(
+    sign_in: SignIn, staff_of: Staff, browser_at: SignIn, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise NotRecorded
+
+    browser, user = sign_in("bondi"), staff_of("bondi")
+    monkeypatch.setattr("accounts.noted.record", fail)
+    if way == "form":
+        answer = browser.post("/password/change/", NEW | {"oldpassword": PASSWORD})
+    else:
+        answer = by_link(browser_at("bondi"), user)
+    assert answer.status_code == 503
+    with clinic_context("bondi"):
+        assert User.objects.get(pk=user.pk).check_password(PASSWORD)

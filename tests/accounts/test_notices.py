@@ -1,4 +1,4 @@
-"""The mail that tells somebody that their second step was changed."""
+"""The mail that tells somebody that their password or second step was changed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,10 +9,11 @@ from django.core import mail
 from django.test import Client
 
 from accounts.models import User
-from accounts.tasks import send_factor_notice
+from accounts.tasks import send_sign_in_notice
 from tenants.context import clinic_context
 from tests.accounts.second_factors import Device, ask
 from tests.accounts.test_own_sign_in import held_by, set_up_app
+from tests.conftest import PASSWORD
 
 
 @pytest.fixture
@@ -55,13 +56,28 @@ def test_whoever_changes_their_second_step_is_told_by_mail(
         assert not any(word in sent.body for word in (secret, "Blue", *codes))
 
 
+def test_whoever_gets_a_new_password_is_told_by_mail(
+    here: Client, user: User, quick_worker: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
+) -> None:
+    new = {"oldpassword": PASSWORD, "password1": "a new horse 43", "password2": "a new horse 43"}
+    with django_capture_on_commit_callbacks(execute=True):
+        here.post("/password/change/", new)
+    assert [set(message) for message in quick_worker] == [{"schema_name", "event_id"}]
+    here.get("/account/")  # the worker's turn
+    (sent,) = mail.outbox
+    assert sent.to == [user.email]
+    assert "chose a new password for your sign-in at Bondi Physio" in sent.body
+    assert "Forgot your password?" in sent.body
+    assert "horse" not in sent.body
+
+
 def test_a_broker_that_is_away_undoes_no_second_step(
     here: Client, user: User, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     def away(**_: Any) -> None:
         raise OSError
 
-    monkeypatch.setattr(send_factor_notice, "apply_async", lambda *_: away())
+    monkeypatch.setattr(send_sign_in_notice, "apply_async", lambda *_: away())
     with django_capture_on_commit_callbacks(execute=True):
         done, _ = set_up_app(here)
     assert done["Location"] == "/account/recovery-codes"
@@ -69,5 +85,5 @@ def test_a_broker_that_is_away_undoes_no_second_step(
 
 
 def test_a_notice_for_a_clinic_that_is_gone_sends_nothing(bondi: Any) -> None:
-    send_factor_notice(schema_name="clinic_0000000000000000", event_id=1)
+    send_sign_in_notice(schema_name="clinic_0000000000000000", event_id=1)
     assert mail.outbox == []

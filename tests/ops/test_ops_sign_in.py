@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts import invitations, reset_links
 from accounts.models import OpenSession, User
-from accounts.tasks import send_factor_notice
+from accounts.tasks import send_sign_in_notice
 from audit.log import Action, record
 from audit.models import Event
 from ops import people
@@ -257,7 +257,7 @@ def test_signing_out_ends_the_session(ops_browser: Browsers) -> None:
 
 def test_whoever_changes_their_second_step_is_told_by_mail(ops_person: Callable[..., User]) -> None:
     line = record(Action.SECOND_FACTOR_ADDED, by=ops_person("ana"), kind="passkey")
-    send_factor_notice(schema_name="public", event_id=line.pk)
+    send_sign_in_notice(schema_name="public", event_id=line.pk)
     (sent,) = mail.outbox
     assert (sent.to, sent.subject) == (["ana@sidechart.example"], "Your sign-in at Sidechart's console was changed")
     assert "http://localhost:8000/ops/account/" in sent.body
