@@ -33,6 +33,23 @@ def test_the_list_is_searched_and_narrowed_by_hand_and_keyboard(stack: Stack, pa
     expect(page.get_by_role("heading", name="No clinic like that")).to_be_visible()
 
 
+def test_a_console_warns_and_stays_for_whoever_is_there(stack: Stack, page: Page) -> None:
+    page.clock.install()
+    become_ops(page, stack)
+    seconds = 14 * 60 + 20
+    with psycopg.connect(stack.database, autocommit=True) as database:
+        database.execute(
+            "UPDATE public.accounts_opensession SET seen_at = seen_at - make_interval(secs => %s)", [seconds]
+        )
+    page.clock.fast_forward(seconds * 1000)
+    warning = page.get_by_role("alertdialog")
+    expect(warning.get_by_role("button", name="Stay signed in")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(warning).to_be_hidden()
+    page.reload()
+    expect(page.get_by_role("heading", name="Clinics")).to_be_visible()
+
+
 def test_a_console_that_nobody_is_at_closes_itself(stack: Stack, page: Page) -> None:
     page.clock.install()
     become_ops(page, stack)
