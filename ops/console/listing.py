@@ -93,7 +93,7 @@ class ClinicAdmin(ModelAdmin):
     """A list only. Its actions lead to the pages of `ops.console.actions`, which say what will happen."""
 
     change_list_template = "ops/clinics.html"
-    list_display = ("clinic", "standing", "copy", "behind", "patients", "opened", "unread")
+    list_display = ("clinic", "standing", "copy", "last_sync", "behind", "patients", "opened", "unread")
     list_display_links = None
     list_filter = FILTERS
     paginator = LastPageAtMost
@@ -157,9 +157,13 @@ class ClinicAdmin(ModelAdmin):
         on = f" on {each.closing_on:%-d %b %Y}" if each.closing_on else ""
         return each.state, f"{each.get_state_display()}{on}"
 
-    @display(description="Copy", ordering="sync_state", label={"well": "success", "trouble": "warning"})
+    @display(description="Key and copy", ordering="sync_state", label={"well": "success", "trouble": "warning"})
     def copy(self, each: Clinic) -> tuple[str, str]:
         return "well" if each.sync_state in WELL else "trouble", cut_words(each.sync_state)
+
+    @display(description="Last sync", ordering="checked_at", empty_value="–")
+    def last_sync(self, each: Clinic) -> str | None:
+        return f"{each.checked_at:%-d %b, %H:%M}" if each.checked_at else None
 
     @display(description="Behind", ordering=F("checked_at").asc(nulls_first=True), empty_value="no copy yet")
     def behind(self, each: Clinic) -> str | None:

@@ -84,6 +84,7 @@ def test_the_list_shows_how_each_clinic_stands(ops_browser: Browsers, canary: No
     assert page.index("Bondi Physio") < page.index("Harbour Osteopathy")
     assert "key invalid" in page
     assert 'class="late">3 h<' in page
+    assert f"{now - timedelta(hours=3):%-d %b, %H:%M}<" in page
     assert "no copy yet" in page
 
 
