@@ -322,11 +322,11 @@ def test_what_is_empty_is_not_shown(reception: Client, add_patient: AddPatient) 
 
 def test_custom_fields_stand_by_section(reception: Client, add_patient: AddPatient) -> None:
     answered = {"name": "Sport", "type": "text", "value": "Rowing"}
-    empty = {"name": "Team", "type": "text", "value": ""}
+    empty = {"name": "Team colour", "type": "text", "value": ""}
     add_patient("bondi", "43", custom_fields={"sections": [{"name": "Goals", "fields": [answered, empty]}]})
     page = page_of(reception, "43")
     assert page.index("Goals") < page.index("Sport") < page.index("Rowing")
-    assert "Team" not in page
+    assert "Team colour" not in page
 
 
 @pytest.mark.parametrize("field", ["first_name", "preferred_first_name", "notes", "occupation", "pronouns", "city"])

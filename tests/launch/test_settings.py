@@ -58,7 +58,7 @@ def test_a_line_says_what_is_wrong(two_clinics: None, sign_in: Callable[..., Cli
     assert "Cliniko refuses the key …7nv3. A new one is needed." in (
         sign_in("bondi", role="owner").get("/settings/").content.decode()
     )
-    assert "7nv3" not in sign_in("harbour", role="owner").get("/settings/").content.decode()
+    assert "…7nv3" not in sign_in("harbour", role="owner").get("/settings/").content.decode()
 
 
 def test_days_on_the_pages_of_staff_are_the_clinics_own(
