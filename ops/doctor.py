@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from smtplib import SMTPException
 
+from django.apps import apps
 from django.conf import settings
 from django.core.mail import get_connection
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Max
 from django.utils import timezone
 
 from audit import watch
@@ -27,6 +29,7 @@ from tenants.models import Clinic, Domain
 
 LATE, TOO_LATE = timedelta(minutes=10), timedelta(hours=1)
 QUIET = timedelta(days=14)
+LAUNCHES = ("click", "signed_out")  # of the kinds in launch.button, which is named and not imported: rooms apart
 CLOCKS_DIFFER, CLOCKS_FAR_APART = timedelta(seconds=2), timedelta(seconds=30)
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
@@ -120,12 +123,15 @@ def _migrations() -> Answer:
 def _key() -> Answer:
     held = cliniko_connection.load()
     now = standing.standing()
-    if now.needs_somebody:
-        return (Light.WARN if now.state == standing.State.PAUSED else Light.FAIL), now.sentence
+    paused = now.state == standing.State.PAUSED
+    if now.needs_somebody and not paused:
+        return Light.FAIL, now.sentence
     try:
         cliniko_connection.stored_key(held)
     except ClinikoError as unusable:
         return Light.FAIL, str(unusable)
+    if paused:
+        return Light.WARN, now.sentence
     whose = held.key_user_name or "an unnamed user"
     return Light.OK, f"…{held.key_last4} of {whose} opens, and Cliniko has not refused it."
 
@@ -140,19 +146,28 @@ def _sync() -> Answer:
 
 
 def _lists() -> Answer:
-    refused = [each.label for each in standing.by_resource() if each.refused]
+    lists = standing.by_resource()
+    refused = [each.label for each in lists if each.refused]
+    unasked = [each.label for each in lists if not each.refused and each.checked_at is None]
     unread = RefusedPayload.objects.count()
     troubles = [f"Cliniko refuses {', '.join(refused)}."] if refused else []
+    troubles += [f"Not read yet: {', '.join(unasked)}."] if unasked else []
     troubles += [f"{unread} records could not be read: `clinic show` says why."] if unread else []
-    return (Light.WARN, " ".join(troubles)) if troubles else (Light.OK, "Cliniko gives all of them.")
+    if troubles:
+        return Light.WARN, " ".join(troubles)
+    return Light.OK, f"Cliniko gives all of them: {', '.join(each.label for each in lists)}."
 
 
 def _last_launch() -> Answer:
-    latest = Event.objects.filter(action=Action.VIEWED).order_by("-pk").values_list("occurred_at", flat=True).first()
+    """By the button in Cliniko: patients are opened from the search, too, by staff whose button never worked."""
+    clicks = apps.get_model("launch", "ButtonClick")._default_manager.filter(kind__in=LAUNCHES)
+    latest = clicks.aggregate(Max("at"))["at__max"]
     if latest is None:
-        return Light.WARN, "Nobody has opened a patient yet: is the button set up in Cliniko?"
+        opened = Event.objects.filter(action=Action.VIEWED).exists()
+        how = "Patients are opened from the search alone" if opened else "Nobody has opened a patient yet"
+        return Light.WARN, f"{how}: is the button set up in Cliniko?"
     quiet = timezone.now() - latest > QUIET
-    return (Light.WARN if quiet else Light.OK), f"A patient was last opened {_ago(latest)}."
+    return (Light.WARN if quiet else Light.OK), f"The button in Cliniko was last clicked {_ago(latest)}."
 
 
 def _access_log(clinic: Clinic) -> Answer:

@@ -129,9 +129,9 @@ def rename(label: str, new_label: str, *, by: Actor, dry_run: bool = False) -> C
     Raises NoSuchClinic, LabelRefused, Refused.
     """
     check_label(new_label)
-    with _held(label, dry_run) as clinic:
-        if label == new_label:
-            return Changed(label, clinic.state, False, f"That is its name already: {clinic_url(label)}")
+    with _held(_label_now(label, new_label), dry_run) as clinic:
+        if clinic.label == new_label:
+            return Changed(new_label, clinic.state, False, f"That is its name already: {clinic_url(new_label)}")
         _move(clinic, new_label)
         with inside(clinic):
             passkeys = _people_with_passkeys()
@@ -143,6 +143,12 @@ def rename(label: str, new_label: str, *, by: Actor, dry_run: bool = False) -> C
             " code, then add a passkey anew."
         )
     return Changed(new_label, clinic.state, True, sentence)
+
+
+def _label_now(label: str, new_label: str) -> str:
+    """`new_label` for a clinic that was `label` and is that already, so that what is asked for twice is done once."""
+    renamed = Domain.objects.filter(domain=label, is_primary=False, tenant__label=new_label).exists()
+    return new_label if renamed else label
 
 
 def _move(clinic: Clinic, new_label: str) -> None:

@@ -162,7 +162,8 @@ ACTIONS = {
             "Suspend",
             "Lock everybody out",
             "Nobody at the clinic gets in from this moment on; whoever is signed in is stopped at the next click. "
-            "Nothing is synced. All that is held stays, the key too, and Resume brings everything back.",
+            "Nothing is synced. All that is held stays, the key too, and Resume brings it back; a day on which it was "
+            "to close is to be set again.",
             lambda label, taken, by: life.suspend(label, reason=taken["reason"], by=by),
             Action.CLINIC_SUSPENDED,
             lambda clinic: clinic.state != Clinic.State.SUSPENDED,

@@ -54,7 +54,14 @@ def looked(request: OpsRequest, label: str) -> HttpResponse:
         return _over(request, label)
     kept, runs = looking.kept(look), looking.runs(look)
     return page(
-        request, "ops/looked.html", title="Records kept aside", found=look.clinic, look=look, kept=kept, runs=runs
+        request,
+        "ops/looked.html",
+        title="Records kept aside",
+        found=look.clinic,
+        look=look,
+        kept=kept,
+        most_listed=looking.MOST_LISTED,
+        runs=runs,
     )
 
 

@@ -13,11 +13,13 @@ from pytest_django import Settings
 
 from accounts.models import User
 from audit.log import Action, record
+from launch.button import Kind
+from launch.models import ButtonClick
 from ops import doctor
 from sync.models import Connection, Cursor, RefusedPayload
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
-from tests.audit.ageing import behind_our_back, rewrite_log
+from tests.audit.ageing import behind_our_back
 from tests.sync.conftest import World, world
 
 __all__ = ["world"]
@@ -34,6 +36,7 @@ def healthy(world: World, staff_of: Callable[..., User], settings: Settings, mon
         robin = staff_of(label)
         with clinic_context(label):
             record(Action.VIEWED, by=robin, patient_id="42")
+            ButtonClick.objects.create(kind=Kind.CLICK, at=timezone.now(), who=robin)
     settings.EMAIL_BACKEND = doctor.SMTP
     monkeypatch.setattr("django.core.mail.backends.smtp.EmailBackend.open", lambda _: True)
     return world
@@ -87,13 +90,22 @@ def test_a_clinic_that_is_not_there_is_refused(db: None, capsys: pytest.CaptureF
 
 
 def test_a_new_clinic_without_a_key_says_what_it_needs(bondi: Clinic) -> None:
-    assert lights() == {"key": "fail", "sync": "warn", "last launch": "warn", "mail": "warn"}
+    assert lights() == {"key": "fail", "sync": "warn", "lists": "warn", "last launch": "warn", "mail": "warn"}
+    assert sentence("lists").startswith("Not read yet: practitioners,")
     assert "not connected to Cliniko yet" in sentence("key")
 
 
 def test_a_key_that_was_sealed_with_lost_secrets_fails(healthy: World, settings: Settings) -> None:
     settings.SEALING_KEYS = ["another secret of thirty-two or more characters"]
     assert lights() == {"key": "fail"}
+
+
+def test_a_key_that_no_longer_opens_fails_also_while_copying_is_paused(healthy: World, settings: Settings) -> None:
+    with clinic_context("bondi"):
+        Connection.objects.update(state=Connection.State.PAUSED)
+    assert lights()["key"] == "warn"
+    settings.SEALING_KEYS = ["another secret of thirty-two or more characters"]
+    assert lights()["key"] == "fail"
 
 
 @pytest.mark.parametrize(("minutes", "light"), [(5, None), (30, "warn"), (90, "fail")])
@@ -122,16 +134,28 @@ def test_refused_lists_and_records_are_warned_of(healthy: World) -> None:
 
 def test_a_button_that_nobody_uses_any_more_is_warned_of(healthy: World) -> None:
     with clinic_context("bondi"):
-        rewrite_log(occurred_at=timezone.now() - timedelta(days=20))
-    assert lights() == {"last launch": "warn", "access log": "fail"}
+        ButtonClick.objects.update(at=timezone.now() - timedelta(days=20))
+    assert lights() == {"last launch": "warn"}
     assert "20 days ago" in sentence("last launch")
+    assert lights("harbour") == {}
+
+
+def test_a_clinic_that_opens_patients_from_the_search_alone_is_warned_of(healthy: World) -> None:
+    with clinic_context("bondi"):
+        ButtonClick.objects.update(kind=Kind.TYPED)
+    assert "from the search alone" in sentence("last launch")
+    assert lights() == {"last launch": "warn"}
+
+
+def test_the_doctor_knows_a_launch_by_the_names_that_the_button_has() -> None:
+    assert set(doctor.LAUNCHES) == {Kind.CLICK, Kind.SIGNED_OUT}
 
 
 def test_a_rewritten_log_fails_and_so_do_lines_cut_off_since_the_last_check(healthy: World) -> None:
     assert lights() == {}
     with clinic_context("bondi"):
         behind_our_back("DELETE FROM audit_event")
-    assert lights() == {"last launch": "warn", "access log": "fail"}
+    assert lights() == {"access log": "fail"}
     assert lights("harbour") == {}
 
 

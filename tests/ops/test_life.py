@@ -166,6 +166,9 @@ def test_the_former_address_leads_to_the_same_page_at_the_new_one(bondi: Clinic,
     assert Client(HTTP_HOST="manly.localhost").get("/patients?patient_id=42").status_code == 302
     assert Client(HTTP_HOST="harbour.localhost").get("/login").status_code == 200
     assert latest_line("manly") == ("ops", "clinic_renamed", {"before": "bondi", "after": "manly"})
+    assert run("rename", "bondi", "manly")["changed"] is False
+    with clinic_context("manly"):
+        assert Event.objects.filter(action="clinic_renamed").count() == 1
     shown = run("show", "manly")
     assert (shown["launch_url"], shown["former_labels"]) == ("http://manly.localhost:8000/patients", ["bondi"])
 
