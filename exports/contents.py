@@ -249,7 +249,7 @@ TABLES = (
         "the Cliniko account and the key's last four characters",
         _words(
             "account_name account_subdomain shard time_zone patient_word key_last4 key_user_name key_user_role"
-            " connected_at account_since state state_since"
+            " key_state connected_at account_since state state_since"
         ),
         without={
             "id": "there is one row",

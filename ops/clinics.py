@@ -159,6 +159,7 @@ def listing() -> list[dict[str, Any]]:
             "clinic": clinic.label,
             "name": clinic.name,
             "state": clinic.state,
+            "key_state": clinic.key_state,
             "sync_state": clinic.sync_state,
             "checked_at": clinic.checked_at,
             "url": clinic_url(clinic.label),
@@ -193,7 +194,7 @@ def _itself(clinic: Clinic, former_labels: list[str]) -> dict[str, Any]:
 def _its_key() -> dict[str, Any]:
     held = cliniko_connection.load()
     return {
-        "key_state": _key_state(held.state),
+        "key_state": held.key_state,
         "key_last4": held.key_last4,
         "account": held.account_name,
         "key_user": held.key_user_name,
@@ -227,10 +228,6 @@ def _check_address(email: str) -> None:
         validate_email(email)
     except ValidationError:
         raise Refused(f"{email!r} is not an e-mail address.") from None
-
-
-def _key_state(state: str) -> str:
-    return {"no_key": "missing", "key_invalid": "invalid", "key_forbidden": "forbidden"}.get(state, "ok")
 
 
 def _cursor(cursor: Cursor) -> dict[str, Any]:

@@ -123,14 +123,13 @@ def _migrations() -> Answer:
 def _key() -> Answer:
     held = cliniko_connection.load()
     now = standing.standing()
-    paused = now.state == standing.State.PAUSED
-    if now.needs_somebody and not paused:
-        return Light.FAIL, now.sentence
+    if now.key_sentence:
+        return Light.FAIL, now.key_sentence
     try:
         cliniko_connection.stored_key(held)
     except ClinikoError as unusable:
         return Light.FAIL, str(unusable)
-    if paused:
+    if now.state == standing.State.PAUSED:
         return Light.WARN, now.sentence
     whose = held.key_user_name or "an unnamed user"
     return Light.OK, f"…{held.key_last4} of {whose} opens, and Cliniko has not refused it."

@@ -27,7 +27,8 @@ class Clinics(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         working = Clinic.objects.working()
         now = timezone.now()
-        yield _by_states()
+        yield _by("sync_state", "sidechart_clinics", "Clinics by their own state and that of their mirror.")
+        yield _by("key_state", "sidechart_clinic_keys", "Clinics by their own state and that of their Cliniko key.")
         lag = GaugeMetricFamily(
             "sidechart_sync_lag_seconds", "Age of what a clinic's mirror holds of its patients.", labels=["clinic"]
         )
@@ -43,13 +44,11 @@ class Clinics(Collector):
         yield GaugeMetricFamily("sidechart_clinics_overdue", "Clinics that no worker has taken in time.", overdue)
 
 
-def _by_states() -> GaugeMetricFamily:
-    family = GaugeMetricFamily(
-        "sidechart_clinics", "Clinics by their own state and that of their mirror.", labels=["state", "sync_state"]
-    )
+def _by(second: str, name: str, help: str) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, help, labels=["state", second])
     there = Clinic.objects.exclude(state=Clinic.State.PURGED)
-    for state, sync_state, count in there.values_list("state", "sync_state").annotate(Count("id")).order_by():
-        family.add_metric([state, sync_state], count)
+    for state, other, count in there.values_list("state", second).annotate(Count("id")).order_by():
+        family.add_metric([state, other], count)
     return family
 
 

@@ -86,6 +86,7 @@ def connect(
             forget_account()
         _note_lists(found.looks)
         own_row.leave_setup(name)
+        own_row.note_key(held.key_state)
         own_row.be_due()
         record(Action.KEY_CHANGED, by=by, key=repr(key), account=name)
     return _told(key, found)
@@ -222,6 +223,7 @@ def _patient_word(settings_page: dict[str, Any]) -> str:
 
 def _store(held: Connection, key: ApiKey, found: _Found) -> None:
     account, zone = found.account, text(found.account, "time_zone")
+    held.key_state = Connection.KeyState.OK
     held.sealed_key = seal(key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
     held.key_last4, held.shard = key.last4, key.shard
     held.account_name, held.account_subdomain = text(account, "name"), _subdomain(account)

@@ -22,10 +22,11 @@ from sync.errors import (
 from sync.models import Connection
 from sync.sealing import KeyCannotBeOpened, unseal
 from sync.signals import key_refused
+from tenants import own_row
 from tenants.budgets import Purpose
 from tenants.context import current_clinic
 
-State = Connection.State
+State, KeyState = Connection.State, Connection.KeyState
 log = structlog.get_logger(__name__)
 PATIENTS_ALONE = (KeyForbidden, ServerError, RequestRefused)  # the list of patients rests, and the others go on
 LONGEST_BACKOFF = timedelta(minutes=15)
@@ -91,23 +92,39 @@ def is_still(held: Connection) -> bool:
 
 def note_success(held: Connection) -> None:
     """Cliniko answered to this key: whatever hindered is over."""
+    _note_key(KeyState.OK, held)
+    _note_way(held)
+
+
+def _note_way(held: Connection) -> None:
     if held.state == State.OK and not held.failures:
         return
     rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(state__in=[State.OK, State.PAUSED])
-    rows.update(state=State.OK, state_since=timezone.now(), resume_at=None, failures=0, owners_told_at=None)
+    rows.update(state=State.OK, state_since=timezone.now(), resume_at=None, failures=0)
+
+
+def _note_key(verdict: Connection.KeyState, held: Connection) -> None:
+    """What Cliniko says of the key that was held, paused or not; of a former key nothing."""
+    if held.key_state == verdict:
+        return
+    rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(sealed_key="")
+    if rows.update(key_state=verdict, owners_told_at=None):
+        own_row.note_key(verdict)
 
 
 def note_failure(failure: ClinikoError, held: Connection) -> None:
-    """Remember why Cliniko did not answer to this key, and until when it is left alone; of a former key nothing, nor
-    of a clinic that somebody paused meanwhile.
+    """Remember why Cliniko did not answer to this key, and until when it is left alone; of a former key nothing, and
+    of a clinic that somebody paused meanwhile what Cliniko says of the key alone.
 
     That our own share of requests is used up is no failure.
     """
     if isinstance(failure, BudgetSpent):
-        note_success(held)  # Cliniko answered until our share was used up
+        _note_way(held)  # Cliniko answered until our share was used up
         return
     if isinstance(failure, RateLimited):
         share_of(stored_key(held), "background").block(failure.until)
+    if isinstance(failure, KeyInvalid | KeyForbidden):
+        _note_key(KeyState.INVALID if isinstance(failure, KeyInvalid) else KeyState.FORBIDDEN, held)
     state, resume_at = _verdict(failure, held)
     rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(state=State.PAUSED)
     rows.exclude(state=state).update(state=state, state_since=timezone.now())
@@ -139,7 +156,7 @@ def backoff(failures: int) -> timedelta:
 
 def tell_owners() -> None:
     """Once for a refused key, let whoever knows the owners tell them. Untold, they are told on the next call."""
-    untold = Connection.objects.filter(id=1, state=State.KEY_INVALID, owners_told_at=None)
+    untold = Connection.objects.filter(id=1, key_state=KeyState.INVALID, owners_told_at=None)
     if not untold.update(owners_told_at=timezone.now()):
         return
     failures = [answer for _, answer in key_refused.send_robust(sender=Connection) if isinstance(answer, Exception)]

@@ -65,7 +65,7 @@ def held() -> HeldKey | None:
     now = connection.load()
     if not now.sealed_key:
         return None
-    works = now.state != connection.State.KEY_INVALID
+    works = now.key_state != connection.KeyState.INVALID
     return HeldKey(now.key_last4, now.account_name, now.shard, now.key_user_name, now.key_user_role, works)
 
 

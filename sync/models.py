@@ -18,8 +18,16 @@ class Connection(models.Model):
         UNREACHABLE = "unreachable"
         PAUSED = "paused"
 
+    class KeyState(models.TextChoices):
+        MISSING = "missing"
+        OK = "ok"
+        INVALID = "invalid"
+        FORBIDDEN = "forbidden"
+
     id = models.SmallAutoField(primary_key=True)
     sealed_key = models.TextField(blank=True)
+    # What Cliniko last said of the key, whatever else hinders: a pause and an outage hide no refused key.
+    key_state = models.CharField(max_length=10, choices=KeyState, default=KeyState.MISSING, db_default=KeyState.MISSING)
     key_last4 = models.CharField(max_length=4, blank=True)
     shard = models.CharField(max_length=4, blank=True)
     account_name = models.TextField(blank=True)

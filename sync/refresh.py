@@ -104,10 +104,9 @@ def blocked() -> Outcome | None:
     waiting = held.resume_at is not None and held.resume_at > timezone.now()
     if held.state == Connection.State.RATE_LIMITED:
         return Outcome.RATE_LIMITED if waiting else None
-    return {
-        Connection.State.NO_KEY: Outcome.NO_KEY,
-        Connection.State.KEY_INVALID: Outcome.KEY_INVALID,
-    }.get(Connection.State(held.state))
+    if not held.sealed_key:
+        return Outcome.NO_KEY
+    return Outcome.KEY_INVALID if held.key_state == Connection.KeyState.INVALID else None
 
 
 def _take_off(cliniko_id: str) -> bool:

@@ -30,5 +30,10 @@ def seal_again(*, sealed_in: str | None = None) -> bool:
 def forget_key() -> None:
     """The clinic we are inside of has no key until somebody enters one. Which account it is mirrored from stays."""
     Connection.objects.filter(id=1).update(
-        sealed_key="", key_last4="", state=Connection.State.NO_KEY, state_since=timezone.now(), resume_at=None
+        sealed_key="",
+        key_last4="",
+        key_state=Connection.KeyState.MISSING,
+        state=Connection.State.NO_KEY,
+        state_since=timezone.now(),
+        resume_at=None,
     )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from sync import connection, models
 from sync.resources import RESOURCES, Resource, listings
 
-State = models.Connection.State
+State, KeyState = models.Connection.State, models.Connection.KeyState
 IMPORTING = "importing"
 _ENDINGS = ("deleted", "archived", "cancelled")
 
@@ -17,10 +17,13 @@ _ENDINGS = ("deleted", "archived", "cancelled")
 @dataclass(frozen=True)
 class Standing:
     """`state` is one of Connection.State or `importing`; `sentence` tells staff what is wrong and who can do what, and
-    is empty when all is well; `until` is when Cliniko is asked again, `since` when the state began."""
+    is empty when all is well; `key_state` and `key_sentence` say the same of the key alone, which a pause or an outage
+    does not hide; `until` is when Cliniko is asked again, `since` when the state began."""
 
     state: str
     sentence: str
+    key_state: str
+    key_sentence: str
     since: datetime
     until: datetime | None
     checked_at: datetime | None
@@ -66,6 +69,8 @@ def standing() -> Standing:
     return Standing(
         state=state,
         sentence=_sentence(state, held),
+        key_state=held.key_state,
+        key_sentence=_key_sentence(held.key_state, held),
         since=held.state_since,
         until=held.resume_at,
         checked_at=cursor.checked_at if cursor else None,
@@ -142,18 +147,28 @@ def _sentence(state: str, held: models.Connection) -> str:
     since = clock_text(held.state_since, held.time_zone)
     until = clock_text(held.resume_at or timezone.now(), held.time_zone)
     return {
-        State.NO_KEY: "Sidechart is not connected to Cliniko yet. An owner or admin can enter the clinic's API key.",
+        State.NO_KEY: _key_sentence(KeyState.MISSING, held),
         IMPORTING: f"{held.patient_word.capitalize()}s are being copied from Cliniko for the first time. "
         "Everyone can be opened meanwhile.",
         State.RATE_LIMITED: "Cliniko is limiting our requests. Nobody has to do anything: "
         f"we go on by ourselves, {until}.",
-        State.KEY_INVALID: f"Cliniko refuses the API key …{held.key_last4}. An owner or admin can replace it.",
-        State.KEY_FORBIDDEN: f"The Cliniko user who made the API key may not read {held.patient_word}s. "
-        "An administrator can change that user's role in Cliniko.",
+        State.KEY_INVALID: _key_sentence(KeyState.INVALID, held),
+        State.KEY_FORBIDDEN: _key_sentence(KeyState.FORBIDDEN, held),
         State.UNREACHABLE: f"Cliniko cannot be reached; it stopped answering {since}. "
         "We keep trying; what you see is our latest copy.",
-        State.PAUSED: "Copying from Cliniko is paused. An owner or admin can resume it.",
+        State.PAUSED: "Copying from Cliniko is paused. An owner or admin can resume it. "
+        f"{_key_sentence(held.key_state, held)}".strip(),
     }.get(state, "")
+
+
+def _key_sentence(key_state: str, held: models.Connection) -> str:
+    return {
+        KeyState.MISSING: "Sidechart is not connected to Cliniko yet. "
+        "An owner or admin can enter the clinic's API key.",
+        KeyState.INVALID: f"Cliniko refuses the API key …{held.key_last4}. An owner or admin can replace it.",
+        KeyState.FORBIDDEN: f"The Cliniko user who made the API key may not read {held.patient_word}s. "
+        "An administrator can change that user's role in Cliniko.",
+    }.get(KeyState(key_state), "")
 
 
 def clock_text(moment: datetime, zone: str) -> str:

@@ -63,7 +63,10 @@ def sync_clinic(*, schema_name: str) -> None:
         log.warning("task_without_clinic", schema_name=schema_name)
         return
     Clinic.objects.filter(schema_name=schema_name).update(
-        sync_state=now.state, checked_at=now.checked_at, has_more=turn.more or now.checked_at is None
+        sync_state=now.state,
+        key_state=now.key_state,
+        checked_at=now.checked_at,
+        has_more=turn.more or now.checked_at is None,
     )
     _go_on(schema_name, turn)
 

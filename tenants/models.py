@@ -58,8 +58,9 @@ class Clinic(TenantMixin):
     purged_at = models.DateTimeField(null=True, help_text="When nothing was left of it but this row and its labels.")
     certificate = models.JSONField(null=True, help_text="What a purge removed, in numbers.")
     sync_due_at = models.DateTimeField(default=timezone.now, db_index=True)
-    # How its mirror stood after the latest turn: a copy for lists and metrics. The truth is in the clinic's schema.
+    # How its mirror and its key stood after the latest turn: copies for lists and metrics. The truth is in its schema.
     sync_state = models.CharField(max_length=16, default="no_key")
+    key_state = models.CharField(max_length=10, default="missing", db_default="missing")
     checked_at = models.DateTimeField(null=True, help_text="Its patients are mirrored as of then.")
     has_more = models.BooleanField(
         default=True, help_text="A first import, or a latest turn that ended with more to do."

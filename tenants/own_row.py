@@ -23,6 +23,11 @@ def leave_setup(name: str) -> None:
     )
 
 
+def note_key(key_state: str) -> None:
+    """How the key of the clinic we are inside of stands, for whoever looks at all clinics."""
+    _update("key_state = %s", key_state)
+
+
 def _update(assignments: str, *values: str, condition: str = "true", condition_values: list[str] | None = None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(

@@ -172,6 +172,7 @@ def mirrored(bondi: Clinic, harbour: Clinic) -> Callable[[str], None]:
                 id=1,
                 defaults={
                     "state": Connection.State.OK,
+                    "key_state": Connection.KeyState.OK,
                     "sealed_key": "not opened in this test",
                     "account_subdomain": label,
                     "time_zone": "Australia/Sydney",

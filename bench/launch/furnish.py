@@ -50,7 +50,7 @@ def furnish(label: str, appointments: int) -> dict[str, Any]:
 
 def _as_if_imported(label: str) -> None:
     account = {"sealed_key": "none", "account_subdomain": label, "time_zone": "Australia/Sydney"}
-    Connection.objects.update_or_create(id=1, defaults={"state": Connection.State.OK, **account})
+    Connection.objects.update_or_create(id=1, defaults={"state": "ok", "key_state": "ok", **account})
     now = timezone.now()
     for resource in RESOURCES:
         walked = {"imported_at": now, "checked_at": now, "cursor": now}

@@ -30,7 +30,15 @@ from ops.templatetags.ops_words import STATE_COLOURS, cut_words
 from sync.models import Connection
 from tenants.models import Clinic
 
+KeyState = Connection.KeyState
 WELL = (Connection.State.OK, "importing")
+WANTED = (Connection.State.PAUSED, Connection.State.NO_KEY)  # by somebody, or not begun yet: no trouble
+KEY_COLOURS = {
+    KeyState.MISSING.value: "warning",
+    KeyState.OK.value: "success",
+    KeyState.INVALID.value: "danger",
+    KeyState.FORBIDDEN.value: "danger",
+}
 LATE_SECONDS = 600
 
 
@@ -66,10 +74,21 @@ class CopyFilter(_Choices):
         return [("trouble", "In trouble")]
 
     def narrowed(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
-        return clinics.filter(state__in=Clinic.WORKING).exclude(sync_state__in=WELL)
+        return clinics.filter(state__in=Clinic.WORKING).exclude(sync_state__in=(*WELL, *WANTED))
 
 
-FILTERS = (StateFilter, CopyFilter)
+class KeyFilter(_Choices):
+    title = "Key"
+    parameter_name = "key"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(each.value, each.label) for each in KeyState]
+
+    def narrowed(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
+        return clinics.filter(key_state=chosen)
+
+
+FILTERS = (StateFilter, KeyFilter, CopyFilter)
 
 
 class LastPageAtMost(Paginator):
@@ -93,7 +112,7 @@ class ClinicAdmin(ModelAdmin):
     """A list only. Its actions lead to the pages of `ops.console.actions`, which say what will happen."""
 
     change_list_template = "ops/clinics.html"
-    list_display = ("clinic", "standing", "copy", "last_sync", "behind", "patients", "opened", "unread")
+    list_display = ("clinic", "standing", "key", "copy", "last_sync", "behind", "patients", "opened", "unread")
     list_display_links = None
     list_filter = FILTERS
     paginator = LastPageAtMost
@@ -157,7 +176,11 @@ class ClinicAdmin(ModelAdmin):
         on = f" on {each.closing_on:%-d %b %Y}" if each.closing_on else ""
         return each.state, f"{each.get_state_display()}{on}"
 
-    @display(description="Key and copy", ordering="sync_state", label={"well": "success", "trouble": "warning"})
+    @display(description="Key", ordering="key_state", label=KEY_COLOURS)
+    def key(self, each: Clinic) -> tuple[str, str]:
+        return each.key_state, each.key_state
+
+    @display(description="Copy", ordering="sync_state", label={"well": "success", "trouble": "warning"})
     def copy(self, each: Clinic) -> tuple[str, str]:
         return "well" if each.sync_state in WELL else "trouble", cut_words(each.sync_state)
 

@@ -11,6 +11,7 @@ SECRET = ("password", "digest", "token", "sealed", "secret", "session", "key")
 NOT_SECRET = {
     "audit.Event.digest",  # chains the lines
     "sync.Connection.key_last4",
+    "sync.Connection.key_state",
     "sync.Connection.key_user_name",
     "sync.Connection.key_user_role",
 }

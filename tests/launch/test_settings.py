@@ -54,7 +54,7 @@ def test_each_page_of_the_settings_has_its_line_and_leads_to_the_others(
 
 def test_a_line_says_what_is_wrong(two_clinics: None, sign_in: Callable[..., Client]) -> None:
     with clinic_context("bondi"):
-        Connection.objects.update(state=Connection.State.KEY_INVALID, key_last4="7nv3")
+        Connection.objects.update(state="key_invalid", key_state="invalid", key_last4="7nv3")
     assert "Cliniko refuses the key …7nv3. A new one is needed." in (
         sign_in("bondi", role="owner").get("/settings/").content.decode()
     )

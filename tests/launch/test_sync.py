@@ -212,7 +212,7 @@ def test_without_a_key_there_is_nothing_to_pause(sign_in: Callable[..., Client])
 
 
 def test_a_pause_does_not_hide_that_the_key_is_refused(owner: Client) -> None:
-    be("bondi", state=State.KEY_INVALID)
+    be("bondi", state=State.KEY_INVALID, key_state="invalid")
     assert "There is nothing to pause." in send(owner, "pause")
     assert log_of("bondi") == []
     assert "Refused by Cliniko" in page_of(owner, "/settings/key")

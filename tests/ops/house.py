@@ -52,7 +52,8 @@ for label, name in (("bondi", "Ada"), ("harbour", "Grace")):
         Authenticator.objects.create(user=robin, type="totp", data={"secret": factors.seal("ABCDEFGH", robin.pk)})
         key = ApiKey(f"{label}-secret-of-the-clinic-au1")
         sealed = seal(key, clinic=clinic.schema_name, keys=settings.SEALING_KEYS)
-        Connection.objects.create(id=1, state="ok", sealed_key=sealed, account_subdomain=label, connected_at=now)
+        held = {"sealed_key": sealed, "key_state": "ok", "account_subdomain": label, "connected_at": now}
+        Connection.objects.create(id=1, state="ok", **held)
         for resource in RESOURCES:
             Cursor.objects.create(resource=resource.name, imported_at=now, checked_at=now, cursor=now, due_at=now)
         records = [patient_payload(str(number), first_name=name) for number in (42, *range(1000, 1300))]

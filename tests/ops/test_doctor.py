@@ -70,7 +70,7 @@ def test_what_fails_is_named_in_one_sentence_with_exit_status_1(
     healthy: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with clinic_context("bondi"):
-        Connection.objects.update(state="key_invalid")
+        Connection.objects.update(state="key_invalid", key_state="invalid")
     with pytest.raises(SystemExit) as stopped:
         call_command("clinic", "doctor", "bondi", "--json")
     said = capsys.readouterr()
@@ -106,6 +106,15 @@ def test_a_key_that_no_longer_opens_fails_also_while_copying_is_paused(healthy: 
     assert lights()["key"] == "warn"
     settings.SEALING_KEYS = ["another secret of thirty-two or more characters"]
     assert lights()["key"] == "fail"
+
+
+@pytest.mark.parametrize("key_state", ["invalid", "forbidden"])
+@pytest.mark.parametrize("state", ["paused", "unreachable"])
+def test_a_refused_key_fails_also_while_something_else_hinders(healthy: World, state: str, key_state: str) -> None:
+    with clinic_context("bondi"):
+        Connection.objects.update(state=state, key_state=key_state)
+    assert lights()["key"] == "fail"
+    assert "API key" in sentence("key")
 
 
 @pytest.mark.parametrize(("minutes", "light"), [(5, None), (30, "warn"), (90, "fail")])

@@ -22,10 +22,14 @@ def base_host() -> Client:
 def test_it_counts_states_and_tells_how_old_mirrors_are(bondi: Clinic, harbour: Clinic, base_host: Client) -> None:
     now = timezone.now()
     Clinic.objects.filter(pk=bondi.pk).update(sync_state="ok", checked_at=now - timedelta(seconds=90), sync_due_at=now)
-    Clinic.objects.filter(pk=harbour.pk).update(sync_state="key_invalid", sync_due_at=now - timedelta(minutes=5))
+    Clinic.objects.filter(pk=harbour.pk).update(
+        sync_state="paused", key_state="invalid", sync_due_at=now - timedelta(minutes=5)
+    )
     lines = base_host.get("/metrics").content.decode().splitlines()
     assert 'sidechart_clinics{state="active",sync_state="ok"} 1.0' in lines
-    assert 'sidechart_clinics{state="active",sync_state="key_invalid"} 1.0' in lines
+    assert 'sidechart_clinics{state="active",sync_state="paused"} 1.0' in lines
+    assert 'sidechart_clinic_keys{key_state="invalid",state="active"} 1.0' in lines
+    assert 'sidechart_clinic_keys{key_state="missing",state="active"} 1.0' in lines
     assert "sidechart_clinics_overdue 1.0" in lines
     (lag,) = [line for line in lines if line.startswith('sidechart_sync_lag_seconds{clinic="bondi"}')]
     assert 90 <= float(lag.split()[1]) < 100

@@ -9,6 +9,7 @@ from django.core.mail import EmailMessage
 from accounts.models import User
 from sync.due import everything_is_due
 from sync.models import Connection
+from sync.refresh import refresh_patient
 from sync.tasks import sync_clinic
 from tenants.context import clinic_context
 from tenants.models import Clinic
@@ -45,6 +46,21 @@ def test_the_owners_of_the_clinic_are_told_once_and_nobody_else(revoked: World, 
     assert "http://bondi.localhost:8000/settings/key\n" in str(mail.body)
     assert Clinic.objects.get(label="bondi").sync_state == Connection.State.KEY_INVALID
     assert Clinic.objects.get(label="harbour").sync_state == Connection.State.OK
+
+
+def test_a_key_that_is_refused_while_copying_is_paused_is_told_of_too(
+    revoked: World, mailoutbox: list[EmailMessage]
+) -> None:
+    with clinic_context("bondi"):
+        Connection.objects.update(state=Connection.State.PAUSED)
+    work("bondi")
+    assert mailoutbox == []
+    with clinic_context("bondi"):
+        refresh_patient("42")
+    work("bondi")
+    work("bondi")
+    (mail,) = mailoutbox
+    assert "Bondi Physio" in mail.subject
 
 
 def test_the_mail_shows_four_characters_of_the_key(revoked: World, mailoutbox: list[EmailMessage]) -> None:

@@ -97,8 +97,9 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_after_a_401_storm_a_sync_in_the_foreground_brings_the_clinic_back(world: World) -> None:
     world.connect("bondi")
     with clinic_context("bondi"):
-        Connection.objects.update(state="key_invalid")
+        Connection.objects.update(state="key_invalid", key_state="invalid")
         assert mirror.take_turn(seconds=5, pages=5).never
     call_command("clinic", "sync", "bondi", "--json")
     with clinic_context("bondi"):
-        assert Connection.objects.get().state == "ok"
+        held = Connection.objects.get()
+        assert (held.state, held.key_state) == ("ok", "ok")

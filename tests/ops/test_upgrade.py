@@ -1,7 +1,11 @@
-"""A database from before ops signed in: public has migrations noted that nobody did there."""
+"""Databases of earlier versions: what their migrations find there, and make of it."""
 
 from importlib import import_module
 
+import pytest
+
+from sync.models import Connection
+from tenants.context import clinic_context
 from tenants.database import connection
 from tenants.models import Clinic
 
@@ -47,3 +51,27 @@ def test_what_is_there_is_left_as_it_is(bondi: Clinic) -> None:
     new = made()
     make_what_public_lacks()
     assert made() == new
+
+
+@pytest.mark.parametrize(
+    ("sealed_key", "state", "key_state"),
+    [
+        ("", "no_key", "missing"),
+        ("sealed", "key_invalid", "invalid"),
+        ("sealed", "key_forbidden", "forbidden"),
+        ("sealed", "paused", "ok"),
+        ("sealed", "unreachable", "ok"),
+    ],
+)
+def test_the_state_of_a_key_begins_as_that_of_the_sync_tells_it(
+    bondi: Clinic, harbour: Clinic, sealed_key: str, state: str, key_state: str
+) -> None:
+    Clinic.objects.filter(pk=bondi.pk).update(sync_state=state)
+    with clinic_context("bondi"):
+        Connection.objects.create(id=1, sealed_key=sealed_key, state=state)
+        with connection.cursor() as cursor:
+            cursor.execute(import_module("sync.migrations.0005_key_state").AS_FAR_AS_KNOWN)
+        assert Connection.objects.get().key_state == key_state
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("tenants.migrations.0008_key_state").AS_FAR_AS_KNOWN)
+    assert dict(Clinic.objects.values_list("label", "key_state")) == {"bondi": key_state, "harbour": "missing"}

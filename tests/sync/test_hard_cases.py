@@ -507,10 +507,41 @@ def test_a_pause_survives_the_turn_that_was_under_way(
         assert connection.load().state == Connection.State.OK
 
 
-def test_a_refused_key_does_not_end_a_pause(connected: Connect) -> None:
+def test_a_refused_key_does_not_end_a_pause_and_is_not_hidden_by_it(connected: Connect) -> None:
     world = connected("bondi")
+    connected("harbour")
     world.store.revoke_key(world.store.key("bondi"))
     with clinic_context("bondi"):
         Connection.objects.update(state=Connection.State.PAUSED)
         assert refresh_patient("42") == Outcome.KEY_INVALID
         assert connection.load().state == Connection.State.PAUSED
+        assert "paused" in standing().sentence
+        assert "refuses the API key" in standing().sentence
+    assert dict(Clinic.objects.values_list("label", "key_state")) == {"bondi": "invalid", "harbour": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("said", "key_state"),
+    [(KeyInvalid("401"), "invalid"), (KeyForbidden("403"), "forbidden"), (Unreachable("A time-out."), "ok")],
+)
+def test_what_cliniko_says_of_the_key_outlasts_an_outage_and_ends_with_an_answer(
+    connected: Connect, said: ClinikoError, key_state: str
+) -> None:
+    connected("bondi")
+    with clinic_context("bondi"):
+        for failure in (said, Unreachable("502"), BudgetSpent(timezone.now())):
+            connection.note_failure(failure, connection.load())
+            assert connection.load().key_state == key_state
+        connection.note_success(connection.load())
+        assert connection.load().key_state == "ok"
+    assert Clinic.objects.get(label="bondi").key_state == "ok"
+
+
+def test_what_cliniko_says_of_a_former_key_is_not_held_against_the_new_one(connected: Connect) -> None:
+    world = connected("bondi")
+    with clinic_context("bondi"):
+        former = connection.load()
+        connecting.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+        connection.note_failure(KeyInvalid("401"), former)
+        assert connection.load().key_state == "ok"
+    assert Clinic.objects.get(label="bondi").key_state == "ok"

@@ -15,6 +15,7 @@ from sync.refresh import Outcome, refresh_patient
 from sync.resources import PATIENTS
 from sync.store import next_sequence, write_page
 from tenants.context import clinic_context
+from tenants.models import Clinic
 from tests.sync.conftest import World
 
 Connect = Callable[[str], World]
@@ -85,17 +86,18 @@ def test_a_page_asked_for_before_and_answered_after_does_not_undo_a_refresh(conn
 
 
 @pytest.mark.parametrize(
-    ("state", "outcome"),
+    ("known", "outcome"),
     [
-        (Connection.State.KEY_INVALID, Outcome.KEY_INVALID),
-        (Connection.State.NO_KEY, Outcome.NO_KEY),
-        (Connection.State.RATE_LIMITED, Outcome.RATE_LIMITED),
+        ({"state": "key_invalid", "key_state": "invalid"}, Outcome.KEY_INVALID),
+        ({"state": "paused", "key_state": "invalid"}, Outcome.KEY_INVALID),
+        ({"state": "no_key", "sealed_key": ""}, Outcome.NO_KEY),
+        ({"state": "rate_limited"}, Outcome.RATE_LIMITED),
     ],
 )
-def test_what_is_known_to_fail_is_not_asked(connected: Connect, state: str, outcome: Outcome) -> None:
+def test_what_is_known_to_fail_is_not_asked(connected: Connect, known: dict[str, str], outcome: Outcome) -> None:
     world = connected("bondi")
     with clinic_context("bondi"):
-        Connection.objects.update(state=state, resume_at=timezone.now() + timedelta(minutes=1))
+        Connection.objects.update(**known, resume_at=timezone.now() + timedelta(minutes=1))
     asked = world.store.count_requests()
     assert refresh() == outcome
     assert world.store.count_requests() == asked
@@ -120,7 +122,9 @@ def test_a_key_that_cliniko_no_longer_takes_is_remembered(connected: Connect) ->
     world.store.revoke_key(world.store.key("bondi"))
     assert refresh() == Outcome.KEY_INVALID
     with clinic_context("bondi"):
-        assert Connection.objects.get().state == Connection.State.KEY_INVALID
+        held = Connection.objects.get()
+        assert (held.state, held.key_state) == (Connection.State.KEY_INVALID, Connection.KeyState.INVALID)
+    assert Clinic.objects.get(label="bondi").key_state == "invalid"
 
 
 @pytest.fixture

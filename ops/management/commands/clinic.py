@@ -98,10 +98,11 @@ class Command(LifeActions, RecoveryActions):
             self.answer(options, rows, "No clinic yet: `manage.py clinic create` makes one.")
             return
         address = Column("Address", no_wrap=True, overflow="ignore", min_width=max(len(row["url"]) for row in rows))
-        table = Table("Clinic", "Name", "State", "Mirror", "As of", address, box=None)
+        table = Table("Clinic", "Name", "State", "Key", "Mirror", "As of", address, box=None)
         for row in rows:
             as_of = f"{row['checked_at']:%Y-%m-%d %H:%M}" if row["checked_at"] else ""
-            table.add_row(row["clinic"], row["name"], row["state"], row["sync_state"], as_of, row["url"])
+            mirror = row["key_state"], row["sync_state"], as_of
+            table.add_row(row["clinic"], row["name"], row["state"], *mirror, row["url"])
         self.show_table(table)
 
     def show(self, options: dict[str, Any]) -> None:

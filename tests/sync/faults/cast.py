@@ -110,7 +110,7 @@ class Cast(World):
             sealed = seal(ApiKey(self.store.key(label)), clinic=clinic.schema_name, keys=settings.SEALING_KEYS)
             shard = ApiKey(self.store.key(label)).shard
             known = {"sealed_key": sealed, "shard": shard, "account_subdomain": label, "connected_at": timezone.now()}
-            Connection.objects.update_or_create(id=1, defaults=known | {"state": Connection.State.OK})
+            Connection.objects.update_or_create(id=1, defaults=known | {"state": "ok", "key_state": "ok"})
 
     def fill(self, label: str) -> None:
         """Mirror the account without asking its API."""
