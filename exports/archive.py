@@ -71,6 +71,17 @@ def write(file: BinaryIO, clinic: Clinic) -> Export:
         return made
 
 
+def count() -> tuple[datetime, dict[str, int]]:
+    """The moment, and how many records of each resource an export of the clinic we are inside of would hold."""
+    with _one_moment() as (cursor, taken_at):
+        return taken_at, {table.name: _counted(cursor, table) for table in TABLES}
+
+
+def _counted(cursor: Any, table: Table) -> int:
+    cursor.execute(queries.count(table))
+    return int(cursor.fetchone()[0])
+
+
 class Packer:
     """Puts files into a ZIP, counting and digesting what goes through."""
 

@@ -30,6 +30,11 @@ def sheet(table: Table, zone: str) -> str:
     return f"COPY (SELECT {', '.join(cells)} {_source(table, apart)}) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE *)"
 
 
+def count(table: Table) -> str:
+    """How many rows both have."""
+    return f"SELECT count(*) {_source(table, ordered=False)}"
+
+
 def model_of(table: Table) -> type[Model]:
     return apps.get_model(table.model)
 
@@ -42,8 +47,8 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _source(table: Table, apart: str = "") -> str:
-    order = f"ORDER BY held.{quoted(table.order)}" if table.order else ""
+def _source(table: Table, apart: str = "", *, ordered: bool = True) -> str:
+    order = f"ORDER BY held.{quoted(table.order)}" if table.order and ordered else ""
     return f"FROM {quoted(model_of(table)._meta.db_table)} AS held {apart} {table.joins} {order}"
 
 

@@ -40,10 +40,15 @@ class Onboarded:
     mailed: bool = True
 
 
+class AlreadyThere(Refused):
+    """The very clinic that was asked for is there: of the same label and name, its owner invited. Nothing was done."""
+
+
 def create(label: str, *, name: str, owner_email: str, by: Actor = OPS, dry_run: bool = False) -> Onboarded:
     """Make a clinic: its row, domain, schema, tables and the owner's invitation, all in one transaction.
 
-    Killed half-way it leaves nothing, and so does a dry run, which has no invitation. Raises LabelRefused and Refused.
+    Killed half-way it leaves nothing, and so does a dry run, which has no invitation. Raises LabelRefused, Refused and
+    AlreadyThere.
     """
     check_label(label)
     if not name.strip():
@@ -62,12 +67,29 @@ def create(label: str, *, name: str, owner_email: str, by: Actor = OPS, dry_run:
     except IntegrityError:
         if not Domain.objects.filter(domain=label).exists():
             raise
+        if _is_there(label, name.strip(), owner_email):
+            again = f"`clinic invite {label}` makes a new link"
+            raise AlreadyThere(f"{label} is there already, and {owner_email} was invited: {again}.") from None
         raise Refused(f"The subdomain {label!r} is taken.") from None
     if dry_run:
-        return Onboarded(label, clinic_url(label), clinic_url(label, "/patients"), "", mailed=False)
+        return Onboarded(**addresses(label), invite_url="", mailed=False)
     with inside(clinic):
         mailed = _mail(invitation, invite_url)
-    return Onboarded(label, clinic_url(label), clinic_url(label, "/patients"), invite_url, mailed)
+    return Onboarded(**addresses(label), invite_url=invite_url, mailed=mailed)
+
+
+def addresses(label: str) -> dict[str, str]:
+    return {"clinic": label, "url": clinic_url(label), "launch_url": clinic_url(label, "/patients")}
+
+
+def _is_there(label: str, name: str, owner_email: str) -> bool:
+    """Whether this is a clinic of that name with that owner, invited or signed up."""
+    clinic = Clinic.objects.exclude(state=Clinic.State.PURGED).filter(label=label, name=name).first()
+    if clinic is None:
+        return False
+    with inside(clinic):
+        owner = {"email": clean_email(owner_email), "role": Role.OWNER}
+        return Invitation.objects.filter(**owner).exists() or User.objects.filter(**owner).exists()
 
 
 def invite(label: str, *, email: str, role: str, by: Actor = OPS, dry_run: bool = False) -> tuple[str, bool]:
@@ -84,8 +106,9 @@ def invite(label: str, *, email: str, role: str, by: Actor = OPS, dry_run: bool 
         return ("", False) if dry_run else (invite_url, _mail(invitation, invite_url))
 
 
-def reset_second_factor(label: str, *, email: str, dry_run: bool = False) -> bool:
-    """Take every second factor from somebody who can use none, and end their sessions; whether they were told by mail.
+def reset_second_factor(label: str, *, email: str, dry_run: bool = False) -> tuple[bool, bool]:
+    """Take every second factor from somebody who can use none, and end their sessions: whether there was one, and
+    whether they were told by mail.
 
     Whoever runs this has made sure by other means that it is them who asks. Raises NoSuchClinic and Refused.
     """
@@ -95,16 +118,16 @@ def reset_second_factor(label: str, *, email: str, dry_run: bool = False) -> boo
             raise Refused(f"Nobody at {label} has the e-mail address {email!r}.")
         with transaction.atomic():
             if not factors.reset(person, by=OPS):
-                raise Refused(f"{person.email} has no second step.")
+                return False, False
             transaction.set_rollback(dry_run)
         if dry_run:
-            return False
+            return True, False
         try:
             notices.send_reset(person, by="Sidechart's support")
         except (OSError, SMTPException):
             log.warning("reset_not_mailed")
-            return False
-        return True
+            return True, False
+        return True, True
 
 
 def _mail(invitation: Invitation, invite_url: str) -> bool:

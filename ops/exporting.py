@@ -1,5 +1,6 @@
 """`manage.py clinic export`: all of a clinic's data into one file."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ from ops.clinics import Refused
 from tenants.context import clinic_context
 
 
-def export(label: str, to: Path) -> dict[str, Any]:
+def export(label: str, to: Path, *, dry_run: bool = False) -> dict[str, Any]:
     """Write the ZIP to a file that is not there yet, or into a folder under a name with clinic and day.
 
     Suspended and closing clinics too. Answers `{"clinic", "file", "bytes", "taken_at", "records"}`, the last by
-    resource. Raises NoSuchClinic and Refused.
+    resource; a dry run counts, writes nothing, and has 0 bytes. Raises NoSuchClinic and Refused.
     """
     with clinic_context(label) as clinic:
         path = _path(to, label)
+        if dry_run:
+            taken_at, records = archive.count()
+            return {"clinic": label, "file": str(path), "bytes": 0, "taken_at": taken_at, "records": records}
         record(Action.EXPORTED, by=OPS, what="clinic")
         try:
             with shelf.new_file(path) as file:
@@ -35,4 +39,6 @@ def _path(to: Path, label: str) -> Path:
         raise Refused(f"{path} is there already.")
     if not path.parent.is_dir():
         raise Refused(f"There is no folder {path.parent}.")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise Refused(f"{path.parent} is not ours to write into.")
     return path.absolute()

@@ -10,18 +10,20 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from ops.refusals import Refused
 from sync import mirror
-from sync.connection import open_client
+from sync.connection import open_client, requests_left
 from sync.due import compare_everything
 from sync.engine import Progress as Walked
 from sync.errors import RateLimited
 from sync.lease import Lease, LeaseHeld, LeaseLost
 from sync.models import Cursor, Reconcile, Run
 from sync.resources import Resource
-from sync.standing import standing
+from sync.standing import ResourceStanding, by_resource, standing
 from sync.tasks import wake
 from tenants import tallies
 from tenants.context import clinic_context
+from tenants.models import Clinic
 
 TURN_SECONDS = 0.5  # between two looks at a clinic that a worker is syncing, or that has to wait
 
@@ -47,8 +49,8 @@ def sync_in_foreground(label: str, *, full: bool, quiet: bool) -> dict[str, Any]
     many were not as in Cliniko. What Cliniko did not give to be compared makes the state `incomplete`, and `put_off`
     tells by resource when that goes on.
 
-    Waits for a worker that holds the lease and for Cliniko's limit. Raises NoSuchClinic, and ClinikoError for what
-    does not pass by itself.
+    Waits for a worker that holds the lease and for Cliniko's limit. Raises NoSuchClinic, Refused, and ClinikoError for
+    what does not pass by itself.
     """
     progress = Progress(
         TextColumn("{task.description:>18}"),
@@ -59,6 +61,7 @@ def sync_in_foreground(label: str, *, full: bool, quiet: bool) -> dict[str, Any]
     )
     shown = Console(stderr=True).is_terminal and not quiet
     with clinic_context(label) as clinic, progress if shown else nullcontext():
+        _require_work(clinic)
         if full:
             _compare()
         gc.freeze()  # what is loaded by now stays: not to be searched for garbage again and again during an import
@@ -72,6 +75,34 @@ def sync_in_foreground(label: str, *, full: bool, quiet: bool) -> dict[str, Any]
     tallies.write()
     wake(clinic.schema_name)  # it works again: whatever kept the workers away is over
     return result
+
+
+def foresee(label: str, *, full: bool) -> dict[str, Any]:
+    """What `sync_in_foreground` would do; Cliniko is not asked, and nothing is written.
+
+    Answers `{"state", "requests_left", "resources"}`, the last by name with `asks_for` (`first copy`, `changes` or
+    `all`), and how many records are `here` and Cliniko counted last (`total`, None before it did).
+
+    Raises NoSuchClinic, Refused and, for a key that is missing or does not open, ClinikoError.
+    """
+    with clinic_context(label) as clinic:
+        _require_work(clinic)
+        open_client().close()
+        return {
+            "state": standing().state,
+            "requests_left": requests_left(),
+            "resources": {each.name: _foreseen(each, full=full) for each in by_resource()},
+        }
+
+
+def _foreseen(each: ResourceStanding, *, full: bool) -> dict[str, Any]:
+    asked = "first copy" if not each.imported else "all" if full else "changes"
+    return {"asks_for": asked, "here": each.here, "total": each.total}
+
+
+def _require_work(clinic: Clinic) -> None:
+    if not clinic.is_working:
+        raise Refused(f"{clinic.label} is {clinic.state}: nothing is synced, and its key stays unused.")
 
 
 def _compare() -> None:

@@ -25,8 +25,9 @@ class Resealed:
     unreachable: list[str] = field(default_factory=list)
     factors_of_ops_unopened: int = 0
 
-    def in_words(self) -> str:
-        lines = [f"{self.clinics} clinics: everything that opens is sealed with the first of SEALING_KEYS."]
+    def in_words(self, *, dry_run: bool) -> str:
+        is_ = "would be" if dry_run else "is"
+        lines = [f"{self.clinics} clinics: everything that opens {is_} sealed with the first of SEALING_KEYS."]
         lines += [f"{label}: its Cliniko API key does not open." for label in self.keys_unopened]
         lines += [f"{label}: {count} second factors do not open." for label, count in self.factors_unopened.items()]
         if self.factors_of_ops_unopened:
@@ -39,16 +40,18 @@ class Resealed:
             raise Refused("Not everything opened: keep the old SEALING_KEYS until it does, or is entered again.")
 
 
-def reseal() -> Resealed:
+def reseal(*, dry_run: bool = False) -> Resealed:
     """Go through ops and every clinic, suspended ones too, each in a transaction of its own; may be run again at any
-    time. The caller stands in public."""
+    time. A dry run finds what does not open, and keeps everything as it was. The caller stands in public."""
     done = Resealed()
     with transaction.atomic():
         done.factors_of_ops_unopened = factors.seal_again()
+        transaction.set_rollback(dry_run)
     for clinic in Clinic.objects.exclude(state=Clinic.State.PURGED).order_by("label"):
         try:
             with inside(clinic), transaction.atomic():
                 key_opens, unopened = resealing.seal_again(), factors.seal_again()
+                transaction.set_rollback(dry_run)
         except DatabaseError as failure:
             log.error("clinic_not_resealed", clinic=clinic.label, exc_info=failure)
             done.unreachable.append(clinic.label)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ops import resealing, restoring
-from ops.management.answering import AnsweringCommand, add_action, add_changing_action
+from ops.management.answering import AnsweringCommand, add_changing_action
 
 
 class RecoveryActions(AnsweringCommand):
@@ -21,7 +21,7 @@ class RecoveryActions(AnsweringCommand):
             "--confirm-other-account", action="store_true", help="Also when it had another Cliniko account then."
         )
         add_changing_action(actions, "drop-former", self.drop_former, "Drop what a clinic had before it was restored.")
-        add_action(
+        add_changing_action(
             actions, "reseal", self.reseal, "Seal every clinic's secrets with the first of SEALING_KEYS.", label=False
         )
 
@@ -41,6 +41,6 @@ class RecoveryActions(AnsweringCommand):
         self.answer_change(options, {"clinic": options["label"], "dropped": dropped}, words)
 
     def reseal(self, options: dict[str, Any]) -> None:
-        done = resealing.reseal()
-        self.answer(options, vars(done), done.in_words())
+        done = resealing.reseal(dry_run=options["dry_run"])
+        self.answer_change(options, vars(done), done.in_words(dry_run=options["dry_run"]))
         done.require_all()

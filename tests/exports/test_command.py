@@ -1,6 +1,7 @@
 """`manage.py clinic export`: into a file or a folder, nothing is replaced, and nothing half is left."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,17 @@ from tests.launch.conftest import access_log
 pytestmark = pytest.mark.usefixtures("furnished")
 
 
-def export(capsys: pytest.CaptureFixture[str], label: str, to: Path) -> dict[str, object]:
+def export(capsys: pytest.CaptureFixture[str], label: str, to: Path, *words: str) -> dict[str, object]:
     capsys.readouterr()
-    call_command("clinic", "export", label, "--to", str(to), "--json")
+    call_command("clinic", "export", label, "--to", str(to), "--json", *words)
     said: dict[str, object] = json.loads(capsys.readouterr().out)
     return said
 
 
-def refusal(capsys: pytest.CaptureFixture[str], label: str, to: Path) -> str:
+def refusal(capsys: pytest.CaptureFixture[str], label: str, to: Path, *words: str) -> str:
     capsys.readouterr()
     with pytest.raises(SystemExit) as stopped:
-        call_command("clinic", "export", label, "--to", str(to), "--json")
+        call_command("clinic", "export", label, "--to", str(to), "--json", *words)
     said = capsys.readouterr()
     assert (stopped.value.code, said.out, said.err.count("\n")) == (1, "", 1)
     return said.err
@@ -38,6 +39,28 @@ def test_it_writes_the_file_and_tells_what_is_in_it(tmp_path: Path, capsys: pyte
     assert said["records"]["notes"] == 1  # type: ignore[index]
     assert len(Opened(path).lines("patients")) == 2
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_dry_run_counts_and_leaves_no_file_and_no_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    foreseen = export(capsys, "bondi", tmp_path, "--dry-run")
+    assert list(tmp_path.iterdir()) == []
+    assert access_log("bondi") == []
+    made = export(capsys, "bondi", tmp_path)
+    log = {"audit_log": made["records"].pop("audit_log") - 1}  # type: ignore[attr-defined]
+    assert made["records"] | log == foreseen["records"]  # type: ignore[operator]
+    assert (foreseen["file"], foreseen["bytes"]) == (made["file"], 0)
+    assert "is there already" in refusal(capsys, "bondi", tmp_path, "--dry-run")
+    call_command("clinic", "export", "bondi", "--to", str(tmp_path / "b.zip"), "--dry-run")
+    assert capsys.readouterr().out.startswith(f"Only tried: {tmp_path / 'b.zip'}, would be written\n")
+
+
+def test_a_folder_that_is_not_ours_is_refused_before_a_line_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    for words in ((), ("--dry-run",)):
+        assert "is not ours to write into" in refusal(capsys, "bondi", tmp_path, *words)
+    assert access_log("bondi") == []
 
 
 def test_into_a_folder_it_chooses_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,6 +80,57 @@ def test_create_makes_a_clinic_and_prints_its_addresses(
         assert Invitation.objects.get().role == "owner"
 
 
+def test_create_asked_for_twice_makes_and_mails_one(db: None, run: Run, mailoutbox: list[object]) -> None:
+    made = run("create", "coogee", "--name", "Coogee Physio", "--owner", "owner@coogee.example")
+    before = schemas()
+    for words in (["--owner", "Owner@Coogee.example"], ["--owner", "owner@coogee.example", "--dry-run"]):
+        again = run("create", "coogee", "--name", " Coogee Physio ", *words)
+        assert again == made | {"invite_url": "", "changed": False}
+    assert schemas() == before
+    assert len(mailoutbox) == 1
+    with clinic_context("coogee"):
+        assert Invitation.objects.count() == Event.objects.count() == 1
+
+
+def test_create_asked_for_again_knows_the_owner_who_has_signed_up(db: None, run: Run) -> None:
+    create = ("create", "coogee", "--name", "Coogee Physio", "--owner", "owner@coogee.example")
+    run(*create)
+    with clinic_context("coogee"):
+        Invitation.objects.all().delete()
+        User.objects.create_user("owner@coogee.example", "correct horse 42", name="Kim", role="owner")
+    assert run(*create)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ["--name", "Coogee Dental", "--owner", "owner@coogee.example"],
+        ["--name", "Coogee Physio", "--owner", "somebody@else.example"],
+        ["--name", "Coogee Physio", "--owner", "reception@coogee.example"],
+    ],
+)
+def test_create_of_another_clinic_at_a_taken_label_is_refused(
+    db: None, run: Run, capsys: pytest.CaptureFixture[str], other: list[str]
+) -> None:
+    run("create", "coogee", "--name", "Coogee Physio", "--owner", "owner@coogee.example")
+    run("invite", "coogee", "--email", "reception@coogee.example")
+    assert "taken" in refusal(capsys, "create", "coogee", *other)
+    with clinic_context("coogee"):
+        assert set(Invitation.objects.values_list("email", flat=True)) == {
+            "owner@coogee.example",
+            "reception@coogee.example",
+        }
+
+
+def test_create_at_a_label_that_a_clinic_had_before_is_refused(
+    db: None, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create = ("create", "coogee", "--name", "Coogee Physio", "--owner", "owner@coogee.example")
+    run(*create)
+    run("rename", "coogee", "manly")
+    assert "taken" in refusal(capsys, *create)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -94,6 +145,7 @@ def test_create_makes_a_clinic_and_prints_its_addresses(
         (["invite", "bondi", "--email", "nobody"], "not an e-mail address"),
         (["sync", "bondi"], "No Cliniko API key"),
         (["sync", "bondi", "--full"], "No Cliniko API key"),
+        (["sync", "bondi", "--dry-run"], "No Cliniko API key"),
     ],
 )
 def test_wrong_input_gets_one_sentence_and_leaves_nothing(
@@ -166,6 +218,17 @@ def test_set_key_sync_and_show(world: World, run: Run, bondi: Clinic) -> None:
     assert key not in json.dumps(shown)
 
 
+@pytest.mark.parametrize("words", [(), ("--full",), ("--dry-run",)])
+def test_the_key_of_a_suspended_clinic_stays_unused(
+    world: World, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    world.connect("bondi")
+    Clinic.objects.filter(label="bondi").update(state="suspended")
+    asked = world.store.count_requests()
+    assert "suspended: nothing is synced" in refusal(capsys, "sync", "bondi", *words)
+    assert world.store.count_requests() == asked
+
+
 @pytest.mark.parametrize(("spared", "hours"), [(0, 6), (2, 1)])  # the list itself, or its comparison alone
 def test_a_full_sync_says_what_was_not_compared_and_when_that_goes_on(
     world: World, capsys: pytest.CaptureFixture[str], spared: int, hours: int
@@ -222,7 +285,7 @@ def test_ops_reset_the_second_factor_of_somebody_who_lost_phone_and_codes(
     with clinic_context("bondi"):
         OpenSession.objects.create(user=owner, browser="Chrome")
     answer = run("reset-second-factor", "bondi", "--email", "Owner@Clinic.example")
-    assert answer == {"clinic": "bondi", "email": "Owner@Clinic.example", "mailed": True}
+    assert answer == {"clinic": "bondi", "email": "Owner@Clinic.example", "mailed": True, "changed": True}
     with clinic_context("bondi"):
         assert not Authenticator.objects.exists()
         assert not OpenSession.objects.exists()
@@ -230,6 +293,8 @@ def test_ops_reset_the_second_factor_of_somebody_who_lost_phone_and_codes(
         assert (line.user_id, line.user_email, line.details) == (None, "ops", {"whom": owner.email})
     with clinic_context("harbour"):
         assert Authenticator.objects.exists()
+    again = run("reset-second-factor", "bondi", "--email", owner.email)
+    assert (again["mailed"], again["changed"]) == (False, False)
     (sent,) = mailoutbox
     assert sent.to == [owner.email]
     assert "Sidechart's support has reset the second step" in sent.body
@@ -241,7 +306,6 @@ def test_a_reset_that_cannot_be_is_refused_with_a_sentence(
     staff_of("bondi", "owner")
     words = ("reset-second-factor", "bondi", "--email")
     assert refusal(capsys, *words, "nobody@clinic.example").startswith("Nobody at bondi has the e-mail address")
-    assert refusal(capsys, *words, "owner@clinic.example") == "owner@clinic.example has no second step.\n"
     assert "nowhere" in refusal(capsys, "reset-second-factor", "nowhere", "--email", "owner@clinic.example")
 
 

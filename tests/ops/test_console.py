@@ -237,6 +237,16 @@ def test_a_clinic_that_cannot_be_is_refused_with_a_sentence_and_leaves_nothing(
     assert (Clinic.objects.count(), Event.objects.count(), mail.outbox) == (before, 0, [])
 
 
+def test_a_clinic_that_is_made_twice_is_there_once_and_its_owner_is_mailed_once(ops_browser: Browsers) -> None:
+    form = {"name": "Coast Physio", "label": "coast", "owner_email": "owner@coast.example"}
+    browser = ops_browser("ana")
+    browser.post("/ops/new", form)
+    again = browser.post("/ops/new", form)
+    assert again.status_code == 422
+    assert "coast is there already, and owner@coast.example was invited" in text(again)
+    assert (len(mail.outbox), Event.objects.count()) == (1, 1)
+
+
 def test_staff_are_invited_and_both_logs_say_who_did_it(ops_browser: Browsers, bondi: Clinic) -> None:
     invited = {"email": "new@clinic.example", "role": "admin"}
     assert ops_browser("ben").post("/ops/clinics/bondi/invite", invited)["Location"] == "/ops/clinics/bondi/"

@@ -1,4 +1,5 @@
-"""What ops try before they do it: `--dry-run` of the actions that ask Cliniko, invite people or reset them."""
+"""What ops try before they do it: `--dry-run` of the actions that ask Cliniko, seal keys, invite people or reset
+them."""
 
 import json
 import sys
@@ -10,10 +11,11 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.core.mail import EmailMessage
 from django.core.management import call_command
+from pytest_django import Settings
 
 from accounts.models import Invitation, OpenSession, User
 from audit.models import Event
-from sync.models import Connection, Cursor
+from sync.models import Connection, Cursor, Patient, Reconcile, Run
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.accounts.second_factors import give_app
@@ -22,6 +24,7 @@ from tests.sync.conftest import World, world
 __all__ = ["world"]
 
 Tried = Callable[..., dict[str, Any]]
+WRITTEN_BY_A_SYNC = (Connection, Cursor, Reconcile, Run, Patient, Event)
 
 
 @pytest.fixture
@@ -85,15 +88,56 @@ def test_no_second_step_is_reset(staff_of: Callable[..., User], tried: Tried, ma
     assert mailoutbox == []
 
 
+def everything(label: str) -> dict[str, list[tuple[Any, ...]]]:
+    with clinic_context(label):
+        return {
+            model.__name__: list(model._default_manager.order_by("pk").values_list()) for model in WRITTEN_BY_A_SYNC
+        }
+
+
+def test_nothing_is_synced_and_cliniko_is_not_asked(world: World, tried: Tried, settings: Settings) -> None:
+    settings.CLINIKO_REQUESTS_PER_MINUTE = 200
+    world.store.add_patient("bondi", id="42", first_name="Ada")
+    world.connect("bondi")
+    before, asked = everything("bondi"), world.store.count_requests()
+    told = tried("sync", "bondi")
+    assert (told["state"], told["requests_left"]) == ("importing", 189)  # eleven were made when it connected
+    assert told["resources"]["patients"] == {"asks_for": "first copy", "here": 0, "total": 1}
+    assert (everything("bondi"), world.store.count_requests()) == (before, asked)
+    world.sync("bondi")
+    before, asked = everything("bondi"), world.store.count_requests()
+    assert tried("sync", "bondi")["resources"]["patients"] == {"asks_for": "changes", "here": 1, "total": 1}
+    assert tried("sync", "bondi", "--full")["resources"]["patients"]["asks_for"] == "all"
+    assert (everything("bondi"), world.store.count_requests()) == (before, asked)
+
+
+def test_nothing_is_sealed_again_and_what_does_not_open_is_named(
+    world: World, tried: Tried, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.connect("bondi")
+    before = everything("bondi")
+    former, new = settings.SEALING_KEYS, "the-new-sealing-key-" * 2
+    settings.SEALING_KEYS = [new, *former]
+    assert tried("reseal") == tried("reseal")
+    assert everything("bondi") == before
+    settings.SEALING_KEYS = [new]
+    with pytest.raises(SystemExit):
+        tried("reseal")
+    said = capsys.readouterr()
+    assert json.loads(said.out)["keys_unopened"] == ["bondi"]
+    assert "keep the old SEALING_KEYS" in said.err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("invite", "bondi", "--email", "a@b.example"), "Only tried: a@b.example would be invited as reception.\n"),
+        (("reseal",), "Only tried: 2 clinics: everything that opens would be sealed with the first of SEALING_KEYS.\n"),
         (("drop-former", "bondi"), "Only tried: There was nothing to drop.\n"),
     ],
 )
 def test_the_answer_says_that_it_was_only_tried(
-    bondi: Clinic, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+    bondi: Clinic, harbour: Clinic, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
 ) -> None:
     call_command("clinic", *words, "--dry-run")
     assert capsys.readouterr().out == said

@@ -15,7 +15,7 @@ from accounts.roles import Role
 from audit.log import NotRecorded
 from ops import clinics, doctor
 from ops.exporting import export
-from ops.foreground import sync_in_foreground
+from ops.foreground import foresee, sync_in_foreground
 from ops.management.answering import add_action, add_changing_action
 from ops.management.life_actions import LifeActions
 from ops.management.recovery_actions import RecoveryActions
@@ -48,7 +48,9 @@ class Command(LifeActions, RecoveryActions):
         set_key.add_argument(
             "--confirm-other-account", action="store_true", help="Take a key of another Cliniko account than before."
         )
-        sync = add_action(actions, "sync", self.sync, "Mirror the clinic in the foreground until it is up to date.")
+        sync = add_changing_action(
+            actions, "sync", self.sync, "Mirror the clinic in the foreground until it is up to date."
+        )
         sync.add_argument(
             "--full",
             action="store_true",
@@ -59,7 +61,7 @@ class Command(LifeActions, RecoveryActions):
         invite = add_changing_action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
-        export = add_action(actions, "export", self.export, "Write all that is held of a clinic into a ZIP.")
+        export = add_changing_action(actions, "export", self.export, "Write all that is held of a clinic into a ZIP.")
         export.add_argument("--to", required=True, metavar="FILE|FOLDER", type=Path, help="Where: nothing is replaced.")
         reset = add_changing_action(
             actions,
@@ -78,8 +80,13 @@ class Command(LifeActions, RecoveryActions):
             sys.exit(1)
 
     def create(self, options: dict[str, Any]) -> None:
-        dry_run = options["dry_run"]
-        made = clinics.create(options["label"], name=options["name"], owner_email=options["owner"], dry_run=dry_run)
+        label, dry_run = options["label"], options["dry_run"]
+        try:
+            made = clinics.create(label, name=options["name"], owner_email=options["owner"], dry_run=dry_run)
+        except clinics.AlreadyThere as there:
+            again = clinics.addresses(label) | {"invite_url": "", "changed": False}
+            self.answer_change(options, again, str(there))
+            return
         answer = {name: value for name, value in vars(made).items() if name != "mailed"}
         if dry_run:
             self.answer(options, answer, f"Only tried: {made.clinic} would be at {made.url}")
@@ -140,6 +147,9 @@ class Command(LifeActions, RecoveryActions):
         self.answer_change(options, vars(connected), str(connected))
 
     def sync(self, options: dict[str, Any]) -> None:
+        if options["dry_run"]:
+            self._foresee_sync(options)
+            return
         result = sync_in_foreground(options["label"], full=options["full"], quiet=options["json"])
         lines = [
             f"{name}: {counts['fetched']} fetched, {counts['written']} written, {counts['requests']} requests"
@@ -151,6 +161,15 @@ class Command(LifeActions, RecoveryActions):
             named = (f"{name} (goes on at {at:%Y-%m-%d %H:%M} UTC)" for name, at in result["put_off"].items())
             raise clinics.Refused(f"Cliniko did not give everything to be compared: {', '.join(named)}.")
 
+    def _foresee_sync(self, options: dict[str, Any]) -> None:
+        foreseen = foresee(options["label"], full=options["full"])
+        lines = [
+            f"{name}: {each['asks_for']} would be read, {each['here']} are here"
+            for name, each in foreseen["resources"].items()
+        ]
+        budget = f"Requests left this minute: {foreseen['requests_left']}"
+        self.answer_change(options, foreseen, "\n".join([f"State: {foreseen['state']}", *lines, budget]))
+
     def invite(self, options: dict[str, Any]) -> None:
         dry_run, asked = options["dry_run"], {"email": options["email"], "role": options["role"]}
         invite_url, mailed = clinics.invite(options["label"], **asked, dry_run=dry_run)
@@ -160,18 +179,22 @@ class Command(LifeActions, RecoveryActions):
         self.answer_change(options, {"clinic": options["label"], **asked, "invite_url": invite_url}, words)
 
     def export(self, options: dict[str, Any]) -> None:
-        made = export(options["label"], options["to"])
+        made = export(options["label"], options["to"], dry_run=options["dry_run"])
         counted = [f"{name}: {count}" for name, count in made["records"].items()]
-        self.answer(options, made, "\n".join([f"{made['file']}, {made['bytes']:,} bytes", *counted]))
+        written = "would be written" if options["dry_run"] else f"{made['bytes']:,} bytes"
+        self.answer_change(options, made, "\n".join([f"{made['file']}, {written}", *counted]))
 
     def reset_second_factor(self, options: dict[str, Any]) -> None:
         email, dry_run = options["email"], options["dry_run"]
-        mailed = clinics.reset_second_factor(options["label"], email=email, dry_run=dry_run)
+        changed, mailed = clinics.reset_second_factor(options["label"], email=email, dry_run=dry_run)
         told = "and was told so by e-mail" if mailed else "but the e-mail could NOT be sent: tell them yourself"
         words = f"{email} signs in with the password alone, is signed out everywhere, {told}."
         if dry_run:
             words = f"{email} has a second step, which would be removed."
-        self.answer_change(options, {"clinic": options["label"], "email": email, "mailed": mailed}, words)
+        if not changed:
+            words = f"{email} has no second step."
+        answer = {"clinic": options["label"], "email": email, "mailed": mailed, "changed": changed}
+        self.answer_change(options, answer, words)
 
 
 def _mailed(mailed: bool) -> str:
