@@ -1,7 +1,7 @@
 """Runs one of ops' actions again and again, each time killed -9 before a later statement, and looks at what is left.
 
-Started by tests/end_to_end/test_killed.py as a process of its own: `python -m tests.end_to_end.killing ACTION`, or
-`many 50` to have so many clinics come and go. `create 1` kills before every statement, which takes minutes; without
+Started by tests/end_to_end/test_killed.py as a process of its own: `python -m tests.end_to_end.killing ACTION`.
+`create 1` kills before every statement, which takes minutes; without
 the number it is every 29th. Says how many kills there were, and ends with status 0 when every one left the clinic as it
 was or as it was to be, and the action itself then went through.
 """
@@ -121,29 +121,5 @@ def end() -> None:
     sys.stdout.write(f"killed at {number - 1} moments\n")
 
 
-CATALOGUES = "pg_namespace pg_class pg_type pg_proc pg_constraint pg_trigger pg_depend pg_description".split()
-
-
-def catalogues() -> dict[str, int]:
-    """How many objects of each kind the database knows."""
-    with psycopg.connect(os.environ["DATABASE_URL"]) as looking:
-        counted = {each: looking.execute(f"SELECT count(*) FROM {each}").fetchone() for each in CATALOGUES}  # noqa: S608
-    return {each: row[0] for each, row in counted.items() if row}
-
-
-def many() -> None:
-    """Of clinics that came and went the database knows no more than of none."""
-    before, labels = catalogues(), [f"clinic-{number}" for number in range(int(sys.argv[2]))]
-    for label in labels:
-        clinics.create(label, name=label.title(), owner_email="owner@clinic.example")
-    for label in labels:
-        life.suspend(label, reason="goodbye", by=OPS)
-        purge.purge(label, by=OPS)
-    assert catalogues() == before
-    assert Clinic.objects.filter(label__in=labels).exclude(purged_at=None).count() == len(labels)
-
-
 if __name__ == "__main__":
-    {"many": many, "prepare": prepare, "create": create, "rename": rename, "suspend": suspend, "purge": end}[
-        sys.argv[1]
-    ]()
+    {"prepare": prepare, "create": create, "rename": rename, "suspend": suspend, "purge": end}[sys.argv[1]]()

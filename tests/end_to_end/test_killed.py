@@ -17,14 +17,6 @@ def environment(database: str, state: Path) -> dict[str, str]:
     return plain_environment(DATABASE_URL=database, DJANGO_SETTINGS_MODULE="saas.settings", EMAIL_URL=mail)
 
 
-def test_of_clinics_that_came_and_went_nothing_is_left(tmp_path: Path, worker_id: str) -> None:
-    with new_database(f"sidechart_many_{worker_id}") as database:
-        supervisor = Supervisor(ROOT, environment(database, tmp_path), tmp_path)
-        with supervisor.only_one():
-            supervisor.run(sys.executable, "manage.py", "migrate", "--verbosity", "0")
-            supervisor.run(sys.executable, "-m", "tests.end_to_end.killing", "many", "6")
-
-
 def test_a_create_suspend_rename_or_purge_killed_at_any_statement_leaves_all_or_nothing(
     tmp_path: Path, worker_id: str
 ) -> None:

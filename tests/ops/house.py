@@ -17,50 +17,16 @@ from tests.end_to_end.stack import new_database
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = """
-from datetime import timedelta
-from allauth.mfa.models import Authenticator
-from django.conf import settings
-from django.utils import timezone
-from accounts import factors, invitations
-from accounts.models import CacheEntry, OpenSession, UsedTicket, User
-from audit.log import Action, record
-from django.contrib.sessions.models import Session
-from launch.models import Note
-from sync.cliniko import ApiKey
-from sync.models import Connection, Cursor
-from sync.resources import PATIENTS, RESOURCES
-from sync.sealing import seal
-from sync.store import next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
-from tests.payloads import patient_payload
+from tests.furnishing import furnish
 
 for label, name in (("bondi", "Ada"), ("harbour", "Grace")):
     clinic = Clinic.objects.create(label=label, name=label.title(), state="active")
     Domain.objects.create(domain=label, tenant=clinic)
     clinic.create_schema(verbosity=0)
     with clinic_context(label):
-        now = timezone.now()
-        for role in ("owner", "reception"):
-            User.objects.create_user(f"{role}@clinic.example", "correct horse 42", name=role, role=role)
-        robin = User.objects.get(role="reception")
-        Session.objects.create(session_key="s" * 32, session_data="x", expire_date=now + timedelta(days=1))
-        OpenSession.objects.create(user=robin, browser="Firefox")
-        UsedTicket.objects.create(user=robin, digest="d", session_digest="s")
-        CacheEntry.objects.create(cache_key="tries", value="1", expires=now + timedelta(days=1))
-        invitations.invite("new@clinic.example", "reception")
-        Authenticator.objects.create(user=robin, type="totp", data={"secret": factors.seal("ABCDEFGH", robin.pk)})
-        key = ApiKey(f"{label}-secret-of-the-clinic-au1")
-        sealed = seal(key, clinic=clinic.schema_name, keys=settings.SEALING_KEYS)
-        held = {"sealed_key": sealed, "key_state": "ok", "account_subdomain": label, "connected_at": now}
-        Connection.objects.create(id=1, state="ok", **held)
-        for resource in RESOURCES:
-            Cursor.objects.create(resource=resource.name, imported_at=now, checked_at=now, cursor=now, due_at=now)
-        records = [patient_payload(str(number), first_name=name) for number in (42, *range(1000, 1300))]
-        write_page(PATIENTS, records, sequence=next_sequence())
-        Note.objects.create(patient_id="42", text=f"{name} brings a dog", author="Robin")
-        for _ in range(3):
-            record(Action.VIEWED, by=robin, patient_id="42")
+        furnish(clinic, name)
 """
 REVEAL = """
 from django.conf import settings
