@@ -34,10 +34,14 @@ def prepare(schema_name: str) -> None:
     folder(schema_name).mkdir(mode=0o700, exist_ok=True)
 
 
-def remove_all(schema_name: str) -> None:
-    """Delete every export of a clinic, also one that is being made. Stands in public; nothing there is no error."""
+def remove_all(schema_name: str) -> int:
+    """Delete every export of a clinic, also one that is being made: how many files. Stands in public; nothing there is
+    no error."""
+    count = 0
     with suppress(FileNotFoundError):
+        count = len(list(folder(schema_name).iterdir()))
         shutil.rmtree(folder(schema_name))
+    return count
 
 
 def folders() -> list[str]:

@@ -59,9 +59,9 @@ def purge(label: str, *, by: Actor, dry_run: bool = False) -> Purge:
         clinic.refresh_from_db()  # a restore that was under way has given it another schema
         _shut_the_doors(clinic)
         _forget_budget(clinic)
-        _remove_outside(clinic.schema_name)  # before the certificate says so, whoever is killed then
+        outside = _remove_outside(clinic.schema_name)  # before the certificate says so, whoever is killed then
         try:
-            certificate = _remove(clinic, by=by)
+            certificate = _remove(clinic, outside, by=by)
         except OperationalError as waited:
             raise Refused(f"Somebody is still at work at {label}, and nobody new gets in: run it again.") from waited
         finally:
@@ -84,10 +84,10 @@ def _shut_the_doors(clinic: Clinic) -> None:
         Clinic.objects.filter(pk=now.pk).exclude(state=Clinic.State.PURGED).update(**shut)
 
 
-def _remove_outside(schema_name: str) -> None:
-    """What is not in PostgreSQL: files and messages."""
-    exports.remove_all(schema_name)
-    queues.remove_messages(schema_name)
+def _remove_outside(schema_name: str) -> dict[str, int | None]:
+    """What is not in PostgreSQL: how many files and messages there were. A purge that was killed before has removed
+    them without a count, and a broker that does not answer has None."""
+    return {"files": exports.remove_all(schema_name), "messages": queues.remove_messages(schema_name)}
 
 
 def _find(label: str) -> Clinic:
@@ -116,9 +116,9 @@ def _forget_budget(clinic: Clinic) -> None:
     KeyBudget.objects.filter(fingerprint=fingerprint, used_at__lt=timezone.now() - WINDOW).delete()
 
 
-def _remove(clinic: Clinic, *, by: Actor) -> dict[str, Any]:
-    """All that PostgreSQL holds, and the certificate, in one transaction. Raises OperationalError when something there
-    is locked for long."""
+def _remove(clinic: Clinic, outside: dict[str, int | None], *, by: Actor) -> dict[str, Any]:
+    """All that PostgreSQL holds, and the certificate, in one transaction; `outside` is what went elsewhere. Raises
+    OperationalError when something there is locked for long."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [WAIT_FOR_LOCKS])
         clinic = Clinic.objects.select_for_update().get(pk=clinic.pk)
@@ -133,6 +133,7 @@ def _remove(clinic: Clinic, *, by: Actor) -> dict[str, Any]:
             "purged_at": timezone.now().isoformat(timespec="seconds"),
             "purged_by": by.email,
             "rows": _rows(clinic.schema_name),
+            **outside,
             "access_log": {"checked_lines": clinic.audit_length, "digest_of_last": clinic.audit_head},
         }
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(clinic.schema_name)))

@@ -21,17 +21,19 @@ def depths() -> dict[str, int]:
         return {name: _depth(broker, name) for name in _names()}
 
 
-def remove_messages(schema_name: str) -> None:
-    """Take the messages about one clinic out of every queue; all others stay, in their order.
+def remove_messages(schema_name: str) -> int | None:
+    """Take the messages about one clinic out of every queue: how many. All others stay, in their order.
 
-    A broker that does not answer is logged and left alone: whoever takes such a message finds no clinic to work for.
+    A broker that does not answer is logged and left alone, and the answer is None: whoever takes such a message finds
+    no clinic to work for.
     """
     try:
         with _connected() as broker:
             remove = _remove_from_redis if broker.transport.driver_type == "redis" else _remove_from_rabbitmq
-            remove(broker, schema_name)
+            return remove(broker, schema_name)
     except OperationalError as failed:
         log.warning("messages_not_removed", schema_name=schema_name, reason=type(failed.__cause__).__name__)
+        return None
 
 
 @contextmanager
@@ -63,25 +65,30 @@ def _depth(broker: Any, queue: str) -> int:
             return 0
 
 
-def _remove_from_redis(broker: Any, schema_name: str) -> None:
+def _remove_from_redis(broker: Any, schema_name: str) -> int:
     """No message of another clinic is ever taken, as kombu would keep it aside for an hour if this were killed then.
 
     What workers hold is looked at first: it comes back to a queue, of a killed worker, and never leads out of one.
     """
+    removed = 0
     with broker.channel() as channel:
         client = channel.client
         for tag, held in client.hgetall(channel.unacked_key).items():
             if _clinic_of(channel, loads(held)[0]) == schema_name:
-                client.hdel(channel.unacked_key, tag)  # first: kombu clears a tag without message, and not the reverse
+                removed += client.hdel(
+                    channel.unacked_key, tag
+                )  # first: kombu clears a tag without message, and not the reverse
                 client.zrem(channel.unacked_index_key, tag)
         for name in _names():
             for raw in client.lrange(name, 0, -1):
                 if _clinic_of(channel, raw) == schema_name:
-                    client.lrem(name, 0, raw)
+                    removed += client.lrem(name, 0, raw)
+    return removed
 
 
-def _remove_from_rabbitmq(broker: Any, schema_name: str) -> None:
+def _remove_from_rabbitmq(broker: Any, schema_name: str) -> int:
     """What is taken and not acknowledged has its place in the queue again when the channel ends, however it ends."""
+    removed = 0
     for name in _names():
         waiting = _depth(broker, name)
         with broker.channel() as channel:
@@ -91,6 +98,8 @@ def _remove_from_rabbitmq(broker: Any, schema_name: str) -> None:
                     break
                 if _clinic_of(channel, taken) == schema_name:
                     channel.basic_ack(taken.delivery_tag)
+                    removed += 1
+    return removed
 
 
 def _clinic_of(channel: Any, raw: Any) -> object:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.db import DatabaseError, transaction
 from django.http import Http404, HttpResponse
@@ -19,6 +20,7 @@ from ops.console.actions import ACTIONS, REFUSALS, address
 from ops.console.site import page
 from ops.people import Invited, as_clinics_see
 from tenants.context import NoSuchClinic, find_clinic
+from tenants.hosts import clinic_url
 from tenants.models import Clinic
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
@@ -108,7 +110,16 @@ def invite(request: OpsRequest, label: str) -> HttpResponse:
 
 
 def _new(request: OpsRequest, form: NewClinicForm) -> HttpResponse:
-    return page(request, "ops/new.html", title="New clinic", status=422 if form.errors else 200, form=form)
+    status = 422 if form.errors else 200
+    return page(request, "ops/new.html", title="New clinic", status=status, form=form, approval=_approval())
+
+
+def _approval() -> str:
+    """What Cliniko is asked for once, so that no clinic reads that the address of its button is not trusted."""
+    return (
+        f"Please approve this App URL for the connected patient app {settings.CLINIKO_APP_NAME}, for every account: "
+        f"{clinic_url('*', '/patients')} (the * stands for letters, digits and dashes of one level)."
+    )
 
 
 def clinic_or_404(label: str) -> Clinic:

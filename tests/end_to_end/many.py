@@ -117,7 +117,9 @@ def come_and_go(count: int) -> None:
     assert sum(lived_in["messages"].values()) == 4 + 4 * count
     for label in labels:
         life.suspend(label, reason="goodbye", by=OPS)
-        assert purge(label, by=OPS).certificate["rows"]["sync_patient"] == 21
+        certificate = purge(label, by=OPS).certificate
+        counted = certificate["rows"]["sync_patient"], certificate["files"], certificate["messages"]
+        assert counted == (21, 1, 4), counted
     after = found()
     for part in before:
         changed = [each for each in before[part] if after[part].get(each) != before[part][each]]

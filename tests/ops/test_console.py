@@ -216,6 +216,14 @@ def test_a_new_clinic_is_made_whole_and_its_owner_invited(ops_browser: Browsers)
     assert (line.user_email, line.details) == ("ana@sidechart.example", said | {"new_clinic": "coast"})
 
 
+def test_the_page_for_a_new_clinic_has_what_cliniko_is_to_approve_for_all(ops_browser: Browsers, settings: Any) -> None:
+    settings.BASE_DOMAIN, settings.PUBLIC_SCHEME, settings.PUBLIC_PORT = "sidechart.example", "https", ""
+    settings.CLINIKO_APP_NAME = "Bedside"
+    settings.ALLOWED_HOSTS = ["*"]
+    shown = text(ops_browser().get("/ops/new", headers={"host": "sidechart.example"}))
+    assert "app Bedside, for every account: https://*.sidechart.example/patients (the *" in shown
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
