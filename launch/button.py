@@ -1,13 +1,14 @@
 """The button in Cliniko: what was heard of it, right or wrong.
 
-The latest click of each kind is kept, at most every two seconds, so that a flood grows nothing. Whom a click was about
-is never kept.
+The latest click of each kind is kept, and how many there were: what anybody can send counts at most every two seconds,
+so that a flood grows nothing, and the clicks of staff count one by one. Whom a click was about is never kept.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from django.db.models import F
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
@@ -82,17 +83,13 @@ def note(kind: Kind, request: HttpRequest) -> None:
     """Keep that a click of this kind came just now, and who of the staff made it. Only of a page being opened."""
     if request.method != "GET" or not is_somebody_looking(request):
         return
-    now = timezone.now()
-    if ButtonClick.objects.filter(kind=kind, at__gt=now - NOTED_EVERY).exists():
+    now, same = timezone.now(), ButtonClick.objects.filter(kind=kind)
+    if kind != Kind.CLICK and same.filter(at__gt=now - NOTED_EVERY).exists():
         return
     user = getattr(request, "user", None)  # unknown yet where the door itself notes
     who_id = user.pk if user and user.is_authenticated else None
-    ButtonClick.objects.bulk_create(
-        [ButtonClick(kind=kind, at=now, who_id=who_id)],
-        update_conflicts=True,
-        unique_fields=["kind"],
-        update_fields=["at", "who"],
-    )
+    if not same.update(at=now, who_id=who_id, times=F("times") + 1):
+        ButtonClick.objects.bulk_create([ButtonClick(kind=kind, at=now, who_id=who_id)], ignore_conflicts=True)
 
 
 def heard() -> Heard:

@@ -86,6 +86,7 @@ class ButtonClick(models.Model):
     kind = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField()
     who = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    times = models.PositiveBigIntegerField(default=1, db_default=1, help_text="How many of this kind were noted.")
 
     @property
     def name(self) -> str:

@@ -7,18 +7,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from smtplib import SMTPException
 
-from django.apps import apps
 from django.conf import settings
 from django.core.mail import get_connection
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Max
 from django.utils import timezone
 
 from audit import watch
 from audit.log import Action
 from audit.models import Event
-from ops import outside
+from ops import clicks, outside
 from sync import connection as cliniko_connection
 from sync import standing
 from sync.errors import ClinikoError
@@ -29,7 +27,6 @@ from tenants.models import Clinic, Domain
 
 LATE, TOO_LATE = timedelta(minutes=10), timedelta(hours=1)
 QUIET = timedelta(days=14)
-LAUNCHES = ("click", "signed_out")  # of the kinds in launch.button, which is named and not imported: rooms apart
 CLOCKS_DIFFER, CLOCKS_FAR_APART = timedelta(seconds=2), timedelta(seconds=30)
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
@@ -158,9 +155,7 @@ def _lists() -> Answer:
 
 
 def _last_launch() -> Answer:
-    """By the button in Cliniko: patients are opened from the search, too, by staff whose button never worked."""
-    clicks = apps.get_model("launch", "ButtonClick")._default_manager.filter(kind__in=LAUNCHES)
-    latest = clicks.aggregate(Max("at"))["at__max"]
+    latest = clicks.latest_launch()
     if latest is None:
         opened = Event.objects.filter(action=Action.VIEWED).exists()
         how = "Patients are opened from the search alone" if opened else "Nobody has opened a patient yet"

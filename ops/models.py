@@ -18,13 +18,13 @@ class ClinicDay(models.Model):
 
     clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="days")
     day = models.DateField()
-    launches = models.PositiveIntegerField(default=0, help_text="Patients opened on this day.")
+    launches = models.PositiveIntegerField(default=0, help_text="Clicks on the button in Cliniko.")
     patients = models.PositiveIntegerField(default=0, help_text="Mirrored, when last measured.")
     refused = models.PositiveIntegerField(default=0, help_text="Records that could not be read, when last measured.")
     lag_by_hour = ArrayField(
         models.PositiveIntegerField(null=True), help_text="The most seconds that the mirror was behind, by hour."
     )
-    log_position = models.BigIntegerField(default=0, help_text="Up to this line of its log launches are counted.")
+    launches_seen = models.PositiveBigIntegerField(default=0, help_text="How many its own count was at, in all.")
 
     class Meta:
         constraints = [

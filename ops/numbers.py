@@ -1,17 +1,13 @@
 """Numbers of clinics on public, so that a list of a thousand of them enters none."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, Max, Sum
-from django.db.models.functions import TruncDate
+from django.db import connection, transaction
+from django.db.models import Sum
 from django.utils import timezone
 
-from audit.log import Action
-from audit.models import Event
-from ops import charts
+from ops import charts, clicks
 from ops.models import HOURS, ClinicDay
 from sync.models import Patient, RefusedPayload
 from sync.standing import standing
@@ -24,59 +20,50 @@ LAG_HOURS, LAUNCH_DAYS = 24, 14
 
 @dataclass(frozen=True)
 class Seen:
-    """What a visit to a clinic found; launches by day since the last one."""
+    """What a visit to a clinic found; `launches` are all that it has counted."""
 
     patients: int
     refused: int
     lag: int | None
-    launches: Mapping[date, int]
-    log_position: int
+    launches: int
 
 
 def measure(clinic: Clinic, *, now: datetime) -> None:
-    """Visit the clinic and note its numbers. Of two visits at once one notes nothing. The caller stands in public."""
-    position = _position(clinic)
+    """Visit the clinic and note its numbers. Of two visits at once, between which somebody clicked, one notes nothing.
+    The caller stands in public."""
+    before = _launches_noted(clinic)
     with inside(clinic):
-        seen = _look(after=position, now=now)
-    try:
-        with transaction.atomic():
-            held = ClinicDay.objects.select_for_update().filter(clinic=clinic).order_by("-day").first()
-            if (held.log_position if held else 0) == position:
-                _note(clinic, seen, now)
-    except IntegrityError:  # the other one made this day's row a moment ago
-        return
+        seen = _look(now)
+    with transaction.atomic():
+        Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
+        if _launches_noted(clinic) == before:
+            _note(clinic, seen, now, before=before)
 
 
-def _position(clinic: Clinic) -> int:
-    latest = ClinicDay.objects.filter(clinic=clinic).order_by("-day").values_list("log_position", flat=True)
+def _launches_noted(clinic: Clinic) -> int:
+    latest = ClinicDay.objects.filter(clinic=clinic).order_by("-day").values_list("launches_seen", flat=True)
     return latest.first() or 0
 
 
-def _look(*, after: int, now: datetime) -> Seen:
-    """Lines of the log are numbered without gaps in the order of their commits: none is missed or counted twice."""
-    upto = Event.objects.aggregate(last=Max("pk"))["last"] or 0
-    opened = Event.objects.filter(pk__gt=after, pk__lte=upto, action=Action.VIEWED)
-    by_day = opened.annotate(day=TruncDate("occurred_at", tzinfo=UTC)).values_list("day").annotate(Count("pk"))
+def _look(now: datetime) -> Seen:
     checked_at = standing().checked_at
     return Seen(
         patients=Patient.objects.filter(deleted_at=None).count(),
         refused=RefusedPayload.objects.count(),
         lag=max(0, int((now - checked_at).total_seconds())) if checked_at else None,
-        launches=dict(by_day.order_by()),
-        log_position=upto,
+        launches=clicks.launches(),
     )
 
 
-def _note(clinic: Clinic, seen: Seen, now: datetime) -> None:
-    for day, launches in seen.launches.items():
-        row = _row(clinic, day)
-        ClinicDay.objects.filter(pk=row.pk).update(launches=row.launches + launches)
+def _note(clinic: Clinic, seen: Seen, now: datetime, *, before: int) -> None:
     today = _row(clinic, now.astimezone(UTC).date())
+    # Fewer than before: the clinic was restored, or its button is of another account now.
+    today.launches += max(0, seen.launches - before)
     hour = now.astimezone(UTC).hour
     if seen.lag is not None:
         today.lag_by_hour[hour] = max(seen.lag, today.lag_by_hour[hour] or 0)
-    today.patients, today.refused, today.log_position = seen.patients, seen.refused, seen.log_position
-    today.save(update_fields=["patients", "refused", "log_position", "lag_by_hour"])
+    today.patients, today.refused, today.launches_seen = seen.patients, seen.refused, seen.launches
+    today.save(update_fields=["patients", "refused", "launches", "launches_seen", "lag_by_hour"])
 
 
 def _row(clinic: Clinic, day: date) -> ClinicDay:
@@ -98,7 +85,7 @@ def launches(now: datetime, clinic: Clinic | None = None) -> charts.Chart:
         charts.Value(f"{day:%a} {day.day} {day:%b}", str(day.day) if place % 2 else "", counted.get(day, 0))
         for place, day in enumerate(days)
     ]
-    return charts.of_counts("Patients opened by day", "Opened", values)
+    return charts.of_counts("Launches by day", "Launches", values)
 
 
 def lag(now: datetime, clinic: Clinic | None = None) -> charts.Chart:

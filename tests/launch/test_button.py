@@ -404,9 +404,23 @@ def test_a_flood_of_misses_grows_nothing_and_writes_once(
 
 def test_a_second_click_later_takes_the_place_of_the_first(owner: Client, sign_in: Browsers) -> None:
     owner.get("/patients?patient_id=42", headers=CLICKED)
-    age(Kind.CLICK, timedelta(seconds=5))
     sign_in("bondi").get("/patients?patient_id=42", headers=CLICKED)
     assert notes() == {Kind.CLICK: "Robin Reception"}
+
+
+def test_the_clicks_of_staff_count_one_by_one_and_floods_of_strangers_do_not(
+    owner: Client, sign_in: Browsers, browser_at: Browsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("launch.button.NOTED_EVERY", timedelta(minutes=5))
+    for _ in range(3):
+        owner.get("/patients?patient_id=42", headers=CLICKED)
+        browser_at("bondi").get("/patients?patient_id=42", headers=CLICKED)
+    sign_in("harbour").get("/patients?patient_id=42", headers=CLICKED)
+    counted = {}
+    for label in ("bondi", "harbour"):
+        with clinic_context(label):
+            counted[label] = dict(ButtonClick.objects.values_list("kind", "times"))
+    assert counted == {"bondi": {"click": 3, "signed_out": 1}, "harbour": {"click": 1}}
 
 
 def test_a_click_outlives_the_account_of_who_made_it(owner: Client, staff_of: Callable[..., User]) -> None:
