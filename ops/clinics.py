@@ -182,6 +182,7 @@ def listing() -> list[dict[str, Any]]:
             "clinic": clinic.label,
             "name": clinic.name,
             "state": clinic.state,
+            "closing_on": clinic.closing_on,
             "key_state": clinic.key_state,
             "sync_state": clinic.sync_state,
             "checked_at": clinic.checked_at,

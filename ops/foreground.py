@@ -81,7 +81,7 @@ def foresee(label: str, *, full: bool) -> dict[str, Any]:
     """What `sync_in_foreground` would do; Cliniko is not asked, and nothing is written.
 
     Answers `{"state", "requests_left", "resources"}`, the last by name with `asks_for` (`first copy`, `changes` or
-    `all`), and how many records are `here` and Cliniko counted last (`total`, None before it did).
+    `all`) and how many records are `here`.
 
     Raises NoSuchClinic, Refused and, for a key that is missing or does not open, ClinikoError.
     """
@@ -97,7 +97,7 @@ def foresee(label: str, *, full: bool) -> dict[str, Any]:
 
 def _foreseen(each: ResourceStanding, *, full: bool) -> dict[str, Any]:
     asked = "first copy" if not each.imported else "all" if full else "changes"
-    return {"asks_for": asked, "here": each.here, "total": each.total}
+    return {"asks_for": asked, "here": each.here}
 
 
 def _require_work(clinic: Clinic) -> None:

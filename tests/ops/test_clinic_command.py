@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -199,6 +200,25 @@ def test_list_and_show_say_how_clinics_stand(bondi: Clinic, harbour: Clinic, run
     assert [row["clinic"] for row in run("list")] == ["bondi", "harbour"]  # type: ignore[index]
     shown = run("show", "bondi")
     assert (shown["state"], shown["key_state"], shown["last_run"]) == ("active", "missing", None)
+
+
+def test_list_and_show_are_plain_tables(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.store.add_patient("bondi", id="42", first_name="Ada")
+    world.connect("bondi")
+    world.sync("bondi")
+    Clinic.objects.filter(label="harbour").update(state="closing", closing_on="2100-03-01", key_state="invalid")
+    capsys.readouterr()
+    call_command("clinic", "list")
+    bondi, harbour = (line.split() for line in capsys.readouterr().out.splitlines()[1:])
+    assert bondi[3:5] == ["active", "ok"]
+    assert harbour[3:6] == ["closing", "2100-03-01", "invalid"]
+    call_command("clinic", "show", "bondi")
+    shown = dict(re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert (shown["state"], shown["key state"], shown["counts: patients"], shown["closing on"]) == (
+        ("active", "ok", "1", "-")
+    )
+    assert "(mended 0, fetched " in shown["last run: resources"]
+    assert not re.search(r"[{}\[\]]|None|True", str(list(shown.values())).strip("[]"))
 
 
 def test_set_key_sync_and_show(world: World, run: Run, bondi: Clinic) -> None:

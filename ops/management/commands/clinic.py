@@ -1,13 +1,11 @@
 """`manage.py clinic …`: onboard clinics and look after them."""
 
 import getpass
-import json
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -16,6 +14,7 @@ from audit.log import NotRecorded
 from ops import clinics, doctor
 from ops.exporting import export
 from ops.foreground import foresee, sync_in_foreground
+from ops.management import plain_words
 from ops.management.answering import add_action, add_changing_action
 from ops.management.life_actions import LifeActions
 from ops.management.recovery_actions import RecoveryActions
@@ -107,9 +106,9 @@ class Command(LifeActions, RecoveryActions):
         address = Column("Address", no_wrap=True, overflow="ignore", min_width=max(len(row["url"]) for row in rows))
         table = Table("Clinic", "Name", "State", "Key", "Mirror", "As of", address, box=None)
         for row in rows:
-            as_of = f"{row['checked_at']:%Y-%m-%d %H:%M}" if row["checked_at"] else ""
-            mirror = row["key_state"], row["sync_state"], as_of
-            table.add_row(row["clinic"], row["name"], row["state"], *mirror, row["url"])
+            until = f" {row['closing_on']}" if row["closing_on"] else ""
+            mirror = row["key_state"], row["sync_state"], plain_words.words(row["checked_at"])
+            table.add_row(row["clinic"], row["name"], f"{row['state']}{until}", *mirror, row["url"])
         self.show_table(table)
 
     def show(self, options: dict[str, Any]) -> None:
@@ -118,9 +117,8 @@ class Command(LifeActions, RecoveryActions):
             self.answer(options, report, "")
             return
         table = Table(show_header=False, box=None)
-        for name, value in report.items():
-            shown = json.dumps(value, cls=DjangoJSONEncoder, indent=1) if isinstance(value, dict) else str(value)
-            table.add_row(name.replace("_", " "), shown)
+        for name, value in plain_words.lines(report):
+            table.add_row(name, value)
         self.show_table(table)
 
     def doctor(self, options: dict[str, Any]) -> None:
