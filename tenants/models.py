@@ -92,8 +92,12 @@ class Clinic(TenantMixin):
     @property
     def is_working(self) -> bool:
         """As ClinicQuerySet.working says of many."""
-        over = self.closing_on is not None and self.closing_on <= timezone.now().date()
-        return self.state in self.WORKING and not over
+        return self.state in self.WORKING and not self.is_closed
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the day has come from which on nobody gets in."""
+        return self.closing_on is not None and self.closing_on <= timezone.now().date()
 
 
 class Domain(DomainMixin):

@@ -26,7 +26,7 @@ from ops.console.access import OpsRequest, console_page
 from ops.console.actions import BULK, address
 from ops.console.site import site
 from ops.models import ClinicDay
-from ops.templatetags.ops_words import STATE_COLOURS, cut_words
+from ops.templatetags.ops_words import STATE_COLOURS, cut_words, state_words
 from sync.models import Connection
 from tenants.models import Clinic
 
@@ -112,7 +112,7 @@ class ClinicAdmin(ModelAdmin):
     """A list only. Its actions lead to the pages of `ops.console.actions`, which say what will happen."""
 
     change_list_template = "ops/clinics.html"
-    list_display = ("clinic", "standing", "key", "copy", "last_sync", "behind", "patients", "opened", "unread")
+    list_display = ("clinic", "standing", "key", "copy", "last_sync", "behind", "patients", "launches", "unread")
     list_display_links = None
     list_filter = FILTERS
     paginator = LastPageAtMost
@@ -173,8 +173,7 @@ class ClinicAdmin(ModelAdmin):
 
     @display(description="State", ordering="state", label=STATE_COLOURS)
     def standing(self, each: Clinic) -> tuple[str, str]:
-        on = f" on {each.closing_on:%-d %b %Y}" if each.closing_on else ""
-        return each.state, f"{each.get_state_display()}{on}"
+        return each.state, state_words(each)
 
     @display(description="Key", ordering="key_state", label=KEY_COLOURS)
     def key(self, each: Clinic) -> tuple[str, str]:
@@ -202,8 +201,8 @@ class ClinicAdmin(ModelAdmin):
     def patients(self, each: Any) -> str | None:
         return None if each.mirrored is None else f"{each.mirrored:,}"
 
-    @display(description="Opened, 7 days", ordering="launches")
-    def opened(self, each: Any) -> str:
+    @display(description="Launches, 7 days", ordering="launches")
+    def launches(self, each: Any) -> str:
         return f"{each.launches:,}"
 
     @display(description="Unread", ordering=F("refused").asc(nulls_first=True), empty_value="–")

@@ -1,6 +1,9 @@
 """Words of the console."""
 
 from django import template
+from django.utils.formats import date_format
+
+from tenants.models import Clinic
 
 register = template.Library()
 
@@ -12,6 +15,15 @@ STATE_COLOURS = {"setup": "warning", "active": "success", "closing": "warning", 
 def cut_words(name: str) -> str:
     """`rate_limited` is `rate limited`."""
     return name.replace("_", " ")
+
+
+@register.filter
+def state_words(clinic: Clinic) -> str:
+    """`Active`, `Closing on 3 Nov 2026`, and from that day on `Closed since 3 Nov 2026`."""
+    if clinic.closing_on is None:
+        return clinic.get_state_display()
+    how = "Closed since" if clinic.is_closed else "Closing on"
+    return f"{how} {date_format(clinic.closing_on, 'j M Y')}"
 
 
 @register.filter
