@@ -14,7 +14,7 @@ from accounts import factors, invitations, notices
 from accounts.models import Invitation, User, clean_email
 from accounts.roles import Role
 from audit.log import OPS, Action, Actor, record
-from ops.refusals import Refused
+from ops.refusals import Refused, require_work
 from sync import connecting, control, standing
 from sync import connection as cliniko_connection
 from sync.cliniko import ApiKey
@@ -67,9 +67,9 @@ def create(label: str, *, name: str, owner_email: str, by: Actor = OPS, dry_run:
     except IntegrityError:
         if not Domain.objects.filter(domain=label).exists():
             raise
-        if _is_there(label, name.strip(), owner_email):
-            again = f"`clinic invite {label}` makes a new link"
-            raise AlreadyThere(f"{label} is there already, and {owner_email} was invited: {again}.") from None
+        again = _already_there(label, name.strip(), clean_email(owner_email))
+        if again:
+            raise AlreadyThere(again) from None
         raise Refused(f"The subdomain {label!r} is taken.") from None
     if dry_run:
         return Onboarded(**addresses(label), invite_url="", mailed=False)
@@ -82,14 +82,18 @@ def addresses(label: str) -> dict[str, str]:
     return {"clinic": label, "url": clinic_url(label), "launch_url": clinic_url(label, "/patients")}
 
 
-def _is_there(label: str, name: str, owner_email: str) -> bool:
-    """Whether this is a clinic of that name with that owner, invited or signed up."""
+def _already_there(label: str, name: str, email: str) -> str:
+    """What to say when this is a clinic of that name whose owner that is, or was invited to be; "" for another one."""
     clinic = Clinic.objects.exclude(state=Clinic.State.PURGED).filter(label=label, name=name).first()
     if clinic is None:
-        return False
+        return ""
     with inside(clinic):
-        owner = {"email": clean_email(owner_email), "role": Role.OWNER}
-        return Invitation.objects.filter(**owner).exists() or User.objects.filter(**owner).exists()
+        if User.objects.filter(email=email, role=Role.OWNER).exists():
+            return f"{label} is there already, and {email} is its owner."
+        if Invitation.objects.filter(email=email, role=Role.OWNER, accepted_at=None, revoked_at=None).exists():
+            again = f"`clinic invite {label} --email {email} --role owner` makes a new link"
+            return f"{label} is there already, and {email} is invited: {again}."
+    return ""
 
 
 def invite(label: str, *, email: str, role: str, by: Actor = OPS, dry_run: bool = False) -> tuple[str, bool]:
@@ -151,8 +155,7 @@ def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False, dry
 def compare(label: str, *, by: Actor) -> Clinic:
     """Have everything compared with Cliniko again by the workers, and mended. Raises NoSuchClinic, NoKey, Refused."""
     with clinic_context(label) as clinic, transaction.atomic():
-        if not clinic.is_working:
-            raise Refused(f"{label} is {clinic.state}: nothing is synced.")
+        require_work(clinic)
         try:
             control.compare()
         except control.NotNow as not_now:
@@ -183,6 +186,7 @@ def listing() -> list[dict[str, Any]]:
             "name": clinic.name,
             "state": clinic.state,
             "closing_on": clinic.closing_on,
+            "is_closed": clinic.is_closed,
             "key_state": clinic.key_state,
             "sync_state": clinic.sync_state,
             "checked_at": clinic.checked_at,

@@ -63,7 +63,7 @@ def _answers(clinic: Clinic) -> Iterator[tuple[str, Answer]]:
     yield "migrations", migrations
     if migrations[0] is Light.OK:
         yield "key", _inside(clinic, _key)
-        resting = Light.WARN, f"It rests while the clinic is {clinic.state}."
+        resting = Light.WARN, f"It rests while the clinic is {clinic.state_word}."
         yield "sync", _inside(clinic, _sync) if clinic.is_working else resting
         yield "lists", _inside(clinic, _lists)
         yield "last launch", _inside(clinic, _last_launch)
@@ -81,7 +81,7 @@ def _address(clinic: Clinic) -> Answer:
     if not Domain.objects.filter(tenant=clinic, domain=clinic.label, is_primary=True).exists():
         return Light.FAIL, f"No domain {clinic.label!r} leads to this clinic."
     if not clinic.is_working:
-        return Light.WARN, f"{clinic_url(clinic.label)} belongs to a clinic that is {clinic.state}."
+        return Light.WARN, f"{clinic_url(clinic.label)} belongs to a clinic that is {clinic.state_word}."
     return Light.OK, f"{clinic_url(clinic.label)} leads here."
 
 

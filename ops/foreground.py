@@ -10,7 +10,7 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from ops.refusals import Refused
+from ops.refusals import require_work
 from sync import mirror
 from sync.connection import open_client, requests_left
 from sync.due import compare_everything
@@ -23,7 +23,6 @@ from sync.standing import ResourceStanding, by_resource, standing
 from sync.tasks import wake
 from tenants import tallies
 from tenants.context import clinic_context
-from tenants.models import Clinic
 
 TURN_SECONDS = 0.5  # between two looks at a clinic that a worker is syncing, or that has to wait
 
@@ -61,7 +60,7 @@ def sync_in_foreground(label: str, *, full: bool, quiet: bool) -> dict[str, Any]
     )
     shown = Console(stderr=True).is_terminal and not quiet
     with clinic_context(label) as clinic, progress if shown else nullcontext():
-        _require_work(clinic)
+        require_work(clinic)
         if full:
             _compare()
         gc.freeze()  # what is loaded by now stays: not to be searched for garbage again and again during an import
@@ -86,7 +85,7 @@ def foresee(label: str, *, full: bool) -> dict[str, Any]:
     Raises NoSuchClinic, Refused and, for a key that is missing or does not open, ClinikoError.
     """
     with clinic_context(label) as clinic:
-        _require_work(clinic)
+        require_work(clinic)
         open_client().close()
         return {
             "state": standing().state,
@@ -98,11 +97,6 @@ def foresee(label: str, *, full: bool) -> dict[str, Any]:
 def _foreseen(each: ResourceStanding, *, full: bool) -> dict[str, Any]:
     asked = "first copy" if not each.imported else "all" if full else "changes"
     return {"asks_for": asked, "here": each.here}
-
-
-def _require_work(clinic: Clinic) -> None:
-    if not clinic.is_working:
-        raise Refused(f"{clinic.label} is {clinic.state}: nothing is synced, and its key stays unused.")
 
 
 def _compare() -> None:

@@ -24,7 +24,6 @@ class ClinicDay(models.Model):
     lag_by_hour = ArrayField(
         models.PositiveIntegerField(null=True), help_text="The most seconds that the mirror was behind, by hour."
     )
-    launches_seen = models.PositiveBigIntegerField(default=0, help_text="How many its own count was at, in all.")
 
     class Meta:
         constraints = [

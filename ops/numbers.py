@@ -29,20 +29,15 @@ class Seen:
 
 
 def measure(clinic: Clinic, *, now: datetime) -> None:
-    """Visit the clinic and note its numbers. Of two visits at once, between which somebody clicked, one notes nothing.
-    The caller stands in public."""
-    before = _launches_noted(clinic)
+    """Visit the clinic and note its numbers; no launch is counted twice, whoever visits at once. The caller stands in
+    public."""
+    clinic.refresh_from_db(fields=["launches_seen"])
     with inside(clinic):
         seen = _look(now)
     with transaction.atomic():
-        Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
-        if _launches_noted(clinic) == before:
-            _note(clinic, seen, now, before=before)
-
-
-def _launches_noted(clinic: Clinic) -> int:
-    latest = ClinicDay.objects.filter(clinic=clinic).order_by("-day").values_list("launches_seen", flat=True)
-    return latest.first() or 0
+        same = {"state__in": Clinic.WORKING, "launches_seen": clinic.launches_seen}
+        if Clinic.objects.select_for_update(no_key=True).filter(pk=clinic.pk, **same).exists():
+            _note(clinic, seen, now)
 
 
 def _look(now: datetime) -> Seen:
@@ -55,15 +50,18 @@ def _look(now: datetime) -> Seen:
     )
 
 
-def _note(clinic: Clinic, seen: Seen, now: datetime, *, before: int) -> None:
+def _note(clinic: Clinic, seen: Seen, now: datetime) -> None:
     today = _row(clinic, now.astimezone(UTC).date())
-    # Fewer than before: the clinic was restored, or its button is of another account now.
+    # Of what was there when it was first looked at nobody knows the day. Fewer than before: the clinic was restored, or
+    # its button is of another account now.
+    before = seen.launches if clinic.launches_seen is None else clinic.launches_seen
     today.launches += max(0, seen.launches - before)
+    Clinic.objects.filter(pk=clinic.pk).update(launches_seen=seen.launches)
     hour = now.astimezone(UTC).hour
     if seen.lag is not None:
         today.lag_by_hour[hour] = max(seen.lag, today.lag_by_hour[hour] or 0)
-    today.patients, today.refused, today.launches_seen = seen.patients, seen.refused, seen.launches
-    today.save(update_fields=["patients", "refused", "launches", "launches_seen", "lag_by_hour"])
+    today.patients, today.refused = seen.patients, seen.refused
+    today.save(update_fields=["patients", "refused", "launches", "lag_by_hour"])
 
 
 def _row(clinic: Clinic, day: date) -> ClinicDay:

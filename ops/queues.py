@@ -75,9 +75,8 @@ def _remove_from_redis(broker: Any, schema_name: str) -> int:
         client = channel.client
         for tag, held in client.hgetall(channel.unacked_key).items():
             if _clinic_of(channel, loads(held)[0]) == schema_name:
-                removed += client.hdel(
-                    channel.unacked_key, tag
-                )  # first: kombu clears a tag without message, and not the reverse
+                # In this order: kombu clears a tag without message, and not the reverse.
+                removed += client.hdel(channel.unacked_key, tag)
                 client.zrem(channel.unacked_index_key, tag)
         for name in _names():
             for raw in client.lrange(name, 0, -1):

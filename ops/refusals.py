@@ -7,6 +7,8 @@ from django.db import InterfaceError, OperationalError, ProgrammingError
 from psycopg import Error
 from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
 
+from tenants.models import Clinic
+
 _SENTENCES: dict[object, str] = {
     UndefinedTable: "Tables are missing: run `manage.py migrate`, or `clinic restore` for a clinic whose own are gone.",
     UndefinedColumn: "The tables are of another version: run `manage.py migrate`.",
@@ -16,6 +18,12 @@ _SENTENCES: dict[object, str] = {
 
 class Refused(Exception):
     """What was asked for cannot be done; the message is a sentence for ops."""
+
+
+def require_work(clinic: Clinic) -> None:
+    """Raises Refused for a clinic that is suspended, or past its last day."""
+    if not clinic.is_working:
+        raise Refused(f"{clinic.label} is {clinic.state_word}: nothing is synced, and its key stays unused.")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, TypeVar, cast
+from typing import IO, Any, TypeVar, cast
 
 import structlog
 from django.db import DatabaseError, connection, transaction
@@ -31,7 +31,7 @@ from ops.alone import alone, load_lock
 from ops.backups import Backup
 from ops.refusals import Refused
 from sync import connection as cliniko_connection
-from sync import keeping, resealing
+from sync import keeping, resealing, standing
 from sync.due import compare_everything
 from tenants import schemas
 from tenants.context import NoSuchClinic, find_clinic, inside
@@ -266,6 +266,12 @@ def _asked_of(clinic: Clinic, question: Callable[[], list[Answer]]) -> list[Answ
         return []
 
 
+def _how_it_stands(replica: Clinic) -> dict[str, Any]:
+    with inside(replica):
+        now = standing.standing()
+    return {"sync_state": now.state, "key_state": now.key_state, "checked_at": now.checked_at}
+
+
 def _switch(clinic: Clinic, replica: Clinic, chain: Chain) -> int:
     """The one step that shows: from here on everybody works in the replica. How many people were suspended only while
     it was made fit, and are so there too. Raises Refused when the clinic was purged or restored meanwhile."""
@@ -275,6 +281,7 @@ def _switch(clinic: Clinic, replica: Clinic, chain: Chain) -> int:
             schema_name=replica.schema_name,
             sync_due_at=timezone.now(),
             has_more=True,
+            **_how_it_stands(replica),
             audit_length=chain.length,
             audit_head=chain.head,
             audit_broken_at=chain.broken_at,

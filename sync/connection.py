@@ -96,6 +96,12 @@ def note_success(held: Connection) -> None:
     _note_way(held)
 
 
+def note_answer(held: Connection) -> None:
+    """Cliniko gave something to a key that it is thought to refuse: it takes the key, whatever hinders afterwards."""
+    if held.key_state == KeyState.INVALID:
+        _note_key(KeyState.OK, held)
+
+
 def _note_way(held: Connection) -> None:
     if held.state == State.OK and not held.failures:
         return
@@ -105,9 +111,9 @@ def _note_way(held: Connection) -> None:
 
 def _note_key(verdict: Connection.KeyState, held: Connection) -> None:
     """What Cliniko says of the key that was held, paused or not; of a former key nothing."""
-    if held.key_state == verdict:
+    if held.key_state == verdict == KeyState.OK:
         return
-    rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(sealed_key="")
+    rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(sealed_key="").exclude(key_state=verdict)
     if rows.update(key_state=verdict, owners_told_at=None):
         own_row.note_key(verdict)
 

@@ -32,7 +32,7 @@ def compare() -> None:
 
 def pause(*, by: Actor) -> bool:
     """Stop copying until somebody lets it go on; a worker under way writes nothing more. False when there is nothing to
-    pause: no key, one that Cliniko refuses (a pause would hide that), or paused before. Raises NotRecorded."""
+    pause: no key, one that Cliniko refuses, so that nothing is copied anyway, or paused before. Raises NotRecorded."""
     with transaction.atomic():
         rows = Connection.objects.filter(id=1).exclude(sealed_key="")
         rows = rows.exclude(state__in=[State.PAUSED, State.KEY_INVALID])

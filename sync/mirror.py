@@ -77,6 +77,7 @@ def _run(
 ) -> bool:
     if held.state == Connection.State.RATE_LIMITED and held.resume_at and held.resume_at > timezone.now():
         raise RateLimited(held.resume_at)
+    turn: Slice | None = None
     try:
         connection.require_key(held)
         # The lease comes first: a new key takes it away, so a client opened under it has the key that counts.
@@ -85,8 +86,11 @@ def _run(
             with closing(connection.open_client(held)) as client:
                 if everything:
                     everything_is_due()
-                done = run_slice(Slice(client, lease, seconds=seconds, pages=pages, on_page=on_page))
+                turn = Slice(client, lease, seconds=seconds, pages=pages, on_page=on_page)
+                done = run_slice(turn)
     except ClinikoError as failure:
+        if turn and any(counts.fetched for counts in turn.counts.values()):
+            connection.note_answer(held)
         connection.note_failure(failure, held)
         raise
     connection.note_success(held)

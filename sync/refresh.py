@@ -57,6 +57,7 @@ def refresh_patient(cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
 
 def _reread(client: Cliniko, cliniko_id: str, held: Connection) -> Outcome:
     found = look_up(client, PATIENTS, cliniko_id)
+    connection.note_answer(held)
     payload = found.payload
     if payload is None:
         return _gone(cliniko_id, found.sequence, held)
@@ -106,7 +107,8 @@ def blocked() -> Outcome | None:
         return Outcome.RATE_LIMITED if waiting else None
     if not held.sealed_key:
         return Outcome.NO_KEY
-    return Outcome.KEY_INVALID if held.key_state == Connection.KeyState.INVALID else None
+    stands_still = held.state in (Connection.State.KEY_INVALID, Connection.State.PAUSED)
+    return Outcome.KEY_INVALID if stands_still and held.key_state == Connection.KeyState.INVALID else None
 
 
 def _take_off(cliniko_id: str) -> bool:

@@ -65,6 +65,9 @@ class Clinic(TenantMixin):
     has_more = models.BooleanField(
         default=True, help_text="A first import, or a latest turn that ended with more to do."
     )
+    launches_seen = models.PositiveBigIntegerField(
+        null=True, help_text="What its own count of launches was when they were last added up by day."
+    )
     # What the latest check of its access log found, kept where whoever rewrites the log does not reach.
     audit_length = models.PositiveBigIntegerField(default=0, help_text="Lines of the log when it last held.")
     audit_head = models.CharField(max_length=64, blank=True, help_text="The digest of the last of them.")
@@ -93,6 +96,11 @@ class Clinic(TenantMixin):
     def is_working(self) -> bool:
         """As ClinicQuerySet.working says of many."""
         return self.state in self.WORKING and not self.is_closed
+
+    @property
+    def state_word(self) -> str:
+        """As its state, and `closed` for one past its last day."""
+        return "closed" if self.is_closed else self.state
 
     @property
     def is_closed(self) -> bool:

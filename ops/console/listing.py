@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
-from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -32,7 +32,8 @@ from tenants.models import Clinic
 
 KeyState = Connection.KeyState
 WELL = (Connection.State.OK, "importing")
-WANTED = (Connection.State.PAUSED, Connection.State.NO_KEY)  # by somebody, or not begun yet: no trouble
+# Somebody wanted it so, or a new clinic has not begun: no trouble.
+WANTED = Q(sync_state=Connection.State.PAUSED) | Q(state=Clinic.State.SETUP, sync_state=Connection.State.NO_KEY)
 KEY_COLOURS = {
     KeyState.MISSING.value: "warning",
     KeyState.OK.value: "success",
@@ -74,7 +75,7 @@ class CopyFilter(_Choices):
         return [("trouble", "In trouble")]
 
     def narrowed(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
-        return clinics.filter(state__in=Clinic.WORKING).exclude(sync_state__in=(*WELL, *WANTED))
+        return clinics.filter(state__in=Clinic.WORKING).exclude(sync_state__in=WELL).exclude(WANTED)
 
 
 class KeyFilter(_Choices):
@@ -138,7 +139,7 @@ class ClinicAdmin(ModelAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Clinic]:
-        """Each clinic with `launches` of seven days, and `mirrored` and `refused` as last measured."""
+        """Each clinic with `launches` of seven days, `mirrored` and `refused` as last measured, and `is_wanted`."""
         mine = ClinicDay.objects.filter(clinic=OuterRef("pk"))
         latest = mine.order_by("-day")
         week = mine.filter(day__gt=timezone.now().date() - timedelta(days=7)).order_by().values("clinic")
@@ -146,6 +147,7 @@ class ClinicAdmin(ModelAdmin):
             launches=Coalesce(Subquery(week.annotate(sum=Sum("launches")).values("sum")), 0),
             mirrored=Subquery(latest.values("patients")[:1]),
             refused=Subquery(latest.values("refused")[:1]),
+            is_wanted=WANTED,
         )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -179,9 +181,12 @@ class ClinicAdmin(ModelAdmin):
     def key(self, each: Clinic) -> tuple[str, str]:
         return each.key_state, each.key_state
 
-    @display(description="Copy", ordering="sync_state", label={"well": "success", "trouble": "warning"})
-    def copy(self, each: Clinic) -> tuple[str, str]:
-        return "well" if each.sync_state in WELL else "trouble", cut_words(each.sync_state)
+    @display(
+        description="Copy", ordering="sync_state", label={"well": "success", "wanted": "info", "trouble": "danger"}
+    )
+    def copy(self, each: Any) -> tuple[str, str]:
+        how = "well" if each.sync_state in WELL else "wanted" if each.is_wanted else "trouble"
+        return how, cut_words(each.sync_state)
 
     @display(description="Last sync", ordering="checked_at", empty_value="–")
     def last_sync(self, each: Clinic) -> str | None:

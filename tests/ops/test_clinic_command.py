@@ -102,6 +102,21 @@ def test_create_asked_for_again_knows_the_owner_who_has_signed_up(db: None, run:
     assert run(*create)["changed"] is False
 
 
+def test_what_a_create_asked_for_twice_advises_makes_an_owner(
+    db: None, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create = ("create", "coogee", "--name", "Coogee Physio", "--owner", "owner@coogee.example")
+    run(*create)
+    call_command("clinic", *create)
+    (advised,) = re.findall(r"`clinic (.+)`", capsys.readouterr().out)
+    run(*advised.split())
+    with clinic_context("coogee"):
+        pending = Invitation.objects.get(accepted_at=None, revoked_at=None)
+        assert (pending.email, pending.role) == ("owner@coogee.example", "owner")
+        Invitation.objects.update(revoked_at=timezone.now())
+    assert "taken" in refusal(capsys, *create)
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -246,6 +261,8 @@ def test_the_key_of_a_suspended_clinic_stays_unused(
     Clinic.objects.filter(label="bondi").update(state="suspended")
     asked = world.store.count_requests()
     assert "suspended: nothing is synced" in refusal(capsys, "sync", "bondi", *words)
+    Clinic.objects.filter(label="bondi").update(state="closing", closing_on=timezone.now().date())
+    assert "bondi is closed: nothing is synced" in refusal(capsys, "sync", "bondi", *words)
     assert world.store.count_requests() == asked
 
 

@@ -84,6 +84,12 @@ def test_the_list_is_narrowed_and_ordered(ops_browser: Browsers, bondi: Clinic, 
     assert found("copy=trouble") == ["bondi"]
     assert found("key=invalid") == ["bondi"]
     assert found("key=missing") == ["harbour"]
+    trouble = {"active": ["harbour"], "setup": []}
+    for state, shown in trouble.items():
+        Clinic.objects.filter(label="harbour").update(state=state, sync_state="no_key")
+        Clinic.objects.filter(label="bondi").update(sync_state="paused")
+        assert found("copy=trouble") == shown
+    Clinic.objects.filter(label="harbour").update(state="suspended")
     for nonsense in (
         "state=nonsense",
         "state=purged",

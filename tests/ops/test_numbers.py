@@ -28,6 +28,7 @@ def launched(label: str, times: int, kind: str = "click") -> None:
 
 def test_launches_are_counted_once_and_on_their_day(bondi: Clinic, harbour: Clinic) -> None:
     yesterday = NOON - timedelta(days=1)
+    numbers.measure(bondi, now=yesterday)
     launched("bondi", 2)
     launched("bondi", 1, "signed_out")
     launched("bondi", 9, "typed")
@@ -41,10 +42,34 @@ def test_launches_are_counted_once_and_on_their_day(bondi: Clinic, harbour: Clin
 
 
 def test_a_clinic_that_counts_fewer_launches_than_before_begins_anew(bondi: Clinic) -> None:
+    numbers.measure(bondi, now=NOON)
     for times in (5, 2, 3):  # restored from a backup of when there were two
         launched("bondi", times)
         numbers.measure(bondi, now=NOON)
     assert ClinicDay.objects.get().launches == 6
+
+
+def test_launches_of_before_the_first_look_are_of_no_day_also_when_all_days_were_forgotten(bondi: Clinic) -> None:
+    launched("bondi", 50)
+    numbers.measure(bondi, now=NOON)
+    ClinicDay.objects.all().delete()
+    launched("bondi", 53)
+    numbers.measure(bondi, now=NOON)
+    assert ClinicDay.objects.get().launches == 3
+
+
+def test_a_visit_that_a_suspension_overtakes_notes_nothing(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = numbers._look
+
+    def overtaken(now: datetime) -> Any:
+        seen = look(now)
+        connection.set_schema_to_public()
+        Clinic.objects.filter(pk=bondi.pk).update(state="suspended")
+        return seen
+
+    monkeypatch.setattr(numbers, "_look", overtaken)
+    numbers.measure(bondi, now=NOON)
+    assert not ClinicDay.objects.exists()
 
 
 def test_the_worst_lag_of_an_hour_is_kept(bondi: Clinic, mirrored: Callable[[str], None]) -> None:
@@ -61,6 +86,7 @@ def test_the_worst_lag_of_an_hour_is_kept(bondi: Clinic, mirrored: Callable[[str
 
 
 def test_of_two_measurements_at_once_one_notes_nothing(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers.measure(bondi, now=NOON)
     launched("bondi", 1)
     look = numbers._look
 

@@ -537,6 +537,49 @@ def test_what_cliniko_says_of_the_key_outlasts_an_outage_and_ends_with_an_answer
     assert Clinic.objects.get(label="bondi").key_state == "ok"
 
 
+@pytest.mark.parametrize("hindrance", [BudgetSpent(datetime(2100, 1, 1, tzinfo=UTC)), Unreachable("A time-out.")])
+def test_a_key_that_gave_something_is_no_longer_refused_whatever_hinders_then(
+    connected: Connect, monkeypatch: pytest.MonkeyPatch, hindrance: ClinikoError
+) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42", first_name="Ada")
+    ask = Cliniko.list
+
+    def hindered(client: Cliniko, resource: str, **question: Any) -> Page:
+        if resource == ALERTS.name:
+            raise hindrance
+        return ask(client, resource, **question)
+
+    monkeypatch.setattr(Cliniko, "list", hindered)
+    with clinic_context("bondi"):
+        Connection.objects.update(state="key_invalid", key_state="invalid")
+        with pytest.raises(type(hindrance)):
+            mirror.run(everything=False)
+        assert Patient.objects.exists()
+        assert connection.load().key_state == "ok"
+    assert Clinic.objects.get(label="bondi").key_state == "ok"
+
+
+def test_a_launch_that_is_answered_says_that_the_key_is_taken_again(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42", first_name="Ada")
+    with clinic_context("bondi"):
+        Connection.objects.update(state="unreachable", key_state="invalid")
+        assert refresh_patient("42") == Outcome.FRESH
+        assert connection.load().key_state == "ok"
+    assert Clinic.objects.get(label="bondi").key_state == "ok"
+
+
+def test_a_refusal_counts_also_when_the_key_was_thought_to_be_refused_before(connected: Connect) -> None:
+    connected("bondi")
+    with clinic_context("bondi"):
+        Connection.objects.update(key_state="invalid")
+        held = connection.load()
+        connection.note_success(connection.load())
+        connection.note_failure(KeyInvalid("401"), held)
+        assert (connection.load().state, connection.load().key_state) == ("key_invalid", "invalid")
+
+
 def test_what_cliniko_says_of_a_former_key_is_not_held_against_the_new_one(connected: Connect) -> None:
     world = connected("bondi")
     with clinic_context("bondi"):

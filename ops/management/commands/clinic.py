@@ -106,9 +106,10 @@ class Command(LifeActions, RecoveryActions):
         address = Column("Address", no_wrap=True, overflow="ignore", min_width=max(len(row["url"]) for row in rows))
         table = Table("Clinic", "Name", "State", "Key", "Mirror", "As of", address, box=None)
         for row in rows:
-            until = f" {row['closing_on']}" if row["closing_on"] else ""
+            day = f" {row['closing_on']}" if row["closing_on"] else ""
+            state = f"{'closed' if row['is_closed'] else row['state']}{day}"
             mirror = row["key_state"], row["sync_state"], plain_words.words(row["checked_at"])
-            table.add_row(row["clinic"], row["name"], f"{row['state']}{until}", *mirror, row["url"])
+            table.add_row(row["clinic"], row["name"], state, *mirror, row["url"])
         self.show_table(table)
 
     def show(self, options: dict[str, Any]) -> None:
