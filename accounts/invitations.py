@@ -132,6 +132,15 @@ def revoke(invitation_id: int, *, by: User) -> bool:
     return bool(taken)
 
 
+def take_back(email: str, *, by: Actor) -> bool:
+    """As `revoke`, by ops, who know an address and no number."""
+    with transaction.atomic():
+        taken = _revoke(pending().filter(email=clean_email(email)), by=None, at=timezone.now())
+        for held in taken:
+            record(Action.INVITATION_REVOKED, by=by, whom=held.email, role=held.role)
+    return bool(taken)
+
+
 def _revoke(which: QuerySet[Invitation], *, by: User | None, at: datetime) -> list[Invitation]:
     """Those that were taken back. Only an owner decides about an owner's. Inside a transaction."""
     taken = list(which.select_for_update())

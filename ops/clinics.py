@@ -1,19 +1,16 @@
 """What ops do with clinics, one function each: the service under commands and console alike."""
 
 from dataclasses import dataclass
-from smtplib import SMTPException
 from typing import Any
 
-import structlog
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Count
 
-from accounts import factors, invitations, notices
+from accounts import invitations
 from accounts.models import Invitation, User, clean_email
 from accounts.roles import Role
 from audit.log import OPS, Action, Actor, record
+from ops import staff
 from ops.refusals import Refused, require_work
 from sync import connecting, control, standing
 from sync import connection as cliniko_connection
@@ -25,8 +22,6 @@ from tenants.context import clinic_context, inside
 from tenants.hosts import clinic_url
 from tenants.labels import check_label
 from tenants.models import Clinic, Domain
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ def create(label: str, *, name: str, owner_email: str, by: Actor = OPS, dry_run:
         raise Refused("The clinic needs a name.")
     if len(name.strip()) > 200:
         raise Refused("The name is longer than 200 characters.")
-    _check_address(owner_email)
+    staff.check_address(owner_email)
     try:
         with transaction.atomic():
             clinic = Clinic.objects.create(label=label, name=name.strip(), state=Clinic.State.SETUP)
@@ -74,7 +69,7 @@ def create(label: str, *, name: str, owner_email: str, by: Actor = OPS, dry_run:
     if dry_run:
         return Onboarded(**addresses(label), invite_url="", mailed=False)
     with inside(clinic):
-        mailed = _mail(invitation, invite_url)
+        mailed = staff.mail(invitation, invite_url)
     return Onboarded(**addresses(label), invite_url=invite_url, mailed=mailed)
 
 
@@ -83,65 +78,18 @@ def addresses(label: str) -> dict[str, str]:
 
 
 def _already_there(label: str, name: str, email: str) -> str:
-    """What to say when this is a clinic of that name whose owner that is, or was invited to be; "" for another one."""
-    clinic = Clinic.objects.exclude(state=Clinic.State.PURGED).filter(label=label, name=name).first()
-    if clinic is None:
+    """What to say when this is a clinic whose owner that is, or was invited to be; "" for another one. Its name is the
+    one that was typed for as long as it has none from Cliniko."""
+    clinic = Clinic.objects.exclude(state=Clinic.State.PURGED).filter(label=label).first()
+    if clinic is None or (clinic.state == Clinic.State.SETUP and clinic.name != name):
         return ""
     with inside(clinic):
         if User.objects.filter(email=email, role=Role.OWNER).exists():
-            return f"{label} is there already, and {email} is its owner."
+            return f"{label} is there already, as {clinic.name}, and {email} is its owner."
         if Invitation.objects.filter(email=email, role=Role.OWNER, accepted_at=None, revoked_at=None).exists():
             again = f"`clinic invite {label} --email {email} --role owner` makes a new link"
-            return f"{label} is there already, and {email} is invited: {again}."
+            return f"{label} is there already, as {clinic.name}, and {email} is invited: {again}."
     return ""
-
-
-def invite(label: str, *, email: str, role: str, by: Actor = OPS, dry_run: bool = False) -> tuple[str, bool]:
-    """Invite staff: the invitation's address, which a dry run has none of, and whether it was mailed. Raises
-    NoSuchClinic and Refused."""
-    _check_address(email)
-    with clinic_context(label):
-        try:
-            with transaction.atomic():
-                invitation, invite_url = invitations.invite(email=email, role=Role(role), for_ops=by)
-                transaction.set_rollback(dry_run)
-        except invitations.InvitationRefused as refused:
-            raise Refused(str(refused)) from None
-        return ("", False) if dry_run else (invite_url, _mail(invitation, invite_url))
-
-
-def reset_second_factor(label: str, *, email: str, dry_run: bool = False) -> tuple[bool, bool]:
-    """Take every second factor from somebody who can use none, and end their sessions: whether there was one, and
-    whether they were told by mail.
-
-    Whoever runs this has made sure by other means that it is them who asks. Raises NoSuchClinic and Refused.
-    """
-    with clinic_context(label):
-        person = User.objects.filter(email=clean_email(email)).first()
-        if person is None:
-            raise Refused(f"Nobody at {label} has the e-mail address {email!r}.")
-        with transaction.atomic():
-            if not factors.reset(person, by=OPS):
-                return False, False
-            transaction.set_rollback(dry_run)
-        if dry_run:
-            return True, False
-        try:
-            notices.send_reset(person, by="Sidechart's support")
-        except (OSError, SMTPException):
-            log.warning("reset_not_mailed")
-            return True, False
-        return True, True
-
-
-def _mail(invitation: Invitation, invite_url: str) -> bool:
-    """Send the invitation. A mail server that fails does not undo it: ops can hand the address over another way."""
-    try:
-        invitations.send(invitation, invite_url)
-    except (OSError, SMTPException):
-        log.warning("invitation_not_mailed")
-        return False
-    return True
 
 
 def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False, dry_run: bool = False) -> Connected:
@@ -197,7 +145,11 @@ def listing() -> list[dict[str, Any]]:
 
 
 def report(label: str) -> dict[str, Any]:
-    """How one clinic stands: states, counts, cursors, last run; of the key its state and last four characters only."""
+    """How one clinic stands: states, counts, cursors, last run; of the key its state and last four characters only. Of
+    one that was purged its certificate."""
+    purged = Clinic.objects.filter(label=label).exclude(purged_at=None).first()
+    if purged:
+        return {"clinic": label, "state": purged.state, "certificate": purged.certificate}
     former = Domain.objects.filter(tenant__label=label, is_primary=False).order_by("domain")
     former_labels = [domain.domain for domain in former]  # on public: they are not to be read inside
     with clinic_context(label) as clinic:
@@ -249,13 +201,6 @@ def _its_mirror() -> dict[str, Any]:
         "reconciles": {each.resource: _reconcile(each) for each in Reconcile.objects.order_by("resource")},
         "last_run": _run(run) if run else None,
     }
-
-
-def _check_address(email: str) -> None:
-    try:
-        validate_email(email)
-    except ValidationError:
-        raise Refused(f"{email!r} is not an e-mail address.") from None
 
 
 def _cursor(cursor: Cursor) -> dict[str, Any]:

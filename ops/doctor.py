@@ -18,7 +18,7 @@ from audit.log import Action
 from audit.models import Event
 from ops import clicks, outside
 from sync import connection as cliniko_connection
-from sync import standing
+from sync import standing, zones
 from sync.errors import ClinikoError
 from sync.models import RefusedPayload
 from tenants.context import find_clinic, inside
@@ -63,6 +63,7 @@ def _answers(clinic: Clinic) -> Iterator[tuple[str, Answer]]:
     yield "migrations", migrations
     if migrations[0] is Light.OK:
         yield "key", _inside(clinic, _key)
+        yield "time zone", _inside(clinic, _time_zone)
         resting = Light.WARN, f"It rests while the clinic is {clinic.state_word}."
         yield "sync", _inside(clinic, _sync) if clinic.is_working else resting
         yield "lists", _inside(clinic, _lists)
@@ -130,6 +131,15 @@ def _key() -> Answer:
         return Light.WARN, now.sentence
     whose = held.key_user_name or "an unnamed user"
     return Light.OK, f"…{held.key_last4} of {whose} opens, and Cliniko has not refused it."
+
+
+def _time_zone() -> Answer:
+    held = cliniko_connection.load()
+    if held.connected_at is None:
+        return Light.WARN, "Not known before the first key: times are shown in UTC."
+    if held.time_zone == zones.UNKNOWN:
+        return Light.WARN, "Cliniko named none that is known: times are shown in UTC. Entering the key again asks anew."
+    return Light.OK, f"{held.time_zone}, as Cliniko said when the key was entered."
 
 
 def _sync() -> Answer:

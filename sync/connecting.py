@@ -5,7 +5,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.db import transaction
@@ -13,6 +12,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from audit.log import Action, Actor, record
+from sync import zones
 from sync.budget import share_of
 from sync.cliniko import ApiKey, Cliniko
 from sync.connection import client_of, load
@@ -26,6 +26,7 @@ from tenants import own_row
 from tenants.context import current_clinic
 
 NOT_COPIED = "invoices"  # asked about all the same, so that an owner learns what the key may do
+NO_ZONE = "Cliniko’s time zone is none that Sidechart knows, so that times are shown in UTC: please tell us."
 STILL_OPENING = timedelta(seconds=10)  # screens under way when the account changes, and clocks that differ
 
 
@@ -51,12 +52,14 @@ class Connected:
     user: str
     role: str
     may_read: dict[str, bool]
+    time_zone: str
 
     def __str__(self) -> str:
         """`Connected to Bondi Physio (au2) as Kim Key, administrator. Patients: yes. Classes: no, …`"""
         who = ", ".join(filter(None, (self.user, self.role)))
         rights = " ".join(f"{capfirst(label)}: {_right(label, may)}." for label, may in self.may_read.items())
-        return f"Connected to {self.account} ({self.shard}) as {who}. {rights}"
+        told = f"Connected to {self.account} ({self.shard}) as {who}. {rights}"
+        return f"{told} {NO_ZONE}" if self.time_zone == zones.UNKNOWN else told
 
 
 def _right(label: str, may: bool) -> str:
@@ -85,7 +88,7 @@ def connect(
         if moved:
             forget_account()
         _note_lists(found.looks)
-        own_row.leave_setup(name)
+        own_row.be_connected(name)
         own_row.note_key(held.key_state)
         own_row.be_due()
         record(Action.KEY_CHANGED, by=by, key=repr(key), account=name)
@@ -103,7 +106,8 @@ def _told(key: ApiKey, found: "_Found") -> Connected:
     may_read = {resource.label: look.may_read for resource, look in found.looks.items()}
     if found.may_read_beyond is not None:
         may_read[NOT_COPIED] = found.may_read_beyond
-    return Connected(text(found.account, "name"), key.shard, _name(found.user), text(found.user, "role"), may_read)
+    who = _name(found.user), text(found.user, "role")
+    return Connected(text(found.account, "name"), key.shard, *who, may_read, zones.zone_of(found.account))
 
 
 def _require_agreement(held: Connection, key: ApiKey, account: dict[str, Any], agreed: bool | str) -> bool:
@@ -222,12 +226,12 @@ def _patient_word(settings_page: dict[str, Any]) -> str:
 
 
 def _store(held: Connection, key: ApiKey, found: _Found) -> None:
-    account, zone = found.account, text(found.account, "time_zone")
+    account = found.account
     held.key_state = Connection.KeyState.OK
     held.sealed_key = seal(key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
     held.key_last4, held.shard = key.last4, key.shard
     held.account_name, held.account_subdomain = text(account, "name"), _subdomain(account)
-    held.time_zone = zone if zone in available_timezones() else "UTC"
+    held.time_zone = zones.zone_of(account)
     held.patient_word = found.word
     held.key_user_name, held.key_user_role = _name(found.user), text(found.user, "role")
     held.connected_at = timezone.now()

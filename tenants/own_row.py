@@ -11,13 +11,12 @@ def be_due() -> None:
     _update("sync_due_at = clock_timestamp()")
 
 
-def leave_setup(name: str) -> None:
-    """A clinic that was being set up works from now on, under the name that it has in Cliniko. Others stay as they
-    are."""
+def be_connected(name: str) -> None:
+    """The clinic has the name that it has in Cliniko; one that was being set up works from now on."""
+    _update("name = coalesce(nullif(left(%s, 200), ''), name)", name.strip())
     _update(
-        "state = %s, state_since = clock_timestamp(), name = coalesce(nullif(left(%s, 200), ''), name)",
+        "state = %s, state_since = clock_timestamp()",
         Clinic.State.ACTIVE,
-        name.strip(),
         condition="state = %s",
         condition_values=[Clinic.State.SETUP],
     )

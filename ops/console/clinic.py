@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget,
 
 from accounts.roles import Role
 from audit.log import Action, record
-from ops import clinics, looking, numbers
+from ops import clinics, looking, numbers, staff
 from ops.console.access import OpsRequest, console_page
 from ops.console.actions import ACTIONS, REFUSALS, address
 from ops.console.site import page
@@ -100,7 +100,7 @@ def invite(request: OpsRequest, label: str) -> HttpResponse:
         try:
             with transaction.atomic():
                 record(Action.INVITED, by=request.user, clinic=label, whom=whom, role=role)
-                url, mailed = clinics.invite(label, email=whom, role=role, by=as_clinics_see(request.user))
+                url, mailed = staff.invite(label, email=whom, role=role, by=as_clinics_see(request.user))
         except REFUSALS as refused:
             form.add_error(None, str(refused))
         else:

@@ -1,7 +1,6 @@
 """What staff do to a patient: every change here is one that Sidechart should notice."""
 
 from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
@@ -11,6 +10,7 @@ from sandbox.cliniko.clock import stamp
 from sandbox.cliniko.current import store
 from sandbox.cliniko.errors import SandboxError
 from sandbox.cliniko.pages import account_or_404, patient_or_404
+from sandbox.cliniko.settings import zone_of
 
 edits = Blueprint("edits", __name__, url_prefix="/<account>/patients")
 TEXTS = ("title", "first_name", "last_name", "preferred_first_name", "email", "occupation", "notes")
@@ -113,7 +113,7 @@ def starts_at(clinic: Account) -> str:
         local = datetime.fromisoformat(text("starts_at"))
     except ValueError:
         raise SandboxError("An appointment needs a day and a time.") from None
-    return stamp(local.replace(tzinfo=ZoneInfo(clinic.settings["account"]["time_zone"])).astimezone(UTC))
+    return stamp(local.replace(tzinfo=zone_of(clinic.settings)).astimezone(UTC))
 
 
 def existing(account: str, id: str) -> Account:

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from itertools import accumulate, islice
 from random import Random
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sandbox.cliniko import clinic
 from sandbox.cliniko.classes import attendance, classes
@@ -15,6 +14,7 @@ from sandbox.cliniko.clock import moment, stamp
 from sandbox.cliniko.diary import House, alerts, appointments
 from sandbox.cliniko.people import person
 from sandbox.cliniko.records import FIRST_ID, Record
+from sandbox.cliniko.settings import zone_of
 
 DUPLICATES = 5  # patients that staff once entered twice and later merged
 COLUMNS = ("created_at", "updated_at", "cancelled_at")
@@ -89,8 +89,7 @@ class Seeding:
     def _house(self) -> House:
         treating = len(clinic.users(self.account)) - 2
         *types, class_type = islice(ids(), len(clinic.TYPES) + 1)
-        zone = ZoneInfo(self.settings["account"]["time_zone"])
-        return House(list(islice(ids(), treating)), list(islice(ids(), 2)), types, class_type, zone)
+        return House(list(islice(ids(), treating)), list(islice(ids(), 2)), types, class_type, zone_of(self.settings))
 
     def _attached(self, patients: list[Record], bookings: Iterator[int]) -> Iterator[Record]:
         house, alert_ids = self._house(), ids()

@@ -1,16 +1,18 @@
 """What each account says about itself."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 KNOWN = {
-    "bondi": ("Bondi Physio", "patient", "Australia", "Australia/Sydney"),
-    "harbour": ("Harbour Osteopathy", "client", "New Zealand", "Pacific/Auckland"),
+    "bondi": ("Bondi Physio", "patient", "Australia", "Sydney"),
+    "harbour": ("Harbour Osteopathy", "client", "New Zealand", "Auckland"),
 }
+ZONES = {"Sydney": ZoneInfo("Australia/Sydney"), "Auckland": ZoneInfo("Pacific/Auckland")}  # Cliniko speaks of labels
 
 
 def account_settings(account: str) -> dict[str, Any]:
     """The body of GET /settings/public, its own link aside. Accounts nobody has named get plain settings."""
-    plain = (f"{account.title()} Clinic", "patient", "Australia", "Australia/Sydney")
+    plain = (f"{account.title()} Clinic", "patient", "Australia", "Sydney")
     name, patient, country, time_zone = KNOWN.get(account, plain)
     return {
         "account": {"name": name, "subdomain": account, "country": country, "time_zone": time_zone},
@@ -19,3 +21,7 @@ def account_settings(account: str) -> dict[str, Any]:
         "online_bookings": {"enabled": False},
         "reminders": {"default_reminder_type": "SMS & Email"},
     }
+
+
+def zone_of(settings: dict[str, Any]) -> ZoneInfo:
+    return ZONES[settings["account"]["time_zone"]]

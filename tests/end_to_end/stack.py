@@ -28,7 +28,7 @@ INTERVAL_SECONDS = 2
 # What `manage.py clinic create, set-key, invite` do, in one process; the demo's test goes by these commands.
 ONBOARD = """
 import json
-from ops import clinics
+from ops import clinics, staff
 from sync.cliniko import ApiKey
 invitations = {{}}
 for label, name, key, (owner, *others) in {clinics!r}:
@@ -36,7 +36,7 @@ for label, name, key, (owner, *others) in {clinics!r}:
     clinics.set_key(label, ApiKey(key))
     invitations[owner[1]] = made.invite_url
     for role, email in others:
-        invitations[email], _ = clinics.invite(label, email=email, role=role)
+        invitations[email], _ = staff.invite(label, email=email, role=role)
 print(json.dumps(invitations))
 """
 

@@ -117,6 +117,17 @@ def test_what_a_create_asked_for_twice_advises_makes_an_owner(
     assert "taken" in refusal(capsys, *create)
 
 
+def test_create_asked_for_again_knows_the_clinic_by_the_name_that_cliniko_gave_it(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create = ("create", "coogee", "--name", "Coogee", "--owner", "owner@coogee.example")
+    run(*create)
+    run("set-key", "coogee", "--key-stdin", stdin=world.store.key("bondi"))
+    assert Clinic.objects.get(label="coogee").name == "Bondi Physio"
+    assert run(*create)["changed"] is False
+    assert "taken" in refusal(capsys, *create[:4], "--owner", "somebody@else.example")
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -335,6 +346,23 @@ def test_ops_reset_the_second_factor_of_somebody_who_lost_phone_and_codes(
     (sent,) = mailoutbox
     assert sent.to == [owner.email]
     assert "Sidechart's support has reset the second step" in sent.body
+
+
+def test_an_invitation_to_a_wrong_address_is_taken_back(bondi: Clinic, harbour: Clinic, run: Run) -> None:
+    for label in ("bondi", "harbour"):
+        run("invite", label, "--email", "wrong@clinic.example", "--role", "owner")
+        run("invite", label, "--email", "right@clinic.example", "--role", "owner")
+    words = ("invite", "bondi", "--email", "Wrong@Clinic.example", "--take-back")
+    assert run(*words, "--dry-run")["changed"] is True
+    assert [run(*words)["changed"] for _ in range(2)] == [True, False]
+    left = {}
+    for label in ("bondi", "harbour"):
+        with clinic_context(label):
+            left[label] = set(invitations.pending().values_list("email", flat=True))
+    assert left == {"bondi": {"right@clinic.example"}, "harbour": {"right@clinic.example", "wrong@clinic.example"}}
+    with clinic_context("bondi"):
+        (line,) = Event.objects.filter(action=Action.INVITATION_REVOKED)
+    assert (line.user_email, line.details) == ("ops", {"whom": "wrong@clinic.example", "role": "owner"})
 
 
 def test_a_reset_that_cannot_be_is_refused_with_a_sentence(

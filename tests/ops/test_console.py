@@ -124,7 +124,7 @@ def test_a_clinic_that_is_made_twice_is_there_once_and_its_owner_is_mailed_once(
     browser.post("/ops/new", form)
     again = browser.post("/ops/new", form)
     assert again.status_code == 422
-    assert "coast is there already, and owner@coast.example is invited" in text(again)
+    assert "coast is there already, as Coast Physio, and owner@coast.example is invited" in text(again)
     assert (len(mail.outbox), Event.objects.count()) == (1, 1)
 
 

@@ -156,6 +156,16 @@ def test_a_clinic_is_purged_after_its_last_day_and_not_before(bondi: Clinic) -> 
     assert purge("bondi", by=OPS).is_done
 
 
+def test_show_has_the_certificate_of_a_purged_clinic(bondi: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
+    life.suspend("bondi", reason="goodbye", by=OPS)
+    made = purge("bondi", by=OPS).certificate
+    capsys.readouterr()
+    call_command("clinic", "show", "bondi", "--json")
+    assert json.loads(capsys.readouterr().out) == {"clinic": "bondi", "state": "purged", "certificate": made}
+    call_command("clinic", "show", "bondi")
+    assert "certificate: purged at" in capsys.readouterr().out
+
+
 def test_a_purge_that_was_asked_for_twice_answers_with_the_same_certificate(bondi: Clinic) -> None:
     life.suspend("bondi", reason="goodbye", by=OPS)
     first = purge("bondi", by=OPS)
@@ -171,7 +181,6 @@ def test_a_purged_clinic_is_found_by_nothing_else(bondi: Clinic) -> None:
         lambda: life.resume("bondi", by=OPS),
         lambda: life.rename("bondi", "manly", by=OPS),
         lambda: life.suspend("bondi", reason="again", by=OPS),
-        lambda: clinics.report("bondi"),
     ):
         with pytest.raises(NoSuchClinic):
             change()

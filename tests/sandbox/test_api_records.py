@@ -153,7 +153,7 @@ def test_the_user_is_the_one_who_made_the_key(bondi, store):
 def test_public_settings_tell_the_clinics_words(bondi, harbour):
     settings = bondi.json("/settings/public")
     assert settings["account"]["name"] == "Bondi Physio"
-    assert settings["account"]["time_zone"] == "Australia/Sydney"
+    assert settings["account"]["time_zone"] == "Sydney"
     assert settings["terminology"] == {"patient": "patient"}
     assert harbour.json("/settings/public")["terminology"] == {"patient": "client"}
 

@@ -206,13 +206,15 @@ def test_the_first_key_ends_the_setup_and_brings_the_clinics_name(world: World, 
     assert (harbour.state, harbour.name) == ("setup", "To be named")
 
 
-def test_a_later_key_leaves_state_and_name_alone(connected: Connect, bondi: Clinic) -> None:
+def test_a_later_key_leaves_the_state_alone_and_brings_the_name_that_cliniko_has(
+    connected: Connect, bondi: Clinic
+) -> None:
     world = connected("bondi")
-    Clinic.objects.filter(pk=bondi.pk).update(state="closing", closing_on="2040-01-01", name="Bondi by the beach")
+    Clinic.objects.filter(pk=bondi.pk).update(state="closing", closing_on="2040-01-01", name="Bondi before")
     with clinic_context("bondi"):
         connecting.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
     bondi.refresh_from_db()
-    assert (bondi.state, bondi.name) == ("closing", "Bondi by the beach")
+    assert (bondi.state, bondi.name) == ("closing", "Bondi Physio")
 
 
 def test_a_new_key_takes_the_lease_from_a_worker_with_the_former_one(connected: Connect) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from accounts.roles import Role
 from audit.log import NotRecorded
-from ops import clinics, doctor
+from ops import clinics, doctor, staff
 from ops.exporting import export
 from ops.foreground import foresee, sync_in_foreground
 from ops.management import plain_words
@@ -60,6 +60,9 @@ class Command(LifeActions, RecoveryActions):
         invite = add_changing_action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
+        invite.add_argument(
+            "--take-back", action="store_true", help="End the invitation that was sent to this address instead."
+        )
         export = add_changing_action(actions, "export", self.export, "Write all that is held of a clinic into a ZIP.")
         export.add_argument("--to", required=True, metavar="FILE|FOLDER", type=Path, help="Where: nothing is replaced.")
         reset = add_changing_action(
@@ -171,11 +174,22 @@ class Command(LifeActions, RecoveryActions):
 
     def invite(self, options: dict[str, Any]) -> None:
         dry_run, asked = options["dry_run"], {"email": options["email"], "role": options["role"]}
-        invite_url, mailed = clinics.invite(options["label"], **asked, dry_run=dry_run)
+        if options["take_back"]:
+            self._take_back(options)
+            return
+        invite_url, mailed = staff.invite(options["label"], **asked, dry_run=dry_run)
         words = f"Invitation ({_mailed(mailed)}; secret): {invite_url}"
         if dry_run:
             words = f"{options['email']} would be invited as {options['role']}."
         self.answer_change(options, {"clinic": options["label"], **asked, "invite_url": invite_url}, words)
+
+    def _take_back(self, options: dict[str, Any]) -> None:
+        label, email, dry_run = options["label"], options["email"], options["dry_run"]
+        changed = staff.take_back(label, email=email, dry_run=dry_run)
+        words = f"The link of {email} works no more." if changed else f"{email} has no invitation that could be used."
+        if changed and dry_run:
+            words = f"The link of {email} would work no more."
+        self.answer_change(options, {"clinic": label, "email": email, "changed": changed}, words)
 
     def export(self, options: dict[str, Any]) -> None:
         made = export(options["label"], options["to"], dry_run=options["dry_run"])
@@ -185,7 +199,7 @@ class Command(LifeActions, RecoveryActions):
 
     def reset_second_factor(self, options: dict[str, Any]) -> None:
         email, dry_run = options["email"], options["dry_run"]
-        changed, mailed = clinics.reset_second_factor(options["label"], email=email, dry_run=dry_run)
+        changed, mailed = staff.reset_second_factor(options["label"], email=email, dry_run=dry_run)
         told = "and was told so by e-mail" if mailed else "but the e-mail could NOT be sent: tell them yourself"
         words = f"{email} signs in with the password alone, is signed out everywhere, {told}."
         if dry_run:
