@@ -22,7 +22,7 @@ from tenants.models import Clinic, Domain
 from tests.furnishing import furnish
 
 for label, name in (("bondi", "Ada"), ("harbour", "Grace")):
-    clinic = Clinic.objects.create(label=label, name=label.title(), state="active")
+    clinic = Clinic.objects.create(label=label, name=label.title(), state="active", key_state="ok")
     Domain.objects.create(domain=label, tenant=clinic)
     clinic.create_schema(verbosity=0)
     with clinic_context(label):

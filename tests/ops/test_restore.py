@@ -77,7 +77,9 @@ def test_the_key_and_second_factors_open_in_the_new_schema(both: House, backup: 
 def test_a_key_that_no_longer_opens_leaves_the_clinic_without_one(both: House, backup: str) -> None:
     said = both.answer("clinic", "restore", "bondi", "--from", backup, SEALING_KEYS="another-key-" * 4)
     assert (said["key_opens"], said["second_factors_lost"]) == (False, 1)
-    assert both.rows("bondi", "SELECT state, sealed_key FROM sync_connection") == [("no_key", "")]
+    assert both.rows("bondi", "SELECT state, key_state, sealed_key FROM sync_connection") == [("no_key", "missing", "")]
+    listed = {row["clinic"]: row["key_state"] for row in both.answer("clinic", "list")}
+    assert listed == {"bondi": "missing", "harbour": "ok"}
     assert both.rows("bondi", "SELECT count(*) FROM mfa_authenticator") == [(1,)]
 
 
