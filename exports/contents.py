@@ -256,6 +256,7 @@ TABLES = (
             "sealed_key": "the key to the Cliniko account",
             "lease_token": "a token",
             "lease_until": "says whether the sync is at work",
+            "account_asked_at": "says when the sync last asked for name and time zone",
             "resume_at": "says when the sync goes on",
             "failures": "counts what Cliniko did not answer",
             "owners_told_at": "says whether a mail went out",

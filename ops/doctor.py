@@ -138,8 +138,8 @@ def _time_zone() -> Answer:
     if held.connected_at is None:
         return Light.WARN, "Not known before the first key: times are shown in UTC."
     if held.time_zone == zones.UNKNOWN:
-        return Light.WARN, "Cliniko named none that is known: times are shown in UTC. Entering the key again asks anew."
-    return Light.OK, f"{held.time_zone}, as Cliniko said when the key was entered."
+        return Light.WARN, "Cliniko named none that is known: times are shown in UTC. It is asked again once a day."
+    return Light.OK, f"{held.time_zone}, as Cliniko says."
 
 
 def _sync() -> Answer:

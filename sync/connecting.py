@@ -1,6 +1,5 @@
 """Taking a key: Cliniko is asked first whose it is and what it may read."""
 
-import re
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +11,8 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from audit.log import Action, Actor, record
-from sync import zones
+from sync import account, zones
+from sync.account import Account
 from sync.budget import share_of
 from sync.cliniko import ApiKey, Cliniko
 from sync.connection import client_of, load
@@ -78,7 +78,6 @@ def connect(
     (patients are not to be read), AnotherAccount, RateLimited, Unreachable and NotRecorded.
     """
     found = _ask(key, timeout)
-    name = text(found.account, "name")
     with transaction.atomic():
         Connection.objects.get_or_create(id=1)
         held = Connection.objects.select_for_update().get(id=1)
@@ -88,10 +87,10 @@ def connect(
         if moved:
             forget_account()
         _note_lists(found.looks)
-        own_row.be_connected(name)
+        own_row.be_connected(found.account.name)
         own_row.note_key(held.key_state)
         own_row.be_due()
-        record(Action.KEY_CHANGED, by=by, key=repr(key), account=name)
+        record(Action.KEY_CHANGED, by=by, key=repr(key), account=found.account.name)
     return _told(key, found)
 
 
@@ -107,19 +106,18 @@ def _told(key: ApiKey, found: "_Found") -> Connected:
     if found.may_read_beyond is not None:
         may_read[NOT_COPIED] = found.may_read_beyond
     who = _name(found.user), text(found.user, "role")
-    return Connected(text(found.account, "name"), key.shard, *who, may_read, zones.zone_of(found.account))
+    return Connected(found.account.name, key.shard, *who, may_read, found.account.time_zone)
 
 
-def _require_agreement(held: Connection, key: ApiKey, account: dict[str, Any], agreed: bool | str) -> bool:
+def _require_agreement(held: Connection, key: ApiKey, account: Account, agreed: bool | str) -> bool:
     """Whether this is another account than before. Raises AnotherAccount when nobody agreed to that."""
-    subdomain = _subdomain(account)
     # Two accounts that name no subdomain are not known to be one; the same subdomain on another shard is another.
-    same = bool(subdomain) and (key.shard, subdomain) == (held.shard, held.account_subdomain)
+    same = bool(account.subdomain) and (key.shard, account.subdomain) == (held.shard, held.account_subdomain)
     if same or not held.connected_at:
         return False
-    mark = f"{key.shard}/{subdomain or text(account, 'name')}"
+    mark = f"{key.shard}/{account.subdomain or account.name}"
     if agreed not in (True, mark):
-        raise AnotherAccount(text(account, "name"), held.account_name, mark)
+        raise AnotherAccount(account.name, held.account_name, mark)
     return True
 
 
@@ -147,8 +145,7 @@ class _Found:
     """What Cliniko told of a key: its user, the account with its settings, and each list."""
 
     user: dict[str, Any]
-    account: dict[str, Any]
-    word: str
+    account: Account
     looks: dict[Resource, _Look]
     may_read_beyond: bool | None
 
@@ -164,7 +161,7 @@ def _ask(key: ApiKey, timeout: float | None) -> _Found:
     except RateLimited as limit:
         share_of(key, "launches").block(limit.until)
         raise
-    return _Found(user, _account(page), _patient_word(page), looks, beyond)
+    return _Found(user, account.read(page), looks, beyond)
 
 
 def _look(client: Cliniko, resource: str) -> _Look:
@@ -207,34 +204,14 @@ def _name(user: dict[str, Any]) -> str:
     return f"{text(user, 'first_name')} {text(user, 'last_name')}".strip()
 
 
-def _account(settings_page: dict[str, Any]) -> dict[str, Any]:
-    """Name, subdomain and time zone stand in an object of their own, or at the top as older answers have them."""
-    account = settings_page.get("account")
-    return account if isinstance(account, dict) else settings_page
-
-
-def _subdomain(account: dict[str, Any]) -> str:
-    """The account's own; it goes into links, so anything but a label counts as none."""
-    subdomain = text(account, "subdomain").lower()
-    return subdomain if re.fullmatch(r"[a-z0-9][a-z0-9-]*", subdomain) else ""
-
-
-def _patient_word(settings_page: dict[str, Any]) -> str:
-    terminology = settings_page.get("terminology")
-    word = text(terminology, "patient").lower() if isinstance(terminology, dict) else ""
-    return word or "patient"
-
-
 def _store(held: Connection, key: ApiKey, found: _Found) -> None:
-    account = found.account
     held.key_state = Connection.KeyState.OK
     held.sealed_key = seal(key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
     held.key_last4, held.shard = key.last4, key.shard
-    held.account_name, held.account_subdomain = text(account, "name"), _subdomain(account)
-    held.time_zone = zones.zone_of(account)
-    held.patient_word = found.word
+    held.account_name, held.account_subdomain = found.account.name, found.account.subdomain
+    held.time_zone, held.patient_word = found.account.time_zone, found.account.patient_word or "patient"
     held.key_user_name, held.key_user_role = _name(found.user), text(found.user, "role")
-    held.connected_at = timezone.now()
+    held.connected_at = held.account_asked_at = timezone.now()
     held.resume_at, held.failures = None, 0
     if held.state != Connection.State.PAUSED:  # which lasts until somebody ends it
         held.state, held.state_since = Connection.State.OK, timezone.now()

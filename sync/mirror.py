@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 from django.utils import timezone
 
-from sync import connection
+from sync import account, connection
 from sync.due import everything_is_due
 from sync.engine import OnPage, Slice
 from sync.errors import BudgetSpent, ClinikoError, RateLimited
@@ -84,6 +84,7 @@ def _run(
         with Lease() as lease, commits_unawaited():
             held = connection.load()
             with closing(connection.open_client(held)) as client:
+                account.look_again(client, held)
                 if everything:
                     everything_is_due()
                 turn = Slice(client, lease, seconds=seconds, pages=pages, on_page=on_page)

@@ -37,6 +37,7 @@ class Connection(models.Model):
     key_user_name = models.TextField(blank=True)
     key_user_role = models.TextField(blank=True)
     connected_at = models.DateTimeField(null=True)
+    account_asked_at = models.DateTimeField(null=True, help_text="When it was last asked for name, zone and words.")
     account_since = models.DateTimeField(null=True, help_text="Whatever has an id from before is of another account.")
     state = models.CharField(max_length=16, choices=State, default=State.NO_KEY)
     state_since = models.DateTimeField(default=timezone.now)

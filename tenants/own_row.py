@@ -11,9 +11,14 @@ def be_due() -> None:
     _update("sync_due_at = clock_timestamp()")
 
 
+def take_name(name: str) -> None:
+    """The clinic has the name that it has in Cliniko, where it has one there."""
+    _update("name = coalesce(nullif(left(%s, 200), ''), name)", name.strip())
+
+
 def be_connected(name: str) -> None:
     """The clinic has the name that it has in Cliniko; one that was being set up works from now on."""
-    _update("name = coalesce(nullif(left(%s, 200), ''), name)", name.strip())
+    take_name(name)
     _update(
         "state = %s, state_since = clock_timestamp()",
         Clinic.State.ACTIVE,
