@@ -81,9 +81,11 @@ def _already_there(label: str, name: str, email: str) -> str:
     """What to say when this is a clinic whose owner that is, or was invited to be; "" for another one. Its name is the
     one that was typed for as long as it has none from Cliniko."""
     clinic = Clinic.objects.exclude(state=Clinic.State.PURGED).filter(label=label).first()
-    if clinic is None or (clinic.state == Clinic.State.SETUP and clinic.name != name):
+    if clinic is None:
         return ""
     with inside(clinic):
+        if clinic.name != name and cliniko_connection.load().connected_at is None:
+            return ""
         if User.objects.filter(email=email, role=Role.OWNER).exists():
             return f"{label} is there already, as {clinic.name}, and {email} is its owner."
         if Invitation.objects.filter(email=email, role=Role.OWNER, accepted_at=None, revoked_at=None).exists():
@@ -161,6 +163,7 @@ def _itself(clinic: Clinic, former_labels: list[str]) -> dict[str, Any]:
         "clinic": clinic.label,
         "name": clinic.name,
         "state": clinic.state,
+        "is_closed": clinic.is_closed,
         "state_since": clinic.state_since,
         "state_reason": clinic.state_reason,
         "closing_on": clinic.closing_on,

@@ -20,7 +20,7 @@ from ops import clicks, outside
 from sync import connection as cliniko_connection
 from sync import standing, zones
 from sync.errors import ClinikoError
-from sync.models import RefusedPayload
+from sync.models import Business, RefusedPayload
 from tenants.context import find_clinic, inside
 from tenants.hosts import clinic_url
 from tenants.models import Clinic, Domain
@@ -139,7 +139,16 @@ def _time_zone() -> Answer:
         return Light.WARN, "Not known before the first key: times are shown in UTC."
     if held.time_zone == zones.UNKNOWN:
         return Light.WARN, "Cliniko named none that is known: times are shown in UTC. It is asked again once a day."
+    elsewhere = _clocks_of_locations() - {held.time_zone}
+    if elsewhere:
+        others = ", ".join(sorted(elsewhere))
+        return Light.WARN, f"{held.time_zone}; appointments at locations in {others} are shown by that clock, too."
     return Light.OK, f"{held.time_zone}, as Cliniko says."
+
+
+def _clocks_of_locations() -> set[str]:
+    payloads = Business.objects.filter(deleted_at=None, archived_at=None).values_list("payload", flat=True)
+    return {zones.zone_of(payload) for payload in payloads} - {zones.UNKNOWN}
 
 
 def _sync() -> Answer:

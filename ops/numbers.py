@@ -35,7 +35,8 @@ def measure(clinic: Clinic, *, now: datetime) -> None:
     with inside(clinic):
         seen = _look(now)
     with transaction.atomic():
-        same = {"state__in": Clinic.WORKING, "launches_seen": clinic.launches_seen}
+        seen_of = {"schema_name": clinic.schema_name, "launches_seen": clinic.launches_seen}
+        same = {"state__in": Clinic.WORKING} | seen_of
         if Clinic.objects.select_for_update(no_key=True).filter(pk=clinic.pk, **same).exists():
             _note(clinic, seen, now)
 

@@ -268,8 +268,9 @@ def _asked_of(clinic: Clinic, question: Callable[[], list[Answer]]) -> list[Answ
 
 def _how_it_stands(replica: Clinic) -> dict[str, Any]:
     with inside(replica):
-        now = standing.standing()
-    return {"sync_state": now.state, "key_state": now.key_state, "checked_at": now.checked_at}
+        now, account = standing.standing(), cliniko_connection.load().account_name
+    named = {"name": account[:200]} if account else {}
+    return {"sync_state": now.state, "key_state": now.key_state, "checked_at": now.checked_at} | named
 
 
 def _switch(clinic: Clinic, replica: Clinic, chain: Chain) -> int:

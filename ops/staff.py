@@ -32,8 +32,12 @@ def invite(label: str, *, email: str, role: str, by: Actor = OPS, dry_run: bool 
 
 
 def take_back(label: str, *, email: str, by: Actor = OPS, dry_run: bool = False) -> bool:
-    """End a pending invitation: its link works no more. False when there is none. Raises NoSuchClinic."""
+    """End a pending invitation: its link works no more. False when there is none. Raises NoSuchClinic, and Refused when
+    it was accepted before."""
+    check_address(email)
     with clinic_context(label), transaction.atomic():
+        if User.objects.filter(email=clean_email(email), is_active=True).exists():
+            raise Refused(f"{email} has accepted it, and signs in at {label}: an owner can suspend them under Staff.")
         taken = invitations.take_back(email, by=by)
         transaction.set_rollback(dry_run)
         return taken

@@ -82,7 +82,7 @@ def connect(
         Connection.objects.get_or_create(id=1)
         held = Connection.objects.select_for_update().get(id=1)
         moved = _require_agreement(held, key, found.account, confirm_other_account)
-        _store(held, key, found)
+        _store(held, key, found, moved=moved)
         Cursor.objects.update(refused_at=None, asks_hidden=True, failures=0, due_at=timezone.now())
         if moved:
             forget_account()
@@ -91,22 +91,22 @@ def connect(
         own_row.note_key(held.key_state)
         own_row.be_due()
         record(Action.KEY_CHANGED, by=by, key=repr(key), account=found.account.name)
-    return _told(key, found)
+    return _told(key, found, held.time_zone)
 
 
 def try_out(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
     """Ask Cliniko as `connect` does, raise what it raises, and store nothing."""
     found = _ask(key, None)
     _require_agreement(load(), key, found.account, confirm_other_account)
-    return _told(key, found)
+    return _told(key, found, found.account.time_zone)
 
 
-def _told(key: ApiKey, found: "_Found") -> Connected:
+def _told(key: ApiKey, found: "_Found", time_zone: str) -> Connected:
     may_read = {resource.label: look.may_read for resource, look in found.looks.items()}
     if found.may_read_beyond is not None:
         may_read[NOT_COPIED] = found.may_read_beyond
     who = _name(found.user), text(found.user, "role")
-    return Connected(found.account.name, key.shard, *who, may_read, found.account.time_zone)
+    return Connected(found.account.name, key.shard, *who, may_read, time_zone)
 
 
 def _require_agreement(held: Connection, key: ApiKey, account: Account, agreed: bool | str) -> bool:
@@ -204,12 +204,14 @@ def _name(user: dict[str, Any]) -> str:
     return f"{text(user, 'first_name')} {text(user, 'last_name')}".strip()
 
 
-def _store(held: Connection, key: ApiKey, found: _Found) -> None:
+def _store(held: Connection, key: ApiKey, found: _Found, *, moved: bool) -> None:
     held.key_state = Connection.KeyState.OK
     held.sealed_key = seal(key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
     held.key_last4, held.shard = key.last4, key.shard
     held.account_name, held.account_subdomain = found.account.name, found.account.subdomain
-    held.time_zone, held.patient_word = found.account.time_zone, found.account.patient_word or "patient"
+    held.patient_word = found.account.patient_word or "patient"
+    if moved or found.account.time_zone != zones.UNKNOWN:
+        held.time_zone = found.account.time_zone
     held.key_user_name, held.key_user_role = _name(found.user), text(found.user, "role")
     held.connected_at = held.account_asked_at = timezone.now()
     held.resume_at, held.failures = None, 0

@@ -97,9 +97,13 @@ def note_success(held: Connection) -> None:
 
 
 def note_answer(held: Connection) -> None:
-    """Cliniko gave something to a key that it is thought to refuse: it takes the key, whatever hinders afterwards."""
-    if held.key_state == KeyState.INVALID:
-        _note_key(KeyState.OK, held)
+    """Cliniko gave something to a key that it is thought to refuse: it takes the key, whatever hinders afterwards. A
+    refusal that came since then counts."""
+    if held.key_state != KeyState.INVALID:
+        return
+    same = Connection.objects.filter(id=1, sealed_key=held.sealed_key, key_state=KeyState.INVALID, state=held.state)
+    if same.update(key_state=KeyState.OK, owners_told_at=None):
+        own_row.note_key(KeyState.OK)
 
 
 def _note_way(held: Connection) -> None:

@@ -104,6 +104,11 @@ class Slice:
         _raise_for_patients()
         return done
 
+    @property
+    def was_answered(self) -> bool:
+        """Whether Cliniko gave any record."""
+        return any(counts.fetched for counts in self.counts.values())
+
     def _work(self) -> bool:
         for listing, cursor in lists_in_order():
             if not self._walk(listing, cursor):

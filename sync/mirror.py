@@ -10,7 +10,7 @@ from django.utils import timezone
 from sync import account, connection
 from sync.due import everything_is_due
 from sync.engine import OnPage, Slice
-from sync.errors import BudgetSpent, ClinikoError, RateLimited
+from sync.errors import BudgetSpent, ClinikoError, KeyInvalid, RateLimited
 from sync.lease import Lease, LeaseHeld, LeaseLost
 from sync.models import Connection
 from sync.runs import run_slice
@@ -90,7 +90,7 @@ def _run(
                 turn = Slice(client, lease, seconds=seconds, pages=pages, on_page=on_page)
                 done = run_slice(turn)
     except ClinikoError as failure:
-        if turn and any(counts.fetched for counts in turn.counts.values()):
+        if turn and turn.was_answered and not isinstance(failure, KeyInvalid):
             connection.note_answer(held)
         connection.note_failure(failure, held)
         raise

@@ -185,7 +185,8 @@ class ClinicAdmin(ModelAdmin):
         description="Copy", ordering="sync_state", label={"well": "success", "wanted": "info", "trouble": "danger"}
     )
     def copy(self, each: Any) -> tuple[str, str]:
-        how = "well" if each.sync_state in WELL else "wanted" if each.is_wanted else "trouble"
+        calm = each.is_wanted or not each.is_working
+        how = "well" if each.sync_state in WELL else "wanted" if calm else "trouble"
         return how, cut_words(each.sync_state)
 
     @display(description="Last sync", ordering="checked_at", empty_value="–")

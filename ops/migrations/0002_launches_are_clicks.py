@@ -10,9 +10,15 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RemoveField(
-            model_name='clinicday',
-            name='log_position',
+        # The column goes with a later version: processes of the former one write it while they are replaced.
+        migrations.SeparateDatabaseAndState(
+            database_operations=[
+                migrations.RunSQL(
+                    "ALTER TABLE ops_clinicday ALTER COLUMN log_position SET DEFAULT 0",
+                    "ALTER TABLE ops_clinicday ALTER COLUMN log_position DROP DEFAULT",
+                )
+            ],
+            state_operations=[migrations.RemoveField(model_name='clinicday', name='log_position')],
         ),
         migrations.AlterField(
             model_name='clinicday',

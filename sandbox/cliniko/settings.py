@@ -24,4 +24,9 @@ def account_settings(account: str) -> dict[str, Any]:
 
 
 def zone_of(settings: dict[str, Any]) -> ZoneInfo:
-    return ZONES[settings["account"]["time_zone"]]
+    return zone_called(settings["account"]["time_zone"])
+
+
+def zone_called(label: str) -> ZoneInfo:
+    """Files of earlier versions have the zone's own name."""
+    return ZONES.get(label) or ZoneInfo(label)

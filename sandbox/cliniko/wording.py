@@ -6,7 +6,7 @@ from flask import Flask
 
 from sandbox.cliniko.clock import moment
 from sandbox.cliniko.rendering import full_name
-from sandbox.cliniko.settings import ZONES
+from sandbox.cliniko.settings import zone_called
 
 
 def register(app: Flask) -> None:
@@ -25,7 +25,7 @@ def local(stamp: str | None, zone: str) -> str:
     """Tue 24 Nov 2026, 9:15 am, by the clinic's clock."""
     if not stamp:
         return ""
-    when = moment(stamp).astimezone(ZONES[zone])
+    when = moment(stamp).astimezone(zone_called(zone))
     return f"{when:%a} {when.day} {when:%b %Y}, {when.hour % 12 or 12}:{when:%M} {'am' if when.hour < 12 else 'pm'}"
 
 

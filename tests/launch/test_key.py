@@ -16,6 +16,7 @@ from audit.log import NotRecorded
 from audit.models import Event
 from launch.models import Note
 from sandbox.cliniko.faults import Fault
+from sync.cliniko import Cliniko
 from sync.models import Connection, Cursor, Patient
 from tenants.context import clinic_context
 from tenants.models import Clinic, KeyBudget
@@ -100,6 +101,27 @@ def test_the_first_key_ends_the_set_up_and_brings_name_zone_and_word(world: Worl
         assert held.time_zone == "Australia/Sydney"
         total = Cursor.objects.get(resource="practitioners").total
         assert total == len(world.store.all("bondi", "practitioners"))
+
+
+def test_a_clock_that_nobody_knows_is_told_and_takes_no_known_one_away(
+    world: World, owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Cliniko.settings
+
+    def elsewhere(client: Cliniko) -> dict[str, Any]:
+        page = settings(client)
+        return page | {"account": page["account"] | {"time_zone": "Atlantis"}}
+
+    monkeypatch.setattr(Cliniko, "settings", elsewhere)
+    paste(owner, world.store.key("bondi"))
+    assert "shown in UTC" in words(owner.get("/settings/key"))
+    with clinic_context("bondi"):
+        assert Connection.objects.get().time_zone == "UTC"
+        Connection.objects.update(time_zone="Australia/Sydney")
+    paste(owner, world.store.issue_key("bondi"))
+    assert "shown in UTC" not in words(owner.get("/settings/key"))
+    with clinic_context("bondi"):
+        assert Connection.objects.get().time_zone == "Australia/Sydney"
 
 
 def test_a_change_of_key_is_one_line_of_the_log_without_the_key(world: World, owner: Client) -> None:

@@ -365,6 +365,14 @@ def test_an_invitation_to_a_wrong_address_is_taken_back(bondi: Clinic, harbour: 
     assert (line.user_email, line.details) == ("ops", {"whom": "wrong@clinic.example", "role": "owner"})
 
 
+def test_an_invitation_that_was_accepted_is_not_said_to_be_taken_back(
+    staff_of: Callable[..., User], capsys: pytest.CaptureFixture[str]
+) -> None:
+    person = staff_of("bondi", "owner")
+    assert "has accepted it" in refusal(capsys, "invite", "bondi", "--email", person.email, "--take-back")
+    assert "not an e-mail address" in refusal(capsys, "invite", "bondi", "--email", "nobody", "--take-back")
+
+
 def test_a_reset_that_cannot_be_is_refused_with_a_sentence(
     staff_of: Callable[..., User], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,7 @@ from audit.log import Action, record
 from launch.button import Kind
 from launch.models import ButtonClick
 from ops import clicks, doctor
-from sync.models import Connection, Cursor, RefusedPayload
+from sync.models import Business, Connection, Cursor, RefusedPayload
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
 from tests.audit.ageing import behind_our_back
@@ -116,6 +116,18 @@ def test_a_refused_key_fails_also_while_something_else_hinders(healthy: World, s
         Connection.objects.update(state=state, key_state=key_state)
     assert lights()["key"] == "fail"
     assert "API key" in sentence("key")
+
+
+def test_a_location_with_another_clock_and_a_clock_that_nobody_knows_warn(healthy: World) -> None:
+    with clinic_context("bondi"):
+        payload = {"id": "9", "time_zone": "Adelaide"}
+        Business.objects.create(cliniko_id="9", payload=payload, updated_at=timezone.now(), sequence=1)
+    assert lights() == {"time zone": "warn"}
+    assert "locations in Australia/Adelaide" in sentence("time zone")
+    assert lights("harbour") == {}
+    with clinic_context("bondi"):
+        Connection.objects.update(time_zone="UTC")
+    assert "shown in UTC" in sentence("time zone")
 
 
 @pytest.mark.parametrize(("minutes", "light"), [(5, None), (30, "warn"), (90, "fail")])

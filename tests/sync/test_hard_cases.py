@@ -562,6 +562,38 @@ def test_a_key_that_gave_something_is_no_longer_refused_whatever_hinders_then(
     assert Clinic.objects.get(label="bondi").key_state == "ok"
 
 
+def test_a_key_that_is_refused_again_after_some_answers_is_told_of_once(
+    connected: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42", first_name="Ada")
+    ask = Cliniko.list
+
+    def hindered(client: Cliniko, resource: str, **question: Any) -> Page:
+        if resource == ALERTS.name:
+            raise KeyInvalid("401")
+        return ask(client, resource, **question)
+
+    monkeypatch.setattr(Cliniko, "list", hindered)
+    with clinic_context("bondi"):
+        Connection.objects.update(state="key_invalid", key_state="invalid", owners_told_at=timezone.now())
+        with pytest.raises(KeyInvalid):
+            mirror.run(everything=False)
+        held = connection.load()
+        assert held.key_state == "invalid"
+        assert held.owners_told_at
+
+
+def test_an_answer_from_before_a_refusal_does_not_outlive_it(connected: Connect) -> None:
+    connected("bondi")
+    with clinic_context("bondi"):
+        Connection.objects.update(state="unreachable", key_state="invalid")
+        held = connection.load()
+        connection.note_failure(KeyInvalid("401"), held)
+        connection.note_answer(held)
+        assert (connection.load().state, connection.load().key_state) == ("key_invalid", "invalid")
+
+
 def test_a_launch_that_is_answered_says_that_the_key_is_taken_again(connected: Connect) -> None:
     world = connected("bondi")
     world.store.add_patient("bondi", id="42", first_name="Ada")
