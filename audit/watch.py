@@ -5,11 +5,16 @@ from tenants.context import inside
 from tenants.models import Clinic
 
 
+def read(clinic: Clinic) -> Chain:
+    """Check the clinic's log, and note nothing. The caller stands in public."""
+    with inside(clinic):
+        return check(known_length=clinic.audit_length, known_head=clinic.audit_head)
+
+
 def look(clinic: Clinic) -> Chain:
     """Check the clinic's log and note on public what was found; for one that does not hold, what was noted before
     stays. The caller stands in public."""
-    with inside(clinic):
-        chain = check(known_length=clinic.audit_length, known_head=clinic.audit_head)
+    chain = read(clinic)
     # A clinic that was restored meanwhile has another log, of which this says nothing.
     rows = Clinic.objects.filter(pk=clinic.pk, schema_name=clinic.schema_name)
     rows.update(audit_broken_at=chain.broken_at)

@@ -41,8 +41,8 @@ def add_action(actions: Any, name: str, run: Run, text: str, *, label: bool = Tr
     return parser
 
 
-def add_changing_action(actions: Any, name: str, run: Run, text: str, *, label: bool = True) -> ArgumentParser:
-    """An action that can be tried before."""
+def add_clinic_action(actions: Any, name: str, run: Run, text: str, *, label: bool = True) -> ArgumentParser:
+    """An action of `clinic`: all of them can be tried before."""
     parser = add_action(actions, name, run, text, label=label)
     parser.add_argument("--dry-run", action="store_true", help="Check and say what would be done, and change nothing.")
     return parser

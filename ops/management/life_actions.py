@@ -7,7 +7,7 @@ from audit.log import OPS
 from ops import life
 from ops.clinics import Refused
 from ops.life import Changed
-from ops.management.answering import AnsweringCommand, add_changing_action
+from ops.management.answering import AnsweringCommand, add_clinic_action
 from ops.purge import Purge, purge
 
 
@@ -15,16 +15,16 @@ class LifeActions(AnsweringCommand):
     """What changes a clinic's state or name, and what ends it."""
 
     def add_life_actions(self, actions: Any) -> None:
-        suspend = add_changing_action(
+        suspend = add_clinic_action(
             actions, "suspend", self.suspend, "Lock everybody out and stop the sync; nothing is removed."
         )
         suspend.add_argument("--reason", required=True, help="Why: the console, `show` and the clinic's log say it.")
-        add_changing_action(actions, "resume", self.resume, "Let a suspended or closing clinic work again.")
-        rename = add_changing_action(
+        add_clinic_action(actions, "resume", self.resume, "Let a suspended or closing clinic work again.")
+        rename = add_clinic_action(
             actions, "rename", self.rename, "Give the clinic another subdomain; the former one leads there."
         )
         rename.add_argument("new_label", metavar="NEW_LABEL", help="The new subdomain.")
-        close = add_changing_action(
+        close = add_clinic_action(
             actions, "close", self.close, "Set the day from which on nobody gets in, and tell the owners."
         )
         close.add_argument(
@@ -34,7 +34,7 @@ class LifeActions(AnsweringCommand):
             metavar="YYYY-MM-DD",
             help="The day, from 0:00 UTC.",
         )
-        purge_ = add_changing_action(
+        purge_ = add_clinic_action(
             actions, "purge", self.purge, "Remove all that is held of a suspended or closed clinic, for good."
         )
         purge_.add_argument("--yes", action="store_true", help="Do not ask for the label to be typed again.")

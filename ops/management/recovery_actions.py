@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from ops import resealing, restoring
-from ops.management.answering import AnsweringCommand, add_changing_action
+from ops.management.answering import AnsweringCommand, add_clinic_action
 
 
 class RecoveryActions(AnsweringCommand):
     """What brings a clinic back, and what keeps its secrets openable."""
 
     def add_recovery_actions(self, actions: Any) -> None:
-        restore = add_changing_action(actions, "restore", self.restore, "Bring one clinic back from a backup.")
+        restore = add_clinic_action(actions, "restore", self.restore, "Bring one clinic back from a backup.")
         restore.add_argument("--from", required=True, type=Path, dest="backup", metavar="FILE", help="The backup.")
         restore.add_argument("--drop-former", action="store_true", help="Drop what the clinic had until now.")
         restore.add_argument(
@@ -20,8 +20,8 @@ class RecoveryActions(AnsweringCommand):
         restore.add_argument(
             "--confirm-other-account", action="store_true", help="Also when it had another Cliniko account then."
         )
-        add_changing_action(actions, "drop-former", self.drop_former, "Drop what a clinic had before it was restored.")
-        add_changing_action(
+        add_clinic_action(actions, "drop-former", self.drop_former, "Drop what a clinic had before it was restored.")
+        add_clinic_action(
             actions, "reseal", self.reseal, "Seal every clinic's secrets with the first of SEALING_KEYS.", label=False
         )
 

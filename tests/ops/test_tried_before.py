@@ -88,6 +88,18 @@ def test_no_second_step_is_reset(staff_of: Callable[..., User], tried: Tried, ma
     assert mailoutbox == []
 
 
+def test_looking_notes_nothing(world: World, tried: Tried, staff_of: Callable[..., User]) -> None:
+    world.connect("bondi")
+    before = list(Clinic.objects.order_by("pk").values())
+    assert [row["clinic"] for row in tried("list")] == ["bondi", "harbour"]  # type: ignore[index]
+    assert tried("show", "bondi")["key_state"] == "ok"
+    checks = {each["check"]: each["light"] for each in tried("doctor", "bondi")["findings"]}
+    assert checks["access log"] == "ok"
+    assert list(Clinic.objects.order_by("pk").values()) == before
+    call_command("clinic", "doctor", "bondi")
+    assert Clinic.objects.get(label="bondi").audit_length == 1
+
+
 def everything(label: str) -> dict[str, list[tuple[Any, ...]]]:
     with clinic_context(label):
         return {

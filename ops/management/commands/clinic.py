@@ -15,7 +15,7 @@ from ops import clinics, doctor, staff
 from ops.exporting import export
 from ops.foreground import foresee, sync_in_foreground
 from ops.management import plain_words
-from ops.management.answering import add_action, add_changing_action
+from ops.management.answering import add_clinic_action
 from ops.management.life_actions import LifeActions
 from ops.management.recovery_actions import RecoveryActions
 from ops.refusals import Refused, database_failure
@@ -34,20 +34,22 @@ class Command(LifeActions, RecoveryActions):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-        create = add_changing_action(actions, "create", self.create, "Make a clinic and invite its owner.")
+        create = add_clinic_action(actions, "create", self.create, "Make a clinic and invite its owner.")
         create.add_argument("--name", required=True, help="The clinic's name, as staff read it.")
         create.add_argument("--owner", required=True, metavar="EMAIL", help="Who is invited as the owner.")
-        add_action(actions, "list", self.list, "Show every clinic.", label=False)
-        add_action(actions, "show", self.show, "Show one clinic: states, counts, cursors, last run.")
-        add_action(actions, "doctor", self.doctor, "Look at everything that a clinic needs, and say what is wrong.")
-        set_key = add_changing_action(
+        add_clinic_action(actions, "list", self.list, "Show every clinic.", label=False)
+        add_clinic_action(actions, "show", self.show, "Show one clinic: states, counts, cursors, last run.")
+        add_clinic_action(
+            actions, "doctor", self.doctor, "Look at everything that a clinic needs, and say what is wrong."
+        )
+        set_key = add_clinic_action(
             actions, "set-key", self.set_key, "Try a Cliniko API key and store it when it works."
         )
         set_key.add_argument("--key-stdin", action="store_true", help="Read the key from standard input, not a prompt.")
         set_key.add_argument(
             "--confirm-other-account", action="store_true", help="Take a key of another Cliniko account than before."
         )
-        sync = add_changing_action(
+        sync = add_clinic_action(
             actions, "sync", self.sync, "Mirror the clinic in the foreground until it is up to date."
         )
         sync.add_argument(
@@ -57,15 +59,15 @@ class Command(LifeActions, RecoveryActions):
         )
         self.add_life_actions(actions)
         self.add_recovery_actions(actions)
-        invite = add_changing_action(actions, "invite", self.invite, "Invite staff by e-mail.")
+        invite = add_clinic_action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
         invite.add_argument(
             "--take-back", action="store_true", help="End the invitation that was sent to this address instead."
         )
-        export = add_changing_action(actions, "export", self.export, "Write all that is held of a clinic into a ZIP.")
+        export = add_clinic_action(actions, "export", self.export, "Write all that is held of a clinic into a ZIP.")
         export.add_argument("--to", required=True, metavar="FILE|FOLDER", type=Path, help="Where: nothing is replaced.")
-        reset = add_changing_action(
+        reset = add_clinic_action(
             actions,
             "reset-second-factor",
             self.reset_second_factor,
@@ -126,7 +128,7 @@ class Command(LifeActions, RecoveryActions):
         self.show_table(table)
 
     def doctor(self, options: dict[str, Any]) -> None:
-        findings = doctor.examine(options["label"])
+        findings = doctor.examine(options["label"], dry_run=options["dry_run"])
         if options["json"]:
             self.answer(options, {"clinic": options["label"], "findings": [vars(each) for each in findings]}, "")
         else:
