@@ -539,20 +539,25 @@ def test_what_cliniko_says_of_the_key_outlasts_an_outage_and_ends_with_an_answer
     assert Clinic.objects.get(label="bondi").key_state == "ok"
 
 
+def after_the_patients(monkeypatch: pytest.MonkeyPatch, failure: ClinikoError) -> None:
+    """Cliniko gives patients, and of alerts this."""
+    ask = Cliniko.list
+
+    def hindered(client: Cliniko, resource: str, **question: Any) -> Page:
+        if resource == ALERTS.name:
+            raise failure
+        return ask(client, resource, **question)
+
+    monkeypatch.setattr(Cliniko, "list", hindered)
+
+
 @pytest.mark.parametrize("hindrance", [BudgetSpent(datetime(2100, 1, 1, tzinfo=UTC)), Unreachable("A time-out.")])
 def test_a_key_that_gave_something_is_no_longer_refused_whatever_hinders_then(
     connected: Connect, monkeypatch: pytest.MonkeyPatch, hindrance: ClinikoError
 ) -> None:
     world = connected("bondi")
     world.store.add_patient("bondi", id="42", first_name="Ada")
-    ask = Cliniko.list
-
-    def hindered(client: Cliniko, resource: str, **question: Any) -> Page:
-        if resource == ALERTS.name:
-            raise hindrance
-        return ask(client, resource, **question)
-
-    monkeypatch.setattr(Cliniko, "list", hindered)
+    after_the_patients(monkeypatch, hindrance)
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid")
         with pytest.raises(type(hindrance)):
@@ -567,14 +572,7 @@ def test_a_key_that_is_refused_again_after_some_answers_is_told_of_once(
 ) -> None:
     world = connected("bondi")
     world.store.add_patient("bondi", id="42", first_name="Ada")
-    ask = Cliniko.list
-
-    def hindered(client: Cliniko, resource: str, **question: Any) -> Page:
-        if resource == ALERTS.name:
-            raise KeyInvalid("401")
-        return ask(client, resource, **question)
-
-    monkeypatch.setattr(Cliniko, "list", hindered)
+    after_the_patients(monkeypatch, KeyInvalid("401"))
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid", owners_told_at=timezone.now())
         with pytest.raises(KeyInvalid):
