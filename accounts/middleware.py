@@ -70,7 +70,7 @@ class SessionLimits:
             request.user = held.row.user  # or Django would ask for the same person again
         if sessions.is_by_a_person(request):
             held.extend()
-        request.held_session = held  # type: ignore[attr-defined]
+        request.held_session = held  # type: ignore[attr-defined] # ours, for templates
         response = self.get_response(request)
         response["X-Session-Seconds"] = str(held.seconds_left())
         return response

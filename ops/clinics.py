@@ -36,7 +36,7 @@ class Onboarded:
 
 
 class AlreadyThere(Refused):
-    """The very clinic that was asked for is there: of the same label and name, its owner invited. Nothing was done."""
+    """The very clinic that was asked for is there, with that label and owner. Nothing was done."""
 
 
 def create(label: str, *, name: str, owner_email: str, by: Actor = OPS, dry_run: bool = False) -> Onboarded:

@@ -32,7 +32,8 @@ class Turn:
 def take_turn(*, seconds: float, pages: int) -> Turn:
     """Mirror what is due for at most this long. What Cliniko does is noted on the connection and not raised."""
     held = connection.load()
-    if held.state in (Connection.State.NO_KEY, Connection.State.KEY_INVALID, Connection.State.PAUSED):
+    refused = held.state == Connection.State.KEY_INVALID and held.key_state == Connection.KeyState.INVALID
+    if refused or held.state in (Connection.State.NO_KEY, Connection.State.PAUSED):
         return Turn(never=True)
     if held.resume_at and held.resume_at > timezone.now():
         return Turn(not_before=held.resume_at)

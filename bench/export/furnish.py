@@ -10,14 +10,14 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "saas.settings")
 django.setup()
 
-from django.db import connection  # noqa: E402 - models need settings
+from django.db import connection
 
-from bench import people  # noqa: E402
-from ops import clinics as onboarding  # noqa: E402
-from sandbox.cliniko.shapes import blank_appointment  # noqa: E402
-from sync.resources import PATIENTS  # noqa: E402
-from sync.store import next_sequence, write_page  # noqa: E402
-from tenants.context import clinic_context  # noqa: E402
+from bench import people
+from ops import clinics as onboarding
+from sandbox.cliniko.shapes import blank_appointment
+from sync.resources import PATIENTS
+from sync.store import next_sequence, write_page
+from tenants.context import clinic_context
 
 PAGE = 1000
 LINK = """

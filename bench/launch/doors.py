@@ -19,7 +19,7 @@ class OneClinic:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         connection.tenant = self.clinic
-        request.clinic = self.clinic  # type: ignore[attr-defined]
+        request.clinic = self.clinic  # type: ignore[attr-defined] # as our door names it
         return self.get_response(request)
 
 
@@ -30,5 +30,5 @@ class TenantIsClinic:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.clinic = request.tenant  # type: ignore[attr-defined]
+        request.clinic = request.tenant  # type: ignore[attr-defined] # likewise
         return self.get_response(request)

@@ -11,17 +11,17 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "saas.settings")
 django.setup()
 
-from django.db import connection  # noqa: E402 - models need settings
-from django.utils import timezone  # noqa: E402
+from django.db import connection
+from django.utils import timezone
 
-from accounts.models import User  # noqa: E402
-from bench import people  # noqa: E402
-from ops import clinics as onboarding  # noqa: E402
-from sync.models import Connection, Cursor  # noqa: E402
-from sync.resources import BY_NAME, RESOURCES  # noqa: E402
-from sync.store import next_sequence, write_page  # noqa: E402
-from tenants.context import clinic_context  # noqa: E402
-from tenants.models import Domain  # noqa: E402
+from accounts.models import User
+from bench import people
+from ops import clinics as onboarding
+from sync.models import Connection, Cursor
+from sync.resources import BY_NAME, RESOURCES
+from sync.store import next_sequence, write_page
+from tenants.context import clinic_context
+from tenants.models import Domain
 
 EMAIL, PASSWORD = "robin@bench.example", "correct horse 42"
 ADDRESS = "https://api.au1.cliniko.com/v1"

@@ -13,15 +13,15 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "saas.settings")
 django.setup()
 
-from django.db import connection  # noqa: E402 - models need settings
+from django.db import connection
 
-from bench import people  # noqa: E402
-from ops import clinics as onboarding  # noqa: E402
-from sync import queries  # noqa: E402
-from sync.models import Patient  # noqa: E402
-from sync.resources import PATIENTS  # noqa: E402
-from sync.store import next_sequence, write_page  # noqa: E402
-from tenants.context import clinic_context  # noqa: E402
+from bench import people
+from ops import clinics as onboarding
+from sync import queries
+from sync.models import Patient
+from sync.resources import PATIENTS
+from sync.store import next_sequence, write_page
+from tenants.context import clinic_context
 
 LABEL = "searching"
 

@@ -24,7 +24,7 @@ def configure() -> None:
 
 configure()
 
-from django.db import connection, models  # noqa: E402 - models need settings
+from django.db import connection, models
 
 
 class Patient(models.Model):

@@ -21,15 +21,15 @@ from requests.adapters import HTTPAdapter
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "saas.settings")
 django.setup()
 
-from django.db import connection  # noqa: E402 - models need settings
-from django.utils import timezone  # noqa: E402
+from django.db import connection
+from django.utils import timezone
 
-from bench.services import control  # noqa: E402
-from ops import clinics as onboarding  # noqa: E402
-from saas.celery import app  # noqa: E402
-from sync import tasks  # noqa: E402
-from sync.cliniko import ApiKey  # noqa: E402
-from tenants.models import Clinic  # noqa: E402
+from bench.services import control
+from ops import clinics as onboarding
+from saas.celery import app
+from sync import tasks
+from sync.cliniko import ApiKey
+from tenants.models import Clinic
 
 CHANGES = 50
 

@@ -17,15 +17,15 @@ import psycopg
 
 django.setup()
 
-from django.db import connection  # noqa: E402 - after the set-up
+from django.db import connection
 
-from audit.log import OPS  # noqa: E402
-from ops import clinics, life, purge  # noqa: E402
-from sync.resources import PATIENTS  # noqa: E402
-from sync.store import next_sequence, write_page  # noqa: E402
-from tenants.context import clinic_context  # noqa: E402
-from tenants.models import Clinic  # noqa: E402
-from tests.payloads import patient_payload  # noqa: E402
+from audit.log import OPS
+from ops import clinics, life, purge
+from sync.resources import PATIENTS
+from sync.store import next_sequence, write_page
+from tenants.context import clinic_context
+from tenants.models import Clinic
+from tests.payloads import patient_payload
 
 Look = Callable[[], Any]
 MOST = 5000

@@ -19,24 +19,24 @@ import django
 
 django.setup()
 
-from celery import current_app  # noqa: E402
-from django.conf import settings  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.utils import timezone  # noqa: E402
-from kombu import Queue  # noqa: E402
+from celery import current_app
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+from kombu import Queue
 
-from accounts.models import User  # noqa: E402
-from audit.log import OPS  # noqa: E402
-from exports import owners  # noqa: E402
-from exports.tasks import make  # noqa: E402
-from ops import clinics, life, looking, numbers, queues  # noqa: E402
-from ops.purge import purge  # noqa: E402
-from sync.budget import share_of  # noqa: E402
-from sync.connection import load, stored_key  # noqa: E402
-from sync.tasks import sync_clinic  # noqa: E402
-from tenants.context import clinic_context  # noqa: E402
-from tenants.models import Clinic, KeyBudget  # noqa: E402
-from tests.furnishing import furnish  # noqa: E402
+from accounts.models import User
+from audit.log import OPS
+from exports import owners
+from exports.tasks import make
+from ops import clinics, life, looking, numbers, queues
+from ops.purge import purge
+from sync.budget import share_of
+from sync.connection import load, stored_key
+from sync.tasks import sync_clinic
+from tenants.context import clinic_context
+from tenants.models import Clinic, KeyBudget
+from tests.furnishing import furnish
 
 CATALOGUES = "pg_namespace pg_class pg_type pg_proc pg_constraint pg_trigger pg_depend pg_description".split()
 # The certificate, the label that nobody else gets, and who of ops looked into the clinic for which reason.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -13,7 +14,7 @@ from sandbox.cliniko.app import create_app, store_of
 from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
 from sync import connecting, mirror, reconcile
-from sync.cliniko import ApiKey, Cliniko
+from sync.cliniko import ApiKey, Cliniko, Page
 from sync.due import compare_everything
 from sync.models import Patient
 from tenants.context import clinic_context
@@ -74,6 +75,21 @@ def connected(world: World) -> Callable[[str], World]:
         return world
 
     return connect
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], Any]], None]:
+    """`answering("medical_alerts", fail)`: lists of this resource are answered by what `fail` returns or raises."""
+    real: Callable[..., Page] = Cliniko.list
+
+    def replace(resource: str, answer: Callable[[], Any]) -> None:
+        def listed(self: Cliniko, name: str, **words: Any) -> Page:
+            found: Page = answer() if name == resource else real(self, name, **words)
+            return found
+
+        monkeypatch.setattr(Cliniko, "list", listed)
+
+    return replace
 
 
 @pytest.fixture

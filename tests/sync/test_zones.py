@@ -4,6 +4,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 import pytest
+from django.db import connection
 
 from sync.zones import UNKNOWN, zone_of
 
@@ -25,11 +26,19 @@ Fiji|Kamchatka|Marshall Is.|Auckland|Wellington|Nuku'alofa|Tokelau Is.|Chatham I
 """
 
 
+def zones() -> dict[str, str]:
+    return {label: zone_of({"time_zone": label}) for label in LABELS.strip().replace("\n", "|").split("|")}
+
+
 def test_every_label_of_cliniko_is_a_zone() -> None:
-    labels = LABELS.strip().replace("\n", "|").split("|")
-    assert len(labels) == 152
-    zones = {label: zone_of({"time_zone": label}) for label in labels}
-    assert not [label for label, zone in zones.items() if zone == UNKNOWN or zone not in available_timezones()]
+    assert len(zones()) == 152
+    assert not [label for label, zone in zones().items() if zone == UNKNOWN or zone not in available_timezones()]
+
+
+def test_postgresql_knows_each_of_them_as_exports_need(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_timezone_names WHERE name = ANY(%s)", [list(zones().values())])
+        assert {name for (name,) in cursor.fetchall()} == set(zones().values())
 
 
 @pytest.mark.parametrize(

@@ -59,14 +59,17 @@ class Command(LifeActions, RecoveryActions):
         )
         self.add_life_actions(actions)
         self.add_recovery_actions(actions)
+        export = add_clinic_action(actions, "export", self.export, "Write all that is held of a clinic into a ZIP.")
+        export.add_argument("--to", required=True, metavar="FILE|FOLDER", type=Path, help="Where: nothing is replaced.")
+        self._add_staff_actions(actions)
+
+    def _add_staff_actions(self, actions: Any) -> None:
         invite = add_clinic_action(actions, "invite", self.invite, "Invite staff by e-mail.")
         invite.add_argument("--email", required=True, help="Who is invited.")
         invite.add_argument("--role", choices=[role.value for role in Role], default=Role.RECEPTION.value)
         invite.add_argument(
             "--take-back", action="store_true", help="End the invitation that was sent to this address instead."
         )
-        export = add_clinic_action(actions, "export", self.export, "Write all that is held of a clinic into a ZIP.")
-        export.add_argument("--to", required=True, metavar="FILE|FOLDER", type=Path, help="Where: nothing is replaced.")
         reset = add_clinic_action(
             actions,
             "reset-second-factor",
