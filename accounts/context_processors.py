@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import factors
+from accounts import second_factors
 
 
 def signed_in(request: HttpRequest) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def signed_in(request: HttpRequest) -> dict[str, Any]:
 
     @cache
     def missing_from() -> date | None:
-        return day if day is not None and factors.is_missing(request, on=day) else None
+        return day if day is not None and second_factors.is_missing(request, on=day) else None
 
     return {
         "held_session": held,

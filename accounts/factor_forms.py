@@ -15,8 +15,8 @@ from django import forms
 from django.core.cache import cache
 from fido2.utils import websafe_decode
 
-from accounts.factors import SecondFactorAdapter, is_passkey_for, seal, unseal
 from accounts.models import User
+from accounts.second_factors import SecondFactorAdapter, is_passkey_for, seal, unseal
 
 # With the tolerance a code is good for this long, and in all that time it counts once.
 CODE_SECONDS = app_settings.TOTP_PERIOD * (2 * app_settings.TOTP_TOLERANCE + 1)

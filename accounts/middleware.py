@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import factors, sessions
+from accounts import second_factors, sessions
 from accounts.models import schema_name
 from accounts.signals import SESSION_CLINIC
 from accounts.tickets import NotOurPath, issue, page_before, sign_in_redirect, sign_in_url
@@ -103,7 +103,9 @@ class SecondFactorRequired:
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         if not getattr(view, "login_required", True) or not request.resolver_match:
             return None
-        if request.resolver_match.url_name in self._OPEN or not factors.is_missing(request, on=timezone.localdate()):
+        if request.resolver_match.url_name in self._OPEN or not second_factors.is_missing(
+            request, on=timezone.localdate()
+        ):
             return None
         is_fragment = request.headers.get("HX-Request") == "true"
         url = _set_up_url(request.get_full_path() if request.method == "GET" and not is_fragment else None)

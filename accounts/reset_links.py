@@ -1,13 +1,24 @@
 """The mail with the link to a new password."""
 
+from typing import Any
+
 from allauth.account.utils import user_pk_to_url_str
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from accounts.addresses import url_here
-from accounts.models import User
-from accounts.tokens import ResetTokenGenerator
+from accounts.models import User, schema_name
 from tenants.context import current_clinic
+
+
+class ResetTokenGenerator(PasswordResetTokenGenerator):
+    """A link of one clinic is useless at another, even for the same user id, e-mail address and password hash."""
+
+    key_salt = "accounts.reset_links.ResetTokenGenerator"
+
+    def _make_hash_value(self, user: Any, timestamp: int) -> str:
+        return f"{schema_name()}|{super()._make_hash_value(user, timestamp)}"
 
 
 def link(user: User) -> str:

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from accounts import sessions
 from accounts.models import User, schema_name
-from accounts.noted import note
+from accounts.sign_in_events import note
 from audit.log import Action
 
 SESSION_CLINIC = "clinic"

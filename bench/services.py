@@ -11,7 +11,7 @@ import psycopg
 import requests
 
 from bench.places import HOME, ROOT, BenchError
-from sandbox import embedded
+from embedded import services
 
 
 @contextmanager
@@ -19,9 +19,9 @@ def running_services() -> Iterator[None]:
     """The bench's own PostgreSQL and broker. Commits reach the disk. Raises BenchError."""
     (HOME / "logs").mkdir(parents=True, exist_ok=True)
     try:
-        with _only_one(), embedded.running(HOME, fsync=True):
+        with _only_one(), services.running(HOME, fsync=True):
             yield
-    except embedded.ServiceError as refused:
+    except services.ServiceError as refused:
         raise BenchError(str(refused)) from refused
 
 
@@ -37,11 +37,11 @@ def _only_one() -> Iterator[None]:
 
 
 def broker_url() -> str:
-    return embedded.broker_url(HOME)
+    return services.broker_url(HOME)
 
 
 def database_url(name: str) -> str:
-    return urlunsplit(urlsplit(embedded.postgres_url(HOME))._replace(path=f"/{name}"))
+    return urlunsplit(urlsplit(services.postgres_url(HOME))._replace(path=f"/{name}"))
 
 
 @contextmanager

@@ -6,4 +6,4 @@ class ExportsConfig(AppConfig):
     verbose_name = "Exports"
 
     def ready(self) -> None:
-        from exports import owners  # noqa: F401 - which end what holds more than the clinic keeps
+        from exports import requests  # noqa: F401 - connects its signal receivers

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from exports import queries, spreadsheets
 from exports.contents import LEFT_OUT, TABLES, Table
-from sync.queries import facts
+from sync.read.patients import facts
 from tenants.models import Clinic
 
 PIECE = 1 << 18  # bytes that are collected before they are packed

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 
 class Export(models.Model):
-    """One export: asked for, made, and fetched once. The file is exports.shelf's; the name is kept as text."""
+    """One export: asked for, made, and fetched once. The file is exports.storage's; the name is kept as text."""
 
     class State(models.TextChoices):
         ASKED = "asked"

@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 from django.db import DatabaseError
 
-from exports import owners, shelf
+from exports import requests, storage
 from sync.tasks import LONG_WORK
 from tenants.context import NoSuchClinic, clinic_of_schema, inside
 from tenants.models import Clinic
@@ -12,12 +12,12 @@ from tenants.models import Clinic
 log = structlog.get_logger(__name__)
 
 
-@shared_task(name="exports.make", time_limit=int(owners.MAY_TAKE.total_seconds()))
+@shared_task(name="exports.make", time_limit=int(requests.MAY_TAKE.total_seconds()))
 def make(*, schema_name: str, export_id: int) -> None:
     """Make one export. Given twice it is made once; a worker that dies leaves a row that says so."""
     try:
         with clinic_of_schema(schema_name):
-            owners.make(export_id)
+            requests.make(export_id)
     except NoSuchClinic:
         log.warning("task_without_clinic", schema_name=schema_name)
 
@@ -31,11 +31,11 @@ def have_made(schema_name: str, export_id: int) -> None:
 def tend() -> None:
     """At each clinic that has files: note what died or expired, delete what nobody will fetch, wake who was not woken.
     The folders of clinics that are no longer there go whole."""
-    for schema_name in shelf.folders():
+    for schema_name in storage.folders():
         clinic = Clinic.objects.exclude(state=Clinic.State.PURGED).filter(schema_name=schema_name).first()
         try:
             if clinic is None:
-                shelf.remove_all(schema_name)
+                storage.remove_all(schema_name)
             else:
                 _tend(clinic)
         except (DatabaseError, OSError) as failed:
@@ -44,8 +44,8 @@ def tend() -> None:
 
 def _tend(clinic: Clinic) -> None:
     with inside(clinic):
-        owners.settle()
-        shelf.sweep(clinic.schema_name, owners.wanted)
-        forgotten = owners.asked_long_ago() if clinic.is_working else []
+        requests.settle()
+        storage.sweep(clinic.schema_name, requests.wanted)
+        forgotten = requests.asked_long_ago() if clinic.is_working else []
     for export_id in forgotten:
         have_made(clinic.schema_name, export_id)

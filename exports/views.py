@@ -10,11 +10,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
 
-from accounts.confirmation import confirmation_required
 from accounts.models import User
+from accounts.reauthentication import confirmation_required
 from accounts.roles import Permission, permission_required
-from exports import owners, shelf, tasks
-from sync.queries import facts
+from exports import requests, storage, tasks
+from sync.read.patients import facts
 from tenants.context import current_clinic
 
 log = structlog.get_logger(__name__)
@@ -38,9 +38,9 @@ def progress(request: HttpRequest) -> HttpResponse:
 @confirmation_required
 def ask(request: HttpRequest) -> HttpResponse:
     try:
-        export = owners.ask(by=cast(User, request.user))
+        export = requests.ask(by=cast(User, request.user))
         tasks.have_made(current_clinic().schema_name, export.pk)
-    except owners.AlreadyUnderWay:
+    except requests.AlreadyUnderWay:
         messages.info(request, "An export is being made already.")
     except OperationalError as silent:  # the row is there: exports.tend wakes a worker for it
         log.warning("export_waits", exc_info=silent)
@@ -56,8 +56,8 @@ def ask(request: HttpRequest) -> HttpResponse:
 def download(request: HttpRequest, export_id: int) -> HttpResponseBase:
     """Send the file, once."""
     try:
-        file = owners.fetch(export_id, by=cast(User, request.user))
-    except owners.NotThere:
+        file = requests.fetch(export_id, by=cast(User, request.user))
+    except requests.NotThere:
         messages.warning(request, "That export is no longer there. Ask for a new one.")
         return redirect("export")
     day = timezone.localdate()
@@ -66,9 +66,9 @@ def download(request: HttpRequest, export_id: int) -> HttpResponseBase:
 
 
 def _show(request: HttpRequest, template: str) -> HttpResponse:
-    export = owners.latest()
-    path = export and shelf.place(current_clinic().schema_name, export.pk)
-    context = {"export": export, "days": owners.KEPT_FOR.days, "so_far": shelf.size_so_far(path) if path else 0}
+    export = requests.latest()
+    path = export and storage.place(current_clinic().schema_name, export.pk)
+    context = {"export": export, "days": requests.KEPT_FOR.days, "so_far": storage.size_so_far(path) if path else 0}
     context["under_way"] = export is not None and export.state in export.UNDER_WAY
     with timezone.override(facts().time_zone):
         return render(request, template, context)

@@ -13,9 +13,9 @@ from accounts.models import User
 from accounts.roles import Permission, may
 from audit.log import Action, NotRecorded, record
 from audit.models import Event
-from launch.explanations import NOT_RECORDED, explain
-from launch.requests import StaffRequest, number
-from sync import queries
+from launch.error_pages import NOT_RECORDED, explain
+from launch.http import StaffRequest, number
+from sync.read import patients
 
 View = Callable[..., HttpResponseBase]
 
@@ -77,5 +77,5 @@ def _views(user: User) -> QuerySet[Event]:
     """This user's views, none from before the clinic moved to its present Cliniko account: whoever had the id then was
     somebody else."""
     views = Event.objects.filter(user_id=user.pk, action=Action.VIEWED)
-    since = queries.account_since()
+    since = patients.account_since()
     return views.filter(occurred_at__gte=since) if since else views

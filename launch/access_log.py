@@ -13,8 +13,8 @@ from accounts.models import User
 from audit.log import Action
 from audit.models import Event
 from exports import spreadsheets
-from sync import queries
-from sync.records import PatientRecord
+from sync.read import patients
+from sync.read.records import PatientRecord
 from tenants.context import inside
 from tenants.models import Clinic
 
@@ -87,7 +87,7 @@ def people() -> dict[int, str]:
 def about(record: PatientRecord) -> Q:
     """Lines about a patient and those merged into them; none from before the clinic moved to its present Cliniko
     account, when the ids were somebody else's."""
-    since = queries.account_since()
+    since = patients.account_since()
     family = Q(patient_id__in=[record.cliniko_id, *record.merged_from])
     return family & Q(occurred_at__gte=since) if since else family
 
@@ -101,9 +101,9 @@ def page(condition: Q, *, before: int | None = None, size: int = PAGE) -> tuple[
 
 def lines(events: list[Event], names: Mapping[int, str]) -> list[Line]:
     """The events with the names of who and whom; no name for an id from before the clinic changed its account."""
-    since = queries.account_since()
+    since = patients.account_since()
     named = {event.pk: event.patient_id for event in events if since is None or event.occurred_at >= since}
-    held = queries.summaries(set(named.values()) - {""})
+    held = patients.summaries(set(named.values()) - {""})
     whom = {pk: held[patient_id].name for pk, patient_id in named.items() if patient_id in held}
     return [Line(each, names.get(each.user_id or 0, ""), whom.get(each.pk, ""), in_words(each)) for each in events]
 

@@ -6,8 +6,4 @@ class LaunchConfig(AppConfig):
     verbose_name = "What staff see"
 
     def ready(self) -> None:
-        from launch import (  # noqa: F401 - they hear what rooms below tell
-            button,
-            drafts,
-            notes,
-        )
+        from launch import button_clicks, drafts, notes  # noqa: F401 - connects their signal receivers

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from sync.records import Appointment
+from sync.read.records import Appointment
 
 MONTHS = 24
 COLUMN, GAP, TOP, HEIGHT = 15, 3, 14, 72  # of the drawing, which scales

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from launch.looks import Look
-from sync.records import CustomSection, PatientRecord, Phone
+from launch.previous_view import Look
+from sync.read.records import CustomSection, PatientRecord, Phone
 
 NOTHING = "nothing"
 CONSENT = {True: "given", False: "refused", None: "never asked"}

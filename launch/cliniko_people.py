@@ -5,8 +5,8 @@ from typing import Any
 
 from accounts import invitations, staff
 from accounts.models import User
+from sync.cliniko_users import ClinikoUser, cliniko_users
 from sync.refresh import Outcome
-from sync.users import ClinikoUser, cliniko_users
 
 NOT_READ: dict[Outcome, str] = {
     Outcome.RATE_LIMITED: "Cliniko limits how many questions a clinic may ask a minute. Try again in a minute or two.",

@@ -81,7 +81,7 @@ class Draft(models.Model):
 
 
 class ButtonClick(models.Model):
-    """The latest click of one kind (launch.button.Kind) on the button in Cliniko: one row a kind, and no patient."""
+    """The latest click on the Cliniko button, one row per kind (launch.button_clicks.Kind). Holds no patient."""
 
     kind = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField()

@@ -7,10 +7,11 @@ from django import forms
 
 from accounts import sessions
 from launch.models import ClinicSettings
-from sync import keeping, retention, standing
+from sync import excluded_fields, retention
+from sync.excluded_fields import Kept
 from sync.field_groups import ALWAYS
-from sync.keeping import Kept
 from sync.models import Keeping
+from sync.read import status
 
 NOT_TICKED = "Tick the box: what is removed does not come back by itself."
 _CHIPS = {"kept": ("Stored", "good"), "left_out": ("Not stored", "warn"), "coming_back": ("Being read again", "accent")}
@@ -63,12 +64,14 @@ def picture(*, unticked: str = "") -> dict[str, Any]:
     """All that the page shows but its form; `unticked` is the group whose box was not ticked."""
     shown = ClinicSettings.objects.filter(shows_card_numbers=True).exists()
     return {
-        "lines": [_line(kept, shown, NOT_TICKED if kept.group.name == unticked else "") for kept in keeping.by_group()],
+        "lines": [
+            _line(kept, shown, NOT_TICKED if kept.group.name == unticked else "") for kept in excluded_fields.by_group()
+        ],
         "always": ALWAYS,
         "going": retention.goes_tonight(),
         "runs_days": retention.RUNS_KEPT_FOR.days,
         "policy": sessions.policy(),
-        "here": standing.patients_here(),
+        "here": status.patients_here(),
     }
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from launch.attendance import Attendance, attendance_of
-from sync.records import Appointment, PatientRecord
+from sync.read.records import Appointment, PatientRecord
 
 _TOOK_PLACE = ("booked", "arrived")  # many clinics never mark arrivals, so a past booking counts as a visit
 

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from launch.ids import ClinikoIdConverter
+from launch.converters import ClinikoIdConverter
 from launch.views import (
     access_log,
     button,
@@ -12,11 +12,11 @@ from launch.views import (
     key,
     launch,
     notes,
+    onboarding,
     patient,
     privacy,
     settings,
     sync,
-    welcome,
 )
 
 register_converter(ClinikoIdConverter, "cliniko_id")
@@ -39,11 +39,11 @@ urlpatterns = [
     path("patients/<cliniko_id:patient_id>/access", access_log.of_patient, name="patient_access"),
     path("patients/<cliniko_id:patient_id>/access/csv", access_log.csv_of_patient, name="patient_access_csv"),
     path("patients/<cliniko_id:patient_id>/access/pack", access_log.pack, name="access_pack"),
-    path("welcome", welcome.welcome, name="welcome"),
-    path("welcome/import", welcome.welcome_import, name="welcome_import"),
-    path("welcome/later", welcome.welcome_later, name="welcome_later"),
-    path("welcome/end", welcome.welcome_end, name="welcome_end"),
-    path("welcome/again", welcome.welcome_again, name="welcome_again"),
+    path("welcome", onboarding.welcome, name="welcome"),
+    path("welcome/import", onboarding.welcome_import, name="welcome_import"),
+    path("welcome/later", onboarding.welcome_later, name="welcome_later"),
+    path("welcome/end", onboarding.welcome_end, name="welcome_end"),
+    path("welcome/again", onboarding.welcome_again, name="welcome_again"),
     path("settings/", settings.settings, name="settings"),
     path("settings/key", key.key, name="key"),
     path("settings/sync", sync.sync, name="sync"),

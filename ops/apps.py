@@ -6,4 +6,4 @@ class OpsConfig(AppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
-        from ops import notices  # noqa: F401 - owners are told of what the mirror signals
+        from ops import emails  # noqa: F401 - connects its signal receivers

@@ -16,11 +16,13 @@ from django.utils import timezone
 from audit import watch
 from audit.log import Action
 from audit.models import Event
-from ops import clicks, outside
-from sync import connection as cliniko_connection
-from sync import standing, zones
-from sync.errors import ClinikoError
+from ops import dns_tls
+from ops.monitoring import daily_stats
+from sync.cliniko import time_zones
+from sync.cliniko.errors import ClinikoError
+from sync.connection import state as cliniko_connection
 from sync.models import Business, RefusedPayload
+from sync.read import status
 from tenants.context import find_clinic, inside
 from tenants.hosts import clinic_url
 from tenants.models import Clinic, Domain
@@ -87,26 +89,26 @@ def _address(clinic: Clinic) -> Answer:
 
 
 def _dns(clinic: Clinic) -> Answer:
-    host, _ = outside.host_and_port(clinic.label)
-    if outside.is_on_this_machine():
+    host, _ = dns_tls.host_and_port(clinic.label)
+    if dns_tls.is_on_this_machine():
         return Light.OK, f"{host} is this machine to browsers: not looked up."
     try:
-        return Light.OK, f"{host} is {', '.join(outside.resolves_to(clinic.label))}."
+        return Light.OK, f"{host} is {', '.join(dns_tls.resolves_to(clinic.label))}."
     except OSError:
         return Light.FAIL, f"{host} is not in DNS: point *.{settings.BASE_DOMAIN} at this server."
 
 
 def _certificate(clinic: Clinic) -> Answer:
-    host, port = outside.host_and_port(clinic.label)
+    host, port = dns_tls.host_and_port(clinic.label)
     if not settings.HTTPS:
-        return (Light.OK if outside.is_on_this_machine() else Light.FAIL), "There is none: PUBLIC_SCHEME is http."
+        return (Light.OK if dns_tls.is_on_this_machine() else Light.FAIL), "There is none: PUBLIC_SCHEME is http."
     try:
-        days = outside.certificate_days_left(clinic.label)
+        days = dns_tls.certificate_days_left(clinic.label)
     except ssl.SSLCertVerificationError as wrong:
         return Light.FAIL, f"Browsers refuse the certificate of {host}: {wrong.verify_message.rstrip('.')}."
     except OSError as failure:
         return Light.FAIL, f"{host} does not speak https at port {port} ({type(failure).__name__})."
-    light = Light.FAIL if days < outside.DAYS_LEFT_FAIL else Light.WARN if days < outside.DAYS_LEFT_WARN else Light.OK
+    light = Light.FAIL if days < dns_tls.DAYS_LEFT_FAIL else Light.WARN if days < dns_tls.DAYS_LEFT_WARN else Light.OK
     return light, f"Good for {days} more days."
 
 
@@ -120,14 +122,14 @@ def _migrations() -> Answer:
 
 def _key() -> Answer:
     held = cliniko_connection.load()
-    now = standing.standing()
+    now = status.standing()
     if now.key_sentence:
         return Light.FAIL, now.key_sentence
     try:
         cliniko_connection.stored_key(held)
     except ClinikoError as unusable:
         return Light.FAIL, str(unusable)
-    if now.state == standing.State.PAUSED:
+    if now.state == status.State.PAUSED:
         return Light.WARN, now.sentence
     whose = held.key_user_name or "an unnamed user"
     return Light.OK, f"…{held.key_last4} of {whose} opens, and Cliniko has not refused it."
@@ -137,7 +139,7 @@ def _time_zone() -> Answer:
     held = cliniko_connection.load()
     if held.connected_at is None:
         return Light.WARN, "Not known before the first key: times are shown in UTC."
-    if held.time_zone == zones.UNKNOWN:
+    if held.time_zone == time_zones.UNKNOWN:
         return Light.WARN, "Cliniko named none that is known: times are shown in UTC. It is asked again once a day."
     elsewhere = _clocks_of_locations() - {held.time_zone}
     if elsewhere:
@@ -148,11 +150,11 @@ def _time_zone() -> Answer:
 
 def _clocks_of_locations() -> set[str]:
     payloads = Business.objects.filter(deleted_at=None, archived_at=None).values_list("payload", flat=True)
-    return {zones.zone_of(payload) for payload in payloads} - {zones.UNKNOWN}
+    return {time_zones.zone_of(payload) for payload in payloads} - {time_zones.UNKNOWN}
 
 
 def _sync() -> Answer:
-    now = standing.standing()
+    now = status.standing()
     if now.checked_at is None:
         return Light.WARN, now.sentence or "The first copy is not finished."
     lag = timezone.now() - now.checked_at
@@ -161,7 +163,7 @@ def _sync() -> Answer:
 
 
 def _lists() -> Answer:
-    lists = standing.by_resource()
+    lists = status.by_resource()
     refused = [each.label for each in lists if each.refused]
     unasked = [each.label for each in lists if not each.refused and each.checked_at is None]
     unread = RefusedPayload.objects.count()
@@ -174,7 +176,7 @@ def _lists() -> Answer:
 
 
 def _last_launch() -> Answer:
-    latest = clicks.latest_launch()
+    latest = daily_stats.latest_launch()
     if latest is None:
         opened = Event.objects.filter(action=Action.VIEWED).exists()
         how = "Patients are opened from the search alone" if opened else "Nobody has opened a patient yet"

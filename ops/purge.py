@@ -10,17 +10,17 @@ from psycopg import sql
 
 import exports
 from audit.log import Actor
-from ops import queues
-from ops.alone import alone
-from ops.clinics import Refused
 from ops.models import ClinicDay, Look
-from sync.budget import share_of
-from sync.connection import load, stored_key
-from sync.errors import ClinikoError
+from ops.monitoring import broker
+from ops.onboarding import Refused
+from ops.recovery.locks import alone
+from sync.cliniko.errors import ClinikoError
+from sync.connection.rate_limit import share_of
+from sync.connection.state import load, stored_key
 from tenants import schemas
-from tenants.budgets import WINDOW
 from tenants.context import NoSuchClinic, inside
 from tenants.models import Clinic, Domain, KeyBudget
+from tenants.rate_limits import WINDOW
 
 log = structlog.get_logger(__name__)
 WAIT_FOR_LOCKS = "30s"  # what a worker or a page is still about ends before
@@ -87,7 +87,7 @@ def _shut_the_doors(clinic: Clinic) -> None:
 def _remove_outside(schema_name: str) -> dict[str, int | None]:
     """What is not in PostgreSQL: how many files and messages there were. A purge that was killed before has removed
     them without a count, and a broker that does not answer has None."""
-    return {"files": exports.remove_all(schema_name), "messages": queues.remove_messages(schema_name)}
+    return {"files": exports.remove_all(schema_name), "messages": broker.remove_messages(schema_name)}
 
 
 def _find(label: str) -> Clinic:

@@ -4,7 +4,8 @@ import structlog
 from celery import current_app, shared_task
 from django.utils import timezone
 
-from ops import life, numbers
+from ops import lifecycle
+from ops.monitoring import daily_stats
 from tenants.models import Clinic
 
 log = structlog.get_logger(__name__)
@@ -15,13 +16,13 @@ MEASURED_EVERY = 300  # seconds
 def remind_closing() -> None:
     """Remind the owners of clinics that close soon. A lost message costs a day at most: the next one makes it up."""
     for clinic in Clinic.objects.working().filter(state=Clinic.State.CLOSING):
-        life.remind(clinic)
+        lifecycle.remind(clinic)
 
 
 @shared_task(name="ops.measure")
 def measure() -> None:
     """Have the numbers of every working clinic noted, one short message each. What is lost is made up the next time."""
-    numbers.forget()
+    daily_stats.forget()
     working = Clinic.objects.working().values_list("schema_name", flat=True)
     with current_app.producer_pool.acquire(block=True) as producer:
         for schema_name in working:
@@ -35,4 +36,4 @@ def measure_clinic(*, schema_name: str) -> None:
     if clinic is None:
         log.warning("task_without_clinic", schema_name=schema_name)
         return
-    numbers.measure(clinic, now=timezone.now())
+    daily_stats.measure(clinic, now=timezone.now())

@@ -26,16 +26,16 @@ def keep_what_is_loaded(**_: object) -> None:
 
 @task_postrun.connect
 def write_tallies(**_: object) -> None:
-    from tenants import tallies
+    from tenants import metrics
 
-    tallies.write_when_due()
+    metrics.write_when_due()
 
 
 @worker_process_shutdown.connect
 def write_last_tallies(**_: object) -> None:
-    from tenants import tallies
+    from tenants import metrics
 
-    tallies.write()
+    metrics.write()
 
 
 @task_failure.connect

@@ -14,7 +14,7 @@ import dj_email_url
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from sandbox.embedded import broker_url, postgres_url
+from embedded.services import broker_url, postgres_url
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"

@@ -63,11 +63,11 @@ WSGI_APPLICATION = "saas.wsgi.application"
 
 MIDDLEWARE = [
     "saas.logs.RequestLog",
-    "launch.measured.LaunchesMeasured",  # as far out as can be: all that a launch takes is in it
+    "launch.metrics.LaunchesMeasured",  # as far out as can be: all that a launch takes is in it
     "accounts.middleware.PrivacyHeaders",  # outside the door: also on what the door itself answers, errors included
     "csp.middleware.CSPMiddleware",
     "tenants.middleware.ClinicMiddleware",
-    "launch.wrong_address.WrongAddress",  # before a browser is sent on from http to https
+    "launch.misdirected.WrongAddress",  # before a browser is sent on from http to https
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -143,7 +143,7 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"  # an invitation's link already came by e-mail
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.tokens.ResetTokenGenerator"  # noqa: S105 - a class
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.reset_links.ResetTokenGenerator"  # noqa: S105 - a class
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
@@ -158,7 +158,7 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password": "5/10m/key,60/15m/ip",  # by the address asked for, known or not
 }
 MFA_RATE_LIMITS = {"webauthn_login": "120/m/ip"}
-MFA_ADAPTER = "accounts.factors.SecondFactorAdapter"
+MFA_ADAPTER = "accounts.second_factors.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_TOLERANCE = 1  # clocks of phones are half a minute off
@@ -174,7 +174,7 @@ SESSION_COOKIE_SAMESITE = "Lax"  # Strict would meet a sign-in on every click th
 SESSION_COOKIE_AGE = 24 * 60 * 60  # the most that a clinic may choose; accounts.sessions holds the clinic's own limits
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_USE_SESSIONS = True  # so a token counts only beside a session, and a session only in its clinic's schema
-CSRF_FAILURE_VIEW = "accounts.views.stale_form"
+CSRF_FAILURE_VIEW = "accounts.views.sign_in.stale_form"
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]

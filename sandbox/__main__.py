@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from sandbox import demo, embedded
+from embedded import services
+from sandbox import demo
 from sandbox.cast import Options
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -12,12 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="A stand-in world to run and test in.")
     commands = parser.add_subparsers(dest="command", required=True)
-    services = commands.add_parser("services", help="embedded PostgreSQL and broker of this checkout")
-    services.add_argument("action", choices=["start", "stop", "status"])
+    action = commands.add_parser("services", help="embedded PostgreSQL and broker of this checkout")
+    action.add_argument("action", choices=["start", "stop", "status"])
     demo.add_arguments(commands.add_parser("demo", help="the whole product with two clinics, until Ctrl-C"))
     chosen = vars(parser.parse_args())
     if chosen.pop("command") == "services":
-        embedded.main(ROOT, chosen["action"])
+        services.main(ROOT, chosen["action"])
     else:
         demo.main(ROOT, Options(**chosen))
 

@@ -15,7 +15,8 @@ from typing import NoReturn
 import requests
 from rich.console import Console
 
-from sandbox import embedded, welcome
+from embedded import services
+from sandbox import welcome
 from sandbox.browsing import Browser
 from sandbox.cast import OPS, Options
 from sandbox.onboarding import Onboarding, connect, mirrored
@@ -42,7 +43,7 @@ def main(root: Path, options: Options) -> NoReturn:
         signal.signal(sign, _leave)
     try:
         Demo(root, options, console).run()
-    except (DemoError, embedded.ServiceError) as failed:
+    except (DemoError, services.ServiceError) as failed:
         console.print(str(failed), style="red", markup=False)
         sys.exit(1)
     except KeyboardInterrupt:
@@ -153,12 +154,12 @@ class Demo:
         note = self._root / ".local" / "demo" / "services.json"
         ours = json.loads(note.read_text()) if note.exists() else []
         with self._step("PostgreSQL and broker"):
-            ours = sorted({*ours, *embedded.start(self._root)})
+            ours = sorted({*ours, *services.start(self._root)})
             note.write_text(json.dumps(ours))
         try:
             yield
         finally:
-            embedded.stop(self._root, ours)
+            services.stop(self._root, ours)
             note.unlink()
 
     @contextlib.contextmanager
@@ -173,8 +174,8 @@ class Demo:
     def _environment(self) -> dict[str, str]:
         """Everything is said here, so that neither the shell nor a .env leads the demo to a real database or clinic."""
         return plain_environment(
-            DATABASE_URL=embedded.postgres_url(self._root),
-            CELERY_BROKER_URL=embedded.broker_url(self._root),
+            DATABASE_URL=services.postgres_url(self._root),
+            CELERY_BROKER_URL=services.broker_url(self._root),
             BASE_DOMAIN="localhost",
             PUBLIC_SCHEME="http",
             PUBLIC_PORT=str(self._options.web_port),

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from sandbox.processes import Identity, end, identify
+from embedded.processes import Identity, end, identify
 
 
 class DemoError(Exception):

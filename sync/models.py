@@ -125,7 +125,7 @@ class PatientRefresh(models.Model):
 
 
 class LeftOut(models.Model):
-    """A field of Cliniko's records that the clinic chose not to keep. Every write reads these rows: sync/store.py.
+    """A field of Cliniko's records that the clinic chose not to keep. Every write reads these rows: sync/walk/store.py.
 
     Once chosen again it stays, `coming_back`, until all records have been read anew.
     """

@@ -8,14 +8,14 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from sync import connection
-from sync.cliniko import Cliniko
-from sync.errors import ClinikoError, KeyForbidden, KeyInvalid, NotFilterable, RateLimited
-from sync.lookup import look_up
+from sync.cliniko.client import Cliniko
+from sync.cliniko.errors import ClinikoError, KeyForbidden, KeyInvalid, NotFilterable, RateLimited
+from sync.cliniko.payloads import linked_id
+from sync.connection import state as connection_state
 from sync.models import Connection, Cursor, MedicalAlert, PatientRefresh, RefusedPayload
-from sync.payloads import linked_id
 from sync.resources import ALERTS, PATIENTS
-from sync.store import mark_deleted, next_sequence, write_page
+from sync.walk.single import look_up
+from sync.walk.store import mark_deleted, next_sequence, write_page
 
 # One request for a patient at a time, however many ask, and none so soon after the last that nobody can have edited.
 UNANSWERED_SECONDS = 5
@@ -44,12 +44,14 @@ def refresh_patient(cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
         return known
     if not _take_off(cliniko_id):
         return Outcome.BUSY
-    held = connection.load()
+    held = connection_state.load()
     try:
-        with closing(connection.open_client(timeout=timeout / 2, purpose="launches")) as client:
+        with closing(connection_state.open_client(timeout=timeout / 2, purpose="launches")) as client:
             return _reread(client, cliniko_id, held)
     except (KeyInvalid, RateLimited) as failure:
-        connection.note_failure(failure, held)  # these hold for every request; a slow answer holds for this one alone
+        connection_state.note_failure(
+            failure, held
+        )  # these hold for every request; a slow answer holds for this one alone
         return named(failure)
     except ClinikoError as failure:
         return named(failure)
@@ -57,14 +59,14 @@ def refresh_patient(cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
 
 def _reread(client: Cliniko, cliniko_id: str, held: Connection) -> Outcome:
     found = look_up(client, PATIENTS, cliniko_id)
-    connection.note_answer(held)
+    connection_state.note_answer(held)
     payload = found.payload
     if payload is None:
         return _gone(cliniko_id, found.sequence, held)
     if str(payload.get("id")) != cliniko_id:
         return Outcome.UNREACHABLE
     with transaction.atomic():
-        if not connection.is_still(held):
+        if not connection_state.is_still(held):
             return Outcome.BUSY
         write_page(PATIENTS, [payload], sequence=found.sequence)
         if RefusedPayload.objects.filter(resource=PATIENTS.name, cliniko_id=cliniko_id).exists():
@@ -89,7 +91,7 @@ def _reread_alerts(client: Cliniko, patient_id: str, held: Connection, *, moved_
     except NotFilterable:
         return False  # the next tick brings them
     with transaction.atomic():
-        if not connection.is_still(held):
+        if not connection_state.is_still(held):
             return False
         write_page(ALERTS, page.records, sequence=sequence)
         if not page.has_more and not moved_on:
@@ -101,7 +103,7 @@ def _reread_alerts(client: Cliniko, patient_id: str, held: Connection, *, moved_
 
 def blocked() -> Outcome | None:
     """An outcome that is known without asking: no key, a refused key, a limit that has not reset."""
-    held = connection.load()
+    held = connection_state.load()
     waiting = held.resume_at is not None and held.resume_at > timezone.now()
     if held.state == Connection.State.RATE_LIMITED:
         return Outcome.RATE_LIMITED if waiting else None
@@ -128,7 +130,7 @@ def _take_off(cliniko_id: str) -> bool:
 
 def _gone(cliniko_id: str, sequence: int, held: Connection) -> Outcome:
     with transaction.atomic():
-        if connection.is_still(held):
+        if connection_state.is_still(held):
             mark_deleted(PATIENTS, [cliniko_id], sequence=sequence)
     # An id that Cliniko does not know leaves no row behind, or any website could fill the table by launching.
     PatientRefresh.objects.filter(cliniko_id=cliniko_id).delete()

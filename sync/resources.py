@@ -5,18 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sync.models import (
-    Appointment,
-    AppointmentType,
-    Attendee,
-    Business,
-    GroupAppointment,
-    MedicalAlert,
-    Mirrored,
-    Patient,
-    Practitioner,
-)
-from sync.payloads import (
+from sync.cliniko.payloads import (
     PayloadRefused,
     cliniko_id,
     day,
@@ -27,6 +16,17 @@ from sync.payloads import (
     moment,
     needed_moment,
     text,
+)
+from sync.models import (
+    Appointment,
+    AppointmentType,
+    Attendee,
+    Business,
+    GroupAppointment,
+    MedicalAlert,
+    Mirrored,
+    Patient,
+    Practitioner,
 )
 
 Row = dict[str, Any]

@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.log import Action, Actor, record
-from sync import connection
+from sync.connection import state as connection_state
 from sync.models import (
     Appointment,
     Attendee,
@@ -73,7 +73,7 @@ def keep_for(chosen: Keeping, *, by: Actor) -> bool:
 def forget_old() -> Going:
     """Remove what is older than this clinic keeps it."""
     with transaction.atomic():
-        connection.hold()  # nobody brings a patient back from among the deleted meanwhile
+        connection_state.hold()  # nobody brings a patient back from among the deleted meanwhile
         now, kept = timezone.now(), periods()
         going = _count(now, kept)
         gone = _gone(now, kept)

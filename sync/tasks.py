@@ -8,12 +8,13 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from sync import connection as cliniko_connection
-from sync import mirror, retention
-from sync.counted import TICKED
-from sync.mirror import Turn
-from sync.standing import standing
-from tenants import budgets
+from sync import retention
+from sync.connection import state as cliniko_connection
+from sync.metrics import TICKED
+from sync.read.status import standing
+from sync.walk import run as walk_run
+from sync.walk.run import Turn
+from tenants import rate_limits
 from tenants.context import NoSuchClinic, clinic_of_schema
 from tenants.models import Clinic
 
@@ -55,7 +56,7 @@ def sync_clinic(*, schema_name: str) -> None:
     """Give one clinic a slice of this worker; a clinic that needs more goes to the end of the line for long work."""
     try:
         with clinic_of_schema(schema_name):
-            turn = mirror.take_turn(seconds=settings.SYNC_SLICE_SECONDS, pages=settings.SYNC_SLICE_PAGES)
+            turn = walk_run.take_turn(seconds=settings.SYNC_SLICE_SECONDS, pages=settings.SYNC_SLICE_PAGES)
             if turn.never:
                 cliniko_connection.tell_owners()
             now = standing()
@@ -86,7 +87,7 @@ def _go_on(schema_name: str, turn: Turn) -> None:
 def forget() -> None:
     """Have every working clinic forget its old history, and forget the counts of keys that are no longer used. A lost
     message costs a day."""
-    budgets.forget_unused()
+    rate_limits.forget_unused()
     working = Clinic.objects.working().values_list("schema_name", flat=True)
     with current_app.producer_pool.acquire(block=True) as producer:
         for schema_name in working:

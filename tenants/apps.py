@@ -8,6 +8,6 @@ class TenantsConfig(AppConfig):
     def ready(self) -> None:
         from django.core.signals import request_finished
 
-        from tenants import checks, tallies  # noqa: F401 - registers the system checks
+        from tenants import checks, metrics  # noqa: F401 - registers the system checks
 
-        request_finished.connect(tallies.write_when_due)  # the answer is with the browser by then
+        request_finished.connect(metrics.write_when_due)  # the answer is with the browser by then

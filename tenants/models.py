@@ -134,7 +134,7 @@ class KeyBudget(models.Model):
 
 
 class Tally(models.Model):
-    """A number for monitoring that all processes add to: see tenants.tallies. Nothing of a clinic, a person, a patient.
+    """A number for monitoring that all processes add to: see tenants.metrics. Nothing of a clinic, a person, a patient.
 
     `name` and `labels` are those of a sample that Prometheus reads.
     """

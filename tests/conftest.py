@@ -17,8 +17,8 @@ from accounts.tasks import send_reset_link, send_sign_in_notice
 from exports.tasks import make as make_export
 from sync.models import Connection, Cursor
 from sync.resources import PATIENTS, RESOURCES
-from sync.store import next_sequence, write_page
-from tenants import tallies
+from sync.walk.store import next_sequence, write_page
+from tenants import metrics
 from tenants.context import clinic_context
 from tenants.database import connection
 from tenants.models import Clinic, Domain
@@ -55,8 +55,8 @@ def quick_hashes(settings: Settings) -> None:
 @pytest.fixture(autouse=True)
 def tallies_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers for monitoring are written when a test says so, not when ten seconds are over."""
-    monkeypatch.setattr(tallies, "WRITTEN_EVERY", float("inf"))
-    monkeypatch.setattr(tallies, "_gathered", {})
+    monkeypatch.setattr(metrics, "WRITTEN_EVERY", float("inf"))
+    monkeypatch.setattr(metrics, "_gathered", {})
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from typing import IO
 
 import pytest
 
-from sandbox import embedded
+from embedded import services
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / ".local" / "test"
@@ -58,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _provide_services(config: pytest.Config) -> None:
-    addresses = {"DATABASE_URL": embedded.postgres_url, "CELERY_BROKER_URL": embedded.broker_url}
+    addresses = {"DATABASE_URL": services.postgres_url, "CELERY_BROKER_URL": services.broker_url}
     missing = [variable for variable in addresses if not os.environ.get(variable)]
     if not missing:
         return
@@ -66,7 +66,7 @@ def _provide_services(config: pytest.Config) -> None:
     config.add_cleanup(run.close)
     try:
         home = run.enter_context(own_services())
-    except embedded.ServiceError as refused:
+    except services.ServiceError as refused:
         raise pytest.UsageError(str(refused)) from refused
     os.environ.update({variable: addresses[variable](home) for variable in missing})
 
@@ -84,7 +84,7 @@ def own_services() -> Iterator[Path]:
     """A new directory with both services running; gone afterwards."""
     with contextlib.ExitStack() as run:
         home = _new_home(run)
-        run.enter_context(embedded.running(home, fsync=False))
+        run.enter_context(services.running(home, fsync=False))
         yield home
 
 
@@ -102,7 +102,7 @@ def _new_home(run: contextlib.ExitStack) -> Path:
 def _clear_what_killed_runs_left() -> None:
     for home in RUNS.glob("run-*"):
         with contextlib.suppress(BlockingIOError), _locked(home / "lock", fcntl.LOCK_NB):
-            embedded.stop(home)
+            services.stop(home)
             shutil.rmtree(home, ignore_errors=True)
 
 

@@ -13,10 +13,10 @@ django.setup()
 from django.db import connection
 
 from bench import people
-from ops import clinics as onboarding
+from ops import onboarding
 from sandbox.cliniko.shapes import blank_appointment
 from sync.resources import PATIENTS
-from sync.store import next_sequence, write_page
+from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
 
 PAGE = 1000

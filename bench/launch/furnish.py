@@ -16,10 +16,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from bench import people
-from ops import clinics as onboarding
+from ops import onboarding
 from sync.models import Connection, Cursor
 from sync.resources import BY_NAME, RESOURCES
-from sync.store import next_sequence, write_page
+from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Domain
 

@@ -16,27 +16,27 @@ django.setup()
 from django.db import connection
 
 from bench import people
-from ops import clinics as onboarding
-from sync import queries
+from ops import onboarding
 from sync.models import Patient
+from sync.read import patients
 from sync.resources import PATIENTS
-from sync.store import next_sequence, write_page
+from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
 
 LABEL = "searching"
 
 
-def search(patients: int, runs: int) -> dict[str, Any]:
+def search(number: int, runs: int) -> dict[str, Any]:
     """So many patients; each text typed so many times: milliseconds at the median and the 95th percentile, and hits."""
     onboarding.create(LABEL, name="Searching", owner_email="owner@searching.example")
     with clinic_context(LABEL):
-        bodies = (json.loads(patient.body) for patient in people.patients(patients, seed=7))
+        bodies = (json.loads(patient.body) for patient in people.patients(number, seed=7))
         while page := list(islice(bodies, 1000)):
             write_page(PATIENTS, page, sequence=next_sequence())
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE sync_patient")
-        typed = _typed(Patient.objects.order_by("sort_name")[patients // 2])
-        return {"patients": patients, "typed": {what: _timed(text, runs) for what, text in typed.items()}}
+        typed = _typed(Patient.objects.order_by("sort_name")[number // 2])
+        return {"patients": number, "typed": {what: _timed(text, runs) for what, text in typed.items()}}
 
 
 def _typed(patient: Patient) -> dict[str, str]:
@@ -63,11 +63,11 @@ def _typed(patient: Patient) -> dict[str, str]:
 
 
 def _timed(text: str, runs: int) -> dict[str, float]:
-    found = queries.search(text, limit=21)
+    found = patients.search(text, limit=21)
     times = []
     for _ in range(runs):
         started = time.perf_counter()
-        queries.search(text, limit=21)
+        patients.search(text, limit=21)
         times.append((time.perf_counter() - started) * 1000)
     return {"median": round(median(times), 2), "p95": round(quantiles(times, n=20)[-1], 2), "found": len(found)}
 

@@ -25,10 +25,10 @@ from django.db import connection
 from django.utils import timezone
 
 from bench.services import control
-from ops import clinics as onboarding
+from ops import onboarding
 from saas.celery import app
 from sync import tasks
-from sync.cliniko import ApiKey
+from sync.cliniko.client import ApiKey
 from tenants.models import Clinic
 
 CHANGES = 50

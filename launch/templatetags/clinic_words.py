@@ -11,7 +11,7 @@ from accounts.models import in_public
 from accounts.roles import Permission
 from accounts.roles import may as role_may
 from launch.drafts import Offer
-from sync import queries
+from sync.read import patients
 
 register = template.Library()
 CHANGED = ' <a class="changed" href="#changed">changed</a>'
@@ -91,7 +91,7 @@ def may(user: object, permission: str) -> bool:
 @register.simple_tag
 def clinic_time_zone() -> str:
     """`{% clinic_time_zone as zone %}{% timezone zone %}`, on pages that know nothing of the mirror."""
-    return "UTC" if in_public() else queries.facts().time_zone
+    return "UTC" if in_public() else patients.facts().time_zone
 
 
 @register.simple_tag(takes_context=True)

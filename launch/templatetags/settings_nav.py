@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 from django.template import Context
 
-from launch.settings_index import entries
+from launch.settings_menu import entries
 
 register = template.Library()
 

@@ -13,13 +13,13 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.roles import Permission
 from audit.log import Action
 from audit.models import Event
-from launch import access_log, access_pack
+from launch import access_log, subject_access
 from launch.access import log_page, record_access, recorded
 from launch.access_log import LogFilter
-from launch.arrival import survivor_of
-from launch.requests import StaffRequest, empty_refusal, is_somebody_looking, number
-from sync import queries
-from sync.records import PatientRecord
+from launch.find_patient import survivor_of
+from launch.http import StaffRequest, empty_refusal, is_somebody_looking, number
+from sync.read import patients
+from sync.read.records import PatientRecord
 
 
 @log_page
@@ -73,13 +73,13 @@ def pack(request: StaffRequest, patient_id: str) -> HttpResponse:
     if survivor != patient_id:
         return redirect("patient_access", survivor)
     record_access(request, Action.EXPORTED, patient_id, file="access pack")
-    made = access_pack.make(record, clinic=request.clinic, now=timezone.now())
+    made = subject_access.make(record, clinic=request.clinic, now=timezone.now())
     name = _file_name("access-pack", "zip", record.clinic.time_zone)
     return HttpResponse(made, content_type="application/zip", headers={"Content-Disposition": name})
 
 
 def _patient(request: StaffRequest, patient_id: str) -> PatientRecord:
-    record = queries.patient(patient_id)
+    record = patients.patient(patient_id)
     if record is None:
         record_access(request, Action.NOT_FOUND, patient_id)
         raise Http404
@@ -87,7 +87,7 @@ def _patient(request: StaffRequest, patient_id: str) -> PatientRecord:
 
 
 def _show(request: StaffRequest, template: str, scope: Q, **context: Any) -> HttpResponse:
-    facts, people = queries.facts(), access_log.people()
+    facts, people = patients.facts(), access_log.people()
     wanted, before = LogFilter(request.GET, people=people), number(request.GET.get("before", ""))
     events: list[Event] = []
     more = False
@@ -102,7 +102,7 @@ def _show(request: StaffRequest, template: str, scope: Q, **context: Any) -> Htt
 
 
 def _csv(request: StaffRequest, scope: Q, patient_id: str = "") -> HttpResponseBase:
-    zone, wanted = queries.facts().time_zone, LogFilter(request.POST, people=access_log.people())
+    zone, wanted = patients.facts().time_zone, LogFilter(request.POST, people=access_log.people())
     if not wanted.is_valid():
         return HttpResponse(status=422)
     record_access(request, Action.EXPORTED, patient_id, file="access log")

@@ -9,12 +9,12 @@ from django.views.decorators.http import require_safe
 from django.views.defaults import page_not_found
 
 from accounts.roles import Permission, permission_required
-from launch import button as of_cliniko
-from launch.button_words import tell
-from launch.requests import StaffRequest
-from launch.wrong_address import is_click, wrong_address
-from sync import queries
-from sync.standing import clock_text
+from launch import button_clicks as of_cliniko
+from launch.button_messages import tell
+from launch.http import StaffRequest
+from launch.misdirected import is_click, wrong_address
+from sync.read import patients
+from sync.read.status import clock_text
 
 
 @permission_required(Permission.VIEW_SETTINGS)
@@ -36,7 +36,7 @@ def heard(request: StaffRequest) -> HttpResponse:
 
 
 def _heard(now: of_cliniko.Heard) -> dict[str, Any]:
-    facts = queries.facts()
+    facts = patients.facts()
     at = clock_text(now.click.at, facts.time_zone) if now.click else ""
     return {"heard": now, "clicked_at": at, "misses": tell(now, facts), "facts": facts}
 

@@ -6,16 +6,16 @@ from django.views.decorators.http import require_POST
 
 from audit.log import Action
 from launch.access import patients_page, record_access
+from launch.http import StaffRequest
 from launch.models import ClinicSettings
-from launch.requests import StaffRequest
-from sync import queries
+from sync.read import patients
 
 
 @patients_page
 @require_POST
 def card_numbers(request: StaffRequest, patient_id: str) -> HttpResponse:
     """Uncover a patient's numbers: in their place on the screen, or without a script on a page of their own."""
-    record = queries.patient(patient_id)
+    record = patients.patient(patient_id)
     wanted = ClinicSettings.objects.filter(shows_card_numbers=True).exists()
     if record is None or record.deleted_at or not record.card_numbers or not wanted:
         raise Http404

@@ -9,11 +9,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import invitations
-from accounts.confirmation import confirmation_required
 from accounts.forms import InviteForm
+from accounts.reauthentication import confirmation_required
 from accounts.roles import Permission, Role, grantable, permission_required
 from launch.cliniko_people import compare
-from launch.requests import StaffRequest
+from launch.http import StaffRequest
 
 MOST_AT_ONCE = 20  # each is a mail that is sent while the page waits
 

@@ -7,10 +7,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.roles import Permission, may
 from audit.log import Action
-from launch import first_steps
+from launch import onboarding
 from launch.access import patients_page, recently_opened, record_access
-from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
-from sync import queries, standing
+from launch.http import StaffRequest, empty_refusal, is_somebody_looking
+from sync.read import patients, status
 
 LONGEST_SEARCH = 100
 SHOWN = 20
@@ -36,22 +36,22 @@ def search(request: StaffRequest) -> HttpResponse:
     if not text:
         return _show(request, template)
     record_access(request, Action.SEARCHED)
-    found = queries.search(text, limit=SHOWN + 1)
+    found = patients.search(text, limit=SHOWN + 1)
     return _show(request, template, text=text, found=found[:SHOWN], more=len(found) > SHOWN)
 
 
 def _show(request: StaffRequest, template: str, **context: object) -> HttpResponse:
-    facts = queries.facts()
+    facts = patients.facts()
     if "found" not in context:
         opened = recently_opened(request.user)
-        held = queries.summaries(opened)
+        held = patients.summaries(opened)
         context["recent"] = [held[patient_id] for patient_id in opened if patient_id in held]
         if context["recent"]:
             record_access(request, Action.LISTED)
     with timezone.override(facts.time_zone):
-        mirror = standing.standing()
-        copied = standing.patients_here() if mirror.importing else None
+        mirror = status.standing()
+        copied = status.patients_here() if mirror.importing else None
         context |= {"mirror": mirror, "copied": copied, "word": facts.patient_word}
         if may(request.user, Permission.VIEW_SETTINGS):
-            context["first_steps"] = first_steps.open_ones(request.user)
+            context["first_steps"] = onboarding.open_ones(request.user)
         return render(request, template, context)

@@ -6,11 +6,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts.confirmation import confirmation_required
+from accounts.reauthentication import confirmation_required
 from accounts.roles import Permission, permission_required
-from launch import first_steps
-from launch.requests import StaffRequest
-from sync import keys, queries, standing
+from launch import onboarding
+from launch.http import StaffRequest
+from sync import key_entry
+from sync.read import patients, status
 
 
 @sensitive_post_parameters("key")
@@ -23,21 +24,23 @@ def key(request: StaffRequest) -> HttpResponse:
     if request.method != "POST":
         return _show(request)
     try:
-        found = keys.take(request.POST.get("key", ""), by=request.user, agreed_to=request.POST.get("agreed_to", ""))
-    except keys.KeyNotTaken as refused:
+        found = key_entry.take(
+            request.POST.get("key", ""), by=request.user, agreed_to=request.POST.get("agreed_to", "")
+        )
+    except key_entry.KeyNotTaken as refused:
         return _show(request, refused)
     messages.success(request, str(found))
-    return redirect("welcome" if first_steps.open_ones(request.user) else "key")
+    return redirect("welcome" if onboarding.open_ones(request.user) else "key")
 
 
-def _show(request: StaffRequest, refused: keys.KeyNotTaken | None = None) -> HttpResponse:
-    lists = standing.by_resource()
+def _show(request: StaffRequest, refused: key_entry.KeyNotTaken | None = None) -> HttpResponse:
+    lists = status.by_resource()
     context = {
-        "held": keys.held(),
+        "held": key_entry.held(),
         "may_read": [each.label for each in lists if not each.refused],
         "may_not_read": [each.label for each in lists if each.refused],
         "refused": refused,
-        "other": refused if isinstance(refused, keys.OtherAccount) else None,
-        "facts": queries.facts(),
+        "other": refused if isinstance(refused, key_entry.OtherAccount) else None,
+        "facts": patients.facts(),
     }
     return render(request, "launch/key.html", context, status=422 if refused else 200)

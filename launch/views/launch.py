@@ -10,11 +10,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from accounts.tickets import sign_in_redirect
-from launch.button import Kind, note
-from launch.explanations import ANOTHER_ACCOUNT, NO_PATIENT_NAMED, explain
-from launch.ids import is_cliniko_id
-from launch.requests import comes_from_elsewhere, empty_refusal, is_somebody_looking
-from launch.wrong_address import astray_address, is_marked_astray, is_of_another_account
+from launch.button_clicks import Kind, note
+from launch.converters import is_cliniko_id
+from launch.error_pages import ANOTHER_ACCOUNT, NO_PATIENT_NAMED, explain
+from launch.http import comes_from_elsewhere, empty_refusal, is_somebody_looking
+from launch.misdirected import astray_address, is_marked_astray, is_of_another_account
 
 
 @csrf_exempt  # nothing is done here, and whoever posts is told 405 rather than of a stale form

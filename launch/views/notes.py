@@ -17,10 +17,10 @@ from audit.log import Action
 from launch import drafts, notes
 from launch.access import View, is_viewing, record_access, recorded
 from launch.drafts import Box
+from launch.http import StaffRequest, empty_refusal, number
 from launch.models import Note
-from launch.requests import StaffRequest, empty_refusal, number
-from sync import queries
-from sync.records import PatientRecord
+from sync.read import patients
+from sync.read.records import PatientRecord
 
 NO_WORDS = "A note needs words."
 
@@ -34,7 +34,7 @@ def notes_page(view: Callable[..., HttpResponse]) -> View:
     def guarded(request: StaffRequest, patient_id: str, **kwargs: Any) -> HttpResponse:
         if not is_viewing(request.user, patient_id, request.POST.get("view", "")):
             return empty_refusal()
-        record = queries.patient(patient_id)
+        record = patients.patient(patient_id)
         if record is None or record.deleted_at:
             return redirect("patient", patient_id)
         with transaction.atomic():

@@ -11,18 +11,19 @@ from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 
 from audit.log import Action
 from launch.access import is_viewing, patients_page, record_access
-from launch.arrival import arrive, survivor_of
 from launch.changes import since_last_look
+from launch.converters import is_cliniko_id
 from launch.drafts import offers
-from launch.explanations import BANNERS, NOT_ARRIVED, UNREADABLE, explain
-from launch.ids import is_cliniko_id
-from launch.looks import look
+from launch.error_pages import BANNERS, NOT_ARRIVED, UNREADABLE, explain
+from launch.favicon import icon, word_between_tabs
+from launch.find_patient import arrive, survivor_of
+from launch.http import StaffRequest, empty_refusal, is_somebody_looking
 from launch.notes import notes_on
-from launch.requests import StaffRequest, empty_refusal, is_somebody_looking
+from launch.previous_view import look
 from launch.screen import screen_of, version_of
-from launch.tab import icon, word_between_tabs
-from sync import queries, refresh
-from sync.records import PatientRecord
+from sync import refresh
+from sync.read import patients
+from sync.read.records import PatientRecord
 
 
 @patients_page
@@ -54,7 +55,7 @@ def fresh(request: StaffRequest, patient_id: str) -> HttpResponse:
     if not is_viewing(request.user, patient_id, view_id):
         return empty_refusal()
     outcome = refresh.refresh_patient(patient_id)
-    record = queries.patient(patient_id)
+    record = patients.patient(patient_id)
     if not request.htmx or record is None:
         return _turn_to(request, _address(patient_id))
     survivor = survivor_of(record)
@@ -106,5 +107,5 @@ def _merged_into_this(claimed: str, patient_id: str) -> str:
     """The id that led here by a merge, when it truly did: anybody can write an address."""
     if claimed == patient_id or not is_cliniko_id(claimed):
         return ""
-    loser = queries.patient(claimed)
+    loser = patients.patient(claimed)
     return claimed if loser and survivor_of(loser) == patient_id else ""

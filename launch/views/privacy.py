@@ -8,10 +8,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import Permission, may, permission_required
+from launch.http import StaffRequest
 from launch.privacy import PeriodsForm, picture
-from launch.requests import StaffRequest
-from sync import keeping, queries, retention
+from sync import excluded_fields, retention
 from sync.field_groups import BY_NAME
+from sync.read import patients
 
 
 @permission_required(Permission.VIEW_SETTINGS)
@@ -30,11 +31,11 @@ def fields(request: StaffRequest, name: str) -> HttpResponse:
     if not may(request.user, Permission.MANAGE_PRIVACY):
         raise PermissionDenied
     if request.POST.get("store") == "again":
-        if keeping.keep_again(group, by=request.user):
+        if excluded_fields.keep_again(group, by=request.user):
             messages.success(request, f"{group.label}: stored again, and being read from Cliniko.")
     elif request.POST.get("confirmed") != "yes":
         return _show(request, PeriodsForm(instance=retention.periods()), unticked=name, status=422)
-    elif keeping.leave_out(group, by=request.user):
+    elif excluded_fields.leave_out(group, by=request.user):
         messages.success(request, f"{group.label}: no longer stored; what was here is removed.")
     return redirect("privacy")
 
@@ -52,7 +53,7 @@ def periods(request: StaffRequest) -> HttpResponse:
 
 
 def _show(request: StaffRequest, form: PeriodsForm, *, unticked: str = "", status: int = 200) -> HttpResponse:
-    facts = queries.facts()
+    facts = patients.facts()
     manages = may(request.user, Permission.MANAGE_PRIVACY)
     shown = {"form": form, "facts": facts, "manages": manages} | picture(unticked=unticked)
     with timezone.override(facts.time_zone):

@@ -9,23 +9,24 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import Permission, permission_required
 from audit.log import Action, record
-from launch import first_steps
+from launch import onboarding
+from launch.http import StaffRequest
 from launch.models import ClinicSettings
-from launch.requests import StaffRequest
-from launch.settings_index import entries
-from sync import keeping, queries
+from launch.settings_menu import entries
+from sync import excluded_fields
+from sync.read import patients
 
 
 @permission_required(Permission.VIEW_SETTINGS)
 @require_safe
 def settings(request: StaffRequest) -> HttpResponse:
     """Show what there is to set and how each of it stands."""
-    facts = queries.facts()
+    facts = patients.facts()
     context = {
         "entries": list(entries(request.user)),
-        "first_steps": first_steps.read(request.user),
+        "first_steps": onboarding.read(request.user),
         "shows_card_numbers": ClinicSettings.objects.filter(shows_card_numbers=True).exists(),
-        "stores_card_numbers": not keeping.leaves_out("card_numbers"),
+        "stores_card_numbers": not excluded_fields.leaves_out("card_numbers"),
         "facts": facts,
     }
     with timezone.override(facts.time_zone):

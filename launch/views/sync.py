@@ -10,8 +10,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import Permission, permission_required
-from launch.requests import StaffRequest
-from sync import control, history, progress, queries, standing
+from launch.http import StaffRequest
+from sync import controls
+from sync.read import patients, runs, status
 
 settings_page = permission_required(Permission.VIEW_SETTINGS)
 
@@ -21,8 +22,8 @@ settings_page = permission_required(Permission.VIEW_SETTINGS)
 def sync(request: StaffRequest) -> HttpResponse:
     """Show how the mirror stands and what its latest runs did, page by page."""
     everything = request.GET.get("runs") == "all"
-    runs, more = history.runs(before=_number(request.GET.get("before", "")), all_of_them=everything)
-    return _show(request, "launch/sync.html", runs=runs, more=more, everything=everything)
+    past, more = runs.runs(before=_number(request.GET.get("before", "")), all_of_them=everything)
+    return _show(request, "launch/sync.html", runs=past, more=more, everything=everything)
 
 
 @settings_page
@@ -35,20 +36,20 @@ def sync_standing(request: StaffRequest) -> HttpResponse:
 @settings_page
 @require_POST
 def sync_now(request: StaffRequest) -> HttpResponse:
-    return _tell(request, control.sync_now, "Cliniko is asked for news within a few seconds.")
+    return _tell(request, controls.sync_now, "Cliniko is asked for news within a few seconds.")
 
 
 @settings_page
 @require_POST
 def sync_compare(request: StaffRequest) -> HttpResponse:
     words = "Every record is read again and compared. That takes about as long as the first copy did."
-    return _tell(request, control.compare, words)
+    return _tell(request, controls.compare, words)
 
 
 @settings_page
 @require_POST
 def sync_pause(request: StaffRequest) -> HttpResponse:
-    if control.pause(by=request.user):
+    if controls.pause(by=request.user):
         messages.success(request, "Copying is paused, until somebody resumes it.")
     else:
         messages.info(request, "There is nothing to pause.")
@@ -58,7 +59,7 @@ def sync_pause(request: StaffRequest) -> HttpResponse:
 @settings_page
 @require_POST
 def sync_resume(request: StaffRequest) -> HttpResponse:
-    if control.unpause(by=request.user):
+    if controls.unpause(by=request.user):
         messages.success(request, "Copying goes on.")
     else:
         messages.info(request, "Copying was not paused.")
@@ -69,7 +70,7 @@ def _tell(request: StaffRequest, order: Callable[[], None], words: str) -> HttpR
     try:
         order()
         messages.success(request, words)
-    except control.NotNow as reason:
+    except controls.NotNow as reason:
         messages.warning(request, str(reason))
     return redirect("sync")
 
@@ -79,7 +80,7 @@ def _number(text: str) -> int | None:
 
 
 def _show(request: StaffRequest, template: str, **context: Any) -> HttpResponse:
-    facts, lists = queries.facts(), standing.by_resource()
+    facts, lists = patients.facts(), status.by_resource()
     context |= how_it_stands(request) | {"resources": lists, "refused": any(each.refused for each in lists)}
     with timezone.override(facts.time_zone):
         return render(request, template, context | {"facts": facts})
@@ -87,17 +88,17 @@ def _show(request: StaffRequest, template: str, **context: Any) -> HttpResponse:
 
 def how_it_stands(request: StaffRequest) -> dict[str, Any]:
     """What launch/_progress.html and launch/_mirror.html are told: state, last and next run, the first import."""
-    now, importing = standing.standing(), progress.of_import()
-    under_way, next_run = history.is_under_way(), request.clinic.sync_due_at
+    now, importing = status.standing(), status.import_progress()
+    under_way, next_run = runs.is_under_way(), request.clinic.sync_due_at
     if now.until:
         next_run = max(now.until, next_run)
-    stands_still = now.needs_somebody and now.state != standing.State.KEY_FORBIDDEN
+    stands_still = now.needs_somebody and now.state != status.State.KEY_FORBIDDEN
     return {
         "mirror": now,
         "importing": importing,
-        "latest": history.latest(),
+        "latest": runs.latest(),
         "under_way": under_way,
-        "paused": now.state == standing.State.PAUSED,
+        "paused": now.state == status.State.PAUSED,
         "next_run": None if stands_still else next_run,
         "soon": next_run <= timezone.now(),
         "moving": not stands_still and (under_way or importing is not None or next_run <= timezone.now()),

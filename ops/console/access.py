@@ -7,8 +7,8 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from accounts.factors import has_second_factor
 from accounts.models import User, in_public
+from accounts.second_factors import has_second_factor
 
 View = Callable[..., HttpResponse]
 

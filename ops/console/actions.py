@@ -15,17 +15,17 @@ from django.views.decorators.http import require_http_methods
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from audit.log import Action, Actor, NotRecorded, record
-from ops import clinics, life
+from ops import lifecycle, onboarding
 from ops.console.access import OpsRequest, console_page
 from ops.console.site import page
-from ops.life import Changed
-from ops.people import as_clinics_see
-from sync.errors import ClinikoError
+from ops.lifecycle import Changed
+from ops.operators import as_clinics_see
+from sync.cliniko.errors import ClinikoError
 from tenants.context import NoSuchClinic
 from tenants.labels import LabelRefused
 from tenants.models import Clinic
 
-REFUSALS = (clinics.Refused, LabelRefused, NoSuchClinic, ClinikoError)
+REFUSALS = (onboarding.Refused, LabelRefused, NoSuchClinic, ClinikoError)
 MOST_AT_ONCE = 200
 Run = Callable[[str, dict[str, Any], Actor], Changed]
 
@@ -74,18 +74,18 @@ class DayForm(forms.Form):
 
 
 def _compare(label: str, taken: dict[str, Any], by: Actor) -> Changed:
-    clinic = clinics.compare(label, by=by)
+    clinic = onboarding.compare(label, by=by)
     return Changed(label, clinic.state, True, f"{label} is compared with Cliniko, record by record, from now on.")
 
 
 def _pause(label: str, taken: dict[str, Any], by: Actor) -> Changed:
-    if clinics.pause(label, by=by):
+    if onboarding.pause(label, by=by):
         return Changed(label, "", True, f"Copying from Cliniko is paused for {label}.")
     return Changed(label, "", False, f"{label} has nothing to pause: it has no key, or is paused already.")
 
 
 def _unpause(label: str, taken: dict[str, Any], by: Actor) -> Changed:
-    if clinics.unpause(label, by=by):
+    if onboarding.unpause(label, by=by):
         return Changed(label, "", True, f"Copying from Cliniko goes on for {label}.")
     return Changed(label, "", False, f"{label} is not paused.")
 
@@ -129,7 +129,7 @@ ACTIONS = {
             "The new address works at once, and the former one leads to it from then on; nobody else ever gets it. "
             "Passkeys count at the former address only: their owners sign in with password and code, and add new ones. "
             "The address of the button in Cliniko can be changed whenever it suits.",
-            lambda label, taken, by: life.rename(label, taken["new_label"], by=by),
+            lambda label, taken, by: lifecycle.rename(label, taken["new_label"], by=by),
             Action.CLINIC_RENAMED,
             lambda clinic: True,
             form=LabelForm,
@@ -141,7 +141,7 @@ ACTIONS = {
             "Let the clinic work again",
             "Staff can sign in again, and the copy of Cliniko is brought up to date. A day on which it was to close is "
             "taken back.",
-            lambda label, taken, by: life.resume(label, by=by),
+            lambda label, taken, by: lifecycle.resume(label, by=by),
             Action.CLINIC_RESUMED,
             lambda clinic: clinic.state in (Clinic.State.SUSPENDED, Clinic.State.CLOSING),
         ),
@@ -151,7 +151,7 @@ ACTIONS = {
             "Set the day the clinic closes",
             "Until that day everything works, and its owners can take their data along: they get a mail now, and 30, 7 "
             "and 1 days before. From that day on nobody gets in. Nothing is removed: that is `manage.py clinic purge`.",
-            lambda label, taken, by: life.close(label, on=taken["on"], by=by),
+            lambda label, taken, by: lifecycle.close(label, on=taken["on"], by=by),
             Action.CLINIC_CLOSING,
             lambda clinic: clinic.state != Clinic.State.SUSPENDED,
             form=DayForm,
@@ -164,7 +164,7 @@ ACTIONS = {
             "Nobody at the clinic gets in from this moment on; whoever is signed in is stopped at the next click. "
             "Nothing is synced. All that is held stays, the key too, and Resume brings it back; a day on which it was "
             "to close is to be set again.",
-            lambda label, taken, by: life.suspend(label, reason=taken["reason"], by=by),
+            lambda label, taken, by: lifecycle.suspend(label, reason=taken["reason"], by=by),
             Action.CLINIC_SUSPENDED,
             lambda clinic: clinic.state != Clinic.State.SUSPENDED,
             form=ReasonForm,

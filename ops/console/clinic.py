@@ -14,11 +14,12 @@ from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget,
 
 from accounts.roles import Role
 from audit.log import Action, record
-from ops import clinics, looking, numbers, staff
+from ops import break_glass, clinic_staff, onboarding
 from ops.console.access import OpsRequest, console_page
 from ops.console.actions import ACTIONS, REFUSALS, address
 from ops.console.site import page
-from ops.people import Invited, as_clinics_see
+from ops.monitoring import daily_stats
+from ops.operators import Invited, as_clinics_see
 from tenants.context import NoSuchClinic, find_clinic
 from tenants.hosts import clinic_url
 from tenants.models import Clinic
@@ -56,7 +57,7 @@ def clinic(request: OpsRequest, label: str) -> HttpResponse:
     now = timezone.now()
     try:
         with transaction.atomic():
-            report: dict[str, Any] | None = clinics.report(label)
+            report: dict[str, Any] | None = onboarding.report(label)
     except DatabaseError:  # its tables are behind, or being moved: what public knows is shown all the same
         report = None
     return page(
@@ -65,8 +66,8 @@ def clinic(request: OpsRequest, label: str) -> HttpResponse:
         title=found.name,
         found=found,
         report=report,
-        look=looking.current(found, request.user),
-        charts=[numbers.launches(now, found), numbers.lag(now, found)],
+        look=break_glass.current(found, request.user),
+        charts=[daily_stats.launches(now, found), daily_stats.lag(now, found)],
         actions=[(action, address(action.name, label)) for action in ACTIONS.values() if action.fits(found)],
     )
 
@@ -82,7 +83,7 @@ def new(request: OpsRequest) -> HttpResponse:
     try:
         with transaction.atomic():
             record(Action.INVITED, by=request.user, new_clinic=taken["label"], whom=whom, role=Role.OWNER)
-            made = clinics.create(taken["label"], name=taken["name"], owner_email=whom, by=by)
+            made = onboarding.create(taken["label"], name=taken["name"], owner_email=whom, by=by)
     except REFUSALS as refused:
         form.add_error(None, str(refused))
         return _new(request, form)
@@ -100,7 +101,7 @@ def invite(request: OpsRequest, label: str) -> HttpResponse:
         try:
             with transaction.atomic():
                 record(Action.INVITED, by=request.user, clinic=label, whom=whom, role=role)
-                url, mailed = staff.invite(label, email=whom, role=role, by=as_clinics_see(request.user))
+                url, mailed = clinic_staff.invite(label, email=whom, role=role, by=as_clinics_see(request.user))
         except REFUSALS as refused:
             form.add_error(None, str(refused))
         else:

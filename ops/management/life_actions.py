@@ -4,10 +4,10 @@ from datetime import date
 from typing import Any
 
 from audit.log import OPS
-from ops import life
-from ops.clinics import Refused
-from ops.life import Changed
-from ops.management.answering import AnsweringCommand, add_clinic_action
+from ops import lifecycle
+from ops.lifecycle import Changed
+from ops.management.output import AnsweringCommand, add_clinic_action
+from ops.onboarding import Refused
 from ops.purge import Purge, purge
 
 
@@ -40,16 +40,16 @@ class LifeActions(AnsweringCommand):
         purge_.add_argument("--yes", action="store_true", help="Do not ask for the label to be typed again.")
 
     def suspend(self, options: dict[str, Any]) -> None:
-        self._tell(options, life.suspend(**_of(options), reason=options["reason"]))
+        self._tell(options, lifecycle.suspend(**_of(options), reason=options["reason"]))
 
     def resume(self, options: dict[str, Any]) -> None:
-        self._tell(options, life.resume(**_of(options)))
+        self._tell(options, lifecycle.resume(**_of(options)))
 
     def rename(self, options: dict[str, Any]) -> None:
-        self._tell(options, life.rename(**_of(options), new_label=options["new_label"]))
+        self._tell(options, lifecycle.rename(**_of(options), new_label=options["new_label"]))
 
     def close(self, options: dict[str, Any]) -> None:
-        self._tell(options, life.close(**_of(options), on=options["on"]))
+        self._tell(options, lifecycle.close(**_of(options), on=options["on"]))
 
     def purge(self, options: dict[str, Any]) -> None:
         foreseen = purge(options["label"], by=OPS, dry_run=True)

@@ -20,7 +20,7 @@ from django.test import Client
 from fido2 import cbor
 from fido2.cose import ES256
 
-from accounts import factors
+from accounts import second_factors
 from accounts.models import User
 from tenants.context import clinic_context
 
@@ -40,7 +40,7 @@ def give_app(label: str, user: User) -> Authenticator:
 
 def give_app_here(user: User) -> Authenticator:
     """The same for somebody of the schema we stand in."""
-    data = {"secret": factors.seal(SECRET, user.pk)}
+    data = {"secret": second_factors.seal(SECRET, user.pk)}
     return Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data=data)
 
 

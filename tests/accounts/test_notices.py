@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.tasks import send_sign_in_notice
 from tenants.context import clinic_context
 from tests.accounts.second_factors import Device, ask
-from tests.accounts.test_own_sign_in import held_by, set_up_app
+from tests.accounts.views.test_second_factors import held_by, set_up_app
 from tests.conftest import PASSWORD
 
 

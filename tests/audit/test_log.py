@@ -12,7 +12,7 @@ from audit.log import CHECK, Action, Chain, NotRecorded, check, record
 from audit.models import Event
 from tenants.context import clinic_context
 from tenants.models import Clinic
-from tests.audit.ageing import behind_our_back
+from tests.audit.backdating import behind_our_back
 
 CHAIN = import_module("audit.migrations.0001_initial").CHAIN
 

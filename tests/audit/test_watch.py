@@ -10,8 +10,8 @@ from audit.log import OPS, Action, record
 from tenants.context import clinic_context
 from tenants.database import connection
 from tenants.models import Clinic
-from tests.audit.ageing import behind_our_back
-from tests.house.test_logs import events
+from tests.audit.backdating import behind_our_back
+from tests.project.test_logs import events
 
 
 @pytest.fixture

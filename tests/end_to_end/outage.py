@@ -11,25 +11,25 @@ from pathlib import Path
 import psycopg
 from redis import Redis
 
-from sandbox import embedded
+from embedded import services
+from embedded.postgres import Postgres
+from embedded.processes import identify
 from sandbox.cliniko.app import create_app, store_of
 from sandbox.cliniko.faults import Fault
 from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
-from sandbox.postgres import Postgres
-from sandbox.processes import identify
 from sandbox.supervisor import Supervisor, plain_environment
 from sync.resources import RESOURCES
 from tests.end_to_end.stack import ROOT, wait_until
 from tests.services import own_services
-from tests.sync.faults.cast import number, records
-from tests.sync.truth import Differences, api_of, compare, rows_of, truth
+from tests.sync.walk.faults.scenario import number, records
+from tests.sync.walk.sandbox_records import Differences, api_of, compare, rows_of, truth
 
 PATIENTS = {"bondi": 1200, "harbour": 30}
 PAGE_SECONDS = 0.12  # a page of an import takes so long at least, so that there is a middle of it
 ONBOARD = """
 from ops import clinics
-from sync.cliniko import ApiKey
+from sync.cliniko.client import ApiKey
 for label, key in {keys!r}.items():
     clinics.create(label, name=label, owner_email="owner@clinic.example")
     clinics.set_key(label, ApiKey(key))
@@ -46,7 +46,7 @@ class Outage:
     supervisor: Supervisor
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
-        with psycopg.connect(embedded.postgres_url(self.home), autocommit=True) as connection:
+        with psycopg.connect(services.postgres_url(self.home), autocommit=True) as connection:
             found = connection.execute(sql)
             return found.fetchall() if found.description else []
 
@@ -84,7 +84,7 @@ class Outage:
 
     def differences(self, label: str) -> Differences:
         schema = self.schema(label)
-        with psycopg.connect(embedded.postgres_url(self.home)) as connection, connection.cursor() as cursor:
+        with psycopg.connect(services.postgres_url(self.home)) as connection, connection.cursor() as cursor:
             cursor.execute(f'SET search_path TO "{schema}"')
             return compare(truth(self.store, label), rows_of(cursor), api_of(self.store, self.url, label))
 
@@ -103,15 +103,15 @@ class Outage:
         pid = int((Postgres(self.home).data / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGQUIT)
         wait_until(lambda: identify(pid) is None, what="PostgreSQL's end")
-        embedded.start(self.home, fsync=False)
+        services.start(self.home, fsync=False)
 
     def lose_broker(self) -> None:
         """The broker forgets everything and is restarted."""
-        path = embedded.broker_url(self.home).removeprefix("redis+socket://").partition("?")[0]
+        path = services.broker_url(self.home).removeprefix("redis+socket://").partition("?")[0]
         with Redis(unix_socket_path=path) as broker:
             broker.flushall()
-        embedded.stop(self.home, ["valkey"])
-        embedded.start(self.home, fsync=False)
+        services.stop(self.home, ["valkey"])
+        services.start(self.home, fsync=False)
 
 
 @contextmanager
@@ -144,8 +144,8 @@ def _bring_up(outage: Outage) -> None:
 
 def _environment(home: Path, url: str) -> dict[str, str]:
     return plain_environment(
-        DATABASE_URL=embedded.postgres_url(home),
-        CELERY_BROKER_URL=embedded.broker_url(home),
+        DATABASE_URL=services.postgres_url(home),
+        CELERY_BROKER_URL=services.broker_url(home),
         BASE_DOMAIN="localhost",
         PUBLIC_SCHEME="http",
         CLINIKO_API_URL=f"{url}/api/{{shard}}/v1",

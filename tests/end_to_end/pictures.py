@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-from sandbox import embedded
+from embedded import services
 from tests.browser import ARGUMENTS, CHROMIUM, NO_CHROMIUM
 from tests.end_to_end.console import walk_console
 from tests.end_to_end.stack import ROOT, Stack, running_stack
@@ -46,9 +46,9 @@ def main(folder: Path, *, for_docs: bool = False) -> None:
     if not CHROMIUM:
         sys.exit(NO_CHROMIUM)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, embedded.running(Path(home), fsync=False):
-        os.environ["DATABASE_URL"] = embedded.postgres_url(Path(home))
-        os.environ["CELERY_BROKER_URL"] = embedded.broker_url(Path(home))
+    with tempfile.TemporaryDirectory() as home, services.running(Path(home), fsync=False):
+        os.environ["DATABASE_URL"] = services.postgres_url(Path(home))
+        os.environ["CELERY_BROKER_URL"] = services.broker_url(Path(home))
         with running_stack(Path(home), worker="pictures") as stack, sync_playwright() as playwright:
             patient_id = somebody_with_alerts(stack)
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, "--no-sandbox"])

@@ -29,7 +29,7 @@ INTERVAL_SECONDS = 2
 ONBOARD = """
 import json
 from ops import clinics, staff
-from sync.cliniko import ApiKey
+from sync.cliniko.client import ApiKey
 invitations = {{}}
 for label, name, key, (owner, *others) in {clinics!r}:
     made = clinics.create(label, name=name, owner_email=owner[1])

@@ -24,8 +24,8 @@ def test_a_create_suspend_rename_or_purge_killed_at_any_statement_leaves_all_or_
         supervisor = Supervisor(ROOT, environment(database, tmp_path), tmp_path)
         with supervisor.only_one():
             supervisor.run(sys.executable, "manage.py", "migrate", "--verbosity", "0")
-            supervisor.run(sys.executable, "-m", "tests.end_to_end.killing", "prepare")
+            supervisor.run(sys.executable, "-m", "tests.end_to_end.kill_points", "prepare")
             for action, least in (("create", 10), ("suspend", 7), ("rename", 8), ("purge", 20)):
-                said = supervisor.run(sys.executable, "-m", "tests.end_to_end.killing", action)
+                said = supervisor.run(sys.executable, "-m", "tests.end_to_end.kill_points", action)
                 (moments,) = re.findall(r"killed at (\d+) moments", said)
                 assert int(moments) >= least, f"{action} was killed at {moments} moments only"

@@ -12,7 +12,7 @@ from accounts.roles import Role
 from audit.models import Event
 from sync.refresh import Outcome
 from sync.resources import RESOURCES
-from sync.store import next_sequence, write_page
+from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
 
 AddRecord = Callable[[str, str, dict[str, Any]], None]

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from launch.attendance import attendance_of
-from sync.records import Appointment
+from sync.read.records import Appointment
 from tests.launch.conftest import AddRecord
 from tests.payloads import appointment_payload
 

@@ -13,9 +13,9 @@ from django.utils import timezone
 from sync.models import PatientChange
 from sync.refresh import Outcome
 from tenants.context import clinic_context
-from tests.audit.ageing import rewrite_log
+from tests.audit.backdating import rewrite_log
 from tests.launch.conftest import AddRecord, Cliniko, written
-from tests.launch.test_fresh import ask, form_of
+from tests.launch.views.test_patient_fresh import ask, form_of
 from tests.payloads import alert_payload, patient_payload
 
 MARK = 'class="changed"'

@@ -12,11 +12,11 @@ from django.utils import timezone
 from launch.drafts import KEPT_FOR
 from launch.models import Draft
 from launch.tasks import forget_drafts
-from sync.connecting import forget_account
+from sync.connection.connect import forget_account
 from tenants.context import clinic_context
 from tests.launch.conftest import access_log
-from tests.launch.test_notes import Desk, note, told
-from tests.launch.test_patient import merged_into
+from tests.launch.views.test_notes import Desk, note, told
+from tests.launch.views.test_patient import merged_into
 
 
 class Typist(Desk):

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from launch.explanations import BANNERS, NOT_ARRIVED
+from launch.error_pages import BANNERS, NOT_ARRIVED
 from sync.models import Connection, Cursor
 from sync.refresh import Outcome
 from tenants.context import clinic_context
 from tests.launch.conftest import Cliniko
-from tests.launch.test_fresh import ask, form_of
+from tests.launch.views.test_patient_fresh import ask, form_of
 
 State = Connection.State
 TELL = "Please tell an owner or admin of your clinic."

@@ -12,8 +12,8 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
 from audit.log import OPS
-from ops import life, tasks
-from ops.clinics import Refused
+from ops import lifecycle, tasks
+from ops.onboarding import Refused
 from tenants.models import Clinic
 
 
@@ -31,7 +31,7 @@ def test_owners_are_told_of_the_day_at_once_and_people_work_until_then(
         staff_of(label, "owner")
         staff_of(label, "reception")
     with django_capture_on_commit_callbacks(execute=True):
-        life.close("bondi", on=in_days(60), by=OPS)
+        lifecycle.close("bondi", on=in_days(60), by=OPS)
     (mail,) = mailoutbox
     assert mail.to == ["owner@clinic.example"]
     assert "in 60 days" in str(mail.body)
@@ -51,7 +51,7 @@ def test_owners_are_reminded_once_30_7_and_1_days_before(
 ) -> None:
     staff_of("bondi", "owner")
     with django_capture_on_commit_callbacks(execute=True):
-        life.close("bondi", on=in_days(40), by=OPS)
+        lifecycle.close("bondi", on=in_days(40), by=OPS)
     mailoutbox.clear()
     told = []
     for days in range(40, -2, -1):
@@ -93,7 +93,7 @@ def test_owners_who_could_not_be_mailed_at_once_are_told_with_the_next_turn(
     staff_of("bondi", "owner")
     with monkeypatch.context() as broken, django_capture_on_commit_callbacks(execute=True):
         broken.setattr(EmailMessage, "send", no_mail_server)
-        life.close("bondi", on=in_days(days), by=OPS)
+        lifecycle.close("bondi", on=in_days(days), by=OPS)
     tasks.remind_closing()
     tasks.remind_closing()
     assert len(mailoutbox) == 1
@@ -102,7 +102,7 @@ def test_owners_who_could_not_be_mailed_at_once_are_told_with_the_next_turn(
 def test_an_owner_who_comes_after_the_closing_was_set_is_told(
     staff_of: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic
 ) -> None:
-    life.close("bondi", on=in_days(40), by=OPS)
+    lifecycle.close("bondi", on=in_days(40), by=OPS)
     tasks.remind_closing()
     staff_of("bondi", "owner")
     tasks.remind_closing()
@@ -125,17 +125,17 @@ def test_a_clinic_whose_tables_are_torn_keeps_no_other_clinic_from_being_reminde
 @pytest.mark.parametrize("days", [-1, 0])
 def test_a_clinic_closes_on_a_day_to_come(bondi: Clinic, days: int) -> None:
     with pytest.raises(Refused, match="not to come"):
-        life.close("bondi", on=in_days(days), by=OPS)
+        lifecycle.close("bondi", on=in_days(days), by=OPS)
 
 
 def test_a_suspended_clinic_is_resumed_before_it_closes(bondi: Clinic) -> None:
-    life.suspend("bondi", reason="unpaid", by=OPS)
+    lifecycle.suspend("bondi", reason="unpaid", by=OPS)
     with pytest.raises(Refused, match="resume"):
-        life.close("bondi", on=in_days(40), by=OPS)
+        lifecycle.close("bondi", on=in_days(40), by=OPS)
 
 
 def test_a_clinic_that_stays_closes_no_more(bondi: Clinic, mailoutbox: list[EmailMessage]) -> None:
-    life.close("bondi", on=in_days(40), by=OPS)
-    life.resume("bondi", by=OPS)
+    lifecycle.close("bondi", on=in_days(40), by=OPS)
+    lifecycle.resume("bondi", by=OPS)
     bondi.refresh_from_db()
     assert (bondi.state, bondi.closing_on, bondi.closing_told) == ("setup", None, None)

@@ -13,13 +13,14 @@ from pytest_django import Settings
 
 from accounts.models import User
 from audit.log import Action, record
-from launch.button import Kind
+from launch.button_clicks import Kind
 from launch.models import ButtonClick
-from ops import clicks, doctor
+from ops import doctor
+from ops.monitoring import daily_stats
 from sync.models import Business, Connection, Cursor, RefusedPayload
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
-from tests.audit.ageing import behind_our_back
+from tests.audit.backdating import behind_our_back
 from tests.sync.conftest import World, world
 
 __all__ = ["world"]
@@ -170,7 +171,7 @@ def test_a_clinic_that_opens_patients_from_the_search_alone_is_warned_of(healthy
 
 
 def test_the_doctor_knows_a_launch_by_the_names_that_the_button_has() -> None:
-    assert set(clicks.LAUNCHES) == {Kind.CLICK, Kind.SIGNED_OUT}
+    assert set(daily_stats.LAUNCHES) == {Kind.CLICK, Kind.SIGNED_OUT}
 
 
 def test_a_rewritten_log_fails_and_so_do_lines_cut_off_since_the_last_check(healthy: World) -> None:

@@ -11,9 +11,9 @@ from django.db import connection
 from django.test import Client
 
 from audit.log import OPS
-from exports import shelf
-from ops import clinics, life
-from ops.clinics import Refused
+from exports import storage
+from ops import lifecycle, onboarding
+from ops.onboarding import Refused
 from ops.purge import purge
 from sync.tasks import sync_clinic, take_due_clinics
 from tenants.context import NoSuchClinic
@@ -66,23 +66,23 @@ def everywhere_in_public(words: str) -> set[str]:
 
 def test_exports_that_wait_to_be_fetched_go_too(bondi: Clinic, harbour: Clinic) -> None:
     for clinic in (bondi, harbour):
-        shelf.prepare(clinic.schema_name)
-        shelf.place(clinic.schema_name, 1).write_bytes(b"all of it")
-    life.suspend("bondi", reason="goodbye", by=OPS)
+        storage.prepare(clinic.schema_name)
+        storage.place(clinic.schema_name, 1).write_bytes(b"all of it")
+    lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     purge("bondi", by=OPS, dry_run=True)
-    assert shelf.place(bondi.schema_name, 1).exists()
+    assert storage.place(bondi.schema_name, 1).exists()
     purge("bondi", by=OPS)
-    assert shelf.folders() == [harbour.schema_name]
-    assert shelf.place(harbour.schema_name, 1).read_bytes() == b"all of it"
+    assert storage.folders() == [harbour.schema_name]
+    assert storage.place(harbour.schema_name, 1).read_bytes() == b"all of it"
 
 
 def test_the_files_are_gone_before_a_certificate_says_so(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf.prepare(bondi.schema_name)
-    shelf.place(bondi.schema_name, 1).write_bytes(b"all of it")
-    life.suspend("bondi", reason="goodbye", by=OPS)
+    storage.prepare(bondi.schema_name)
+    storage.place(bondi.schema_name, 1).write_bytes(b"all of it")
+    lifecycle.suspend("bondi", reason="goodbye", by=OPS)
 
     def killed(*_: object, **__: object) -> None:
-        assert shelf.folders() == []
+        assert storage.folders() == []
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ops.purge._remove", killed)
@@ -99,7 +99,7 @@ def test_what_restores_have_kept_of_the_clinic_goes_too(bondi: Clinic, harbour: 
         for name, (clinic, kind) in zip(kept, marks, strict=True):
             comment = f"Sidechart: {kind} of clinic {clinic.pk}"
             cursor.execute(f"CREATE SCHEMA {name}; COMMENT ON SCHEMA {name} IS '{comment}'")
-    life.suspend("bondi", reason="goodbye", by=OPS)
+    lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     purge("bondi", by=OPS)
     assert [schema_is_there(name) for name in kept] == [False, False, True]
 
@@ -108,8 +108,8 @@ def test_nothing_is_left_but_the_certificate_and_the_labels(
     two_clinics_at_work: World, bondi: Clinic, harbour: Clinic
 ) -> None:
     before = digest(harbour.schema_name)
-    life.rename("bondi", "manly", by=OPS)
-    life.suspend("manly", reason="goodbye", by=OPS)
+    lifecycle.rename("bondi", "manly", by=OPS)
+    lifecycle.suspend("manly", reason="goodbye", by=OPS)
     KeyBudget.objects.update(used_at="2026-01-01T00:00:00Z")
     done = purge("manly", by=OPS)
     assert done.certificate["labels"] == ["bondi", "manly"]
@@ -123,11 +123,11 @@ def test_nothing_is_left_but_the_certificate_and_the_labels(
         answer = Client(HTTP_HOST=f"{label}.localhost").get("/")
         assert (answer.status_code, answer.content) == (404, unknown.content)
         with pytest.raises(Refused, match="taken"):
-            clinics.create(label, name="Another", owner_email="owner@another.example")
+            onboarding.create(label, name="Another", owner_email="owner@another.example")
 
 
 def test_messages_that_were_under_way_do_nothing(two_clinics_at_work: World, bondi: Clinic) -> None:
-    life.suspend("bondi", reason="goodbye", by=OPS)
+    lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     purge("bondi", by=OPS)
     sync_clinic(schema_name=bondi.schema_name)
     assert bondi.schema_name not in dict(take_due_clinics())
@@ -136,7 +136,7 @@ def test_messages_that_were_under_way_do_nothing(two_clinics_at_work: World, bon
 
 def test_a_key_that_another_clinic_uses_keeps_its_count(two_clinics_at_work: World) -> None:
     assert KeyBudget.objects.count() == 2
-    life.suspend("bondi", reason="goodbye", by=OPS)
+    lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     purge("bondi", by=OPS)  # its key was used a moment ago, for all that is known by another
     assert KeyBudget.objects.count() == 2
 
@@ -157,7 +157,7 @@ def test_a_clinic_is_purged_after_its_last_day_and_not_before(bondi: Clinic) -> 
 
 
 def test_show_has_the_certificate_of_a_purged_clinic(bondi: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
-    life.suspend("bondi", reason="goodbye", by=OPS)
+    lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     made = purge("bondi", by=OPS).certificate
     capsys.readouterr()
     call_command("clinic", "show", "bondi", "--json")
@@ -167,7 +167,7 @@ def test_show_has_the_certificate_of_a_purged_clinic(bondi: Clinic, capsys: pyte
 
 
 def test_a_purge_that_was_asked_for_twice_answers_with_the_same_certificate(bondi: Clinic) -> None:
-    life.suspend("bondi", reason="goodbye", by=OPS)
+    lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     first = purge("bondi", by=OPS)
     again = purge("bondi", by=OPS)
     assert (first.changed, again.changed) == (True, False)
@@ -175,32 +175,35 @@ def test_a_purge_that_was_asked_for_twice_answers_with_the_same_certificate(bond
 
 
 def test_a_purged_clinic_is_found_by_nothing_else(bondi: Clinic) -> None:
-    life.suspend("bondi", reason="goodbye", by=OPS)
+    lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     purge("bondi", by=OPS)
     for change in (
-        lambda: life.resume("bondi", by=OPS),
-        lambda: life.rename("bondi", "manly", by=OPS),
-        lambda: life.suspend("bondi", reason="again", by=OPS),
+        lambda: lifecycle.resume("bondi", by=OPS),
+        lambda: lifecycle.rename("bondi", "manly", by=OPS),
+        lambda: lifecycle.suspend("bondi", reason="again", by=OPS),
     ):
         with pytest.raises(NoSuchClinic):
             change()
-    assert [row["clinic"] for row in clinics.listing()] == ["harbour"]
+    assert [row["clinic"] for row in onboarding.listing()] == ["harbour"]
 
 
 def test_a_purge_that_met_a_lock_says_so_and_ends_with_the_next_call(
     bondi: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ops.purge.WAIT_FOR_LOCKS", "100ms")
-    life.suspend("bondi", reason="goodbye", by=OPS)
+    lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as somebody:
         somebody.execute(f"LOCK TABLE {bondi.schema_name}.sync_patient IN ACCESS SHARE MODE")
         with pytest.raises(Refused, match="run it again"):
             purge("bondi", by=OPS)
     assert schema_is_there(bondi.schema_name)
-    assert next((row["clinic"], row["state"]) for row in clinics.listing()) == ("bondi", "purged")  # and not yet done
+    assert next((row["clinic"], row["state"]) for row in onboarding.listing()) == (
+        "bondi",
+        "purged",
+    )  # and not yet done
     assert Client(HTTP_HOST="bondi.localhost").get("/").status_code == 404
     with pytest.raises(NoSuchClinic):
-        life.resume("bondi", by=OPS)
+        lifecycle.resume("bondi", by=OPS)
     assert purge("bondi", by=OPS).is_done
 
 
@@ -213,7 +216,7 @@ def type_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 def test_the_label_is_typed_again_or_nothing_happens(
     bondi: Clinic, type_in: Callable[[str], None], typed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    life.suspend("bondi", reason="goodbye", by=OPS)
+    lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     type_in(typed)
     with pytest.raises(SystemExit) as stopped:
         call_command("clinic", "purge", "bondi")
@@ -225,7 +228,7 @@ def test_the_label_is_typed_again_or_nothing_happens(
 def test_a_dry_run_counts_and_removes_nothing(
     two_clinics_at_work: World, bondi: Clinic, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    life.suspend("bondi", reason="goodbye", by=OPS)
+    lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     before = digest(bondi.schema_name)
     call_command("clinic", "purge", "bondi", "--dry-run", "--json")
     said = json.loads(capsys.readouterr().out)
@@ -236,7 +239,7 @@ def test_a_dry_run_counts_and_removes_nothing(
 def test_the_typed_label_purges(
     bondi: Clinic, type_in: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    life.suspend("bondi", reason="goodbye", by=OPS)
+    lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     type_in("bondi\n")
     call_command("clinic", "purge", "bondi")
     assert "was purged on" in capsys.readouterr().out

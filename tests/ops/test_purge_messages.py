@@ -19,13 +19,14 @@ from kombu import Queue
 from pytest_django import Settings
 
 from audit.log import OPS
-from ops import life, queues
+from ops import lifecycle
 from ops import purge as purging
+from ops.monitoring import broker
 from ops.purge import purge
 from sync.tasks import sync_clinic, tick
 from tenants.models import Clinic
 from tests.end_to_end.stack import wait_until
-from tests.house.test_logs import events
+from tests.project.test_logs import events
 
 Waiting = list[tuple[str | None, int | None]]
 
@@ -43,7 +44,7 @@ def short_and_long(settings: Settings) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def suspended(bondi: Clinic, harbour: Clinic) -> Clinic:
-    life.suspend("bondi", reason="goodbye", by=OPS)
+    lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     return bondi
 
 
@@ -140,7 +141,7 @@ def test_they_are_gone_before_a_certificate_says_so(
     seen: dict[str, int] = {}
 
     def killed(*_: object, **__: object) -> None:
-        seen.update(queues.depths())
+        seen.update(broker.depths())
         raise KeyboardInterrupt
 
     monkeypatch.setattr(purging, "_remove", killed)
@@ -173,7 +174,7 @@ def test_killed_among_the_messages_it_has_lost_none_of_the_other_and_the_next_ca
     for number in (1, 2):
         send(queue, suspended, number)
         send(queue, harbour, number)
-    looked, read = [], queues._clinic_of
+    looked, read = [], broker._clinic_of
 
     def killed_at_the_third(channel: Any, raw: Any) -> object:
         if queue in str(getattr(raw, "delivery_info", raw)):  # and is not what another test's worker was killed with
@@ -183,13 +184,13 @@ def test_killed_among_the_messages_it_has_lost_none_of_the_other_and_the_next_ca
         return read(channel, raw)
 
     with monkeypatch.context() as patched:
-        patched.setattr(queues, "_clinic_of", killed_at_the_third)
+        patched.setattr(broker, "_clinic_of", killed_at_the_third)
         child = os.fork()
         if not child:
-            queues.remove_messages(suspended.schema_name)
+            broker.remove_messages(suspended.schema_name)
             os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    wait_until(lambda: queues.depths()[queue] == 3, what="what the killed process held")
+    wait_until(lambda: broker.depths()[queue] == 3, what="what the killed process held")
     purge("bondi", by=OPS)
     assert waiting(queue) == [(harbour.schema_name, 1), (harbour.schema_name, 2)]
 
@@ -206,7 +207,7 @@ def test_what_a_killed_worker_held_does_not_come_back(
         bound = Queue(queue)(worker.channel())
         assert bound.get() is not None
         assert bound.get() is not None
-        assert queues.depths()[queue] == 0
+        assert broker.depths()[queue] == 0
         assert purge("bondi", by=OPS).certificate["messages"] == 1
     assert waiting(queue) == [(harbour.schema_name, 1)]  # which the end of the connection has given back
 
@@ -228,7 +229,7 @@ def test_a_broker_that_never_answers_stops_no_purge(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}//"
         monkeypatch.setattr(current_app, "connection_for_read", lambda: Broker(address))
-        monkeypatch.setattr(queues, "BROKER_SECONDS", 0.2)
+        monkeypatch.setattr(broker, "BROKER_SECONDS", 0.2)
         began = time.monotonic()
         assert purge("bondi", by=OPS).is_done
         assert time.monotonic() - began < 15

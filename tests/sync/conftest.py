@@ -13,14 +13,16 @@ from audit.log import OPS
 from sandbox.cliniko.app import create_app, store_of
 from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
-from sync import connecting, mirror, reconcile
-from sync.cliniko import ApiKey, Cliniko, Page
-from sync.due import compare_everything
+from sync.cliniko.client import ApiKey, Cliniko, Page
+from sync.connection import connect
 from sync.models import Patient
+from sync.walk import reconcile
+from sync.walk import run as walk_run
+from sync.walk.schedule import compare_everything
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.sync.in_process import API_URL, InProcess, list_at_once
-from tests.sync.stage import Clock, Stage
+from tests.sync.walk.state_machine import Clock, Stage
 
 
 @dataclass
@@ -32,14 +34,14 @@ class World:
 
     def connect(self, label: str) -> None:
         with clinic_context(label):
-            connecting.connect(ApiKey(self.store.key(label)), by=OPS)
+            connect.connect(ApiKey(self.store.key(label)), by=OPS)
 
     def sync(self, label: str) -> None:
         """One quiet tick, over as many turns as it takes."""
         with clinic_context(label):
-            done = mirror.run(pages=3)
+            done = walk_run.run(pages=3)
             while not done:
-                done = mirror.run(pages=3, everything=False)
+                done = walk_run.run(pages=3, everything=False)
 
     def compare(self, label: str) -> None:
         """One reconcile of everything."""
@@ -70,11 +72,11 @@ def world(tmp_path: Path, settings: Settings, bondi: Clinic, harbour: Clinic) ->
 def connected(world: World) -> Callable[[str], World]:
     """`connected("bondi")`: the world with that clinic's key stored."""
 
-    def connect(label: str) -> World:
+    def connect_clinic(label: str) -> World:
         world.connect(label)
         return world
 
-    return connect
+    return connect_clinic
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ def stage(
     app = create_app(tmp_path / "template.sqlite3", requests_per_minute=1_000_000, now=clock)
     transport = InProcess(app)
     monkeypatch.setattr("requests.Session.get_adapter", lambda *_, **__: transport)
-    monkeypatch.setattr("sync.cliniko.PER_PAGE", 3)
+    monkeypatch.setattr("sync.cliniko.client.PER_PAGE", 3)
     monkeypatch.setattr(Cliniko, "list_ahead", list_at_once)
     monkeypatch.setattr(reconcile, "REREAD_AT_ONCE", 2)
     monkeypatch.setattr(timezone, "now", clock)

@@ -11,8 +11,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from werkzeug.test import Client
 
-from sync.cliniko import Answer, Cliniko, Page
-from sync.errors import BudgetSpent, ClinikoError
+from sync.cliniko.client import Answer, Cliniko, Page
+from sync.cliniko.errors import BudgetSpent, ClinikoError
 
 API_URL = "http://cliniko.test/api/{shard}/v1"
 

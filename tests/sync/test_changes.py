@@ -8,7 +8,7 @@ import pytest
 from sync.models import Patient, PatientChange
 from sync.refresh import refresh_patient
 from sync.resources import PATIENTS
-from sync.store import mark_deleted, next_sequence, write_page
+from sync.walk.store import mark_deleted, next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.payloads import patient_payload

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from sync import queries
-from sync.cliniko import Cliniko
-from sync.errors import RecordNotFound
+from sync.cliniko.client import Cliniko
+from sync.cliniko.errors import RecordNotFound
 from sync.models import Connection, Patient, PatientRefresh
+from sync.read import patients
 from sync.refresh import Outcome, refresh_patient
 from sync.resources import PATIENTS
-from sync.store import next_sequence, write_page
+from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.sync.conftest import World
@@ -30,7 +30,7 @@ def test_somebody_whom_the_mirror_does_not_hold_is_fetched_and_stored(connected:
     connected("bondi").store.add_patient("bondi", id="42", first_name="Ada")
     assert refresh() == Outcome.FRESH
     with clinic_context("bondi"):
-        record = queries.patient("42")
+        record = patients.patient("42")
     assert record is not None
     assert record.first_name == "Ada"
     assert record.checked_at is not None

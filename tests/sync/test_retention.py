@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.log import OPS, Action
 from audit.models import Event
-from sync import queries, reconcile, retention, tasks
+from sync import retention, tasks
 from sync.models import (
     Appointment,
     Attendee,
@@ -24,14 +24,16 @@ from sync.models import (
     RefusedPayload,
     Run,
 )
+from sync.read import patients
 from sync.refresh import Outcome, refresh_patient
 from sync.resources import BY_NAME, PATIENTS
-from sync.store import mark_deleted, next_sequence, write_page
+from sync.walk import reconcile
+from sync.walk.store import mark_deleted, next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.payloads import alert_payload, appointment_payload, attendee_payload, class_payload, patient_payload
 from tests.sync.conftest import World
-from tests.sync.test_keeping import tables_with
+from tests.sync.test_excluded_fields import tables_with
 
 Connect = Callable[[str], World]
 LONG_AGO, LATER = "2026-01-02T00:00:00Z", "2026-02-01T00:00:00Z"
@@ -85,8 +87,8 @@ def test_of_a_patient_deleted_long_ago_nothing_but_the_id_is_left(bondi: Clinic,
         assert (row.date_of_birth, row.sort_name, row.search_names, row.search_phones) == (None, "", "", "")
         assert not PatientChange.objects.filter(patient_id="42").exists()
         assert PatientChange.objects.filter(patient_id="44").exists()
-        record = queries.patient("42")
-        lately = queries.patient("43")
+        record = patients.patient("42")
+        lately = patients.patient("43")
     assert record is not None
     assert record.is_reduced
     assert lately is not None
@@ -116,7 +118,7 @@ def test_what_hangs_on_somebody_merged_and_deleted_since_is_the_survivors(bondi:
         delete("42", 91)
     a_night_passes(bondi)
     with clinic_context("bondi"):
-        survivor = queries.patient("82")
+        survivor = patients.patient("82")
         loser = Patient.objects.get(cliniko_id="42")
     assert survivor is not None
     assert [alert.name for alert in survivor.alerts] == ["Penicillin"]
@@ -160,7 +162,7 @@ def test_what_hung_on_a_patient_whom_cliniko_has_again_is_here_again(connected: 
             reconcile.want(PATIENTS)
     world.sync("bondi")
     with clinic_context("bondi"):
-        record = queries.patient(ada)
+        record = patients.patient(ada)
     assert record is not None
     assert record.deleted_at is None
     assert [alert.name for alert in record.alerts] == ["Penicillin"]

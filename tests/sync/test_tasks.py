@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from sync import mirror, tasks
+from sync import tasks
 from sync.models import PatientChange, Run
+from sync.walk import run as walk_run
 from tenants.context import AlreadyInside, clinic_context
 from tenants.database import connection
 from tenants.models import Clinic
@@ -113,7 +114,7 @@ def test_a_clinic_with_more_to_do_gets_one_message_and_no_tick_meanwhile(
 ) -> None:
     sent: list[dict[str, str]] = []
     monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
-    monkeypatch.setattr(mirror, "take_turn", lambda **_: mirror.Turn(more=True))
+    monkeypatch.setattr(walk_run, "take_turn", lambda **_: walk_run.Turn(more=True))
     due(bondi, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
     assert sent == [{"schema_name": bondi.schema_name}]
@@ -126,7 +127,7 @@ def test_who_has_to_wait_goes_on_in_the_line_for_long_work(
     lines: list[str] = []
     monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda queue, **_: lines.append(queue))
     soon = timezone.now() + timedelta(seconds=3)
-    monkeypatch.setattr(mirror, "take_turn", lambda **_: mirror.Turn(more=True, not_before=soon))
+    monkeypatch.setattr(walk_run, "take_turn", lambda **_: walk_run.Turn(more=True, not_before=soon))
     due(bondi, seconds=50)
     due(harbour, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
@@ -142,7 +143,7 @@ def test_a_first_import_waits_among_the_long_work_and_what_comes_after_it_among_
 ) -> None:
     lines: list[str] = []
     monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda queue, **_: lines.append(queue))
-    monkeypatch.setattr(mirror, "take_turn", lambda **_: mirror.Turn())
+    monkeypatch.setattr(walk_run, "take_turn", lambda **_: walk_run.Turn())
     due(harbour, seconds=50)
     for imported in (False, True):
         if imported:

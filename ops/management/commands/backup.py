@@ -9,8 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from ops import backups
-from ops.refusals import Refused, database_failure
+from ops.errors import Refused, database_failure
+from ops.recovery import backups
 
 
 class Command(BaseCommand):

@@ -11,16 +11,15 @@ from rich.text import Text
 
 from accounts.roles import Role
 from audit.log import NotRecorded
-from ops import clinics, doctor, staff
-from ops.exporting import export
-from ops.foreground import foresee, sync_in_foreground
-from ops.management import plain_words
-from ops.management.answering import add_clinic_action
+from ops import clinic_staff, doctor, onboarding
+from ops.errors import Refused, database_failure
+from ops.export_command import export
 from ops.management.life_actions import LifeActions
+from ops.management.output import add_clinic_action, in_words, lines
 from ops.management.recovery_actions import RecoveryActions
-from ops.refusals import Refused, database_failure
-from sync.cliniko import ApiKey
-from sync.errors import ClinikoError
+from ops.sync_command import foresee, sync_in_foreground
+from sync.cliniko.client import ApiKey
+from sync.cliniko.errors import ClinikoError
 from tenants.context import NoSuchClinic
 from tenants.labels import LabelRefused
 
@@ -89,9 +88,9 @@ class Command(LifeActions, RecoveryActions):
     def create(self, options: dict[str, Any]) -> None:
         label, dry_run = options["label"], options["dry_run"]
         try:
-            made = clinics.create(label, name=options["name"], owner_email=options["owner"], dry_run=dry_run)
-        except clinics.AlreadyThere as there:
-            again = clinics.addresses(label) | {"invite_url": "", "changed": False}
+            made = onboarding.create(label, name=options["name"], owner_email=options["owner"], dry_run=dry_run)
+        except onboarding.AlreadyThere as there:
+            again = onboarding.addresses(label) | {"invite_url": "", "changed": False}
             self.answer_change(options, again, str(there))
             return
         answer = {name: value for name, value in vars(made).items() if name != "mailed"}
@@ -107,7 +106,7 @@ class Command(LifeActions, RecoveryActions):
         )
 
     def list(self, options: dict[str, Any]) -> None:
-        rows = clinics.listing()
+        rows = onboarding.listing()
         if options["json"] or not rows:
             self.answer(options, rows, "No clinic yet: `manage.py clinic create` makes one.")
             return
@@ -116,17 +115,17 @@ class Command(LifeActions, RecoveryActions):
         for row in rows:
             day = f" {row['closing_on']}" if row["closing_on"] else ""
             state = f"{'closed' if row['is_closed'] else row['state']}{day}"
-            mirror = row["key_state"], row["sync_state"], plain_words.words(row["checked_at"])
+            mirror = row["key_state"], row["sync_state"], in_words(row["checked_at"])
             table.add_row(row["clinic"], row["name"], state, *mirror, row["url"])
         self.show_table(table)
 
     def show(self, options: dict[str, Any]) -> None:
-        report = clinics.report(options["label"])
+        report = onboarding.report(options["label"])
         if options["json"]:
             self.answer(options, report, "")
             return
         table = Table(show_header=False, box=None)
-        for name, value in plain_words.lines(report):
+        for name, value in lines(report):
             table.add_row(name, value)
         self.show_table(table)
 
@@ -141,11 +140,11 @@ class Command(LifeActions, RecoveryActions):
             self.show_table(table)
         failed = [each.check for each in findings if each.light is doctor.Light.FAIL]
         if failed:
-            raise clinics.Refused(f"Something is wrong at {options['label']}: {', '.join(failed)}.")
+            raise onboarding.Refused(f"Something is wrong at {options['label']}: {', '.join(failed)}.")
 
     def set_key(self, options: dict[str, Any]) -> None:
         typed = sys.stdin.readline() if options["key_stdin"] else getpass.getpass("Cliniko API key: ")
-        connected = clinics.set_key(
+        connected = onboarding.set_key(
             options["label"],
             ApiKey(typed.strip()),
             confirm_other_account=options["confirm_other_account"],
@@ -166,7 +165,7 @@ class Command(LifeActions, RecoveryActions):
         self.answer(options, result, "\n".join([f"State: {result['state']}", *lines, *mended]))
         if result["put_off"]:
             named = (f"{name} (goes on at {at:%Y-%m-%d %H:%M} UTC)" for name, at in result["put_off"].items())
-            raise clinics.Refused(f"Cliniko did not give everything to be compared: {', '.join(named)}.")
+            raise onboarding.Refused(f"Cliniko did not give everything to be compared: {', '.join(named)}.")
 
     def _foresee_sync(self, options: dict[str, Any]) -> None:
         foreseen = foresee(options["label"], full=options["full"])
@@ -182,7 +181,7 @@ class Command(LifeActions, RecoveryActions):
         if options["take_back"]:
             self._take_back(options)
             return
-        invite_url, mailed = staff.invite(options["label"], **asked, dry_run=dry_run)
+        invite_url, mailed = clinic_staff.invite(options["label"], **asked, dry_run=dry_run)
         words = f"Invitation ({_mailed(mailed)}; secret): {invite_url}"
         if dry_run:
             words = f"{options['email']} would be invited as {options['role']}."
@@ -190,7 +189,7 @@ class Command(LifeActions, RecoveryActions):
 
     def _take_back(self, options: dict[str, Any]) -> None:
         label, email, dry_run = options["label"], options["email"], options["dry_run"]
-        changed = staff.take_back(label, email=email, dry_run=dry_run)
+        changed = clinic_staff.take_back(label, email=email, dry_run=dry_run)
         words = f"The link of {email} works no more." if changed else f"{email} has no invitation that could be used."
         if changed and dry_run:
             words = f"The link of {email} would work no more."
@@ -204,7 +203,7 @@ class Command(LifeActions, RecoveryActions):
 
     def reset_second_factor(self, options: dict[str, Any]) -> None:
         email, dry_run = options["email"], options["dry_run"]
-        changed, mailed = staff.reset_second_factor(options["label"], email=email, dry_run=dry_run)
+        changed, mailed = clinic_staff.reset_second_factor(options["label"], email=email, dry_run=dry_run)
         told = "and was told so by e-mail" if mailed else "but the e-mail could NOT be sent: tell them yourself"
         words = f"{email} signs in with the password alone, is signed out everywhere, {told}."
         if dry_run:

@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.table import Table
 
-from ops import people
-from ops.management.answering import AnsweringCommand, Run, add_action
-from ops.refusals import Refused, database_failure
+from ops import operators
+from ops.errors import Refused, database_failure
+from ops.management.output import AnsweringCommand, Run, add_action
 
 
 class Command(AnsweringCommand):
@@ -34,13 +34,13 @@ class Command(AnsweringCommand):
             sys.exit(1)
 
     def create(self, options: dict[str, Any]) -> None:
-        made = people.create(options["email"])
+        made = operators.create(options["email"])
         how = "sent by e-mail" if made.mailed else "the e-mail could NOT be sent, hand it over yourself"
         answer = {"email": made.email, "invite_url": made.invite_url}
         self.answer(options, answer, f"Invitation ({how}; secret): {made.invite_url}")
 
     def list(self, options: dict[str, Any]) -> None:
-        accounts = people.listing()
+        accounts = operators.listing()
         if options["json"] or not accounts:
             rows = [vars(each) for each in accounts]
             self.answer(options, rows, "Nobody yet: `manage.py ops create` invites somebody.")
@@ -53,22 +53,22 @@ class Command(AnsweringCommand):
         self.show_table(table)
 
     def suspend(self, options: dict[str, Any]) -> None:
-        changed = people.suspend(options["email"])
+        changed = operators.suspend(options["email"])
         words = "is signed out and gets in no more" if changed else "was suspended before"
         self.answer(options, {"email": options["email"], "changed": changed}, f"{options['email']} {words}.")
 
     def resume(self, options: dict[str, Any]) -> None:
-        changed = people.resume(options["email"])
+        changed = operators.resume(options["email"])
         words = "can sign in again" if changed else "was not suspended"
         self.answer(options, {"email": options["email"], "changed": changed}, f"{options['email']} {words}.")
 
     def reset_second_factor(self, options: dict[str, Any]) -> None:
-        changed = people.reset_second_factor(options["email"])
+        changed = operators.reset_second_factor(options["email"])
         words = "sets up a new second step at the next sign-in" if changed else "has no second step"
         self.answer(options, {"email": options["email"], "changed": changed}, f"{options['email']} {words}.")
 
     def reset_password(self, options: dict[str, Any]) -> None:
-        url = people.reset_password(options["email"])
+        url = operators.reset_password(options["email"])
         self.answer(options, {"email": options["email"], "reset_url": url}, f"New password (one hour; secret): {url}")
 
 

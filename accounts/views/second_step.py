@@ -1,0 +1,96 @@
+"""The second step of sign-in, and sign-in by passkey alone."""
+
+from typing import Any
+
+from allauth.account.stages import LoginStage, LoginStageController
+from allauth.mfa.models import Authenticator
+from allauth.mfa.stages import AuthenticateStage
+from allauth.mfa.webauthn import views as allauth_views
+from allauth.mfa.webauthn.internal.auth import begin_authentication
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import second_factors, tickets
+from accounts.factor_forms import CodeForm, PasskeySignInForm, PasskeyStepForm
+from accounts.views.sign_in import SIGN_IN_AGAIN, landing, onward
+
+
+@login_not_required
+@sensitive_post_parameters("code", "credential")
+@require_http_methods(["GET", "HEAD", "POST"])
+def second_step(request: HttpRequest) -> HttpResponse:
+    """After the password: a passkey, a code of the app or a recovery code."""
+    if request.user.is_authenticated:
+        return HttpResponseRedirect(landing(request))
+    stage = _stage(request)
+    if stage is None:
+        messages.info(request, SIGN_IN_AGAIN)
+        return HttpResponseRedirect(tickets.along(reverse("account_login"), request))
+    user = stage.login.user
+    code_form = CodeForm(user=user, data=request.POST if "code" in request.POST else None)
+    passkey_form = PasskeyStepForm(user=user, data=request.POST if "credential" in request.POST else None)
+    for form in (code_form, passkey_form):
+        if form.is_valid():
+            form.save()
+            return onward(request, stage.exit())
+    context = {
+        "code_form": code_form,
+        "passkey_form": passkey_form,
+        "has_passkey": Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN).exists(),
+        "ticket": tickets.carried_by(request),
+    }
+    return render(request, "account/second_step.html", context)
+
+
+@login_not_required
+@require_POST
+def ask_for_passkey_of_step(request: HttpRequest) -> HttpResponse:
+    """What the browser's passkey dialog needs to know at the second step."""
+    stage = _stage(request)
+    if stage is None:
+        return HttpResponse(status=403)
+    second_factors.begin_passkey(request, PasskeyStepForm.purpose)
+    return JsonResponse(begin_authentication(stage.login.user))
+
+
+@login_not_required
+@require_POST
+def ask_for_any_passkey(request: HttpRequest) -> HttpResponse:
+    """What the browser's passkey dialog needs to know when nobody has said who they are."""
+    second_factors.begin_passkey(request, PasskeySignInForm.purpose)
+    return JsonResponse(begin_authentication(user=None))
+
+
+class PasskeySignIn(allauth_views.LoginWebAuthnView):
+    """Sign-in by passkey alone: the device has seen the person's finger, face or PIN, so there is no second step."""
+
+    form_class = PasskeySignInForm
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._back()
+
+    def get_authenticated_redirect_url(self) -> str:
+        return landing(self.request)
+
+    def _redirect_to_pending_stage(self, request: HttpRequest, stage: LoginStage) -> None:
+        return None  # another tab was left at its second step; this one signs in by itself
+
+    def form_valid(self, form: PasskeySignInForm) -> HttpResponse:
+        return onward(self.request, super().form_valid(form))
+
+    def form_invalid(self, form: PasskeySignInForm) -> HttpResponse:
+        messages.error(self.request, "That passkey is not known here. Sign in with your password.")
+        return self._back()
+
+    def _back(self) -> HttpResponse:
+        return HttpResponseRedirect(tickets.along(reverse("account_login"), self.request))
+
+
+def _stage(request: HttpRequest) -> LoginStage | None:
+    stage: LoginStage | None = LoginStageController.enter(request, AuthenticateStage.key)
+    return stage

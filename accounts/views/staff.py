@@ -1,0 +1,190 @@
+"""Who works here: the list of staff and what is changed about them, inviting, and the page of an invited person."""
+
+from collections.abc import Callable
+from smtplib import SMTPException
+from typing import Any, cast
+
+from allauth.account.utils import perform_login
+from allauth.mfa.models import Authenticator
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import invitations, second_factors, staff, tickets
+from accounts.forms import AcceptForm, InviteForm
+from accounts.models import Invitation, User
+from accounts.reauthentication import confirmation_required
+from accounts.roles import Permission, Role, grantable, may, permission_required, table
+from accounts.views.sign_in import onward
+
+
+@require_safe
+@permission_required(Permission.MANAGE_STAFF)
+def page(request: HttpRequest) -> HttpResponse:
+    return _staff_page(request, _invite_form(request))
+
+
+@require_POST
+@permission_required(Permission.MANAGE_STAFF)
+def change_role(request: HttpRequest, user_id: int) -> HttpResponseBase:
+    if request.POST.get("role") not in Role.values:
+        raise BadRequest
+    role = Role(request.POST["role"])
+    return (_make_owner if role == Role.OWNER else _change_role)(request, user_id, role)
+
+
+def _change_role(request: HttpRequest, user_id: int, role: Role) -> HttpResponse:
+    return _change(request, user_id, lambda person, by: staff.change_role(person, role, by=by), f"is {role.label} now")
+
+
+_make_owner = confirmation_required(_change_role)
+
+
+@require_POST
+@permission_required(Permission.MANAGE_STAFF)
+def suspend(request: HttpRequest, user_id: int) -> HttpResponse:
+    return _change(request, user_id, lambda person, by: staff.suspend(person, by=by), "is suspended and signed out")
+
+
+@require_POST
+@permission_required(Permission.MANAGE_STAFF)
+def reinstate(request: HttpRequest, user_id: int) -> HttpResponse:
+    return _change(request, user_id, lambda person, by: staff.reinstate(person, by=by), "can sign in again")
+
+
+@require_POST
+@permission_required(Permission.MANAGE_STAFF)
+def invite(request: HttpRequest) -> HttpResponseBase:
+    form = _invite_form(request, request.POST)
+    if not form.is_valid():
+        return _staff_page(request, form, status=422)
+    return (_invite_owner if form.cleaned_data["role"] == Role.OWNER else _invite)(request, form)
+
+
+def _invite(request: HttpRequest, form: InviteForm) -> HttpResponse:
+    try:
+        invitation, url = invitations.invite(**form.cleaned_data, invited_by=_person(request))
+    except invitations.InvitationRefused as refused:
+        form.add_error(None, str(refused))
+        return _staff_page(request, form, status=422)
+    return _mail(request, invitation, url)
+
+
+_invite_owner = confirmation_required(_invite)
+
+
+@require_POST
+@permission_required(Permission.MANAGE_STAFF)
+def resend(request: HttpRequest, invitation_id: int) -> HttpResponse:
+    """Mail a new link; the earlier one is over."""
+    try:
+        invitation, url = invitations.renew(invitation_id, by=_person(request))
+    except invitations.InvitationRefused as refused:
+        messages.warning(request, str(refused))
+        return redirect("staff")
+    return _mail(request, invitation, url)
+
+
+@require_POST
+@permission_required(Permission.MANAGE_STAFF)
+def revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
+    try:
+        if invitations.revoke(invitation_id, by=_person(request)):
+            messages.success(request, "The invitation is taken back. Its link no longer works.")
+        else:
+            messages.info(request, "That invitation was used or taken back before.")
+    except invitations.InvitationRefused as refused:
+        messages.warning(request, str(refused))
+    return redirect("staff")
+
+
+@login_not_required
+@sensitive_post_parameters("password1", "password2")
+@require_http_methods(["GET", "HEAD", "POST"])
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    try:
+        invited = invitations.find(token)
+        form = AcceptForm(request.POST or None, email=invited.email)
+        if not form.is_valid():
+            context = {"form": form, "invitation": invited, "ticket": tickets.carried_by(request)}
+            return render(request, "accounts/invitation.html", context)
+        person = invitations.accept(token, form.cleaned_data["name"], form.cleaned_data["password1"])
+    except invitations.InvitationRefused as refused:
+        status = 404 if isinstance(refused, invitations.UnknownInvitation) else 410
+        return render(request, "accounts/invitation_refused.html", {"reason": str(refused)}, status=status)
+    return _sign_in(request, person)
+
+
+def _sign_in(request: HttpRequest, person: User) -> HttpResponse:
+    response = onward(request, perform_login(request, person, redirect_url=reverse("home")))
+    if may(request.user, Permission.VIEW_SETTINGS) and not tickets.carried_by(request):
+        return redirect("welcome")
+    return response
+
+
+def _person(request: HttpRequest) -> User:
+    return cast(User, request.user)  # permission_required let nobody else in
+
+
+def _change(request: HttpRequest, user_id: int, change: Callable[[User, User], None], outcome: str) -> HttpResponse:
+    person, by = get_object_or_404(User, pk=user_id), _person(request)
+    try:
+        change(person, by)
+    except staff.ChangeRefused as refused:
+        messages.warning(request, str(refused))
+    else:
+        messages.success(request, f"{person.name} {outcome}.")
+    by.refresh_from_db()
+    return redirect("staff" if may(by, Permission.MANAGE_STAFF) else "home")  # an owner may have stepped down
+
+
+def _mail(request: HttpRequest, invitation: Invitation, url: str) -> HttpResponse:
+    try:
+        invitations.send(invitation, url)
+    except (OSError, SMTPException):
+        # The link is shown once, to the person who may hand it out.
+        return _staff_page(request, _invite_form(request), unsent={"email": invitation.email, "url": url})
+    messages.success(request, f"An invitation is on its way to {invitation.email}.")
+    return redirect("staff")
+
+
+def _invite_form(request: HttpRequest, data: Any = None) -> InviteForm:
+    return InviteForm(data, roles=grantable(request.user))
+
+
+def _staff_page(
+    request: HttpRequest, form: InviteForm, *, unsent: dict[str, str] | None = None, status: int = 200
+) -> HttpResponse:
+    by = _person(request)
+    pending = invitations.pending().select_related("invited_by").order_by("email")
+    context = {
+        "form": form,
+        "unsent": unsent,
+        "people": _people(by),
+        "invitations": [{"invitation": each, "may_change": each.role in grantable(by)} for each in pending],
+        "now": timezone.now(),
+        "roles": Role,
+        "table": table(),
+    }
+    return render(request, "accounts/staff.html", context, status=status)
+
+
+def _people(by: User) -> list[dict[str, Any]]:
+    """Everybody with an account, and what `by` may change about them."""
+    with_factor = set(Authenticator.objects.filter(type__in=second_factors.FACTORS).values_list("user_id", flat=True))
+    return [
+        {
+            "person": person,
+            "has_factor": person.pk in with_factor,
+            "roles": staff.roles_for(person, by=by),
+            "may_suspend": staff.may_suspend(person, by=by),
+        }
+        for person in User.objects.order_by("-is_active", "name", "email")
+    ]

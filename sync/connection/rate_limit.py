@@ -1,0 +1,42 @@
+"""One key's share of the requests that Cliniko allows, as the client asks for it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+
+from sync.cliniko.client import ApiKey
+from sync.cliniko.errors import BudgetSpent
+from sync.connection.sealing import fingerprint
+from sync.metrics import REQUESTS, status_class
+from tenants import rate_limits
+from tenants.rate_limits import Allowance, Purpose
+
+
+@dataclass(frozen=True)
+class Share:
+    """Implements sync.cliniko.client.Budget: what one purpose may spend of a key's requests."""
+
+    fingerprint: str
+    purpose: Purpose
+    allowance: Allowance
+
+    def spend(self) -> None:
+        until = rate_limits.spend(self.fingerprint, self.purpose, self.allowance)
+        if until:
+            raise BudgetSpent(until)
+
+    def answered(self, status: int | None) -> None:
+        REQUESTS.add(purpose=self.purpose, status=status_class(status))
+
+    def block(self, until: datetime) -> None:
+        rate_limits.block(self.fingerprint, until)
+
+    def left(self) -> int:
+        """Requests of this minute that nobody has made yet."""
+        return max(0, self.allowance.limit - rate_limits.spent(self.fingerprint))
+
+
+def share_of(key: ApiKey, purpose: Purpose) -> Share:
+    allowance = Allowance(settings.CLINIKO_REQUESTS_PER_MINUTE, settings.CLINIKO_REQUESTS_RESERVED)
+    return Share(fingerprint(key, keys=settings.SEALING_KEYS), purpose, allowance)

@@ -1,0 +1,71 @@
+"""Two clicks on Done at the same moment, each on a connection of its own."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test import Client
+
+from accounts import second_factors
+from accounts.models import CacheEntry, User
+from audit.models import Event
+from tests.accounts.conftest import field
+from tests.accounts.second_factors import code
+
+AtOnce = Callable[..., list[Any]]
+EMAIL = "done-twice@clinic.example"
+
+
+@pytest.fixture
+def browsers(at_once: AtOnce) -> Iterator[list[Client]]:
+    """Two tabs of somebody whom every connection sees, each at a secret of its own."""
+
+    def sign_in() -> list[Client]:
+        user = User.objects.create(email=EMAIL, name="Robin")
+        tabs = [Client(HTTP_HOST="bondi.localhost") for _ in range(2)]
+        for tab in tabs:
+            tab.force_login(user)
+        return tabs
+
+    yield at_once(sign_in)[0]
+    for leftover in (User.objects.filter(email=EMAIL), Session.objects.all(), CacheEntry.objects.all()):
+        at_once(leftover.delete)
+
+
+def test_of_two_clicks_at_once_one_sets_up_the_app_and_both_are_led_on(
+    at_once: AtOnce, browsers: list[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = threading.Barrier(2)
+    activated = second_factors.ensure_recovery_codes
+
+    def slowly(user: User) -> None:
+        threading.Event().wait(0.3)  # so that who comes second comes before the first one is done
+        activated(user)
+
+    monkeypatch.setattr(second_factors, "ensure_recovery_codes", slowly)
+
+    def click(browser: Client) -> str:
+        try:
+            page = browser.get("/account/app").content.decode()
+            secret = re.findall(r"data-secret>([A-Z2-7 ]+)<", page)[0].replace(" ", "")
+            ready.wait(5)
+            return str(
+                browser.post("/account/app", {"sealed": field(page, "sealed"), "code": code(secret)})["Location"]
+            )
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(click, browsers)) == ["/account/recovery-codes"] * 2
+    held, lines = at_once(
+        lambda: sorted(Authenticator.objects.filter(user__email=EMAIL).values_list("type", flat=True)),
+        lambda: Event.objects.filter(user_email=EMAIL, action="second_factor_added").count(),
+    )
+    assert held == ["recovery_codes", "totp"]
+    assert lines == 1

@@ -1,0 +1,256 @@
+"""The clinic's rules of sign-in: who sets them, and what a required second factor does to whom."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+
+from accounts import invitations
+from accounts.models import SecurityPolicy, User
+from tenants.context import clinic_context
+from tests.accounts.second_factors import give_app, give_passkey, give_recovery_codes
+from tests.accounts.views.test_second_factors import long_ago, set_up_app
+from tests.conftest import PASSWORD
+
+PATIENT = "/patients/42/"
+SignIn = Callable[..., Client]
+Staff = Callable[..., User]
+
+
+def require(label: str = "bondi", *, days: int = 0) -> date:
+    """Require a second factor at a clinic from so many days ahead."""
+    day = timezone.localdate() + timedelta(days=days)
+    with clinic_context(label):
+        SecurityPolicy.objects.update_or_create(id=1, defaults={"require_second_factor_from": day})
+    return day
+
+
+def text(answer: Any) -> str:
+    return str(answer.content.decode())
+
+
+def test_managers_set_the_rules(sign_in: SignIn) -> None:
+    form = {"require_second_factor_from": "2030-03-01", "idle_minutes": "10", "absolute_hours": "8"}
+    assert sign_in("bondi", "admin").post("/settings/security", form)["Location"] == "/settings/security"
+    with clinic_context("bondi"):
+        policy = SecurityPolicy.objects.get()
+    assert (policy.require_second_factor_from, policy.idle_minutes, policy.absolute_hours) == (date(2030, 3, 1), 10, 8)
+    with clinic_context("harbour"):
+        assert not SecurityPolicy.objects.exists()
+    sign_in("bondi", "admin").post("/settings/security", form | {"idle_minutes": "20"})
+    with clinic_context("bondi"):
+        assert SecurityPolicy.objects.get().idle_minutes == 20
+    assert 'value="2030-03-01"' in text(sign_in("bondi", "owner").get("/settings/security"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"idle_minutes": "4"},
+        {"idle_minutes": "61"},
+        {"idle_minutes": ""},
+        {"absolute_hours": "0"},
+        {"absolute_hours": "25"},
+        {"require_second_factor_from": "soon"},
+    ],
+)
+def test_rules_beyond_the_limits_are_refused(sign_in: SignIn, wrong: dict[str, str]) -> None:
+    form = {"require_second_factor_from": "", "idle_minutes": "30", "absolute_hours": "12"} | wrong
+    answer = sign_in("bondi", "owner").post("/settings/security", form)
+    assert answer.status_code == 422
+    assert 'role="alert"' in text(answer)
+    assert "Ensure this value" not in text(answer)
+    with clinic_context("bondi"):
+        assert not SecurityPolicy.objects.exists()
+
+
+def test_the_page_says_who_has_a_second_step(sign_in: SignIn, staff_of: Staff) -> None:
+    give_app("bondi", staff_of("bondi"))
+    staff_of("bondi", "clinician")
+    page = text(sign_in("bondi", "owner").get("/settings/security"))
+    assert page.count("chip--good") == 1
+    assert page.count("Password only") == 2
+
+
+# --- A second factor is required -------------------------------------------------------------------------------------
+
+
+def test_during_the_grace_period_every_page_reminds_and_none_is_closed(sign_in: SignIn) -> None:
+    browser = sign_in("bondi")
+    assert "needs a second step" not in text(browser.get("/"))
+    day = require(days=3)
+    page = browser.get("/")
+    assert page.status_code == 200
+    assert f"From {day.day} {day:%B} everybody at Bondi Physio needs a second step" in text(page)
+    assert 'href="/account/"' in text(page)
+    assert browser.get(PATIENT).status_code == 200
+
+
+def test_afterwards_every_page_leads_to_the_set_up_and_from_there_on(sign_in: SignIn) -> None:
+    browser = sign_in("bondi")
+    require()
+    sent = browser.get(PATIENT)["Location"]
+    assert sent.startswith("/account/?t=")
+    page = text(browser.get(sent))
+    assert "requires a second step" in page
+    ticket = sent.partition("t=")[2]
+    assert f"/account/app?t={ticket}" in page
+    done, _ = set_up_app(browser, t=ticket)
+    assert browser.get(done["Location"]).status_code == 200
+    assert browser.get(f"/login?t={ticket}")["Location"] == PATIENT
+    assert browser.get(PATIENT).status_code == 200
+
+
+def test_the_ticket_of_a_launch_goes_through_sign_in_and_set_up(browser_at: Any, staff_of: Staff) -> None:
+    email = staff_of("bondi").email
+    require()
+    browser = browser_at("bondi")
+    ticket = browser.get(PATIENT)["Location"].partition("t=")[2]
+    landed = browser.post("/login", {"login": email, "password": PASSWORD, "t": ticket})["Location"]
+    sent = browser.get(landed)["Location"]
+    done, _ = set_up_app(browser, t=sent.partition("t=")[2])
+    assert browser.get(done["Location"]).status_code == 200
+    assert browser.get(f"/login?t={sent.partition('t=')[2]}")["Location"] == PATIENT
+
+
+def test_an_invited_person_sets_one_up_first_and_ends_on_the_ticket(browser_at: Any, bondi: object) -> None:
+    require()
+    browser = browser_at("bondi")
+    ticket = browser.get(PATIENT)["Location"].partition("t=")[2]
+    with clinic_context("bondi"):
+        _, url = invitations.invite("new@clinic.example", "reception")
+    answers = {"name": "New", "password1": "a longer horse 43", "password2": "a longer horse 43", "t": ticket}
+    landed = browser.post(url.removeprefix("http://bondi.localhost:8000"), answers)["Location"]
+    assert landed == PATIENT
+    ticket = browser.get(landed)["Location"].partition("t=")[2]
+    set_up_app(browser, t=ticket)
+    assert browser.get(f"/login?t={ticket}")["Location"] == PATIENT
+    assert browser.get(PATIENT).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 302),
+        ("GET", "/settings/security", 302),
+        ("POST", "/settings/security", 302),
+        ("GET", "/password/change/", 302),
+        ("POST", "/search", 302),
+        ("GET", "/account/", 200),
+        ("GET", "/account/app", 200),
+        ("GET", "/account/passkeys/add", 200),
+        ("POST", "/account/passkeys/ask", 200),
+        ("GET", "/account/confirm", 200),
+        ("GET", "/session", 200),
+        ("GET", "/logout", 200),
+        ("GET", "/healthz", 200),
+        ("POST", "/logout", 302),
+    ],
+)
+def test_nothing_but_the_set_up_and_the_way_out_is_open_then(
+    sign_in: SignIn, method: str, path: str, status: int
+) -> None:
+    browser = sign_in("bondi", "owner")
+    require()
+    answer = browser.generic(method, path)
+    assert answer.status_code == status
+    if status == 302 and path != "/logout":
+        assert answer["Location"].startswith("/account/")
+
+
+def test_a_fragment_takes_its_page_there(sign_in: SignIn) -> None:
+    browser = sign_in("bondi")
+    require()
+    answer = browser.post("/search", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer["HX-Redirect"]) == (403, "/account/")
+
+
+@pytest.mark.parametrize("give", [give_app, give_passkey])
+def test_whoever_has_one_notices_nothing(sign_in: SignIn, staff_of: Staff, give: Any) -> None:
+    browser = sign_in("bondi")
+    give("bondi", staff_of("bondi"))
+    require()
+    assert browser.get(PATIENT).status_code == 200
+
+
+def test_recovery_codes_alone_are_no_second_factor(sign_in: SignIn, staff_of: Staff) -> None:
+    browser = sign_in("bondi")
+    give_recovery_codes("bondi", staff_of("bondi"))
+    require()
+    assert browser.get(PATIENT).status_code == 302
+
+
+def test_the_other_clinic_requires_nothing(sign_in: SignIn) -> None:
+    require("bondi")
+    assert sign_in("harbour").get(PATIENT).status_code == 200
+
+
+# --- Resets ----------------------------------------------------------------------------------------------------------
+
+
+def reset(browser: Client, user: User) -> Any:
+    return browser.post(f"/settings/security/people/{user.pk}/reset")
+
+
+def test_an_owner_resets_somebodys_second_factor_and_they_are_told(sign_in: SignIn, staff_of: Staff) -> None:
+    theirs, user = sign_in("bondi"), staff_of("bondi")
+    give_app("bondi", user)
+    give_recovery_codes("bondi", user)
+    owner = sign_in("bondi", "owner")
+    assert reset(owner, user)["Location"] == "/settings/security"
+    with clinic_context("bondi"):
+        assert not Authenticator.objects.exists()
+    assert theirs.get(PATIENT).status_code == 302
+    assert owner.get(PATIENT).status_code == 200
+    (message,) = mail.outbox
+    assert message.to == [user.email]
+    assert message.subject == "Your second step at Sidechart for Bondi Physio was reset"
+    assert "Robin Owner has reset" in str(message.body)
+    assert sign_in("bondi").get(PATIENT).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["admin", "clinician", "readonly"])
+def test_nobody_but_an_owner_resets_one(sign_in: SignIn, staff_of: Staff, role: str) -> None:
+    user = staff_of("bondi")
+    give_app("bondi", user)
+    assert reset(sign_in("bondi", role), user).status_code == 403
+    with clinic_context("bondi"):
+        assert Authenticator.objects.count() == 1
+
+
+def test_an_owner_who_signed_in_long_ago_shows_first_that_it_is_them(sign_in: SignIn, staff_of: Staff) -> None:
+    owner, user = sign_in("bondi", "owner"), staff_of("bondi")
+    give_app("bondi", user)
+    long_ago(owner)
+    page = "http://bondi.localhost/settings/security"
+    asked = owner.post(f"/settings/security/people/{user.pk}/reset", headers={"Referer": page})["Location"]
+    ticket = asked.partition("t=")[2]
+    assert owner.post("/account/confirm", {"password": PASSWORD, "t": ticket})["Location"] == "/settings/security"
+    with clinic_context("bondi"):
+        assert Authenticator.objects.count() == 1
+
+
+def test_a_reset_reaches_nobody_of_the_other_clinic(sign_in: SignIn, staff_of: Staff) -> None:
+    for label in ("bondi", "harbour"):
+        give_app(label, staff_of(label))
+    reset(sign_in("bondi", "owner"), staff_of("bondi"))
+    with clinic_context("harbour"):
+        assert Authenticator.objects.count() == 1
+
+
+def test_when_the_mail_fails_the_owner_is_told(
+    sign_in: SignIn, staff_of: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError
+
+    give_app("bondi", staff_of("bondi"))
+    owner = sign_in("bondi", "owner")
+    monkeypatch.setattr("django.core.mail.EmailMessage.send", fail)
+    reset(owner, staff_of("bondi"))
+    assert "could not be sent" in text(owner.get("/settings/security"))

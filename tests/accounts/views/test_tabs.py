@@ -1,0 +1,109 @@
+"""Tabs: each ends on its own patient, in whatever order they go on, and whichever is left behind."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from accounts.models import User
+from tenants.context import clinic_context
+from tests.accounts.conftest import field
+from tests.accounts.second_factors import code, give_app
+from tests.accounts.views.test_second_step import STEP, Browsers, is_signed_in, launch, sign_in
+
+
+@pytest.fixture
+def user(staff_of: Callable[..., User]) -> User:
+    return staff_of("bondi")
+
+
+@pytest.fixture
+def app_user(user: User) -> User:
+    give_app("bondi", user)
+    return user
+
+
+def finish(browser: Client, user: User, ticket: str, patient: str) -> None:
+    """Go on in a tab, as a person would who sees what it shows, until it shows the tab's patient."""
+    answer = browser.post(STEP, {"code": code(), "t": ticket})
+    for _ in range(3):
+        if answer.status_code == 302 and answer["Location"].startswith("/login"):
+            answer = browser.get(answer["Location"])
+        if answer.status_code == 200:
+            assert field(answer.content.decode(), "t") == ticket
+            answer = sign_in(browser, user, ticket)
+        if answer["Location"].startswith(STEP):
+            with clinic_context("bondi"):
+                cache.clear()  # some minutes later: the code is another one
+            answer = browser.post(STEP, {"code": code(), "t": ticket})
+    assert answer["Location"] == f"/patients/{patient}/"
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["42", "43"])))
+@pytest.mark.parametrize("abandoned", [True, False])
+def test_tabs_left_at_the_code_each_end_on_their_own_patient(
+    browser_at: Browsers, app_user: User, order: tuple[str, ...], abandoned: bool
+) -> None:
+    browser = browser_at("bondi")
+    tickets = {}
+    for patient in ("42", "43"):
+        tickets[patient] = launch(browser, patient)
+        sign_in(browser, app_user, tickets[patient])
+    if abandoned:
+        launch(browser, "44")
+    for patient in order:
+        finish(browser, app_user, tickets[patient], patient)
+
+
+def test_a_launch_in_another_tab_ends_the_second_step_that_this_one_was_left_at(
+    browser_at: Browsers, app_user: User
+) -> None:
+    browser = browser_at("bondi")
+    first = launch(browser, "42")
+    sign_in(browser, app_user, first)
+    second = launch(browser, "43")
+    assert browser.post(STEP, {"code": code(), "t": first})["Location"] == f"/login?t={first}"
+    assert not is_signed_in(browser)
+    finish(browser, app_user, second, "43")
+    finish(browser, app_user, first, "42")
+
+
+def test_a_sign_in_form_that_was_open_before_signs_in_somebody_else(
+    browser_at: Browsers, app_user: User, staff_of: Callable[..., User]
+) -> None:
+    browser = browser_at("bondi")
+    first, second = launch(browser, "42"), launch(browser, "43")
+    sign_in(browser, app_user, first)
+    assert sign_in(browser, staff_of("bondi", "owner"), second)["Location"] == "/patients/43/"
+    assert browser.post(STEP, {"code": code(), "t": first})["Location"] == "/patients/42/"
+
+
+def test_a_stale_code_form_goes_back_to_its_own_ticket(
+    strict_browser_at: Callable[[str], Client], app_user: User
+) -> None:
+    browser = strict_browser_at("bondi")
+    ticket = launch(browser, "42")
+    assert browser.post(STEP, {"code": code(), "t": ticket})["Location"] == f"/login?t={ticket}"
+
+
+def test_the_ticket_waits_while_a_new_password_is_chosen(browser_at: Browsers, user: User) -> None:
+    browser = browser_at("bondi")
+    ticket = launch(browser, "42")
+    form = browser.get(f"/password/reset/?t={ticket}").content.decode()
+    asked = browser.post("/password/reset/", {"email": user.email, "t": field(form, "t")})
+    assert asked["Location"] == f"/password/reset/done/?t={ticket}"
+    assert f'href="/login?t={ticket}"' in browser.get(asked["Location"]).content.decode()
+    assert sign_in(browser, user, ticket)["Location"] == "/patients/42/"
+
+
+def test_the_mail_of_a_reset_carries_nothing_of_the_patient(
+    browser_at: Browsers, user: User, mailoutbox: list[Any]
+) -> None:
+    browser = browser_at("bondi")
+    ticket = launch(browser, "42")
+    browser.post("/password/reset/", {"email": user.email, "t": ticket})
+    assert ticket[:40] not in str(mailoutbox[-1].message())
+    assert "t=" not in str(mailoutbox[-1].body)

@@ -1,0 +1,49 @@
+"""After a clinic moved to another Cliniko account, whose patient 42 is somebody else."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from sync.models import Connection
+from sync.refresh import Outcome
+from tenants.context import clinic_context
+from tests.launch.conftest import Cliniko
+from tests.launch.views.test_patient_fresh import ask, form_of
+
+
+@pytest.fixture
+def browsers(two_clinics: None, sign_in: Callable[..., Client]) -> dict[str, Client]:
+    return {label: sign_in(label) for label in ("bondi", "harbour")}
+
+
+@pytest.fixture
+def forms(browsers: dict[str, Client], cliniko: Cliniko) -> dict[str, dict[str, str]]:
+    """Patient 42 is open at both clinics; then bondi moves to another account, which has a patient 42 as well."""
+    cliniko.outcome = Outcome.FRESH
+    forms = {label: form_of(browser.get("/patients/42/").content.decode()) for label, browser in browsers.items()}
+    with clinic_context("bondi"):
+        Connection.objects.update(account_since=timezone.now())
+    return forms
+
+
+def test_a_screen_left_open_does_not_turn_into_somebody_else(
+    browsers: dict[str, Client], forms: dict[str, dict[str, str]], cliniko: Cliniko
+) -> None:
+    answer = ask(browsers["bondi"], forms["bondi"])
+    assert (answer.status_code, answer.content, cliniko.asked) == (403, b"", [])
+    assert ask(browsers["harbour"], forms["harbour"]).status_code == 200
+
+
+def test_who_was_opened_in_the_former_account_is_not_among_those_opened_last(
+    browsers: dict[str, Client], forms: dict[str, dict[str, str]]
+) -> None:
+    assert "Lindqvist" not in browsers["bondi"].get("/").content.decode()
+    assert "Okoro" in browsers["harbour"].get("/").content.decode()
+
+
+def test_who_is_opened_in_the_new_account_counts(browsers: dict[str, Client], forms: dict[str, dict[str, str]]) -> None:
+    form = form_of(browsers["bondi"].get("/patients/42/").content.decode())
+    assert ask(browsers["bondi"], form).status_code == 200
+    assert "Lindqvist" in browsers["bondi"].get("/").content.decode()

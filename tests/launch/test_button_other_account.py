@@ -1,0 +1,105 @@
+"""A click on a button that stands in another Cliniko account, where patient 42 is somebody else."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from launch.button_clicks import Kind
+from sync.models import Connection
+from tenants.context import clinic_context
+from tests.conftest import PASSWORD
+from tests.launch.conftest import access_log
+from tests.launch.views.test_button import CLICKED, Browsers, listen, notes, owner, works
+
+__all__ = ["owner"]
+
+SIGNED_IN = CLICKED | {"Sec-Fetch-Site": "same-origin", "Referer": "http://bondi.localhost/login"}
+
+
+@pytest.mark.parametrize("referer", ["https://harbour.au1.cliniko.com/", "https://harbour.au2.cliniko.com/patients/42"])
+def test_a_click_in_another_account_opens_nobody_by_itself(owner: Client, sign_in: Browsers, referer: str) -> None:
+    answer = sign_in("bondi").get("/patients?patient_id=42", headers=CLICKED | {"Referer": referer}, follow=True)
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert "You clicked a button of a Cliniko account that is not this clinic&#x27;s." in page
+    assert "harbour" not in page.lower()
+    assert "Lindqvist" not in page
+    assert "It is Bondi Physio: open it here" in page
+    assert notes() == {Kind.OTHER_ACCOUNT: "Robin Reception"}
+    assert "in a Cliniko account that is not this clinic&#x27;s" in listen(owner)
+    assert not works()
+
+
+@pytest.mark.parametrize(
+    "referer",
+    [
+        "",
+        "https://bondi.au1.cliniko.com/",
+        "https://bondi.uk1.cliniko.com/patients/7",
+        "https://www.cliniko.com/",
+        "https://evil.example/",
+        "https://harbour.au1.cliniko.com.evil.example/",
+    ],
+)
+def test_a_click_in_this_account_or_in_nobody_knows_which_is_taken(owner: Client, referer: str) -> None:
+    answer = owner.get("/patients?patient_id=42", headers=CLICKED | {"Referer": referer})
+    assert (answer.status_code, answer["Location"]) == (302, "/patients/42/")
+
+
+def test_a_clinic_that_never_connected_takes_every_click(owner: Client) -> None:
+    with clinic_context("bondi"):
+        Connection.objects.update(account_subdomain="")
+    answer = owner.get("/patients?patient_id=42", headers={"Referer": "https://harbour.au1.cliniko.com/"})
+    assert answer.status_code == 302
+
+
+def test_visitors_do_not_learn_which_account_is_the_clinics(two_clinics: None, browser_at: Browsers) -> None:
+    lengths = set()
+    for account in ("bondi", "harbour"):
+        answer = browser_at("bondi").get(
+            "/patients?patient_id=42", headers={"Referer": f"https://{account}.au1.cliniko.com/"}
+        )
+        assert (answer.status_code, answer["Location"][:9]) == (302, "/login?t=")
+        lengths.add(len(answer["Location"]))
+    assert len(lengths) == 1
+    assert set(notes()) == {Kind.SIGNED_OUT}
+
+
+@pytest.mark.parametrize("address", ["/patients?patient_id=42", "/patients/?patient_id=42"])
+def test_after_the_sign_in_it_opens_nobody_by_itself_either(
+    owner: Client, staff_of: Callable[..., User], browser_at: Browsers, address: str
+) -> None:
+    who, browser = staff_of("bondi"), browser_at("bondi")
+    asked = browser.get(address, headers=CLICKED | {"Referer": "https://harbour.au1.cliniko.com/"})
+    landed = browser.post(asked["Location"], {"login": who.email, "password": PASSWORD})
+    shown = browser.get(landed["Location"], headers=SIGNED_IN)
+    assert shown.status_code == 409
+    assert "You clicked a button of a Cliniko account that is not this clinic&#x27;s." in shown.content.decode()
+    assert "Lindqvist" not in shown.content.decode()
+    assert access_log("bondi") == []
+    assert notes()[Kind.OTHER_ACCOUNT] == "Robin Reception"
+    assert 'href="/patients/42/">It is Bondi Physio: open it here' in shown.content.decode()
+
+
+def test_a_link_with_the_mark_on_another_website_is_no_click(owner: Client, sign_in: Browsers) -> None:
+    link = "/patients?patient_id=42&another_account=yes"
+    answer = sign_in("bondi").get(link, headers=CLICKED | {"Referer": "https://evil.example/"})
+    assert answer.status_code == 409
+    assert notes() == {}
+
+
+def test_signed_out_on_the_page_that_says_so_one_is_told_once_more(
+    owner: Client, staff_of: Callable[..., User], sign_in: Browsers
+) -> None:
+    who, browser = staff_of("bondi"), sign_in("bondi")
+    shown = browser.get(
+        "/patients?patient_id=42", headers=CLICKED | {"Referer": "https://harbour.au1.cliniko.com/"}, follow=True
+    )
+    assert shown.status_code == 409
+    browser.cookies.clear()
+    here = f"{shown.request['PATH_INFO']}?{shown.request['QUERY_STRING']}"  # where session.js leads after the sign-in
+    asked = browser.get(here, headers={"Referer": f"http://bondi.localhost{here}"})
+    landed = browser.post(asked["Location"], {"login": who.email, "password": PASSWORD})
+    assert browser.get(landed["Location"]).status_code == 409

@@ -1,0 +1,326 @@
+"""The page of the clinic's key: what is pasted is tried with Cliniko before it is kept."""
+
+import re
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.signals import CONFIRMED_AT
+from audit.log import NotRecorded
+from audit.models import Event
+from launch.models import Note
+from sandbox.cliniko.faults import Fault
+from sync.cliniko.client import Cliniko
+from sync.models import Connection, Cursor, Patient
+from tenants.context import clinic_context
+from tenants.models import Clinic, KeyBudget
+from tests.sync.conftest import World, world
+
+__all__ = ["world"]
+
+
+@pytest.fixture
+def owner(world: World, sign_in: Callable[..., Client]) -> Client:
+    return sign_in("bondi", role="owner")
+
+
+def paste(browser: Client, key: str, **more: str) -> Any:
+    return browser.post("/settings/key", {"key": key, **more})
+
+
+def words(answer: Any) -> str:
+    """The page's text, without marks and double blanks."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
+
+
+def in_use(label: str = "bondi") -> str:
+    with clinic_context(label):
+        return Connection.objects.values_list("key_last4", flat=True).first() or ""
+
+
+@pytest.mark.parametrize("role", ["owner", "admin"])
+def test_a_key_that_works_is_taken_and_the_page_says_whose_it_is(
+    world: World, sign_in: Callable[..., Client], role: str
+) -> None:
+    key = world.store.key("bondi")
+    browser = sign_in("bondi", role=role)
+    said = words(browser.post("/settings/key", {"key": key}, follow=True))
+    name = world.store.all("bondi", "users")[0].body
+    assert f"Connected to Bondi Physio (au1) as {name['first_name']} {name['last_name']}, {name['role']}." in said
+    assert "Patients: yes. Medical alerts: yes. Appointments: yes." in said
+    assert key[-8:-4] in in_use()
+    assert f"…{in_use()}" in words(browser.get("/settings/key"))
+    assert in_use("harbour") == ""
+
+
+def test_what_the_users_role_may_not_read_is_told_at_once(world: World, owner: Client) -> None:
+    world.store.forbid(world.store.key("bondi"), "medical_alerts")
+    said = words(owner.post("/settings/key", {"key": world.store.key("bondi")}, follow=True))
+    assert "Medical alerts: no, this user’s role may not." in said
+    assert "May not read Medical alerts" in words(owner.get("/settings/key"))
+
+
+def test_invoices_are_asked_about_though_they_are_not_copied(world: World, owner: Client) -> None:
+    key = world.store.key("bondi")
+    said = words(owner.post("/settings/key", {"key": key}, follow=True))
+    assert "Invoices: yes, though Sidechart does not copy them." in said
+    world.store.forbid(key, "invoices")
+    assert "Invoices: no, this user’s role may not." in words(owner.post("/settings/key", {"key": key}, follow=True))
+    world.store.misbehave("bondi", Fault.SERVER_ERROR, resource="invoices", times=9)
+    said = words(owner.post("/settings/key", {"key": key}, follow=True))
+    assert "Connected to Bondi Physio" in said
+    assert "Invoices" not in said
+
+
+def test_a_limit_that_invoices_meet_is_kept_to(world: World, owner: Client) -> None:
+    world.store.misbehave("bondi", Fault.TOO_MANY_HOUR, resource="invoices")
+    assert "Connected to Bondi Physio" in words(
+        owner.post("/settings/key", {"key": world.store.key("bondi")}, follow=True)
+    )
+    blocked = KeyBudget.objects.get(blocked_until__isnull=False).blocked_until
+    assert blocked is not None
+    assert blocked > timezone.now() + timedelta(minutes=30)
+
+
+def test_the_first_key_ends_the_set_up_and_brings_name_zone_and_word(world: World, owner: Client) -> None:
+    Clinic.objects.filter(label="bondi").update(
+        state=Clinic.State.SETUP, name="To be named", sync_due_at="2100-01-01T00:00Z"
+    )
+    paste(owner, world.store.key("bondi"))
+    clinic = Clinic.objects.get(label="bondi")
+    assert (clinic.state, clinic.name) == (Clinic.State.ACTIVE, "Bondi Physio")
+    assert clinic.sync_due_at <= timezone.now()
+    with clinic_context("bondi"):
+        held = Connection.objects.get()
+        assert held.time_zone == "Australia/Sydney"
+        total = Cursor.objects.get(resource="practitioners").total
+        assert total == len(world.store.all("bondi", "practitioners"))
+
+
+def test_a_clock_that_nobody_knows_is_told_and_takes_no_known_one_away(
+    world: World, owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Cliniko.settings
+
+    def elsewhere(client: Cliniko) -> dict[str, Any]:
+        page = settings(client)
+        return page | {"account": page["account"] | {"time_zone": "Atlantis"}}
+
+    monkeypatch.setattr(Cliniko, "settings", elsewhere)
+    paste(owner, world.store.key("bondi"))
+    assert "shown in UTC" in words(owner.get("/settings/key"))
+    with clinic_context("bondi"):
+        assert Connection.objects.get().time_zone == "UTC"
+        Connection.objects.update(time_zone="Australia/Sydney")
+    paste(owner, world.store.issue_key("bondi"))
+    assert "shown in UTC" not in words(owner.get("/settings/key"))
+    with clinic_context("bondi"):
+        assert Connection.objects.get().time_zone == "Australia/Sydney"
+
+
+def test_a_change_of_key_is_one_line_of_the_log_without_the_key(world: World, owner: Client) -> None:
+    paste(owner, world.store.key("bondi"))
+    with clinic_context("bondi"):
+        line = Event.objects.get(action="key_changed")
+    assert (line.user_email, line.details["account"]) == ("owner@clinic.example", "Bondi Physio")
+    assert world.store.key("bondi") not in str(line.details)
+
+
+def test_nothing_is_kept_that_the_log_cannot_take(world: World, owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotRecorded("The access log cannot be written.")
+
+    monkeypatch.setattr("sync.connection.connect.record", refuse)
+    assert paste(owner, world.store.key("bondi")).status_code == 503
+    assert in_use() == ""
+
+
+# --- Keys that are not taken -----------------------------------------------------------------------------------------
+
+COPY, MAKE = "Copy it there and paste it here.", "Copy the key once more from My info > Manage API keys"
+ADMINISTRATOR = "A Cliniko administrator can widen that user's role"
+NOT_A_KEY = "This is not an API key of Cliniko"
+NOT_ACCEPTED = "does not accept this key"
+WHOLE = "MS0xLVNBTkRCT1gt-abcdefghijklmnopqrstuvwxyz"
+
+BAD_KEYS = [
+    ("", "There was no key to try.", COPY),
+    ("   ", "There was no key to try.", COPY),
+    ("\r\n\t", "There was no key to try.", COPY),
+    ("key", NOT_A_KEY, MAKE),
+    ("••••••••••••••••", NOT_A_KEY, MAKE),
+    (WHOLE + "\x00", NOT_A_KEY, MAKE),
+    (WHOLE * 50, NOT_A_KEY, MAKE),
+    ("https://bondi-physio.au2.cliniko.com/users/1/api_keys", "This is an address", COPY),
+    ("bondi-physio.au2.cliniko.com", "This is an address", COPY),
+    ("kim@bondi.example", "This is an e-mail address", COPY),
+    (f"API key: {WHOLE}-au1", "There are blanks or line ends in the middle", MAKE),
+    (f"{WHOLE[:20]}\n{WHOLE[20:]}-au1", "There are blanks or line ends in the middle", MAKE),
+    (f"{WHOLE}-evil.com", NOT_A_KEY, MAKE),
+    (f"{WHOLE}-au1.evil.com", NOT_A_KEY, MAKE),
+    (f"{WHOLE}-au1/../", NOT_A_KEY, MAKE),
+    (f"{WHOLE}-au1@evil.com", "This is an e-mail address", COPY),
+    (f"{WHOLE}-AU1\n", f"Cliniko (au1) {NOT_ACCEPTED}", MAKE),
+    (f"{WHOLE}-127", f"Cliniko (au1) {NOT_ACCEPTED}", MAKE),
+    (f"{WHOLE}-au2", f"Cliniko (au2) {NOT_ACCEPTED}", MAKE),
+    (WHOLE, f"Cliniko (au1) {NOT_ACCEPTED}", MAKE),
+]
+
+
+@pytest.mark.parametrize(("pasted", "happened", "help"), BAD_KEYS, ids=[repr(bad[0][:40]) for bad in BAD_KEYS])
+def test_what_is_no_key_is_told_what_it_is_and_what_to_do(
+    world: World, owner: Client, pasted: str, happened: str, help: str
+) -> None:
+    paste(owner, world.store.key("bondi"))
+    before = in_use()
+    answer = paste(owner, pasted)
+    said = words(answer)
+    assert answer.status_code == 422
+    assert happened in said
+    assert help in said
+    assert f"The key …{before} is still in use." in said
+    assert WHOLE not in answer.content.decode()
+    assert in_use() == before
+
+
+def test_a_revoked_key_may_have_been_deleted_in_cliniko(world: World, owner: Client) -> None:
+    key = world.store.key("bondi")
+    world.store.revoke_key(key)
+    said = words(paste(owner, key))
+    assert NOT_ACCEPTED in said
+    assert "was deleted in Cliniko" in said
+    assert "still in use" not in said
+
+
+def test_a_key_without_rights_says_whose_it_is_and_who_can_widen_them(world: World, owner: Client) -> None:
+    world.store.forbid(world.store.key("bondi"), "patients")
+    said = words(paste(owner, world.store.key("bondi")))
+    assert "may not read patients" in said
+    assert not any("/invoices" in each.path for each in world.store.requests("bondi"))
+    assert ADMINISTRATOR in said
+    assert in_use() == ""
+
+
+@pytest.mark.parametrize(
+    ("fault", "happened", "help"),
+    [
+        (Fault.TOO_MANY, "the limit of this one is reached", "nobody has to do anything: paste it again at"),
+        (Fault.UNAVAILABLE, "Cliniko (au1) does not answer", "Paste it again in a few minutes."),
+        (Fault.NOT_JSON, "Cliniko (au1) does not answer", "Paste it again in a few minutes."),
+        (Fault.REDIRECT, "Cliniko (au1) does not answer", "Paste it again in a few minutes."),
+        (Fault.FORBIDDEN, "may not read this", ADMINISTRATOR),
+        (Fault.UNAUTHORIZED, NOT_ACCEPTED, "make a new one there"),
+    ],
+)
+def test_what_cliniko_does_to_a_key_is_told_and_nothing_is_kept(
+    world: World, owner: Client, fault: Fault, happened: str, help: str
+) -> None:
+    world.store.misbehave("bondi", fault, times=None, seconds=30)
+    answer = paste(owner, world.store.key("bondi"))
+    assert answer.status_code == 422
+    assert happened in words(answer)
+    assert help in words(answer)
+    assert in_use() == ""
+
+
+def test_cliniko_out_of_reach_is_told(world: World, owner: Client, settings: Any) -> None:
+    settings.CLINIKO_API_URL = "http://127.0.0.1:9/{shard}"
+    assert "does not answer, so the key could not be tried" in words(paste(owner, world.store.key("bondi")))
+
+
+@pytest.mark.parametrize("around", ["{}\n", "  {}  ", "\r\n{}\r\n", "\u00a0{}\t"])
+def test_blanks_and_line_ends_around_a_key_do_not_matter(world: World, owner: Client, around: str) -> None:
+    assert paste(owner, around.format(world.store.key("bondi"))).status_code == 302
+    assert in_use()
+
+
+# --- Another account -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mirrored_bondi(world: World, owner: Client) -> World:
+    """Bondi's account is copied, with one patient and one note about them."""
+    paste(owner, world.store.key("bondi"))
+    world.store.add_patient("bondi", first_name="Ada")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        Note.objects.create(patient_id=Patient.objects.get().cliniko_id, text="Left knee", author="Kim")
+    return world
+
+
+def test_another_account_is_refused_until_somebody_ticks_what_will_be_forgotten(
+    mirrored_bondi: World, owner: Client
+) -> None:
+    before, other = in_use(), mirrored_bondi.store.key("harbour")
+    answer = paste(owner, other)
+    said = words(answer)
+    assert answer.status_code == 422
+    assert "The clinic has moved from Bondi Physio to Harbour Osteopathy" in said
+    assert "1 patient among it" in said
+    assert f"The key …{before} is still in use." in said
+    assert other.rpartition("-")[0] not in answer.content.decode()
+    assert in_use() == before
+    agreed = re.search(r'name="agreed_to" value="([^"]+)"', answer.content.decode())
+    assert agreed
+    assert paste(owner, other, agreed_to=agreed[1]).status_code == 302
+    with clinic_context("bondi"):
+        assert Connection.objects.get().account_subdomain == "harbour"
+        assert not Patient.objects.exists()
+        assert Note.objects.exclude(set_aside_at=None).count() == 1
+
+
+@pytest.mark.parametrize("agreed_to", ["", "yes", "true", "au2/elsewhere", "au1/harbour"])
+def test_to_agree_to_one_account_is_not_to_agree_to_another(
+    mirrored_bondi: World, owner: Client, agreed_to: str
+) -> None:
+    before = in_use()
+    assert paste(owner, mirrored_bondi.store.key("harbour"), agreed_to=agreed_to).status_code == 422
+    with clinic_context("bondi"):
+        assert Patient.objects.count() == 1
+    assert in_use() == before
+
+
+# --- Who may, and when -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
+def test_others_may_not_change_the_key(world: World, sign_in: Callable[..., Client], role: str) -> None:
+    browser = sign_in("bondi", role=role)
+    assert browser.get("/settings/key").status_code == 403
+    assert paste(browser, world.store.key("bondi")).status_code == 403
+    assert in_use() == ""
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_whoever_signed_in_a_while_ago_confirms_it_first(world: World, owner: Client, method: str) -> None:
+    with clinic_context("bondi"):
+        session = owner.session
+        session[CONFIRMED_AT] = time.time() - 3600
+        session.save()
+    answer = owner.generic(
+        method, "/settings/key", f"key={world.store.key('bondi')}", "application/x-www-form-urlencoded"
+    )
+    assert answer["Location"].startswith("/account/confirm?t=")
+    assert in_use() == ""
+
+
+def test_the_field_keeps_nothing_and_asks_the_browser_to_keep_nothing(world: World, owner: Client) -> None:
+    field = re.search(r'<input[^>]*name="key"[^>]*>', owner.get("/settings/key").content.decode())
+    assert field
+    assert 'type="password"' in field[0]
+    assert 'autocomplete="off"' in field[0]
+    assert "value=" not in field[0]
+
+
+def test_a_new_key_does_not_end_a_pause(mirrored_bondi: World, owner: Client) -> None:
+    with clinic_context("bondi"):
+        Connection.objects.update(state=Connection.State.PAUSED)
+    assert paste(owner, mirrored_bondi.store.issue_key("bondi")).status_code == 302
+    with clinic_context("bondi"):
+        assert Connection.objects.get().state == Connection.State.PAUSED

@@ -1,0 +1,270 @@
+"""The clinic's own notes on a patient."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+from django.utils import timezone
+
+from audit.models import Event
+from launch.models import Note, NoteVersion
+from sync.connection.connect import forget_account
+from tenants.context import clinic_context
+from tests.launch.conftest import access_log
+from tests.launch.views.test_patient import merged_into
+
+HTMX = {"HX-Request": "true"}
+
+
+class Desk:
+    """Somebody with a patient's page open."""
+
+    def __init__(self, browser: Client, patient_id: str = "42"):
+        self.browser = browser
+        self.patient_id = patient_id
+        self.view = re.findall(r'name="view" value="(\d+)"', self.page())[0]
+
+    def page(self) -> str:
+        return self.browser.get(f"/patients/{self.patient_id}/").content.decode()
+
+    def post(self, what: str = "", htmx: bool = True, **fields: Any) -> Any:
+        path = f"/patients/{self.patient_id}/notes{what}"
+        return self.browser.post(path, {"view": self.view} | fields, headers=HTMX if htmx else {})
+
+    def write(self, text: str) -> str:
+        answer: str = self.post(text=text).content.decode()
+        return answer
+
+
+def note(label: str = "bondi") -> Note:
+    with clinic_context(label):
+        return Note.objects.latest("pk")
+
+
+def told(label: str = "bondi") -> list[tuple[int, str]]:
+    with clinic_context(label):
+        return list(NoteVersion.objects.order_by("number").values_list("number", "text"))
+
+
+@pytest.fixture
+def desk(reception: Client) -> Desk:
+    return Desk(reception)
+
+
+@pytest.fixture
+def colleague(two_clinics: None, sign_in: Callable[..., Client]) -> Desk:
+    return Desk(sign_in("bondi", role="clinician"))
+
+
+def test_a_note_says_who_and_when_and_is_on_everybodys_screen(desk: Desk, colleague: Desk) -> None:
+    assert "Prefers mornings" in desk.write("Prefers mornings")
+    page = colleague.page()
+    assert "Prefers mornings" in page
+    assert re.search(r"Robin Reception</bdi>, \w{3} \d+ \w{3} \d{4}, \d+:\d\d [ap]m", page)
+
+
+def test_a_long_note_is_kept_to_its_last_word(desk: Desk) -> None:
+    words = " ".join(f"word{number}" for number in range(5000))
+    desk.write(words)
+    assert told() == [(1, words)]
+
+
+def test_a_note_is_of_this_clinic_and_this_patient(
+    desk: Desk, sign_in: Callable[..., Client], add_patient: Callable[..., str]
+) -> None:
+    add_patient("bondi", "43")
+    desk.write("Prefers mornings")
+    assert "Prefers mornings" not in Desk(sign_in("harbour")).page()
+    assert "Prefers mornings" not in Desk(desk.browser, "43").page()
+
+
+@pytest.mark.parametrize(("role", "may"), [("owner", True), ("admin", True), ("clinician", True), ("readonly", False)])
+def test_who_may_write(two_clinics: None, sign_in: Callable[..., Client], role: str, may: bool) -> None:
+    browser = sign_in("bondi", role=role)
+    assert ('id="new-note"' in browser.get("/patients/42/").content.decode()) is may
+    with clinic_context("bondi"):
+        view = Event.objects.latest("pk").pk
+    answer = browser.post("/patients/42/notes", {"view": view, "text": "Hello"}, headers=HTMX)
+    assert answer.status_code == (200 if may else 403)
+
+
+def test_it_works_without_a_script(desk: Desk) -> None:
+    answer = desk.post(htmx=False, text="Prefers mornings")
+    assert (answer.status_code, answer["Location"]) == (302, "/patients/42/#own-notes")
+    assert "Prefers mornings" in desk.page()
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "\x00"])
+def test_a_note_without_words_is_refused(desk: Desk, text: str) -> None:
+    assert "A note needs words." in desk.write(text)
+    with clinic_context("bondi"):
+        assert not Note.objects.exists()
+
+
+def test_markup_in_a_note_is_inert(desk: Desk) -> None:
+    for page in (desk.write("<img src=x onerror=alert(1)></textarea>"), desk.page()):
+        assert "<img src=x" not in page
+        assert page.count("</textarea>") == page.count("<textarea")
+
+
+def test_an_edit_keeps_what_was_said_before(desk: Desk, colleague: Desk) -> None:
+    desk.write("Prefers mornings")
+    page = colleague.post(f"/{note().pk}", text="Prefers evenings", version=1).content.decode()
+    assert "edited by <bdi>Robin Clinician</bdi>" in page
+    assert page.index("Prefers evenings") < page.index("What it said before") < page.rindex("Prefers mornings")
+    assert told() == [(1, "Prefers mornings"), (2, "Prefers evenings")]
+
+
+@pytest.mark.parametrize(("htmx", "status"), [(True, 200), (False, 409)])
+def test_of_two_edits_the_later_one_is_told_and_gets_both_texts(
+    desk: Desk, colleague: Desk, htmx: bool, status: int
+) -> None:
+    desk.write("Prefers mornings")
+    desk.post(f"/{note().pk}", text="Prefers evenings", version=1)
+    answer = colleague.post(f"/{note().pk}", htmx=htmx, text="Prefers noon", version=1)
+    page = answer.content.decode()
+    assert answer.status_code == status
+    assert "Somebody else was quicker" in page
+    assert "Prefers evenings" in page
+    assert "Prefers noon</textarea>" in page
+    assert note().text == "Prefers evenings"
+    colleague.post(f"/{note().pk}", text="Evenings or noon", version=2)
+    assert [text for _, text in told()] == ["Prefers mornings", "Prefers evenings", "Evenings or noon"]
+
+
+def test_an_edit_of_a_note_that_was_deleted_meanwhile_is_not_lost(desk: Desk, colleague: Desk) -> None:
+    desk.write("Prefers mornings")
+    desk.post(f"/{note().pk}/delete")
+    page = colleague.post(f"/{note().pk}", text="Prefers noon", version=1).content.decode()
+    assert "deleted this note" in page
+    assert "Prefers noon</textarea>" in page
+    assert 'action="/patients/42/notes"' in page
+
+
+def test_pinned_notes_come_first(desk: Desk) -> None:
+    desk.write("Older")
+    pinned = note().pk
+    desk.write("Newer")
+    assert (page := desk.page()).index("Newer") < page.index("Older")
+    page = desk.post(f"/{pinned}/pin", pinned="yes").content.decode()
+    assert page.index("Older") < page.index("Newer")
+    page = desk.post(f"/{pinned}/pin", pinned="no").content.decode()
+    assert page.index("Newer") < page.index("Older")
+
+
+def test_a_deleted_note_can_be_brought_back_for_a_day_and_its_history_stays(desk: Desk) -> None:
+    desk.write("Prefers mornings")
+    page = desk.post(f"/{note().pk}/delete").content.decode()
+    assert "Prefers mornings" not in page
+    assert "was deleted by" in page
+    assert "Prefers mornings" in desk.post(f"/{note().pk}/restore").content.decode()
+    desk.post(f"/{note().pk}/delete")
+    with clinic_context("bondi"):
+        Note.objects.update(deleted_at=timezone.now() - timedelta(days=2))
+    assert "was deleted by" not in desk.page()
+    assert told() == [(1, "Prefers mornings")]
+
+
+def test_each_write_and_delete_is_in_the_access_log_and_nothing_without(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.write("Prefers mornings")
+    desk.post(f"/{note().pk}/delete")
+    assert [action for _, action, _ in access_log("bondi")] == ["viewed", "note_written", "note_deleted"]
+
+    def refuse(**fields: object) -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(Event.objects, "create", refuse)
+    assert desk.post(text="Unseen").status_code == 503
+    assert told() == [(1, "Prefers mornings")]
+
+
+def test_pins_and_deletes_undone_are_in_the_access_log_and_what_changes_nothing_is_not(desk: Desk) -> None:
+    desk.write("Prefers mornings")
+    for what in ("/pin", "/pin", "/delete", "/delete", "/restore", "/restore"):
+        desk.post(f"/{note().pk}{what}", pinned="yes")
+    actions = [action for _, action, _ in access_log("bondi")]
+    assert actions == ["viewed", "note_written", "note_written", "note_deleted", "note_written"]
+    with clinic_context("bondi"):
+        assert [event.details for event in Event.objects.order_by("pk")] == [
+            {},
+            {},
+            {"pinned": "yes"},
+            {},
+            {"undone": "delete"},
+        ]
+
+
+def test_a_delete_is_undone_for_a_day_only(desk: Desk) -> None:
+    desk.write("Prefers mornings")
+    desk.post(f"/{note().pk}/delete")
+    with clinic_context("bondi"):
+        Note.objects.update(deleted_at=timezone.now() - timedelta(days=2))
+    assert "Prefers mornings" not in desk.post(f"/{note().pk}/restore").content.decode()
+    assert note().deleted_at is not None
+
+
+def test_a_refusal_is_in_the_access_log(two_clinics: None, sign_in: Callable[..., Client]) -> None:
+    desk = Desk.__new__(Desk)
+    desk.browser, desk.patient_id, desk.view = sign_in("bondi", role="readonly"), "42", "1"
+    assert desk.post(text="Hello").status_code == 403
+    assert access_log("bondi") == [("readonly@clinic.example", "denied", "42")]
+
+
+@pytest.mark.parametrize("version", ["", "x", "-1", "²", "9" * 5000], ids=lambda version: version[:3])
+def test_a_version_that_nobody_was_shown_overwrites_nothing(desk: Desk, version: str) -> None:
+    desk.write("Prefers mornings")
+    answer = desk.post(f"/{note().pk}", text="Prefers noon", version=version)
+    assert "Prefers noon</textarea>" in answer.content.decode()
+    assert note().text == "Prefers mornings"
+
+
+def test_notes_of_a_merged_patient_are_the_survivors(desk: Desk, add_patient: Callable[..., str]) -> None:
+    desk.write("Prefers mornings")
+    add_patient("bondi", "44")
+    add_patient("bondi", "42", updated_at="2026-02-01T00:00:00Z", **merged_into("43"))
+    add_patient("bondi", "43", updated_at="2026-02-01T00:00:00Z", **merged_into("44"))
+    survivor = Desk(desk.browser, "44")
+    assert "Prefers mornings" in survivor.page()
+    assert survivor.post(f"/{note().pk}", text="Prefers noon", version=1).status_code == 200
+    assert "Prefers noon" in survivor.page()
+
+
+def test_notes_outlive_a_deleted_patient_to_be_read(desk: Desk, add_patient: Callable[..., str]) -> None:
+    desk.write("Prefers mornings")
+    add_patient("bondi", "42", updated_at="2026-02-01T00:00:00Z", deleted_at="2026-02-01T00:00:00Z")
+    page = desk.page()
+    assert "Prefers mornings" in page
+    assert 'id="new-note"' not in page
+
+
+def test_a_note_is_reached_through_its_own_patient_and_clinic_alone(
+    desk: Desk, sign_in: Callable[..., Client], add_patient: Callable[..., str]
+) -> None:
+    desk.write("Prefers mornings")
+    add_patient("bondi", "43")
+    for other in (Desk(desk.browser, "43"), Desk(sign_in("harbour"))):
+        assert other.post(f"/{note().pk}/delete").status_code == 404
+    assert note().deleted_at is None
+
+
+def test_without_a_view_of_ones_own_nothing_is_written(desk: Desk, colleague: Desk) -> None:
+    colleague.view = desk.view
+    assert colleague.post(text="Hello").status_code == 403
+    assert told() == []
+
+
+def test_another_cliniko_account_shows_no_note_on_a_stranger(
+    desk: Desk, add_patient: Callable[..., str], mirrored: Callable[[str], None]
+) -> None:
+    desk.write("Prefers mornings")
+    with clinic_context("bondi"):
+        forget_account()
+    add_patient("bondi", "42", first_name="Somebody", last_name="Else")
+    assert "Prefers mornings" not in desk.page()
+    assert told() == [(1, "Prefers mornings")]

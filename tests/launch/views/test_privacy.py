@@ -1,0 +1,215 @@
+"""The privacy page, and what staff see where a clinic keeps something no longer."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from audit.log import OPS, Action
+from audit.models import Event
+from launch.models import ClinicSettings, Note
+from launch.notes import write
+from sync import excluded_fields, retention
+from sync.field_groups import BY_NAME, FIELD_GROUPS
+from sync.models import Keeping, LeftOut, Patient
+from sync.resources import PATIENTS
+from sync.walk.store import mark_deleted, next_sequence
+from tenants.context import clinic_context
+from tests.launch.conftest import AddRecord
+from tests.payloads import appointment_payload
+
+SignIn = Callable[..., Client]
+TICKED = {"confirmed": "yes", "store": "no"}
+NOT_KEPT = "Not kept here, by your clinic"
+
+
+@pytest.fixture
+def owner(two_clinics: None, sign_in: SignIn) -> Client:
+    return sign_in("bondi", role="owner")
+
+
+def page_of(browser: Client) -> str:
+    return browser.get("/settings/privacy").content.decode()
+
+
+def choose(browser: Client, name: str, **form: str) -> str:
+    answer = browser.post(f"/settings/privacy/fields/{name}", form, follow=True)
+    return answer.content.decode()
+
+
+def lines() -> list[dict[str, str]]:
+    with clinic_context("bondi"):
+        events = Event.objects.filter(action=Action.SETTINGS_CHANGED).order_by("pk")
+        return list(events.values_list("details", flat=True))
+
+
+def test_the_page_names_every_group_and_links_to_what_belongs_to_privacy(owner: Client) -> None:
+    page = page_of(owner)
+    for group in FIELD_GROUPS:
+        assert f"<h3>{group.label}</h3>" in page
+    assert page.count("Store no longer</summary>") == len(FIELD_GROUPS)
+    for address in ("/settings/security", "/settings/access", "/settings/staff/"):
+        assert f'href="{address}"' in page
+    assert "After 30 minutes of doing nothing, and after 12 hours in any case" in page
+    assert "Each person decides" in page
+    assert "The coming night removes nothing" in page
+    assert 'href="/settings/privacy"' in owner.get("/settings/").content.decode()
+
+
+def test_an_admin_reads_the_page_and_changes_nothing(two_clinics: None, sign_in: SignIn) -> None:
+    admin = sign_in("bondi", role="admin")
+    page = page_of(admin)
+    assert "Only an owner can change this" in page
+    assert "/settings/privacy/" not in page
+    assert admin.post("/settings/privacy/fields/notes", TICKED).status_code == 403
+    assert admin.post("/settings/privacy/periods", {"changes_days": 90, "deleted_days": 90}).status_code == 403
+    with clinic_context("bondi"):
+        assert not LeftOut.objects.exists()
+        assert not Keeping.objects.exists()
+
+
+def test_without_the_tick_nothing_is_removed_and_the_page_says_why(owner: Client) -> None:
+    answer = owner.post("/settings/privacy/fields/notes", {"store": "no"})
+    assert answer.status_code == 422
+    assert "Tick the box" in answer.content.decode()
+    with clinic_context("bondi"):
+        assert not LeftOut.objects.exists()
+    assert lines() == []
+
+
+def test_a_group_is_left_out_and_stored_again_with_a_line_each(owner: Client) -> None:
+    page = choose(owner, "notes", **TICKED)
+    assert "Notes in Cliniko: no longer stored" in page
+    assert '<span class="chip chip--warn">Not stored</span>' in page
+    with clinic_context("bondi"):
+        assert not Patient.objects.filter(payload__has_key="notes").exists()
+    page = choose(owner, "notes", store="again")
+    assert "being read from Cliniko" in page
+    assert "Being read again" in page
+    assert lines() == [{"no_longer_stored": "Notes in Cliniko"}, {"stored_again": "Notes in Cliniko"}]
+    choose(owner, "address", store="again")
+    assert len(lines()) == 2
+
+
+def test_harbour_keeps_what_bondi_removes(owner: Client, sign_in: SignIn) -> None:
+    choose(owner, "email", **TICKED)
+    with clinic_context("bondi"):
+        assert not Patient.objects.filter(payload__has_key="email").exists()
+    with clinic_context("harbour"):
+        assert Patient.objects.filter(payload__has_key="email").exists()
+    assert "Not stored</span>" not in page_of(sign_in("harbour", role="owner"))
+
+
+def test_card_numbers_are_hidden_or_covered_or_not_stored(owner: Client) -> None:
+    assert "Stored, not shown" in page_of(owner)
+    with clinic_context("bondi"):
+        ClinicSettings.objects.create(id=1, shows_card_numbers=True)
+    assert "Stored, covered until asked for" in page_of(owner)
+    page = choose(owner, "card_numbers", **TICKED)
+    assert "covered until asked for" not in page
+    assert "Not stored, by your clinic's choice" in owner.get("/settings/").content.decode().replace("&#x27;", "'")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("notes", 'id="notes"'),
+        ("custom_fields", 'id="custom-fields"'),
+        ("emergency_contact", 'id="emergency"'),
+        ("email", "<dt>E-mail</dt>"),
+        ("address", "<dt>Address</dt>"),
+        ("appointment_notes", "Notes on appointments:"),
+        ("occupation_and_referral", "occupation and referral"),
+    ],
+)
+def test_what_is_not_kept_is_never_taken_for_empty(
+    two_clinics: None, sign_in: SignIn, add_record: AddRecord, name: str, place: str
+) -> None:
+    add_record("bondi", "individual_appointments", appointment_payload("7", "42", "2026-03-01T09:00:00Z"))
+    with clinic_context("bondi"):
+        excluded_fields.leave_out(BY_NAME[name], by=OPS)
+    page = sign_in("bondi").get("/patients/42/").content.decode()
+    after = page.partition(place)[2]
+    assert after
+    assert NOT_KEPT in page
+    with clinic_context("bondi"):
+        excluded_fields.keep_again(BY_NAME[name], by=OPS)
+    assert NOT_KEPT not in sign_in("harbour").get("/patients/42/").content.decode()
+
+
+def test_a_contact_card_without_anything_does_not_say_that_cliniko_has_nothing(
+    two_clinics: None, sign_in: SignIn, add_patient: Callable[..., str]
+) -> None:
+    later = "2026-02-01T00:00:00Z"
+    add_patient("bondi", "42", patient_phone_numbers=[], updated_at=later)
+    with clinic_context("bondi"):
+        for name in ("email", "address"):
+            excluded_fields.leave_out(BY_NAME[name], by=OPS)
+    assert "No phone, e-mail or address in Cliniko" not in sign_in("bondi").get("/patients/42/").content.decode()
+
+
+def test_an_access_pack_says_what_is_not_kept_and_has_none_of_it(
+    two_clinics: None, sign_in: SignIn, add_patient: Callable[..., str]
+) -> None:
+    add_patient("bondi", "42", notes="Zugzwang", updated_at="2026-02-01T00:00:00Z")
+    owner = sign_in("bondi", role="owner")
+    choose(owner, "notes", **TICKED)
+    pack = zipfile.ZipFile(io.BytesIO(owner.post("/patients/42/access/pack").content))
+    assert "Not kept in Sidechart, by the clinic's choice" in pack.read("index.html").decode().replace("&#x27;", "'")
+    assert all("Zugzwang" not in pack.read(name).decode() for name in pack.namelist())
+
+
+def test_longer_is_saved_at_once_and_shorter_takes_a_tick(owner: Client) -> None:
+    assert owner.post("/settings/privacy/periods", {"changes_days": 365, "deleted_days": 90}).status_code == 302
+    shorter = {"changes_days": 365, "deleted_days": 30}
+    answer = owner.post("/settings/privacy/periods", shorter)
+    assert answer.status_code == 422
+    assert "Tick the box" in answer.content.decode()
+    assert lines() == [{"changes_kept": "365 days"}]
+    assert owner.post("/settings/privacy/periods", shorter | {"confirmed": "on"}).status_code == 302
+    assert lines()[1:] == [{"deleted_kept": "30 days"}]
+    assert "30 days; then of the patient only the id" in page_of(owner)
+
+
+@pytest.mark.parametrize(
+    ("days", "sentence"),
+    [("29", "At least 30 days"), ("731", "At most 730 days"), ("x", "whole number"), ("", "required")],
+)
+def test_a_number_out_of_range_is_refused_with_a_sentence(owner: Client, days: str, sentence: str) -> None:
+    answer = owner.post("/settings/privacy/periods", {"changes_days": days, "deleted_days": 90, "confirmed": "on"})
+    assert answer.status_code == 422
+    assert sentence in answer.content.decode()
+    assert lines() == []
+
+
+@pytest.fixture
+def deleted_long_ago(two_clinics: None) -> None:
+    """Patient 42 of bondi was deleted in Cliniko long ago."""
+    with clinic_context("bondi"):
+        mark_deleted(PATIENTS, ["42"], sequence=next_sequence())
+        Patient.objects.filter(cliniko_id="42").update(deleted_at=timezone.now() - timedelta(days=91))
+
+
+def test_the_page_says_what_the_night_will_remove(deleted_long_ago: None, sign_in: SignIn) -> None:
+    assert "removes what was held of <strong>1</strong> deleted patient" in page_of(sign_in("bondi", role="owner"))
+
+
+def test_a_patient_of_whom_only_the_id_is_left_has_a_page_with_our_notes(
+    deleted_long_ago: None, sign_in: SignIn
+) -> None:
+    browser = sign_in("bondi")
+    with clinic_context("bondi"):
+        write("42", "Owes us a key", by=User.objects.get())
+        retention.forget_old()
+        assert Note.objects.count() == 1
+    page = browser.get("/patients/42/").content.decode()
+    assert "Deleted patient</h1>" in page
+    assert "has been removed since, but for the id" in page
+    assert "Owes us a key" in page
+    for gone in ("Unnamed</", "no birth date in Cliniko", "Lindqvist"):
+        assert gone not in page

@@ -1,0 +1,306 @@
+"""The page of the sync: how it stands, what it did, and what owners and admins tell it to do."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from audit.log import OPS, NotRecorded
+from audit.models import Event
+from sync import controls
+from sync.connection import state as connection_state
+from sync.models import Connection, Cursor, Run
+from sync.walk import run as walk_run
+from sync.walk.lease import Lease, LeaseLost
+from tenants.context import clinic_context
+from tenants.models import Clinic
+from tests.sync.conftest import World, world
+
+__all__ = ["world"]
+State = Connection.State
+LATER = "2100-01-01T00:00Z"
+
+
+@pytest.fixture
+def owner(two_clinics: None, sign_in: Callable[..., Client]) -> Client:
+    Clinic.objects.update(sync_due_at=LATER)
+    return sign_in("bondi", role="owner")
+
+
+def page_of(browser: Client, path: str = "/settings/sync") -> str:
+    return " ".join(browser.get(path).content.decode().split())
+
+
+def send(browser: Client, order: str) -> str:
+    return " ".join(browser.post(f"/settings/sync/{order}", follow=True).content.decode().split())
+
+
+def be(label: str, **fields: Any) -> None:
+    with clinic_context(label):
+        Connection.objects.update(**fields)
+
+
+def is_due(label: str) -> bool:
+    return Clinic.objects.get(label=label).sync_due_at <= timezone.now()
+
+
+def test_the_page_says_how_it_stands_and_when_it_runs_next(owner: Client) -> None:
+    page = page_of(owner)
+    assert "All is well" in page
+    assert "Australia/Sydney" in page
+    assert "<dt>Last run</dt><dd>none yet</dd>" in page
+    assert "<dt>Next run</dt><dd>at " in page
+
+
+def test_an_import_fills_its_bar_while_the_page_is_open(two_clinics: None, sign_in: Callable[..., Client]) -> None:
+    with clinic_context("bondi"):
+        Cursor.objects.filter(resource="patients").update(imported_at=None, after_id="1", walked=300, total=1200)
+    browser = sign_in("bondi", role="owner")
+    assert 'hx-trigger="every 3s"' in browser.get("/settings/sync").content.decode()
+    part = browser.get("/settings/sync/standing", headers={"HX-Request": "true"}).content.decode()
+    assert "300 of 1,200" in part
+    assert 'value="25"' in part
+    assert "First copy under way" in part
+    assert "<html" not in part
+    assert "300 of 1,200" not in sign_in("harbour", role="owner").get("/settings/sync/standing").content.decode()
+
+
+def test_a_list_that_the_key_may_not_read_says_so_and_who_can_help(
+    two_clinics: None, sign_in: Callable[..., Client]
+) -> None:
+    with clinic_context("bondi"):
+        Cursor.objects.filter(resource="medical_alerts").update(refused_at=timezone.now())
+    page = sign_in("bondi", role="admin").get("/settings/sync").content.decode()
+    assert "may not read medical alerts" in page
+    assert "Somebody who manages users in Cliniko" in page
+    assert "All is well" not in page
+
+
+def test_a_list_of_cancelled_ones_that_rests_is_told_at_this_clinic_alone(
+    two_clinics: None, sign_in: Callable[..., Client]
+) -> None:
+    with clinic_context("bondi"):
+        Cursor.objects.filter(resource="individual_appointments").update(asks_hidden=False)
+        Cursor.objects.create(resource="individual_appointments/cancelled", refused_at=timezone.now())
+    told = "which of them were cancelled"
+    assert told in sign_in("bondi", role="owner").get("/settings/sync").content.decode()
+    assert told not in sign_in("harbour", role="owner").get("/settings/sync").content.decode()
+
+
+def test_looking_at_the_progress_does_not_keep_a_session_alive(
+    two_clinics: None, sign_in: Callable[..., Client]
+) -> None:
+    browser = sign_in("bondi", role="owner")
+    assert "Set-Cookie" not in browser.get("/settings/sync/standing").headers
+
+
+# --- How long it takes -----------------------------------------------------------------------------------------------
+
+
+def test_the_time_left_is_told_by_what_was_measured(owner: Client) -> None:
+    now = timezone.now()
+    with clinic_context("bondi"):
+        Connection.objects.update(connected_at=now - timedelta(minutes=2))
+        Cursor.objects.filter(resource="patients").update(imported_at=None, walked=1000, total=5800)
+        Run.objects.create(
+            started_at=now - timedelta(seconds=60),
+            finished_at=now - timedelta(seconds=10),
+            result=Run.Result.CONTINUES,
+            resources={"patients": {"fetched": 1000, "written": 1000, "requests": 10}},
+        )
+    part = page_of(owner, "/settings/sync/standing")
+    assert "1,000 of 5,800 records. About 4 minutes left." in part  # 4,800 at 20 a second
+    be("bondi", state=State.UNREACHABLE)
+    assert "left." not in page_of(owner, "/settings/sync/standing")
+
+
+def test_before_anything_was_measured_no_time_is_promised(owner: Client) -> None:
+    with clinic_context("bondi"):
+        Cursor.objects.filter(resource="patients").update(imported_at=None, walked=0, total=5800)
+    part = page_of(owner, "/settings/sync/standing")
+    assert "How long it takes is known in a moment." in part
+    assert "left." not in part
+
+
+# --- Now -------------------------------------------------------------------------------------------------------------
+
+
+def test_sync_now_asks_for_every_list_at_this_clinic_alone(owner: Client) -> None:
+    for label in ("bondi", "harbour"):
+        with clinic_context(label):
+            Cursor.objects.update(due_at=LATER)
+    assert "Cliniko is asked for news within a few seconds." in send(owner, "now")
+    assert (is_due("bondi"), is_due("harbour")) == (True, False)
+    for label, due in (("bondi", 8), ("harbour", 0)):
+        with clinic_context(label):
+            assert Cursor.objects.filter(due_at__lte=timezone.now()).count() == due
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"sealed_key": "", "state": State.NO_KEY}, "There is no key to Cliniko yet."),
+        ({"state": State.PAUSED}, "Copying is paused. Resume it first."),
+        ({"state": State.KEY_INVALID}, "Cliniko refuses the key. Enter a new one"),
+        ({"state": State.RATE_LIMITED, "resume_at": "2100-01-01T09:30Z"}, "Nobody has to do anything"),
+    ],
+)
+@pytest.mark.parametrize("order", ["now", "compare"])
+def test_what_cannot_be_now_is_told_and_asks_nobody(
+    owner: Client, fields: dict[str, Any], words: str, order: str
+) -> None:
+    be("bondi", **fields)
+    assert words in send(owner, order)
+    assert not is_due("bondi")
+
+
+def test_sync_now_does_not_wait_for_a_cliniko_that_was_away(owner: Client) -> None:
+    be("bondi", state=State.UNREACHABLE, resume_at=LATER)
+    send(owner, "now")
+    with clinic_context("bondi"):
+        assert connection_state.load().resume_at is None
+
+
+def test_everything_is_compared_when_asked_for(world: World, sign_in: Callable[..., Client]) -> None:
+    world.store.add_patient("bondi", first_name="Ada")
+    world.connect("bondi")
+    world.sync("bondi")
+    assert "Every record is read again" in send(sign_in("bondi", role="admin"), "compare")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        assert Run.objects.order_by("-id").filter(resources__patients__mended=0).exists()
+
+
+# --- Pause and resume ------------------------------------------------------------------------------------------------
+
+
+def log_of(label: str) -> list[tuple[str, str]]:
+    with clinic_context(label):
+        return list(Event.objects.filter(action__startswith="sync_").order_by("id").values_list("action", "user_email"))
+
+
+def test_a_pause_lasts_until_somebody_ends_it_and_both_are_in_the_log(owner: Client) -> None:
+    assert "Copying is paused, until somebody resumes it." in send(owner, "pause")
+    page = page_of(owner)
+    assert "Copying from Cliniko is paused." in page
+    assert "Whoever is opened is still read from Cliniko." in page
+    assert "when somebody has acted" in page
+    assert ">Sync now<" not in page
+    with clinic_context("bondi"):
+        assert walk_run.take_turn(seconds=5, pages=5).never
+    assert "Copying goes on." in send(owner, "resume")
+    assert is_due("bondi")
+    assert ">Sync now<" in page_of(owner)
+    who = "owner@clinic.example"
+    assert log_of("bondi") == [("sync_paused", who), ("sync_resumed", who)]
+    assert log_of("harbour") == []
+    with clinic_context("harbour"):
+        assert connection_state.load().state == State.OK
+
+
+def test_pausing_twice_and_resuming_what_goes_on_change_nothing(owner: Client) -> None:
+    assert "Copying was not paused." in send(owner, "resume")
+    send(owner, "pause")
+    assert "There is nothing to pause." in send(owner, "pause")
+    assert [action for action, _ in log_of("bondi")] == ["sync_paused"]
+
+
+def test_without_a_key_there_is_nothing_to_pause(sign_in: Callable[..., Client]) -> None:
+    assert "There is nothing to pause." in send(sign_in("bondi", role="owner"), "pause")
+    assert log_of("bondi") == []
+
+
+def test_a_pause_does_not_hide_that_the_key_is_refused(owner: Client) -> None:
+    be("bondi", state=State.KEY_INVALID, key_state="invalid")
+    assert "There is nothing to pause." in send(owner, "pause")
+    assert log_of("bondi") == []
+    assert "Refused by Cliniko" in page_of(owner, "/settings/key")
+
+
+def test_a_worker_under_way_writes_nothing_more_after_a_pause(owner: Client) -> None:
+    with clinic_context("bondi"), Lease() as lease:
+        lease.renew()
+        controls.pause(by=OPS)
+        with pytest.raises(LeaseLost):
+            lease.renew()
+        controls.unpause(by=OPS)
+        with pytest.raises(LeaseLost):
+            lease.renew()
+
+
+def test_a_pause_that_the_log_cannot_take_does_not_happen(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotRecorded("The access log cannot be written.")
+
+    monkeypatch.setattr("sync.controls.record", refuse)
+    assert owner.post("/settings/sync/pause").status_code == 503
+    with clinic_context("bondi"):
+        assert connection_state.load().state == State.OK
+
+
+# --- What it did -----------------------------------------------------------------------------------------------------
+
+
+def ran(label: str, *, written: int = 0, fetched: int = 0, result: str = "done", reason: str = "") -> None:
+    with clinic_context(label):
+        Run.objects.create(
+            finished_at=timezone.now(),
+            result=result,
+            reason=reason,
+            resources={"patients": {"fetched": fetched, "written": written, "requests": 1}},
+        )
+
+
+def test_runs_that_brought_news_or_met_trouble_are_listed_and_the_quiet_ones_on_request(owner: Client) -> None:
+    ran("bondi", fetched=12, written=3)
+    ran("bondi", fetched=41)
+    ran("bondi", result="stopped", reason="Cliniko cannot be reached.")
+    ran("harbour", fetched=99, written=77)
+    page = page_of(owner)
+    assert 'Patients 3 <span class="soft">of 12</span>' in page
+    assert "Cliniko cannot be reached." in page
+    assert "of 41" not in page
+    assert "of 99" not in page
+    assert "of 41" in page_of(owner, "/settings/sync?runs=all")
+
+
+def test_a_run_that_read_and_found_nothing_new_says_so(owner: Client) -> None:
+    ran("bondi", fetched=41, result="stopped", reason="Cliniko cannot be reached.")
+    assert '<td><span class="soft">Nothing</span></td>' in page_of(owner)
+
+
+def test_a_turn_that_spent_its_share_of_requests_is_to_be_continued(
+    world: World, sign_in: Callable[..., Client], settings: Any
+) -> None:
+    world.connect("bondi")
+    settings.CLINIKO_REQUESTS_PER_MINUTE, settings.CLINIKO_REQUESTS_RESERVED = 14, 1
+    with clinic_context("bondi"):
+        assert walk_run.take_turn(seconds=60, pages=60).more
+    page = page_of(sign_in("bondi", role="owner"), "/settings/sync?runs=all")
+    assert "To be continued" in page
+    assert "it goes on by itself" in page
+    assert ">Stopped<" not in page
+
+
+def test_earlier_runs_are_a_page_away(owner: Client) -> None:
+    for number in range(1, 31):
+        ran("bondi", fetched=1000 + number, written=number)
+    page = page_of(owner)
+    assert "of 1,030<" in page
+    assert "of 1,005<" not in page
+    with clinic_context("bondi"):
+        last = Run.objects.order_by("-id")[24].pk
+    assert f"?before={last}#history" in page
+    earlier = page_of(owner, f"/settings/sync?before={last}")
+    assert "of 1,005<" in earlier
+    assert "of 1,030<" not in earlier
+    assert ">Earlier<" not in earlier
+
+
+@pytest.mark.parametrize("before", ["x", "-1", "9" * 40, ""])
+def test_an_odd_page_is_the_first_one(owner: Client, before: str) -> None:
+    ran("bondi", fetched=12, written=3)
+    assert "of 12<" in page_of(owner, f"/settings/sync?before={before}")

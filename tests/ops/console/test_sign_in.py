@@ -1,0 +1,263 @@
+"""Ops sign in on the base host: with a second factor, for a short while, and as nobody's staff."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.models import Session
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+
+from accounts import invitations, reset_links
+from accounts.models import OpenSession, User
+from accounts.tasks import send_sign_in_notice
+from audit.log import Action, record
+from audit.models import Event
+from ops import operators
+from ops.onboarding import Refused
+from tenants.context import clinic_context
+from tenants.models import Clinic
+from tests.accounts.second_factors import Device, ask, code
+from tests.conftest import PASSWORD
+
+Browsers = Callable[..., Client]
+ROOT = "http://localhost:8000"
+
+
+def base() -> Client:
+    return Client(HTTP_HOST="localhost")
+
+
+def sign_in(browser: Client, email: str, password: str = PASSWORD, at: str = "/ops/login") -> str:
+    answer = browser.post(at, {"login": email, "password": password})
+    return str(answer.get("Location", answer.content.decode()))
+
+
+def accept(url: str) -> Client:
+    browser = base()
+    form = {"name": "Ana", "password1": PASSWORD, "password2": PASSWORD}
+    assert browser.post(url.removeprefix(ROOT), form).status_code == 302
+    return browser
+
+
+def test_from_an_invitation_to_the_console_with_a_second_factor_on_the_way(db: None) -> None:
+    browser = accept(operators.create("Ana@sidechart.example").invite_url)
+    assert mail.outbox[0].to == ["ana@sidechart.example"]
+    answer = browser.get("/ops/")
+    assert answer["Location"].startswith("/ops/account/?t=")
+    page = browser.get(answer["Location"]).content.decode()
+    assert "Sidechart&#x27;s console requires a second step" in page
+    set_up = browser.get("/ops/account/app").content.decode()
+    secret = re.search(r"data-secret>([A-Z2-7 ]+)<", set_up)
+    sealed = re.search(r'name="sealed" value="([^"]+)"', set_up)
+    assert secret
+    assert sealed
+    made = browser.post("/ops/account/app", {"sealed": sealed[1], "code": code(secret[1].replace(" ", ""))})
+    assert made["Location"] == "/ops/account/recovery-codes"
+    assert browser.get("/ops/account/recovery-codes").status_code == 200
+    assert browser.get("/ops/").status_code == 200
+    assert [each.action for each in Event.objects.order_by("pk")] == ["invited", "joined", "second_factor_added"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/ops/", "/ops/log", "/ops/new", "/ops/clinics/bondi/", "/ops/do/compare?clinic=bondi", "/ops/nothing"]
+)
+def test_without_a_second_factor_there_is_its_set_up_and_nothing_else(
+    bondi: Clinic, ops_browser: Browsers, path: str
+) -> None:
+    browser = ops_browser(second_factor=False)
+    for answer in (browser.get(path), browser.post(path)):
+        assert answer.status_code in (302, 404)
+        assert answer.get("Location", "/ops/account/").startswith("/ops/account/")
+    assert browser.get("/ops/account/").status_code == 200
+
+
+def test_the_password_alone_leads_to_the_second_step_and_the_code_to_the_page_asked_for(
+    bondi: Clinic, ops_person: Callable[..., User]
+) -> None:
+    browser, ana = base(), ops_person("ana")
+    asked = browser.get("/ops/clinics/bondi/")["Location"]
+    assert asked.startswith("/ops/login?t=")
+    step = browser.post(asked, {"login": ana.email, "password": PASSWORD, "t": asked.partition("t=")[2]})["Location"]
+    assert step.startswith("/ops/login/second-step?t=")
+    assert browser.get("/ops/").status_code == 302
+    done = browser.post(step, {"code": code(), "t": step.partition("t=")[2]})
+    assert done["Location"] == "/ops/clinics/bondi/"
+    assert browser.get("/ops/clinics/bondi/").status_code == 200
+
+
+def test_a_passkey_of_the_base_host_signs_in_and_one_asked_for_by_a_clinics_page_does_not(
+    ops_browser: Browsers, bondi: Clinic
+) -> None:
+    at_work, device = ops_browser("ana"), Device("localhost")
+    made = device.create(ask(at_work, "/ops/account/passkeys/ask"))
+    assert at_work.post("/ops/account/passkeys/add", {"name": "Key", "credential": made}).status_code == 302
+    fresh = base()
+    answer = device.get(ask(fresh, "/ops/login/passkey/ask"))
+    assert fresh.post("/ops/login/passkey", {"credential": answer})["Location"] == "/ops/"
+    assert fresh.get("/ops/").status_code == 200
+    lured = base()
+    device.origin = "http://bondi.localhost"
+    answer = device.get(ask(lured, "/ops/login/passkey/ask"))
+    assert lured.post("/ops/login/passkey", {"credential": answer})["Location"] == "/ops/login"
+    assert lured.get("/ops/").status_code == 302
+
+
+@pytest.fixture
+def triplets(bondi: Clinic, harbour: Clinic, ops_person: Callable[..., User]) -> str:
+    """The same id, e-mail address and password hash at both clinics and among ops; returns the address."""
+    ana = ops_person("ana")
+    password = make_password(PASSWORD)
+    User.objects.filter(pk=ana.pk).update(password=password)
+    for label in ("bondi", "harbour"):
+        with clinic_context(label):
+            User.objects.create(pk=ana.pk, email=ana.email, name="Ana", role="owner", password=password)
+    return ana.email
+
+
+def test_a_clinics_session_is_nothing_at_the_base_host_and_lives_on(triplets: str, browser_at: Browsers) -> None:
+    at_bondi = browser_at("bondi")
+    assert sign_in(at_bondi, triplets, at="/login") == "/"
+    there = base()
+    there.cookies["sessionid"] = at_bondi.cookies["sessionid"].value
+    assert there.get("/ops/")["Location"].startswith("/ops/login")
+    assert there.post("/ops/logout")["Location"] == "/ops/login"
+    assert at_bondi.get("/").status_code == 200
+
+
+def test_a_session_of_ops_is_nothing_at_a_clinic_and_lives_on(
+    triplets: str, browser_at: Browsers, ops_browser: Browsers
+) -> None:
+    ana = ops_browser("ana")
+    assert ana.get("/ops/").status_code == 200
+    at_bondi = browser_at("bondi")
+    at_bondi.cookies["sessionid"] = ana.cookies["sessionid"].value
+    assert at_bondi.get("/")["Location"].startswith("/login")
+    assert ana.get("/ops/").status_code == 200
+
+
+def test_not_even_a_copied_session_row_counts_on_the_other_side(
+    triplets: str, browser_at: Browsers, ops_browser: Browsers
+) -> None:
+    at_bondi, ana = browser_at("bondi"), ops_browser("ana")
+    sign_in(at_bondi, triplets, at="/login")
+    with clinic_context("bondi"):
+        of_clinic = Session.objects.get()
+    of_ops = Session.objects.get(session_key=ana.session.session_key)
+    copied = {"session_data": of_clinic.session_data, "expire_date": of_clinic.expire_date}
+    Session.objects.create(session_key="a" * 32, **copied)
+    with clinic_context("bondi"):
+        Session.objects.create(session_key="b" * 32, session_data=of_ops.session_data, expire_date=of_ops.expire_date)
+    there, here = base(), browser_at("bondi")
+    there.cookies["sessionid"], here.cookies["sessionid"] = "a" * 32, "b" * 32
+    assert there.get("/ops/")["Location"].startswith("/ops/login")
+    assert here.get("/")["Location"].startswith("/login")
+
+
+def test_staff_with_a_clinics_password_are_not_ops(staff_of: Callable[..., User]) -> None:
+    owner = staff_of("bondi", "owner")
+    assert "do not belong together" in sign_in(base(), owner.email)
+
+
+def test_ops_are_nobody_at_a_clinics_own_sign_in(ops_person: Callable[..., User], browser_at: Browsers) -> None:
+    assert "do not belong together" in sign_in(browser_at("bondi"), ops_person("ana").email, at="/login")
+
+
+def test_the_console_is_at_no_clinics_host(ops_person: Callable[..., User], sign_in: Browsers) -> None:
+    assert sign_in("bondi", "owner").get("/ops/").status_code == 404
+
+
+@pytest.mark.parametrize(("idle", "open_for", "status"), [(14, 60, 200), (16, 60, 302), (1, 8 * 60 + 1, 302)])
+def test_a_session_of_ops_lasts_a_quarter_of_an_hour_idle_and_eight_hours_in_all(
+    ops_browser: Browsers, idle: int, open_for: int, status: int
+) -> None:
+    browser, now = ops_browser("ana"), timezone.now()
+    OpenSession.objects.update(seen_at=now - timedelta(minutes=idle), started_at=now - timedelta(minutes=open_for))
+    assert browser.get("/ops/").status_code == status
+
+
+def test_whoever_is_suspended_is_out_on_the_next_click_and_ben_stays(ops_browser: Browsers) -> None:
+    ana, ben = ops_browser("ana"), ops_browser("ben")
+    assert operators.suspend("ana@sidechart.example")
+    assert ana.get("/ops/")["Location"].startswith("/ops/login")
+    assert ben.get("/ops/").status_code == 200
+    assert not operators.suspend("ana@sidechart.example")
+    assert operators.resume("ana@sidechart.example")
+    assert sign_in(base(), "ana@sidechart.example").startswith("/ops/login/second-step")
+
+
+def test_whoever_lost_phone_and_codes_sets_up_a_new_factor_before_anything_else(ops_browser: Browsers) -> None:
+    ana = ops_browser("ana")
+    assert operators.reset_second_factor("ana@sidechart.example")
+    assert "reset the second step" in mail.outbox[0].body
+    assert ana.get("/ops/")["Location"].startswith("/ops/login")
+    again = base()
+    sign_in(again, "ana@sidechart.example")
+    assert again.get("/ops/")["Location"].startswith("/ops/account/")
+    assert not operators.reset_second_factor("ana@sidechart.example")
+
+
+def test_a_new_password_by_link_still_asks_for_the_second_factor(ops_person: Callable[..., User]) -> None:
+    ana, browser = ops_person("ana"), base()
+    link = operators.reset_password(ana.email)
+    assert link.startswith(f"{ROOT}/ops/password/reset/key/")
+    form = browser.get(link.removeprefix(ROOT), follow=True).redirect_chain[-1][0]
+    saved = browser.post(form, {"password1": "battery staple 43", "password2": "battery staple 43"})
+    assert saved["Location"] == "/ops/password/reset/key/done/"
+    assert sign_in(base(), ana.email, "battery staple 43").startswith("/ops/login/second-step")
+    assert browser.get("/ops/").status_code == 302
+
+
+def test_a_clinics_invitation_and_reset_link_are_nothing_on_the_base_host(
+    ops_person: Callable[..., User], bondi: Clinic
+) -> None:
+    ana = ops_person("ana")
+    with clinic_context("bondi"):
+        User.objects.create(pk=ana.pk, email=ana.email, name="Ana", role="owner", password=ana.password)
+        _, invited = invitations.invite("new@clinic.example", "owner")
+        reset = reset_links.link(User.objects.get(pk=ana.pk))
+    at_clinic = "http://bondi.localhost:8000"
+    assert base().get("/ops" + invited.removeprefix(at_clinic)).status_code == 404
+    answer = base().get("/ops" + reset.removeprefix(at_clinic), follow=True)
+    assert "This link is no longer valid" in answer.content.decode()
+
+
+def test_too_many_wrong_passwords_stop_and_those_at_a_clinic_stop_nobody_here(
+    triplets: str, browser_at: Browsers
+) -> None:
+    at_bondi = browser_at("bondi")
+    for _ in range(6):
+        said = sign_in(at_bondi, triplets, "wrong", at="/login")
+    assert "Too many tries" in said
+    assert sign_in(base(), triplets).startswith("/ops/login/second-step")
+    for _ in range(6):
+        said = sign_in(base(), triplets, "wrong")
+    assert "Too many tries" in said
+
+
+def test_nobody_is_invited_twice_and_no_nonsense(ops_person: Callable[..., User]) -> None:
+    ops_person("ana")
+    for wrong in ("ana@sidechart.example", "nobody", "x" * 250 + "@sidechart.example"):
+        with pytest.raises(Refused):
+            operators.create(wrong)
+    for act in (operators.suspend, operators.resume, operators.reset_second_factor, operators.reset_password):
+        with pytest.raises(Refused, match="is not one of ops"):
+            act("nobody@sidechart.example")
+    assert not mail.outbox
+
+
+def test_signing_out_ends_the_session(ops_browser: Browsers) -> None:
+    browser = ops_browser("ana")
+    assert browser.post("/ops/logout")["Location"] == "/ops/login"
+    assert browser.get("/ops/")["Location"].startswith("/ops/login")
+
+
+def test_whoever_changes_their_second_step_is_told_by_mail(ops_person: Callable[..., User]) -> None:
+    line = record(Action.SECOND_FACTOR_ADDED, by=ops_person("ana"), kind="passkey")
+    send_sign_in_notice(schema_name="public", event_id=line.pk)
+    (sent,) = mail.outbox
+    assert (sent.to, sent.subject) == (["ana@sidechart.example"], "Your sign-in at Sidechart's console was changed")
+    assert "http://localhost:8000/ops/account/" in sent.body

@@ -1,0 +1,105 @@
+"""Alert rules name numbers that are there and runbooks that are there, and runbooks print commands that work."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import call_command
+from django.test import Client
+
+from ops.management.commands.clinic import Command
+from sync.models import Connection
+from sync.walk import run as walk_run
+from tenants.context import clinic_context
+from tests.sync.conftest import World, world
+
+__all__ = ["world"]
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+RULES: list[dict[str, Any]] = [
+    rule for group in yaml.safe_load((DOCS / "alerts.yml").read_text())["groups"] for rule in group["rules"]
+]
+RUNBOOKS = sorted((DOCS / "runbooks").glob("*.md"))
+OF_PROMETHEUS = {"up", "probe_success"}
+FUNCTIONS = {"sum", "rate", "min", "time", "absent", "histogram_quantile", "predict_linear", "by", "or", "le"}
+
+
+def families() -> set[str]:
+    lines = Client(HTTP_HOST="localhost").get("/metrics").content.decode().splitlines()
+    return {line.split()[2] for line in lines if line.startswith("# TYPE")}
+
+
+def names_in(expression: str) -> set[str]:
+    plain = re.sub(r"\{[^}]*\}|\[[^\]]*\]|\"[^\"]*\"", "", expression)
+    return set(re.findall(r"[a-z_]{2,}", plain)) - FUNCTIONS
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def commands() -> list[tuple[str, str]]:
+    """Every `manage.py` command of the runbooks, in blocks and in sentences."""
+    found = []
+    for page in RUNBOOKS:
+        for text in re.findall(r"manage\.py ([^\n`|)]+)", page.read_text()):
+            words = re.split(r"\s+#|\s+<|;|\s>", text)[0].strip()
+            if "…" not in words:
+                found.append((page.name, words))
+    return found
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_each_alert_reads_numbers_that_there_are(db: None, rule: dict[str, Any]) -> None:
+    endings = ("", "_total", "_count", "_sum", "_bucket")
+    there = {name + ending for name in families() for ending in endings} | OF_PROMETHEUS
+    assert names_in(rule["expr"])
+    assert names_in(rule["expr"]) <= there
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_each_alert_leads_to_a_part_of_a_runbook(rule: dict[str, Any]) -> None:
+    page, _, anchor = rule["annotations"]["runbook"].partition("#")
+    assert anchor in anchors(ROOT / page)
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    assert rule["annotations"]["summary"].endswith(".")
+    assert all(rule["expr"].count(opening) == rule["expr"].count(closing) for opening, closing in ("()", "{}", "[]"))
+    assert re.fullmatch(r"\d+[mh]", rule.get("for", "0m"))
+
+
+def test_every_number_is_explained(db: None) -> None:
+    page = (DOCS / "metrics.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == families()
+
+
+@pytest.mark.parametrize(("page", "words"), commands(), ids=lambda each: each.replace(" ", "_")[:60])
+def test_the_commands_of_runbooks_are_ones_that_there_are(page: str, words: str) -> None:
+    name, *rest = shlex.split(words)
+    if name == "clinic":
+        Command().create_parser("manage.py", "clinic").parse_args(rest)
+    else:
+        assert name in {"backup", "migrate"}
+
+
+@pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        path, _, anchor = link.partition("#")
+        there = (page.parent / path).resolve()
+        assert there.exists()
+        assert not anchor or anchor in anchors(there)
+
+
+def test_after_a_401_storm_a_sync_in_the_foreground_brings_the_clinic_back(world: World) -> None:
+    world.connect("bondi")
+    with clinic_context("bondi"):
+        Connection.objects.update(state="key_invalid", key_state="invalid")
+        assert walk_run.take_turn(seconds=5, pages=5).never
+    call_command("clinic", "sync", "bondi", "--json")
+    with clinic_context("bondi"):
+        held = Connection.objects.get()
+        assert (held.state, held.key_state) == ("ok", "ok")

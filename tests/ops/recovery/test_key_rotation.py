@@ -1,0 +1,85 @@
+"""`manage.py clinic reseal`: afterwards the old sealing keys can be taken away."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.core.management import call_command
+from pytest_django import Settings
+
+from accounts import second_factors
+from accounts.models import User
+from sync.connection import state as connection_state
+from tenants.context import clinic_context
+from tests.accounts.second_factors import SECRET
+from tests.sync.conftest import World, world
+
+__all__ = ["world"]
+OLD, NEW = "the-old-sealing-key-" * 2, "the-new-sealing-key-" * 2
+
+
+@pytest.fixture
+def sealed(world: World, staff_of: Callable[..., User], settings: Settings) -> World:
+    """Both clinics with a key, and somebody with an authenticator app and recovery codes."""
+    settings.SEALING_KEYS = [OLD]
+    for label in ("bondi", "harbour"):
+        world.connect(label)
+        robin = staff_of(label)
+        with clinic_context(label):
+            for kind, name in (("totp", "secret"), ("recovery_codes", "seed")):
+                data = {name: second_factors.seal(f"{kind} of {label}", robin.pk)}
+                Authenticator.objects.create(user=robin, type=kind, data=data)
+    return world
+
+
+def opened(label: str) -> list[str]:
+    with clinic_context(label):
+        found = [connection_state.stored_key(connection_state.load()).reveal()]
+        for factor in Authenticator.objects.order_by("type"):
+            (secret,) = (factor.data[name] for name in ("secret", "seed") if name in factor.data)
+            found.append(second_factors.unseal(secret, factor.user_id))
+    return found
+
+
+def test_everything_of_every_clinic_opens_with_the_new_key_alone(
+    sealed: World, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {label: opened(label) for label in ("bondi", "harbour")}
+    settings.SEALING_KEYS = [NEW, OLD]
+    call_command("clinic", "reseal", "--json")
+    assert json.loads(capsys.readouterr().out)["clinics"] == 2
+    settings.SEALING_KEYS = [NEW]
+    assert {label: opened(label) for label in ("bondi", "harbour")} == before
+    assert before["bondi"] != before["harbour"]
+
+
+def test_what_does_not_open_is_named_left_as_it_is_and_fails_the_command(
+    sealed: World, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.SEALING_KEYS = [NEW]
+    with pytest.raises(SystemExit) as stopped:
+        call_command("clinic", "reseal")
+    said = capsys.readouterr()
+    assert stopped.value.code == 1
+    assert "bondi: its Cliniko API key does not open." in said.out
+    assert "harbour: 2 second factors do not open." in said.out
+    assert "keep the old SEALING_KEYS" in said.err
+    settings.SEALING_KEYS = [OLD]
+    assert opened("bondi")[1:] == ["recovery_codes of bondi", "totp of bondi"]
+
+
+def test_the_second_factors_of_ops_open_with_the_new_key_alone_too(
+    settings: Settings, ops_person: Callable[..., User], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.SEALING_KEYS = [OLD]
+    ops_person("ana")
+    settings.SEALING_KEYS = [NEW, OLD]
+    call_command("clinic", "reseal", "--json")
+    settings.SEALING_KEYS = [NEW]
+    factor = Authenticator.objects.get()
+    assert second_factors.unseal(factor.data["secret"], factor.user_id) == SECRET
+    settings.SEALING_KEYS = [OLD + "another"]
+    with pytest.raises(SystemExit):
+        call_command("clinic", "reseal")
+    assert "1 second factors of ops do not open." in capsys.readouterr().out

@@ -1,0 +1,191 @@
+"""The one-command demo, in a checkout of its own: up, used, stopped, killed, and up again."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from embedded import processes, services
+from sandbox.browsing import Browser, Fields
+from sandbox.cast import OPS, DemoClinic, Options
+from sandbox.supervisor import Supervisor
+
+ROOT = Path(__file__).resolve().parents[2]
+LEFT_OUT = shutil.ignore_patterns(".git", ".local", ".venv", ".*_cache", "staticfiles", "test-results")
+UP = "Sidechart is up"
+
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("demo")]
+
+
+@dataclass
+class Checkout:
+    """A copy of the project in which the demo runs, on ports that nobody else has."""
+
+    root: Path
+    options: Options = field(default_factory=lambda: Options(free_port(), free_port(), bondi=6, harbour=3))
+
+    @contextmanager
+    def demo(self) -> Iterator[subprocess.Popen[str]]:
+        """A demo that is up or has given up; killed if the test does not end it."""
+        ports = [f"--web-port={self.options.web_port}", f"--cliniko-port={self.options.cliniko_port}"]
+        sizes = [f"--bondi={self.options.bondi}", f"--harbour={self.options.harbour}"]
+        command = [sys.executable, "-m", "sandbox", "demo", *ports, *sizes]
+        with self.output.open("w") as output:
+            run = subprocess.Popen(command, cwd=self.root, stdout=output, stderr=subprocess.STDOUT, text=True)
+        try:
+            wait_for(lambda: UP in self.told() or run.poll() is not None, seconds=120)
+            yield run
+        finally:
+            run.kill()
+            run.wait()
+
+    @property
+    def output(self) -> Path:
+        return self.root / "output"
+
+    def told(self) -> str:
+        return self.output.read_text()
+
+    def started(self) -> list[processes.Identity]:
+        written = json.loads((self.root / ".local" / "demo" / "processes.json").read_text())
+        return [processes.Identity(**known) for known in written]
+
+    def alive(self) -> list[int]:
+        """Everything that runs out of this checkout, by the directory it works in."""
+        own = f"{self.root}"
+        entries = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        return [pid for pid in entries if works_in(pid).startswith(own) and processes.identify(pid)]
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """One for all tests here: the first finds nothing made yet, the others what it left."""
+    copy = Checkout(tmp_path_factory.mktemp("demo") / "sidechart")
+    shutil.copytree(ROOT, copy.root, ignore=LEFT_OUT)
+    return copy
+
+
+@pytest.fixture
+def checkout(copied: Checkout) -> Iterator[Checkout]:
+    """Ended afterwards whatever happened, so that nothing outlives the test."""
+    yield copied
+    with Supervisor(copied.root, {}).only_one():
+        services.stop(copied.root)
+
+
+def test_the_demo_comes_up_serves_refuses_a_second_one_and_leaves_nothing_running(checkout: Checkout) -> None:
+    with checkout.demo() as demo:
+        assert UP in checkout.told(), checkout.told()
+        again = [sys.executable, "-m", "sandbox", "demo", f"--web-port={free_port()}"]
+        refused = subprocess.run(again, cwd=checkout.root, capture_output=True, text=True, check=False)
+        assert (refused.returncode, demo.poll()) == (1, None)
+        assert refused.stdout == "A demo of this checkout is up already; end that one first (Ctrl-C).\n"
+        for clinic in checkout.options.clinics:
+            patient = first_patient_in_cliniko(checkout.options, clinic)
+            assert patient in launch_from_cliniko(checkout.options, clinic, patient)
+        assert OPS.email in checkout.told()
+        assert second_step_comes_first(checkout.options)
+        demo.send_signal(signal.SIGTERM)
+        assert demo.wait(timeout=40) == 0
+    assert checkout.alive() == []
+
+
+def test_a_killed_demo_is_cleared_away_and_picked_up_where_it_was(checkout: Checkout) -> None:
+    with checkout.demo() as demo:
+        assert UP in checkout.told(), checkout.told()
+        orphans = checkout.started()
+        demo.kill()
+        demo.wait()
+    assert all(processes.identify(orphan.pid) == orphan for orphan in orphans)
+    began = time.monotonic()
+    with checkout.demo() as demo:
+        assert UP in checkout.told(), checkout.told()
+        assert time.monotonic() - began < 30, "a warm start takes three seconds on an idle machine"
+        assert "First sync" not in checkout.told()
+        assert not any(processes.identify(orphan.pid) == orphan for orphan in orphans)
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(timeout=40) == 0
+    assert checkout.alive() == []
+
+
+def test_a_process_that_ends_is_named_and_takes_the_others_with_it(checkout: Checkout) -> None:
+    with checkout.demo() as demo:
+        beat = next(known.pid for known in checkout.started() if " beat " in processes.command_of(known.pid))
+        os.kill(beat, signal.SIGKILL)
+        assert demo.wait(timeout=40) == 1
+    assert "beat ended with status -9" in checkout.told()
+    assert checkout.alive() == []
+
+
+@pytest.mark.parametrize("option", ["WEB_PORT", "CLINIKO_PORT"])
+def test_a_taken_port_is_one_sentence_and_nothing_is_started(checkout: Checkout, option: str) -> None:
+    port = checkout.options.web_port if option == "WEB_PORT" else checkout.options.cliniko_port
+    with socket.create_server(("127.0.0.1", port)), checkout.demo() as demo:
+        assert demo.wait(timeout=20) == 1
+    assert checkout.told() == f"Port {port} is taken; choose another: make demo {option}={port + 1}\n"
+    assert checkout.alive() == []
+
+
+def first_patient_in_cliniko(options: Options, clinic: DemoClinic) -> str:
+    page = Browser().get(options.cliniko_url(clinic)).text
+    found = re.search(rf"/{clinic.label}/patients/(\d+)", page)
+    assert found is not None
+    return found.group(1)
+
+
+def launch_from_cliniko(options: Options, clinic: DemoClinic, patient: str) -> str:
+    """Click the button, sign in as reception; answers the address where that ends."""
+    browser, host = Browser(), options.sidechart_url(clinic).rstrip("/")
+    button = re.search(rf"{host}/patients\?patient_id={patient}", cliniko_page(options, clinic, patient))
+    assert button is not None, "no button in Cliniko"
+    sign_in = host + browser.get(button.group()).headers["Location"]
+    reception = clinic.people[1]
+    typed = {"login": reception.email, "password": reception.password}
+    kept = [(name, value) for name, value in Fields(browser.get(sign_in).text).sent if name not in typed]
+    landed = browser.post(sign_in, [*kept, *typed.items()]).headers["Location"]
+    assert browser.get(host + landed).status_code == 200
+    return landed
+
+
+def second_step_comes_first(options: Options) -> bool:
+    """Sign in to the console as the panel says; whether it then asks for a second step to be set up."""
+    browser, host = Browser(), options.console_url.removesuffix("/ops/")
+    sign_in = f"{host}/ops/login"
+    typed = {"login": OPS.email, "password": OPS.password}
+    kept = [(name, value) for name, value in Fields(browser.get(sign_in).text).sent if name not in typed]
+    assert browser.post(sign_in, [*kept, *typed.items()]).headers["Location"] == "/ops/"
+    return browser.get(options.console_url).headers["Location"].startswith("/ops/account/")
+
+
+def cliniko_page(options: Options, clinic: DemoClinic, patient: str) -> str:
+    return Browser().get(f"{options.cliniko_url(clinic)}/{patient}").text
+
+
+def works_in(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return ""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], bool], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "took too long"
+        time.sleep(0.1)

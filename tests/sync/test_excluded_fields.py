@@ -1,0 +1,399 @@
+"""Fields that a clinic leaves out reach none of its tables, leave no trace, and come back when wanted again."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DataError
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from audit.log import OPS, Action
+from audit.models import Event
+from sandbox.cliniko.rendering import rendered
+from sandbox.cliniko.shapes import blank_appointment, blank_attendee, blank_class, blank_patient
+from sync import excluded_fields
+from sync.cliniko.client import ApiKey, Cliniko
+from sync.connection import connect
+from sync.field_groups import ALWAYS, BY_NAME, FIELD_GROUPS
+from sync.models import Cursor, Patient, PatientChange, PatientRefresh, Reconcile, RefusedPayload
+from sync.read import patients
+from sync.refresh import Outcome, refresh_patient
+from sync.resources import BY_NAME as RESOURCES
+from sync.resources import PATIENTS
+from sync.walk import reconcile, store
+from sync.walk.lease import Lease, LeaseLost
+from sync.walk.store import next_sequence, write_page
+from tenants.context import clinic_context
+from tenants.models import Clinic
+from tests.payloads import appointment_payload, attendee_payload, class_payload, patient_payload
+from tests.sql import questions
+from tests.sync.conftest import World
+from tests.sync.walk.sandbox_records import differences
+
+Connect = Callable[[str], World]
+CANARY = "Zugzwang"
+CARDS, NOTES = BY_NAME["card_numbers"], BY_NAME["notes"]
+LATER = "2026-02-01T00:00:00Z"
+
+
+def leave_out(name: str, at: str = "bondi") -> bool:
+    with clinic_context(at):
+        return excluded_fields.leave_out(BY_NAME[name], by=OPS)
+
+
+def keep_again(name: str, at: str = "bondi") -> bool:
+    with clinic_context(at):
+        return excluded_fields.keep_again(BY_NAME[name], by=OPS)
+
+
+def states(at: str = "bondi") -> dict[str, str]:
+    with clinic_context(at):
+        return {each.group.name: each.state for each in excluded_fields.by_group() if each.state != "kept"}
+
+
+def payload_of(cliniko_id: str = "42", at: str = "bondi") -> dict[str, Any]:
+    with clinic_context(at):
+        payload: dict[str, Any] = Patient.objects.get(cliniko_id=cliniko_id).payload
+        return payload
+
+
+def full(word: str = CANARY) -> dict[str, dict[str, Any]]:
+    """By resource, a payload with that word in every field that a clinic may leave out."""
+    payloads = {
+        "patients": patient_payload("42"),
+        "individual_appointments": appointment_payload("7", "42", "2026-03-01T09:00:00Z"),
+        "group_appointments": class_payload("8", "2026-03-01T09:00:00Z"),
+        "attendees": attendee_payload("9", "42", "8"),
+    }
+    for group in FIELD_GROUPS:
+        for resource, fields in group.fields.items():
+            payloads[resource] |= dict.fromkeys(fields, word)
+    return payloads
+
+
+def write_full(at: str = "bondi", word: str = CANARY, **fields: Any) -> None:
+    with clinic_context(at):
+        for name, payload in full(word).items():
+            write_page(RESOURCES[name], [payload | fields], sequence=next_sequence())
+
+
+def tables_with(word: str, label: str = "bondi") -> set[str]:
+    """The tables of the clinic's schema that hold this word anywhere."""
+    schema = Clinic.objects.get(label=label).schema_name
+    with database.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema])
+        tables = [row[0] for row in cursor.fetchall()]
+        found = set()
+        for table in tables:
+            cursor.execute(f'SELECT 1 FROM {schema}."{table}" AS t WHERE t::text ILIKE %s LIMIT 1', [f"%{word}%"])  # noqa: S608
+            found |= {table} if cursor.fetchone() else set()
+    return found
+
+
+def test_every_field_that_cliniko_sends_is_in_a_group_or_kept_in_any_case(world: World) -> None:
+    patient = world.store.add_patient("bondi")
+    record = world.store.record("bondi", "patients", patient)
+    assert record is not None
+    sent = {
+        "patients": rendered(record, "").keys() | blank_patient().keys(),
+        "individual_appointments": appointment_payload("7", "42", LATER).keys() | blank_appointment().keys(),
+        "group_appointments": class_payload("8", LATER).keys() | blank_class().keys(),
+        "attendees": attendee_payload("9", "42", "8").keys() | blank_attendee().keys(),
+    }
+    places = [each.fields for each in (*FIELD_GROUPS, *ALWAYS)]
+    for resource, fields in sent.items():
+        placed = [name for each in places for name in each.get(resource, ())]
+        assert set(fields) - set(placed) == set(), resource
+        assert len(placed) == len(set(placed)), resource
+
+
+def test_nothing_that_search_and_the_copy_itself_need_can_be_left_out() -> None:
+    read = {"id", "updated_at", "archived_at", "deleted_at", "merged_with_patient", "patient", "booking", "starts_at"}
+    searched = {"first_name", "last_name", "preferred_first_name", "label", "date_of_birth", "patient_phone_numbers"}
+    may_go = {field for group in FIELD_GROUPS for fields in group.fields.values() for field in fields}
+    assert may_go & (read | searched | {"accepted_privacy_policy", "cancelled_at", "name"}) == set()
+    assert "medical_alerts" not in {resource for group in FIELD_GROUPS for resource in group.fields}
+
+
+def test_after_leaving_everything_out_no_table_of_the_schema_holds_a_word_of_it(bondi: Clinic, harbour: Clinic) -> None:
+    for label in ("bondi", "harbour"):
+        write_full(label)
+        write_full(label, word=f"{CANARY} again", updated_at=LATER)
+        with clinic_context(label):
+            broken = full()["patients"] | {"id": "43", "updated_at": None}
+            write_page(PATIENTS, [broken], sequence=next_sequence())
+    before = {"sync_patient", "sync_patientchange", "sync_refusedpayload", "sync_appointment", "sync_attendee"}
+    before |= {"sync_groupappointment"}
+    assert tables_with(CANARY) == tables_with(CANARY, "harbour") == before
+    for group in FIELD_GROUPS:
+        assert leave_out(group.name)
+    assert tables_with(CANARY) == set()
+    assert tables_with(CANARY, "harbour") == before
+    assert tables_with("Lindqvist") == {"sync_patient", "sync_refusedpayload"}
+
+
+def test_the_planner_of_postgresql_keeps_no_sample_of_a_payload(bondi: Clinic) -> None:
+    sampled = "SELECT tablename, attname FROM pg_stats WHERE schemaname = %s"
+    with clinic_context("bondi") as clinic:
+        for number in range(100, 200):
+            write_page(PATIENTS, [patient_payload(str(number), notes=CANARY)], sequence=next_sequence())
+            again = patient_payload(str(number), notes="Again", updated_at=LATER)
+            write_page(PATIENTS, [again, patient_payload(f"9{number}", updated_at=None)], sequence=next_sequence())
+        with database.cursor() as cursor:
+            cursor.execute("ANALYZE sync_patient, sync_patientchange, sync_refusedpayload")
+            cursor.execute(sampled, [clinic.schema_name])
+            columns = set(cursor.fetchall())
+    others = {("sync_patient", "sort_name"), ("sync_patientchange", "field"), ("sync_refusedpayload", "reason")}
+    assert others <= columns
+    assert {name for _, name in columns} & {"payload", "before", "after"} == set()
+
+
+@pytest.mark.parametrize("group", FIELD_GROUPS, ids=lambda group: group.name)
+def test_one_group_left_out_takes_its_own_fields_and_no_other(bondi: Clinic, group: Any) -> None:
+    write_full()
+    leave_out(group.name)
+    with clinic_context("bondi"):
+        for name, payload in full().items():
+            held = RESOURCES[name].model._default_manager.get().payload
+            assert held == {field: value for field, value in payload.items() if field not in group.fields.get(name, ())}
+
+
+def test_a_page_a_launch_and_a_comparison_bring_nothing_that_is_left_out(connected: Connect) -> None:
+    world = connected("bondi")
+    patient = world.store.add_patient("bondi", notes=CANARY, medicare=CANARY)
+    world.store.add_appointment("bondi", patient, "2040-01-09T09:00:00Z", notes=CANARY)
+    for name in ("notes", "card_numbers", "appointment_notes"):
+        leave_out(name)
+    world.sync("bondi")
+    assert tables_with(CANARY) == set()
+    world.store.edit("bondi", "patients", patient, notes=f"{CANARY} once", first_name="Adele")
+    with clinic_context("bondi"):
+        PatientRefresh.objects.all().delete()
+        assert refresh_patient(patient) == Outcome.FRESH
+    assert payload_of(patient)["first_name"] == "Adele"
+    world.store.edit("bondi", "patients", patient, notes=f"{CANARY} twice")
+    world.sync("bondi")
+    world.compare("bondi")
+    assert tables_with(CANARY) == set()
+    assert not differences(world.store, world.url, "bondi")
+
+
+def test_an_edit_of_what_is_left_out_writes_no_row(bondi: Clinic) -> None:
+    write_full()
+    leave_out("notes")
+    with clinic_context("bondi"):
+        Patient.objects.update(written_at=timezone.now() - timedelta(days=1))
+        written = Patient.objects.get().written_at
+        same = full()["patients"] | {"notes": "New", "appointment_notes": "New"}
+        assert write_page(PATIENTS, [same], sequence=next_sequence()) == 0
+        assert Patient.objects.get().written_at == written
+        assert not PatientChange.objects.exists()
+
+
+def refuse(*_: Any) -> int:
+    raise DataError("value overflows numeric format")
+
+
+@pytest.mark.parametrize("unreadable", [True, False])
+def test_a_payload_that_cannot_be_read_or_stored_is_kept_aside_without_them(
+    bondi: Clinic, monkeypatch: pytest.MonkeyPatch, unreadable: bool
+) -> None:
+    leave_out("notes")
+    broken = full()["patients"] | {"medicare": "kept"} | ({"updated_at": None} if unreadable else {})
+    if not unreadable:
+        monkeypatch.setattr(store, "_execute", refuse)
+    with clinic_context("bondi"):
+        write_page(PATIENTS, [broken], sequence=next_sequence())
+        aside = json.loads(RefusedPayload.objects.get().payload)
+    assert {"notes", "appointment_notes"} & aside.keys() == set()
+    assert aside["medicare"] == "kept"
+
+
+def test_a_page_is_still_written_in_one_statement(bondi: Clinic) -> None:
+    leave_out("notes")
+    with clinic_context("bondi"), CaptureQueriesContext(database) as captured:
+        write_page(PATIENTS, [patient_payload(str(id), notes="x") for id in range(1, 60)], sequence=1)
+    asked = [each for each in questions(captured) if "SAVEPOINT" not in each]
+    assert len(asked) <= 1  # that statement's words are bound by the server, past Django's count
+    assert "notes" not in payload_of("7")
+
+
+def test_removing_what_is_held_is_no_change_of_cliniko(bondi: Clinic) -> None:
+    write_full()
+    write_full(word="Other", updated_at=LATER)
+    leave_out("notes")
+    with clinic_context("bondi"):
+        fields = set(PatientChange.objects.values_list("field", flat=True))
+    assert not fields & set(NOTES.fields["patients"])
+    assert set(CARDS.fields["patients"]) <= fields
+
+
+def test_after_fields_were_removed_changes_are_noted_as_ever(bondi: Clinic) -> None:
+    write_full()
+    leave_out("notes")
+    write_full(first_name="Adele", updated_at=LATER)
+    with clinic_context("bondi"):
+        assert list(PatientChange.objects.values_list("field", flat=True)) == ["first_name"]
+
+
+def test_both_choices_are_a_line_of_the_log_and_nothing_twice(bondi: Clinic) -> None:
+    assert leave_out("card_numbers")
+    assert not leave_out("card_numbers")
+    assert keep_again("card_numbers")
+    assert not keep_again("card_numbers")
+    with clinic_context("bondi"):
+        lines = list(Event.objects.filter(action=Action.SETTINGS_CHANGED).values_list("details", flat=True))
+    assert lines == [{"no_longer_stored": "Card numbers"}, {"stored_again": "Card numbers"}]
+
+
+def test_what_is_kept_again_is_read_anew_while_everybody_stays_on_the_screen(connected: Connect) -> None:
+    world = connected("bondi")
+    ids = [world.store.add_patient("bondi", notes=CANARY) for _ in range(5)]
+    world.store.archive("bondi", ids[0])
+    world.sync("bondi")
+    leave_out("notes")
+    assert keep_again("notes")
+    assert states() == {"notes": "coming_back"}
+    with clinic_context("bondi"):
+        assert patients.search("") == []
+        assert Patient.objects.filter(deleted_at=None).count() == 5
+        assert Cursor.objects.get(resource="patients").imported_at
+        record = patients.patient(ids[1])
+    assert record is not None
+    assert [each.sentence for each in record.not_kept] == ["Being read from Cliniko again. Until then, look there."]
+    world.sync("bondi")
+    assert states() == {}
+    assert {payload_of(each)["notes"] for each in ids} == {CANARY}
+    assert not differences(world.store, world.url, "bondi")
+    with clinic_context("bondi"):
+        assert not PatientChange.objects.exists()  # Cliniko changed nothing
+
+
+def test_a_comparison_under_way_is_not_taken_for_the_new_one(connected: Connect) -> None:
+    world = connected("bondi")
+    ids = [world.store.add_patient("bondi", notes=CANARY) for _ in range(3)]
+    world.sync("bondi")
+    leave_out("notes")
+    with clinic_context("bondi"):
+        reconcile.want(PATIENTS)
+        Reconcile.objects.filter(resource="patients").update(after_id=ids[-1])  # it has passed everybody
+    keep_again("notes")
+    world.sync("bondi")
+    assert states() == {"notes": "coming_back"}
+    with clinic_context("bondi"):
+        Reconcile.objects.update(due_at=timezone.now())
+    world.sync("bondi")
+    assert states() == {}
+    assert {payload_of(each).get("notes") for each in ids} == {CANARY}
+
+
+def test_archived_records_with_a_list_of_their_own_come_back_too(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.set_api("bondi", older=True)
+    patient = world.store.add_patient("bondi", notes=CANARY)
+    world.store.archive("bondi", patient)
+    world.sync("bondi")
+    assert payload_of(patient)["notes"] == CANARY
+    with clinic_context("bondi"):
+        assert not Cursor.objects.get(resource="patients").asks_hidden
+    leave_out("notes")
+    with clinic_context("bondi"), Lease() as lease:
+        excluded_fields.keep_again(NOTES, by=OPS)
+        with pytest.raises(LeaseLost):  # or a worker under way would save where it stood
+            lease.renew()
+    world.sync("bondi")
+    assert payload_of(patient)["notes"] == CANARY
+
+
+def test_leaving_out_again_what_is_coming_back_takes_it_all(connected: Connect) -> None:
+    world = connected("bondi")
+    patient = world.store.add_patient("bondi", notes=CANARY)
+    world.sync("bondi")
+    leave_out("notes")
+    keep_again("notes")
+    with clinic_context("bondi"):
+        PatientRefresh.objects.all().delete()
+        refresh_patient(patient)
+    assert tables_with(CANARY) == {"sync_patient"}
+    assert leave_out("notes")
+    assert tables_with(CANARY) == set()
+    world.sync("bondi")
+    world.compare("bondi")
+    assert tables_with(CANARY) == set()
+    assert states() == {"notes": "left_out"}
+
+
+def test_a_change_made_in_cliniko_after_everything_came_back_is_noted(connected: Connect) -> None:
+    world = connected("bondi")
+    patient = world.store.add_patient("bondi", notes="Before")
+    world.sync("bondi")
+    leave_out("notes")
+    keep_again("notes")
+    world.sync("bondi")
+    world.store.edit("bondi", "patients", patient, notes="After")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        assert list(PatientChange.objects.values_list("field", "before", "after")) == [("notes", "Before", "After")]
+
+
+@pytest.mark.parametrize("method", ["list", "record"])
+def test_what_was_fetched_before_the_choice_is_stripped_when_it_is_written(
+    connected: Connect, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    world = connected("bondi")
+    patient = world.store.add_patient("bondi", notes=CANARY, first_name="Ada")
+    world.sync("bondi")
+    world.store.edit("bondi", "patients", patient, notes=f"{CANARY} new", first_name="Adele")
+    real = getattr(Cliniko, method)
+
+    def asked(self: Cliniko, name: str, *words: Any, **named: Any) -> Any:
+        answer = real(self, name, *words, **named)
+        if name == "patients":
+            excluded_fields.leave_out(NOTES, by=OPS)
+        return answer
+
+    monkeypatch.setattr(Cliniko, method, asked)
+    if method == "list":
+        world.sync("bondi")
+    else:
+        with clinic_context("bondi"):
+            PatientRefresh.objects.all().delete()
+            assert refresh_patient(patient) == Outcome.FRESH
+    assert payload_of(patient)["first_name"] == "Adele"
+    assert tables_with(CANARY) == set()
+
+
+def test_the_other_clinic_keeps_what_it_has(connected: Connect) -> None:
+    world = connected("bondi")
+    world.connect("harbour")
+    for label in ("bondi", "harbour"):
+        world.store.add_patient(label, id="42", notes=CANARY)
+        world.sync(label)
+    leave_out("notes")
+    assert states("harbour") == {}
+    world.store.edit("harbour", "patients", "42", notes=f"{CANARY} new")
+    world.sync("harbour")
+    assert payload_of(at="harbour")["notes"] == f"{CANARY} new"
+    assert "notes" not in payload_of()
+
+
+def test_without_a_record_there_is_nothing_to_wait_for(bondi: Clinic) -> None:
+    leave_out("notes")
+    keep_again("notes")
+    assert states() == {}
+
+
+def test_another_account_begins_with_the_same_choice(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", notes=CANARY)
+    world.sync("bondi")
+    leave_out("notes")
+    leave_out("card_numbers")
+    keep_again("card_numbers")
+    with clinic_context("bondi"):
+        connect.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
+    assert states() == {"notes": "left_out"}

@@ -1,0 +1,499 @@
+"""Cases that a first reader would not think of; each was once a way to the wrong patient or to a lost record."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from audit.log import OPS, Action, NotRecorded
+from audit.models import Event
+from ops.sync_command import sync_in_foreground
+from sandbox.cliniko.clock import stamp
+from sync import tasks
+from sync.cliniko.client import ApiKey, Cliniko, Page
+from sync.cliniko.errors import (
+    BudgetSpent,
+    ClinikoError,
+    KeyForbidden,
+    KeyInvalid,
+    NotFilterable,
+    RateLimited,
+    RequestRefused,
+    ServerError,
+    Unreachable,
+)
+from sync.connection import connect
+from sync.connection import state as connection_state
+from sync.models import Connection, Cursor, Patient, PatientRefresh, Reconcile
+from sync.read import patients
+from sync.read.status import standing
+from sync.refresh import Outcome, refresh_patient
+from sync.resources import ALERTS, PATIENTS, Resource
+from sync.walk import reconcile
+from sync.walk import run as walk_run
+from sync.walk.keyset import advance, next_step
+from sync.walk.lease import LeaseLost
+from sync.walk.slice import Progress
+from sync.walk.store import mark_deleted, next_sequence, write_page
+from tenants.context import clinic_context
+from tenants.models import Clinic
+from tests.payloads import alert_payload, patient_payload
+from tests.sync.conftest import World
+
+Connect = Callable[[str], World]
+Answer = Callable[..., Page]
+
+
+def raising(error: Exception) -> Callable[[], Any]:
+    def answer() -> Any:
+        raise error
+
+    return answer
+
+
+def alerts_of(label: str, patient_id: str) -> list[str]:
+    with clinic_context(label):
+        record = patients.patient(patient_id)
+    assert record is not None
+    return [alert.name for alert in record.alerts]
+
+
+def test_an_alert_added_a_moment_before_the_click_is_on_the_screen(connected: Connect) -> None:
+    world = connected("bondi")
+    patient_id = world.store.add_patient("bondi", id="42")
+    world.sync("bondi")
+    alert = world.store.add_alert("bondi", patient_id, "Penicillin allergy")
+    with clinic_context("bondi"):
+        assert refresh_patient(patient_id) == Outcome.FRESH
+    assert alerts_of("bondi", patient_id) == ["Penicillin allergy"]
+    world.store.delete("bondi", alert, resource="medical_alerts")
+    with clinic_context("bondi"):
+        time.sleep(2.1)  # the first answer counts for two seconds
+        assert refresh_patient(patient_id) == Outcome.FRESH
+    assert alerts_of("bondi", patient_id) == []
+
+
+def test_nobody_is_checked_just_now_while_their_alerts_cannot_be_read(
+    connected: Connect, answering: Callable[..., None]
+) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        Cursor.objects.update(checked_at=timezone.now() - timedelta(minutes=5))
+        answering("medical_alerts", raising(ServerError("500")))
+        refresh_patient("42")
+        record = patients.patient("42")
+    assert record is not None
+    assert record.checked_at is not None
+    assert timezone.now() - record.checked_at > timedelta(minutes=4)
+
+
+def test_a_key_that_may_no_longer_read_alerts_checks_nobody_before_the_screen_says_so(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42")
+    world.sync("bondi")
+    world.store.forbid(world.store.key("bondi"), "medical_alerts")
+    with clinic_context("bondi"):
+        assert refresh_patient("42") == Outcome.FRESH
+        assert PatientRefresh.objects.get().checked_at is None
+        walk_run.run()
+        PatientRefresh.objects.all().delete()
+        assert refresh_patient("42") == Outcome.FRESH
+        assert PatientRefresh.objects.get().checked_at is not None
+        record = patients.patient("42")
+    assert record is not None
+    assert "may not read them" in record.alerts_note
+
+
+def test_alerts_of_somebody_merged_are_the_survivors_before_cliniko_moves_them(bondi: Clinic) -> None:
+    merged = {"merged_with_patient": {"links": {"self": "https://api.au1.cliniko.com/v1/patients/42"}}}
+    with clinic_context("bondi"):
+        write_page(PATIENTS, [patient_payload("42"), patient_payload("43", **merged)], sequence=next_sequence())
+        write_page(ALERTS, [alert_payload("1", "43", "Pacemaker")], sequence=next_sequence())
+    assert alerts_of("bondi", "42") == ["Pacemaker"]
+
+
+def test_an_alert_that_cannot_be_read_is_not_no_alert(bondi: Clinic, mirrored: Callable[[str], None]) -> None:
+    with clinic_context("bondi"):
+        write_page(PATIENTS, [patient_payload("42")], sequence=next_sequence())
+        write_page(ALERTS, [alert_payload("1", "42", "Pacemaker", archived_at="never")], sequence=next_sequence())
+    mirrored("bondi")
+    with clinic_context("bondi"):
+        record = patients.patient("42")
+    assert record is not None
+    assert "Not all alerts could be read" in record.alerts_note
+
+
+def test_nothing_of_one_account_is_left_when_the_clinic_moves_to_another(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42", first_name="Theirs", updated_at=stamp(timezone.now()))
+    world.store.add_patient("harbour", id="42", first_name="Ours", updated_at="2026-01-01T00:00:00Z")
+    world.store.add_patient("bondi", id="43", first_name="Only theirs")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        connect.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
+        assert not Patient.objects.exists()
+    world.sync("bondi")
+    assert world.mirrored_names("bondi") == {"42": "Ours"}
+
+
+def test_a_clinic_knows_since_when_its_account_counts(connected: Connect) -> None:
+    world = connected("bondi")
+    with clinic_context("bondi"):
+        connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+        assert patients.account_since() is None
+        before = timezone.now()
+        connect.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
+        since = patients.account_since()
+        assert since is not None
+        # What was on its way to a screen then is of the former account still.
+        assert before + connect.STILL_OPENING <= since <= timezone.now() + connect.STILL_OPENING
+        connect.connect(ApiKey(world.store.issue_key("harbour")), by=OPS)
+        assert patients.account_since() == since
+
+
+def test_a_change_of_the_key_is_a_line_in_the_log_and_a_refused_key_is_none(connected: Connect) -> None:
+    world = connected("bondi")
+    key = ApiKey(world.store.issue_key("bondi"))
+    with clinic_context("bondi"):
+        before = Event.objects.count()
+        connect.connect(key, by=OPS)
+        line = Event.objects.latest("pk")
+        assert (Event.objects.count(), line.action, line.user_email) == (before + 1, Action.KEY_CHANGED, "ops")
+        assert line.details == {"key": f"…{key.last4}", "account": "Bondi Physio"}
+        with pytest.raises(connect.AnotherAccount):
+            connect.connect(ApiKey(world.store.key("harbour")), by=OPS)
+        assert Event.objects.count() == before + 1
+
+
+def test_a_key_that_cannot_be_recorded_is_not_taken(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = connected("bondi")
+
+    def fail(*_: object, **__: object) -> None:
+        raise NotRecorded
+
+    monkeypatch.setattr(connect, "record", fail)
+    with clinic_context("bondi"):
+        before = connection_state.load().key_last4
+        with pytest.raises(NotRecorded):
+            connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+        assert connection_state.load().key_last4 == before
+
+
+def test_the_first_key_ends_the_setup_and_brings_the_clinics_name(world: World, bondi: Clinic, harbour: Clinic) -> None:
+    Clinic.objects.update(state=Clinic.State.SETUP, name="To be named", sync_due_at=timezone.now() + timedelta(hours=1))
+    world.connect("bondi")
+    bondi.refresh_from_db()
+    harbour.refresh_from_db()
+    assert (bondi.state, bondi.name, bondi.sync_due_at <= timezone.now()) == ("active", "Bondi Physio", True)
+    assert (harbour.state, harbour.name) == ("setup", "To be named")
+
+
+def test_a_later_key_leaves_the_state_alone_and_brings_the_name_that_cliniko_has(
+    connected: Connect, bondi: Clinic
+) -> None:
+    world = connected("bondi")
+    Clinic.objects.filter(pk=bondi.pk).update(state="closing", closing_on="2040-01-01", name="Bondi before")
+    with clinic_context("bondi"):
+        connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+    bondi.refresh_from_db()
+    assert (bondi.state, bondi.name) == ("closing", "Bondi Physio")
+
+
+def test_a_new_key_takes_the_lease_from_a_worker_with_the_former_one(connected: Connect) -> None:
+    world = connected("bondi")
+    for _ in range(120):
+        world.store.add_patient("bondi", first_name="Theirs")
+
+    def change_key(resource: Resource, progress: Progress) -> None:
+        if resource.name == "patients":
+            connect.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
+
+    with clinic_context("bondi"):
+        with pytest.raises(LeaseLost):
+            walk_run.run(on_page=change_key)
+        assert not Patient.objects.exists()
+
+
+def test_an_account_that_was_nameless_before_is_not_taken_for_another(connected: Connect) -> None:
+    world = connected("bondi")
+    with clinic_context("bondi"):
+        Connection.objects.update(account_subdomain="")
+        with pytest.raises(connect.AnotherAccount):
+            connect.connect(ApiKey(world.store.key("harbour")), by=OPS)
+
+
+def test_a_sync_by_hand_asks_nothing_before_the_limit_resets(connected: Connect) -> None:
+    world = connected("bondi")
+    asked = world.store.count_requests()
+    with clinic_context("bondi"):
+        resume_at = timezone.now() + timedelta(minutes=1)
+        Connection.objects.update(state=Connection.State.RATE_LIMITED, resume_at=resume_at)
+        with pytest.raises(RateLimited) as limit:
+            walk_run.run()
+    assert limit.value.until == resume_at
+    assert world.store.count_requests() == asked
+
+
+def test_a_late_refusal_of_the_former_key_says_nothing_of_the_new_one(connected: Connect) -> None:
+    world = connected("bondi")
+    with clinic_context("bondi"):
+        former = connection_state.load()
+        connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+        connection_state.note_failure(KeyInvalid("401"), former)
+        assert connection_state.load().state == Connection.State.OK
+
+
+def test_a_crowded_second_is_read_to_its_last_fraction() -> None:
+    at = datetime(2026, 3, 1, 10, 0, 5, tzinfo=UTC)
+    step = next_step(Cursor(imported_at=at, cursor=at, position=at, after_id="7"))
+    assert step.filters == ("updated_at:>=2026-03-01T10:00:05Z", "updated_at:<2026-03-01T10:00:06Z", "id:>7")
+
+
+def test_a_clock_of_clinikos_that_runs_ahead_does_not_carry_the_cursor_along() -> None:
+    now = timezone.now()
+    cursor = Cursor(resource="patients", imported_at=now, cursor=now - timedelta(minutes=5))
+    tomorrow = Page(records=[], has_more=False, total=0, clock=now + timedelta(days=1))
+    assert advance(cursor, tomorrow, overlap=timedelta(seconds=60), now=now)
+    assert cursor.cursor == now - timedelta(seconds=60)
+
+
+def test_a_worker_never_sets_a_clinic_aside_for_good(connected: Connect, answering: Callable[..., None]) -> None:
+    connected("bondi")
+    schema = Clinic.objects.get(label="bondi").schema_name
+    answering("patients", raising(KeyInvalid("401 once")))
+    Clinic.objects.update(sync_due_at=timezone.now() + timedelta(seconds=50))
+    tasks.sync_clinic(schema_name=schema)
+    set_aside = Clinic.objects.get(label="bondi").sync_due_at - timezone.now()
+    assert timedelta(0) < set_aside <= tasks.LOOK_AGAIN_AFTER
+
+
+def test_a_sync_by_hand_that_works_wakes_the_workers_again(connected: Connect) -> None:
+    connected("bondi")
+    Clinic.objects.filter(label="bondi").update(sync_due_at=timezone.now() + timedelta(hours=1))
+    with clinic_context("bondi"):
+        Connection.objects.update(state=Connection.State.KEY_INVALID)
+    assert sync_in_foreground("bondi", full=False, quiet=True)["state"] == "ok"
+    assert Clinic.objects.get(label="bondi").sync_due_at <= timezone.now()
+
+
+def test_a_refusal_for_another_reason_does_not_hide_archived_records(
+    connected: Connect, answering: Callable[..., None]
+) -> None:
+    connected("bondi")
+    answering("medical_alerts", raising(RequestRefused("Cliniko refused the request with status 408.")))
+    with clinic_context("bondi"):
+        assert walk_run.run()
+        cursor = Cursor.objects.get(resource="medical_alerts")
+        assert cursor.asks_hidden
+        assert cursor.failures == 1
+
+
+def test_a_tombstone_of_one_wrong_404_is_lifted_by_the_next_look(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        mark_deleted(PATIENTS, ["42"], sequence=next_sequence())
+        assert refresh_patient("42") == Outcome.FRESH
+        assert Patient.objects.get(cliniko_id="42").deleted_at is None
+
+
+def test_a_version_from_before_the_deletion_does_not_lift_a_tombstone(bondi: Clinic) -> None:
+    with clinic_context("bondi"):
+        write_page(PATIENTS, [patient_payload("42")], sequence=next_sequence())
+        before = next_sequence()
+        mark_deleted(PATIENTS, ["42"], sequence=next_sequence())
+        write_page(PATIENTS, [patient_payload("42", updated_at="2026-02-01T00:00:00Z")], sequence=before)
+        assert Patient.objects.get(cliniko_id="42").deleted_at
+
+
+def test_an_answer_that_cannot_be_read_is_not_fresh(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42", first_name="Before")
+    world.sync("bondi")
+    monkeypatch.setattr(Cliniko, "record", lambda *_: patient_payload("42", updated_at="yesterday"))
+    with clinic_context("bondi"):
+        assert refresh_patient("42") == Outcome.UNREADABLE
+    assert world.mirrored_names("bondi") == {"42": "Before"}
+
+
+def test_a_birth_date_in_another_form_withholds_nobody(bondi: Clinic) -> None:
+    with clinic_context("bondi"):
+        write_page(PATIENTS, [patient_payload("42", date_of_birth="17/04/1990")], sequence=next_sequence())
+        assert Patient.objects.get(cliniko_id="42").date_of_birth is None
+
+
+def test_patients_that_may_not_be_read_are_said_to_and_the_rest_goes_on(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.forbid(world.store.key("bondi"), "patients")
+    with clinic_context("bondi"):
+        with pytest.raises(KeyForbidden):
+            walk_run.run()
+        assert standing().state == Connection.State.KEY_FORBIDDEN
+        assert Cursor.objects.get(resource="individual_appointments").checked_at
+        world.store.forbid(world.store.key("bondi"))
+        assert walk_run.run()
+        assert standing().state == Connection.State.OK
+
+
+def test_one_list_that_fails_does_not_keep_the_others_back(connected: Connect, answering: Callable[..., None]) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42")
+    answering("appointment_types", raising(ServerError("500")))
+    with clinic_context("bondi"):
+        assert walk_run.run()
+        assert Patient.objects.count() == 1
+        failed = Cursor.objects.get(resource="appointment_types")
+        assert failed.failures == 1
+        assert failed.due_at > timezone.now()
+        assert connection_state.load().state == Connection.State.OK
+
+
+@pytest.mark.parametrize("broken", [{"id": None}, {"updated_at": ""}])
+def test_a_record_that_cannot_be_read_stops_no_walk(broken: dict[str, Any]) -> None:
+    records = [patient_payload("1"), patient_payload("2") | broken, patient_payload("3")]
+    page = Page(records, has_more=True, total=4, clock=timezone.now())
+    cursor = Cursor(resource="patients")
+    assert not advance(cursor, page, overlap=timedelta(0), now=timezone.now())
+    assert cursor.after_id == "3"
+
+
+@pytest.fixture
+def trickling() -> Iterator[str]:
+    """The address of a server that sends a byte every half second for six seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            visitor, _ = server.accept()
+            with visitor:
+                visitor.recv(4096)
+                visitor.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n")
+                for _ in range(12):
+                    time.sleep(0.5)
+                    try:
+                        visitor.sendall(b" ")
+                    except OSError:
+                        return
+
+        threading.Thread(target=drip, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_an_answer_that_comes_in_drops_is_given_up_in_time(
+    connected: Connect, trickling: str, settings: Settings
+) -> None:
+    connected("bondi")
+    settings.CLINIKO_API_URL = trickling
+    began = time.monotonic()
+    with clinic_context("bondi"):
+        assert refresh_patient("42", timeout=2.0) == Outcome.UNREACHABLE
+    assert time.monotonic() - began < 5
+
+
+def test_an_account_of_the_same_name_on_another_shard_is_another_one(connected: Connect) -> None:
+    world = connected("bondi")
+    with clinic_context("bondi"):
+        Connection.objects.update(shard="uk1")
+        with pytest.raises(connect.AnotherAccount):
+            connect.connect(ApiKey(world.store.key("bondi")), by=OPS)
+
+
+def test_a_launch_of_somebody_just_merged_leaves_the_alerts_to_the_survivor(connected: Connect) -> None:
+    world = connected("bondi")
+    for cliniko_id in ("42", "43"):
+        world.store.add_patient("bondi", id=cliniko_id)
+    world.store.add_alert("bondi", "43", "Pacemaker")
+    world.sync("bondi")
+    world.store.merge("bondi", "43", "42")
+    with clinic_context("bondi"):
+        assert refresh_patient("43") == Outcome.FRESH
+    assert alerts_of("bondi", "42") == ["Pacemaker"]
+
+
+def test_a_comparison_wanted_while_one_is_under_way_is_made_after_it(connected: Connect) -> None:
+    world = connected("bondi")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        for _ in range(2):
+            reconcile.want(PATIENTS)
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        state = Reconcile.objects.get(resource="patients")
+        assert state.due_at - timezone.now() < timedelta(minutes=12)
+        assert not state.wanted_again
+
+
+def test_deletions_are_found_where_their_list_cannot_be_asked_for_the_latest(
+    connected: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42", first_name="Gone")
+    world.store.add_patient("bondi", id="43", first_name="Here")
+    world.sync("bondi")
+    world.store.delete("bondi", "42")
+    real: Answer = Cliniko.list
+
+    def older(self: Cliniko, name: str, **words: Any) -> Page:
+        if words.get("subset") == "deleted" and any("updated_at" in each for each in words.get("filters", ())):
+            raise NotFilterable("updated_at is not filterable")
+        return real(self, name, **words)
+
+    monkeypatch.setattr(Cliniko, "list", older)
+    world.sync("bondi")
+    assert world.mirrored_names("bondi") == {"43": "Here"}
+
+
+def test_a_comparison_that_was_put_off_goes_on_when_somebody_asks_for_it(connected: Connect) -> None:
+    world = connected("bondi")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        reconcile.want(PATIENTS)
+        reconcile.put_off(PATIENTS)
+        assert PATIENTS not in reconcile.wanted()
+        reconcile.want(PATIENTS)
+        assert PATIENTS in reconcile.wanted()
+
+
+PATIENTS_PAGE = Page([], has_more=False, total=0, clock=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        PATIENTS_PAGE,
+        KeyInvalid("401"),
+        KeyForbidden("403"),
+        ServerError("500"),
+        Unreachable("A time-out."),
+        RateLimited(datetime(2100, 1, 1, tzinfo=UTC)),
+        BudgetSpent(datetime(2100, 1, 1, tzinfo=UTC)),
+    ],
+    ids=lambda end: type(end).__name__,
+)
+def test_a_pause_survives_the_turn_that_was_under_way(
+    connected: Connect, answering: Callable[..., None], end: Page | ClinikoError
+) -> None:
+    connected("bondi")
+    connected("harbour")
+
+    def pause_and_answer() -> Page:
+        Connection.objects.update(state=Connection.State.PAUSED)
+        if isinstance(end, Page):
+            return end
+        raise end
+
+    answering("patients", pause_and_answer)
+    with clinic_context("bondi"):
+        walk_run.take_turn(seconds=60, pages=60)
+        assert connection_state.load().state == Connection.State.PAUSED
+        assert walk_run.take_turn(seconds=60, pages=60) == walk_run.Turn(never=True)
+    with clinic_context("harbour"):
+        assert connection_state.load().state == Connection.State.OK

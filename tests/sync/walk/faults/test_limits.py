@@ -1,0 +1,50 @@
+"""Cliniko's limit: nothing is asked before it resets, whatever form the refusal has, and then nothing is lost."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from sandbox.cliniko.faults import Fault
+from sync.cliniko.errors import RateLimited
+from sync.connection import state as connection_state
+from sync.models import Connection
+from sync.refresh import Outcome, refresh_patient
+from sync.walk import run as walk_run
+from tenants.context import clinic_context
+from tests.sync.walk.faults.scenario import Cast, number
+
+FORMS = [
+    (Fault.TOO_MANY, 25, timedelta(seconds=25)),
+    (Fault.TOO_MANY_BARE, 0, timedelta(seconds=60)),
+    (Fault.TOO_MANY_PAST, 0, timedelta(seconds=1)),
+    (Fault.TOO_MANY_HOUR, 0, timedelta(hours=1)),
+]
+
+
+@pytest.mark.parametrize(("work", "nth"), [("import", 2), ("tick", 3)])
+@pytest.mark.parametrize(("fault", "seconds", "pause"), FORMS, ids=[str(form[0]) for form in FORMS])
+def test_nothing_is_asked_before_the_limit_resets_and_then_all_is_there(
+    cast: Cast, fault: Fault, seconds: float, pause: timedelta, work: str, nth: int
+) -> None:
+    cast.mirrored(without="patients" if work == "import" else "")
+    cast.edit_many()
+    cast.only("patients")
+    cast.store.misbehave("bondi", fault, resource="patients", after=nth - 1, seconds=seconds)
+    with clinic_context("bondi"):
+        with pytest.raises(RateLimited):
+            walk_run.run(everything=False)
+        held = connection_state.load()
+        assert held.state == Connection.State.RATE_LIMITED
+        assert held.resume_at is not None
+        assert abs(held.resume_at - timezone.now() - pause) < timedelta(seconds=3)
+        asked = cast.store.count_requests()
+        Connection.objects.update(resume_at=timezone.now() + timedelta(minutes=1))
+        assert walk_run.take_turn(seconds=5, pages=5).not_before is not None
+        assert refresh_patient(number(0)) == Outcome.RATE_LIMITED
+        with pytest.raises(RateLimited):
+            walk_run.run()
+        assert cast.store.count_requests() == asked
+    cast.time_passes()
+    cast.sync("bondi")
+    cast.check()

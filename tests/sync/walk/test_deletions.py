@@ -1,0 +1,40 @@
+"""Deletions that come before the first count of them."""
+
+from collections.abc import Callable
+
+from sandbox.cliniko.faults import Fault
+from sync.refresh import Outcome, refresh_patient
+from sync.walk import run as walk_run
+from sync.walk.schedule import everything_is_due
+from tenants.context import clinic_context
+from tests.sync.conftest import World
+
+Connect = Callable[[str], World]
+
+
+def test_somebody_who_was_launched_before_the_import_and_deleted_before_it_counts_is_not_shown(
+    connected: Connect,
+) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42", first_name="Gone")
+    world.store.add_patient("bondi", id="43", first_name="Here")
+    with clinic_context("bondi"):
+        assert refresh_patient("42") == Outcome.FRESH
+    world.store.delete("bondi", "42")
+    world.sync("bondi")
+    assert world.mirrored_names("bondi") == {"43": "Here"}
+
+
+def test_somebody_deleted_while_the_list_of_deleted_ones_fails_from_the_start_is_not_shown(connected: Connect) -> None:
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42", first_name="Gone")
+    world.store.add_patient("bondi", id="43", first_name="Here")
+    world.store.misbehave("bondi", Fault.FORBIDDEN, resource="patients/deleted", times=None)
+    with clinic_context("bondi"):
+        walk_run.run()
+    world.store.delete("bondi", "42")
+    world.store.behave("bondi")
+    with clinic_context("bondi"):
+        everything_is_due()
+    world.sync("bondi")
+    assert world.mirrored_names("bondi") == {"43": "Here"}

@@ -1,0 +1,92 @@
+"""Comparing the mirror with Cliniko, record by record."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sync.cliniko.client import Cliniko
+from sync.cliniko.errors import RecordNotFound, Unreachable
+from sync.connection import state as connection_state
+from sync.models import Patient, Reconcile
+from sync.resources import PATIENTS
+from sync.walk import reconcile
+from sync.walk import run as walk_run
+from sync.walk.lease import Lease
+from sync.walk.store import next_sequence, write_page
+from tenants.context import clinic_context
+from tests.payloads import patient_payload
+from tests.sync.conftest import World
+
+Connect = Callable[[str], World]
+GONE = ("70", "71", "72")
+
+
+@pytest.fixture
+def compared(connected: Connect) -> World:
+    """bondi's patients are to be compared, and three of them are not in Cliniko any more."""
+    world = connected("bondi")
+    world.store.add_patient("bondi", id="42", first_name="Here")
+    world.store.add_patient("bondi", id="80", first_name="Also here")
+    world.sync("bondi")
+    with clinic_context("bondi"):
+        write_page(PATIENTS, [patient_payload(each) for each in GONE], sequence=next_sequence())
+        reconcile.want(PATIENTS)
+    return world
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids that Cliniko is asked for by themselves. It does not answer for 71 at first."""
+    ids: list[str] = []
+    real = Cliniko.record
+
+    def record(self: Cliniko, resource: str, cliniko_id: str) -> dict[str, Any]:
+        ids.append(cliniko_id)
+        if cliniko_id == "71" and ids.count("71") == 1:
+            raise Unreachable("A time-out.")
+        return real(self, resource, cliniko_id)
+
+    monkeypatch.setattr(Cliniko, "record", record)
+    return ids
+
+
+def test_a_record_that_was_asked_for_is_not_asked_for_again_when_the_next_one_fails(
+    compared: World, asked: list[str]
+) -> None:
+    with clinic_context("bondi"):
+        walk_run.run(everything=False)
+        assert Reconcile.objects.get(resource="patients").after_id == "70"
+        assert Patient.objects.get(cliniko_id="70").deleted_at
+        reconcile.want(PATIENTS)
+        walk_run.run(everything=False)
+        assert asked == ["70", "71", "71", "72"]
+        assert Patient.objects.filter(deleted_at=None).count() == 2
+        state = Reconcile.objects.get(resource="patients")
+        assert (state.after_id, state.compared, state.mended) == (None, 2, 3)
+
+
+def test_once_the_turn_is_over_the_rest_waits_for_the_next(compared: World, asked: list[str]) -> None:
+    with clinic_context("bondi"), Lease() as lease:
+        step = reconcile.compare_page(connection_state.open_client(), lease, PATIENTS, over=lambda: True)
+        assert asked == ["70"]
+        assert (step.done, step.reread, step.mended, step.compared) == (False, 1, 1, 1)
+        assert Reconcile.objects.get(resource="patients").after_id == "70"
+
+
+def test_a_launch_that_finds_somebody_outdoes_an_older_404(compared: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [RecordNotFound("404"), patient_payload("70"), RecordNotFound("404"), RecordNotFound("404")]
+
+    def record(self: Cliniko, resource: str, cliniko_id: str) -> Any:
+        answer = answers.pop(0)
+        if cliniko_id == "70":
+            write_page(PATIENTS, [patient_payload("70")], sequence=next_sequence())
+        if isinstance(answer, RecordNotFound):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(Cliniko, "record", record)
+    with clinic_context("bondi"):
+        walk_run.run(everything=False)
+        assert set(Patient.objects.filter(deleted_at=None).values_list("pk", flat=True)) == {"42", "70", "80"}
+        assert answers == []
