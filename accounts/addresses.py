@@ -10,7 +10,7 @@ from tenants.context import current_clinic
 from tenants.hosts import base_url, clinic_url
 
 
-def url_here(name: str, **parts: Any) -> str:
+def absolute_url(name: str, **parts: Any) -> str:
     """The address of the page of this name at the clinic we are inside of, or for ops on the base host."""
     if in_public():
         return base_url(reverse(name, urlconf=settings.PUBLIC_SCHEMA_URLCONF, kwargs=parts))

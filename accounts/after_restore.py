@@ -11,7 +11,7 @@ from accounts.roles import Role
 
 
 @dataclass(frozen=True)
-class People:
+class RestoredStaff:
     """How the clinic's people stand after a restore."""
 
     stay_suspended: int
@@ -19,12 +19,12 @@ class People:
     has_owner: bool
 
 
-def suspended() -> list[str]:
+def suspended_emails() -> list[str]:
     """The e-mail addresses of those who may not sign in at the clinic we are inside of."""
     return list(User.objects.filter(is_active=False).values_list("email", flat=True))
 
 
-def begin_anew(*, sealed_in: str, suspended_since: list[str]) -> People:
+def reset_accounts(*, sealed_in: str, suspended_since: list[str]) -> RestoredStaff:
     """End every session, ticket, count of tries and pending invitation of the clinic we are inside of, and seal second
     factors, which were sealed in the schema `sealed_in`, for this one. Inside a transaction.
 
@@ -33,12 +33,12 @@ def begin_anew(*, sealed_in: str, suspended_since: list[str]) -> People:
     for model in (Session, OpenSession, UsedTicket, CacheEntry):
         model._default_manager.all().delete()
     invitations.pending().update(revoked_at=timezone.now())
-    suspended_again = suspend_again(suspended_since)
-    lost = second_factors.seal_again(sealed_in=sealed_in)
+    suspended_again = resuspend(suspended_since)
+    lost = second_factors.reseal(sealed_in=sealed_in)
     owner = User.objects.filter(role=Role.OWNER, is_active=True).exists()
-    return People(suspended_again, lost, owner)
+    return RestoredStaff(suspended_again, lost, owner)
 
 
-def suspend_again(emails: list[str]) -> int:
+def resuspend(emails: list[str]) -> int:
     """Suspend these people of the clinic we are inside of; how many of them were not."""
     return User.objects.filter(email__in=emails, is_active=True).update(is_active=False)

@@ -33,18 +33,18 @@ class CodeForm(AuthenticateForm):
     def clean_code(self) -> str:
         code: str = super().clean_code()
         if self.authenticator.type == Authenticator.Type.TOTP:
-            count_once(self.user, code)
+            mark_code_used(self.user, code)
         return code
 
 
-def count_once(user: User, code: str) -> None:
+def mark_code_used(user: User, code: str) -> None:
     """Raises the validation error of a wrong code when this app's code was used before."""
     digits = "".join(filter(str.isdigit, code))
     if not cache.add(f"code-used:{user.pk}:{digits}", True, CODE_SECONDS):
         raise SecondFactorAdapter().validation_error("incorrect_code")
 
 
-class PasskeyAnswer:
+class PasskeyResponseMixin:
     """The browser's answer to a passkey dialog: it counts for the purpose that the dialog was asked for."""
 
     purpose: str
@@ -77,19 +77,19 @@ def _is_from_this_host(credential: Any) -> bool:
         return False
 
 
-class PasskeyStepForm(PasskeyAnswer, AuthenticateWebAuthnForm):
+class SecondStepPasskeyForm(PasskeyResponseMixin, AuthenticateWebAuthnForm):
     purpose = "step"
 
 
-class PasskeySignInForm(PasskeyAnswer, LoginWebAuthnForm):
+class PasskeySignInForm(PasskeyResponseMixin, LoginWebAuthnForm):
     purpose = "sign-in"
 
 
-class PasskeyConfirmForm(PasskeyAnswer, AuthenticateWebAuthnForm):
+class ReauthenticationPasskeyForm(PasskeyResponseMixin, AuthenticateWebAuthnForm):
     purpose = "confirm"
 
 
-class AddPasskeyForm(PasskeyAnswer, AddWebAuthnForm):
+class AddPasskeyForm(PasskeyResponseMixin, AddWebAuthnForm):
     """A new passkey, under a name that its owner knows it by. allauth checks it in `clean`."""
 
     purpose = "add"
@@ -123,7 +123,7 @@ class PasswordForm(forms.Form):
         return password
 
 
-class AppForm(forms.Form):
+class AuthenticatorAppForm(forms.Form):
     """An authenticator app is set up when it shows the right code.
 
     The secret waits in the form, sealed, and not in the session, where tabs would overwrite each other's.
@@ -152,5 +152,5 @@ class AppForm(forms.Form):
             if not validate_totp_code(self.secret, cleaned["code"]):
                 self.add_error("code", SecondFactorAdapter.error_messages["incorrect_code"])
             else:
-                count_once(self.user, cleaned["code"])
+                mark_code_used(self.user, cleaned["code"])
         return cleaned

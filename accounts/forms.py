@@ -26,7 +26,7 @@ class SignInForm(LoginForm):
         _without_placeholders(self)
 
 
-class AskForResetForm(ResetPasswordForm):
+class PasswordResetRequestForm(ResetPasswordForm):
     email = EmailField(label="E-mail address")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -41,7 +41,7 @@ class AskForResetForm(ResetPasswordForm):
         return str(self.cleaned_data["email"])
 
 
-class NewPasswordForm(ResetPasswordKeyForm):
+class PasswordResetForm(ResetPasswordKeyForm):
     password1 = SetPasswordField(label="New password", help_text=HINT)
     password2 = PasswordField(label="New password again", autocomplete="new-password")
 
@@ -60,7 +60,7 @@ class PasswordChangeForm(ChangePasswordForm):
         _without_placeholders(self)
 
 
-class AcceptForm(forms.Form):
+class AcceptInvitationForm(forms.Form):
     """The invited person's name and password. `email` is the invitation's: a password like it is refused."""
 
     name = forms.CharField(
@@ -112,7 +112,7 @@ class InviteForm(forms.Form):
         return clean_email(self.cleaned_data["email"])
 
 
-class SecurityForm(forms.ModelForm):
+class SecurityPolicyForm(forms.ModelForm):
     """A clinic's rules of sign-in."""
 
     class Meta:

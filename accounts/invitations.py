@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from accounts.addresses import url_here
+from accounts.addresses import absolute_url
 from accounts.models import Invitation, User, clean_email
 from accounts.roles import Role, grantable
 from audit.log import OPS, Action, Actor, record
@@ -35,7 +35,7 @@ class UnknownInvitation(InvitationRefused):
     """No invitation of this clinic has this token."""
 
 
-class InvitationOver(InvitationRefused):
+class InvitationClosed(InvitationRefused):
     """The invitation was used, taken back or is older than a week."""
 
 
@@ -53,7 +53,7 @@ def invite(email: str, role: str, invited_by: User | None = None, *, for_ops: Ac
     now = timezone.now()
     try:
         with transaction.atomic():
-            _revoke(pending().filter(email=email), by=invited_by, at=now)
+            _cancel(pending().filter(email=email), by=invited_by, at=now)
             invitation = Invitation.objects.create(
                 email=email,
                 role=Role(role),
@@ -81,28 +81,28 @@ def send(invitation: Invitation, url: str) -> None:
 
 
 def find(token: str) -> Invitation:
-    """The invitation that can be accepted with `token`. Raises UnknownInvitation, InvitationOver."""
+    """The invitation that can be accepted with `token`. Raises UnknownInvitation, InvitationClosed."""
     invitation = Invitation.objects.filter(token_digest=_digest(token)).first()
     if invitation is None:
         raise UnknownInvitation("This invitation link is not known here.")
     if invitation.accepted_at:
-        raise InvitationOver("This invitation has been used. Sign in with the password that was chosen then.")
+        raise InvitationClosed("This invitation has been used. Sign in with the password that was chosen then.")
     if invitation.revoked_at or invitation.expires_at <= timezone.now():
-        raise InvitationOver("This invitation is no longer valid.")
+        raise InvitationClosed("This invitation is no longer valid.")
     return invitation
 
 
 def accept(token: str, name: str, password: str) -> User:
-    """Make the invited person's account. Raises UnknownInvitation, InvitationOver, AlreadyStaff.
+    """Make the invited person's account. Raises UnknownInvitation, InvitationClosed, AlreadyStaff.
 
-    Of two tabs that accept at the same moment one makes the account, and the other meets InvitationOver.
+    Of two tabs that accept at the same moment one makes the account, and the other meets InvitationClosed.
     """
     invitation = find(token)
     now = timezone.now()
     with transaction.atomic():
         taken = pending().filter(pk=invitation.pk, expires_at__gt=now).update(accepted_at=now)
         if taken != 1:
-            raise InvitationOver("This invitation has been used. Sign in with the password that was chosen then.")
+            raise InvitationClosed("This invitation has been used. Sign in with the password that was chosen then.")
         if User.objects.filter(email=invitation.email).exists():
             raise AlreadyStaff(f"{invitation.email} already has an account at this clinic.")
         user = User.objects.create_user(invitation.email, password, name=name, role=invitation.role)
@@ -115,7 +115,7 @@ def pending() -> QuerySet[Invitation]:
     return Invitation.objects.filter(accepted_at=None, revoked_at=None)
 
 
-def renew(invitation_id: int, *, by: User) -> tuple[Invitation, str]:
+def reissue(invitation_id: int, *, by: User) -> tuple[Invitation, str]:
     """A new invitation with a new link in place of a pending one. Raises UnknownInvitation, RoleRefused."""
     held = pending().filter(pk=invitation_id).first()
     if held is None:
@@ -123,25 +123,25 @@ def renew(invitation_id: int, *, by: User) -> tuple[Invitation, str]:
     return invite(held.email, held.role, by)
 
 
-def revoke(invitation_id: int, *, by: User) -> bool:
+def cancel(invitation_id: int, *, by: User) -> bool:
     """Take a pending invitation back. False when it is not pending (any more). Raises RoleRefused."""
     with transaction.atomic():
-        taken = _revoke(pending().filter(pk=invitation_id), by=by, at=timezone.now())
+        taken = _cancel(pending().filter(pk=invitation_id), by=by, at=timezone.now())
         for held in taken:
             record(Action.INVITATION_REVOKED, by=by, whom=held.email, role=held.role)
     return bool(taken)
 
 
-def take_back(email: str, *, by: Actor) -> bool:
+def cancel_by_email(email: str, *, by: Actor) -> bool:
     """As `revoke`, by ops, who know an address and no number."""
     with transaction.atomic():
-        taken = _revoke(pending().filter(email=clean_email(email)), by=None, at=timezone.now())
+        taken = _cancel(pending().filter(email=clean_email(email)), by=None, at=timezone.now())
         for held in taken:
             record(Action.INVITATION_REVOKED, by=by, whom=held.email, role=held.role)
     return bool(taken)
 
 
-def _revoke(which: QuerySet[Invitation], *, by: User | None, at: datetime) -> list[Invitation]:
+def _cancel(which: QuerySet[Invitation], *, by: User | None, at: datetime) -> list[Invitation]:
     """Those that were taken back. Only an owner decides about an owner's. Inside a transaction."""
     taken = list(which.select_for_update())
     if by is not None and any(held.role not in grantable(by) for held in taken):
@@ -159,7 +159,7 @@ def _require_newcomer(email: str) -> None:
 
 
 def _link(token: str) -> str:
-    return url_here("invitation", token=token)
+    return absolute_url("invitation", token=token)
 
 
 def _digest(token: str) -> str:

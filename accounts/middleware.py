@@ -14,14 +14,14 @@ from django.utils import timezone
 from accounts import second_factors, sessions
 from accounts.models import schema_name
 from accounts.signals import SESSION_CLINIC
-from accounts.tickets import NotOurPath, issue, page_before, sign_in_redirect, sign_in_url
+from accounts.tickets import InvalidReturnPath, issue, referring_page, sign_in_redirect, sign_in_url
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _NO_DEVICE = "browsing-topics=(), camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
-class PrivacyHeaders:
+class PrivacyHeadersMiddleware:
     """Keep answers out of caches and search engines. Static files, the same for everybody, stay cacheable."""
 
     def __init__(self, get_response: GetResponse):
@@ -38,7 +38,7 @@ class PrivacyHeaders:
         return response
 
 
-class SessionOfThisClinic:
+class SessionClinicMiddleware:
     """Forget a session that was not signed in at the clinic of this host, or as ops on the base host; and nothing
     of the one that it belongs to."""
 
@@ -52,7 +52,7 @@ class SessionOfThisClinic:
         return self.get_response(request)
 
 
-class SessionLimits:
+class SessionTimeoutMiddleware:
     """End a session that was idle or open for too long, or that somebody ended. Only what a person does puts it off."""
 
     def __init__(self, get_response: GetResponse):
@@ -61,7 +61,7 @@ class SessionLimits:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if SESSION_KEY not in request.session:
             return self.get_response(request)
-        held = sessions.held_by(request)
+        held = sessions.current(request)
         if held is None:
             request.session.flush()
             request.user = AnonymousUser()
@@ -76,17 +76,17 @@ class SessionLimits:
         return response
 
 
-class SignInRequired(LoginRequiredMiddleware):
+class SignInRequiredMiddleware(LoginRequiredMiddleware):
     """Send visitors to sign in before any page that is not marked `login_not_required`: staff at their clinic, ops on
     the base host."""
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override] # the stubs know no answer but a redirect
         if request.headers.get("HX-Request") == "true":
-            return HttpResponse(status=401, headers={"HX-Redirect": sign_in_url(page_before(request))})
+            return HttpResponse(status=401, headers={"HX-Redirect": sign_in_url(referring_page(request))})
         return sign_in_redirect(request.get_full_path() if request.method in ("GET", "HEAD") else None)
 
 
-class SecondFactorRequired:
+class SecondFactorMiddleware:
     """Lead staff without a second factor to its set-up, once their clinic requires one, and ops at once; and on to the
     page after."""
 
@@ -115,5 +115,5 @@ class SecondFactorRequired:
 def _set_up_url(path: str | None) -> str:
     try:
         return f"{reverse('mfa_index')}?t={issue(path)}" if path else reverse("mfa_index")
-    except NotOurPath:
+    except InvalidReturnPath:
         return reverse("mfa_index")

@@ -3,7 +3,7 @@
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
-from accounts.addresses import url_here
+from accounts.addresses import absolute_url
 from accounts.models import User, in_public
 from audit.models import Event
 from tenants.context import current_clinic
@@ -22,6 +22,6 @@ def send_reset(person: User, *, by: str) -> None:
 def _send(template: str, person: User, **context: object) -> None:
     clinic = None if in_public() else current_clinic()
     place = clinic.name if clinic else "Sidechart's console"
-    context |= {"clinic": clinic, "place": place, "own_sign_in": url_here("mfa_index")}
+    context |= {"clinic": clinic, "place": place, "own_sign_in": absolute_url("mfa_index")}
     subject = render_to_string(f"accounts/email/{template}_subject.txt", context).strip()
     EmailMessage(subject, render_to_string(f"accounts/email/{template}.txt", context), to=[person.email]).send()

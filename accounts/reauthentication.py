@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import second_factors, tickets
-from accounts.factor_forms import CodeForm, PasskeyConfirmForm, PasswordForm
+from accounts.factor_forms import CodeForm, PasswordForm, ReauthenticationPasskeyForm
 from accounts.models import User
 from accounts.roles import View
 from accounts.signals import CONFIRMED_AT
@@ -25,7 +25,7 @@ LASTS_SECONDS = 5 * 60
 NOTHING_YET = "Nothing was changed yet. Show that it is you, then do it once more."
 
 
-def confirmation_required(view: View) -> View:
+def reauthentication_required(view: View) -> View:
     """Ask whoever signed in or confirmed more than five minutes ago, and then come back to the page.
 
     A form sent too late is not repeated: it leads to the page that it was on.
@@ -37,10 +37,10 @@ def confirmation_required(view: View) -> View:
             return view(request, *args, **kwargs)
         if request.method == "POST":
             messages.info(request, NOTHING_YET)
-        page = request.get_full_path() if request.method == "GET" else tickets.page_before(request)
+        page = request.get_full_path() if request.method == "GET" else tickets.referring_page(request)
         try:
             ticket = tickets.issue(page or reverse("mfa_index"))
-        except tickets.NotOurPath:
+        except tickets.InvalidReturnPath:
             ticket = tickets.issue(reverse("mfa_index"))
         return HttpResponseRedirect(f"{reverse('confirm')}?t={ticket}")
 
@@ -52,25 +52,25 @@ def confirmation_required(view: View) -> View:
 def confirm(request: HttpRequest) -> HttpResponse:
     """By password, passkey or code: any one of those that the person signs in with."""
     user = request.user
-    assert isinstance(user, User)  # noqa: S101 - SignInRequired let nobody else in
+    assert isinstance(user, User)  # noqa: S101 - SignInRequiredMiddleware let nobody else in
     posted = {name: request.POST if name in request.POST else None for name in ("password", "code", "credential")}
     forms: dict[str, Form] = {
         "password_form": PasswordForm(posted["password"], confirm=lambda password: _knows(request, user, password)),
-        "passkey_form": PasskeyConfirmForm(user=user, data=posted["credential"]),
+        "passkey_form": ReauthenticationPasskeyForm(user=user, data=posted["credential"]),
         "code_form": CodeForm(user=user, data=posted["code"]),
     }
     if any(form.is_valid() for form in forms.values()):
         request.session[CONFIRMED_AT] = time.time()
-        return redirect(tickets.redeem(tickets.carried_by(request), request) or "mfa_index")
+        return redirect(tickets.redeem(tickets.from_request(request), request) or "mfa_index")
     types = set(Authenticator.objects.filter(user=user).values_list("type", flat=True))
     context = {"has_passkey": "webauthn" in types, "has_code": bool(types - {"webauthn"})}
-    return render(request, "account/confirm.html", forms | context | {"ticket": tickets.carried_by(request)})
+    return render(request, "account/confirm.html", forms | context | {"ticket": tickets.from_request(request)})
 
 
 @require_POST
 def ask_for_passkey(request: HttpRequest) -> HttpResponse:
     """What the browser's passkey dialog needs to know to confirm who is signed in."""
-    second_factors.begin_passkey(request, PasskeyConfirmForm.purpose)
+    second_factors.begin_passkey(request, ReauthenticationPasskeyForm.purpose)
     return JsonResponse(begin_authentication(request.user))
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from accounts.addresses import url_here
+from accounts.addresses import absolute_url
 from accounts.models import User, schema_name
 from tenants.context import current_clinic
 
@@ -24,7 +24,7 @@ class ResetTokenGenerator(PasswordResetTokenGenerator):
 def link(user: User) -> str:
     """A link that counts once, for an hour. It is secret."""
     parts = {"uidb36": user_pk_to_url_str(user), "key": ResetTokenGenerator().make_token(user)}
-    return url_here("account_reset_password_from_key", **parts)
+    return absolute_url("account_reset_password_from_key", **parts)
 
 
 def send(user: User) -> None:

@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from accounts.models import User, in_public, schema_name
 from audit.log import Action, Actor, record
 from tenants.context import current_clinic
-from tenants.sealing import box
+from tenants.sealing import fernet
 
 FACTORS = (Authenticator.Type.WEBAUTHN, Authenticator.Type.TOTP)  # recovery codes stand in for these
 log = structlog.get_logger(__name__)
@@ -115,7 +115,7 @@ def is_passkey_for(request: HttpRequest, purpose: str) -> bool:
 _PURPOSE = "passkey_for"
 
 
-def seal_again(*, sealed_in: str | None = None) -> int:
+def reseal(*, sealed_in: str | None = None) -> int:
     """Seal every secret of the clinic we are inside of, or of ops, with the first key, and give how many do not open.
 
     `sealed_in` is the schema that they were sealed in, when that is another one: after a restore.
@@ -137,7 +137,7 @@ _SECRETS = {"secret", "seed"}  # of an authenticator app, of recovery codes; a p
 
 
 def _box(user_id: int, schema: str | None = None) -> MultiFernet:
-    return box(f"second factor {schema or schema_name()} {user_id}", keys=settings.SEALING_KEYS)
+    return fernet(f"second factor {schema or schema_name()} {user_id}", keys=settings.SEALING_KEYS)
 
 
 def _whose(request: Any) -> int:

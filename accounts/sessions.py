@@ -16,12 +16,12 @@ from accounts.models import OpenSession, SecurityPolicy, User, in_public
 from audit.log import Action, record
 
 OPENED = "opened"  # in the session: which OpenSession it belongs to
-NOTED_EVERY = timedelta(seconds=15)  # whoever clicks more often than this costs no more writes
-OF_OPS: dict[str, Any] = {"require_second_factor_from": date.min, "idle_minutes": 15, "absolute_hours": 8}
+SEEN_INTERVAL = timedelta(seconds=15)  # whoever clicks more often than this costs no more writes
+OPERATOR_POLICY: dict[str, Any] = {"require_second_factor_from": date.min, "idle_minutes": 15, "absolute_hours": 8}
 
 
 @dataclass
-class HeldSession:
+class CurrentSession:
     """An open session and the clinic's policy that it is held to."""
 
     row: OpenSession
@@ -43,7 +43,7 @@ class HeldSession:
 
     def extend(self) -> None:
         now = timezone.now()
-        if now - self.row.seen_at >= NOTED_EVERY:
+        if now - self.row.seen_at >= SEEN_INTERVAL:
             OpenSession.objects.filter(pk=self.row.pk).update(seen_at=now)
             self.row.seen_at = now
 
@@ -51,7 +51,7 @@ class HeldSession:
 def policy() -> SecurityPolicy:
     """The policy of the clinic we are inside of, or the defaults, unsaved; for ops the one that nobody can loosen."""
     if in_public():
-        return SecurityPolicy(**OF_OPS)
+        return SecurityPolicy(**OPERATOR_POLICY)
     return SecurityPolicy.objects.first() or SecurityPolicy()
 
 
@@ -60,12 +60,12 @@ def begin(request: HttpRequest, user: User) -> None:
     request.session[OPENED] = row.pk
 
 
-def held_by(request: HttpRequest) -> HeldSession | None:
+def current(request: HttpRequest) -> CurrentSession | None:
     """The open session of this browser, or None when it is over. Person and policy come in the same question."""
     mine = OpenSession.objects.filter(pk=_number(request), user_id=request.session[SESSION_KEY])
     ruled = SecurityPolicy.objects.values(all=JSONObject(**{name: name for name in _RULES}))
     row = mine.select_related("user").annotate(rules=Subquery(ruled)).first()
-    held = row and HeldSession(row, policy() if in_public() else _policy_of(row.rules or {}))
+    held = row and CurrentSession(row, policy() if in_public() else _policy_of(row.rules or {}))
     return held if held and held.ends_at() > timezone.now() else None
 
 
@@ -82,11 +82,11 @@ def others(request: HttpRequest, user: User) -> QuerySet[OpenSession]:
     return user.open_sessions.exclude(pk=_number(request))
 
 
-def end_this(request: HttpRequest) -> None:
+def end_current(request: HttpRequest) -> None:
     OpenSession.objects.filter(pk=_number(request)).delete()
 
 
-def going_on(held: SecurityPolicy) -> QuerySet[OpenSession]:
+def active(held: SecurityPolicy) -> QuerySet[OpenSession]:
     """The open sessions within the limits of this policy, of everybody."""
     now = timezone.now()
     return OpenSession.objects.filter(

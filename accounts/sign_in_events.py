@@ -8,7 +8,7 @@ from audit.log import Action, record
 
 
 def note(action: Action, person: User, kind: str, **details: str) -> None:
-    """Log what `person` did to a password or second factor of their own, and have them told. Raises NotRecorded: call
+    """Log what `person` did to a password or second factor of their own, and notify them. Raises AuditUnavailable: call
     it in the transaction of the change."""
     event = record(action, by=person, kind=kind, **details)
     clinic = schema_name()

@@ -27,7 +27,7 @@ def bind_session_to_clinic(sender: Any, request: HttpRequest, user: User, **_: A
 
 @receiver(user_logged_out)
 def end_session(sender: Any, request: HttpRequest, **_: Any) -> None:
-    sessions.end_this(request)
+    sessions.end_current(request)
 
 
 @receiver(password_changed)

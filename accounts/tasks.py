@@ -14,7 +14,7 @@ from django_tenants.utils import get_public_schema_name
 from accounts import notices, reset_links
 from accounts.models import CacheEntry, OpenSession, UsedTicket, User
 from audit.models import Event
-from tenants.context import NoSuchClinic, clinic_of_schema, in_every_clinic
+from tenants.context import NoSuchClinic, clinic_of_schema, for_every_clinic
 
 log = structlog.get_logger(__name__)
 
@@ -48,13 +48,13 @@ def send_sign_in_notice(*, schema_name: str, event_id: int) -> None:
 
 
 @shared_task(name="accounts.forget_sessions")
-def forget_sessions() -> None:
+def delete_expired() -> None:
     """Delete what has expired: sessions, used tickets and cache rows, in public and in every working clinic."""
-    forget_here()
-    in_every_clinic(forget_here)
+    delete_expired_here()
+    for_every_clinic(delete_expired_here)
 
 
-def forget_here() -> None:
+def delete_expired_here() -> None:
     """Delete what has expired in the schema we are inside of."""
     now = timezone.now()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()

@@ -30,7 +30,7 @@ _SHAPE = re.compile(r"[A-Za-z0-9_-]{100,3000}")
 _PADDED_TO = 192  # bytes, so that a ticket's length tells nothing about the id in it
 
 
-class NotOurPath(ValueError):
+class InvalidReturnPath(ValueError):
     """A return ticket leads to a page of this clinic only."""
 
 
@@ -38,10 +38,10 @@ def issue(path: str, *, now: float | None = None) -> str:
     """Make a ticket back to `path` (host-relative, with its query string) at the clinic we are inside of, or of
     the base host.
 
-    Raises NotOurPath when no page of ours is there.
+    Raises InvalidReturnPath when no page of ours is there.
     """
     if not _is_ours(path):
-        raise NotOurPath("A return ticket leads to a page of this clinic only.")
+        raise InvalidReturnPath("A return ticket leads to a page of this clinic only.")
     says = {"clinic": schema_name(), "path": path, "nonce": secrets.token_urlsafe(12)}
     plain = json.dumps(says, separators=(",", ":"))
     padded = plain.ljust(-(-len(plain) // _PADDED_TO) * _PADDED_TO)
@@ -67,19 +67,19 @@ def redeem(ticket: str, request: HttpRequest, *, now: float | None = None) -> st
     return says["path"] if used.session_digest == mine else None
 
 
-def carried_by(request: HttpRequest) -> str:
+def from_request(request: HttpRequest) -> str:
     """The ticket in a sign-in form or address, or "" when there is none of plausible shape."""
     ticket = request.POST.get("t") or request.GET.get("t") or ""
     return ticket if _SHAPE.fullmatch(ticket) else ""
 
 
-def along(url: str, request: HttpRequest) -> str:
+def with_ticket(url: str, request: HttpRequest) -> str:
     """`url`, an address of ours without a query string, with the ticket that the request carries."""
-    ticket = carried_by(request)
+    ticket = from_request(request)
     return f"{url}?t={ticket}" if ticket else url
 
 
-def page_before(request: HttpRequest) -> str | None:
+def referring_page(request: HttpRequest) -> str | None:
     """The page of ours that a form or fragment was sent from, as htmx or the browser tells it."""
     page = urlsplit(request.headers.get("HX-Current-URL") or request.headers.get("Referer", ""))
     if page.netloc != request.get_host():
@@ -92,7 +92,7 @@ def sign_in_url(path: str | None) -> str:
     sign_in = reverse("account_login")
     try:
         return f"{sign_in}?t={issue(path)}" if path else sign_in
-    except NotOurPath:
+    except InvalidReturnPath:
         return sign_in
 
 

@@ -18,7 +18,7 @@ own_sign_in = [
     path("password/change/", sign_in.ChangePassword.as_view(), name="account_change_password"),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$",
-        sign_in.ChooseNewPassword.as_view(),
+        sign_in.ResetPassword.as_view(),
         name="account_reset_password_from_key",
     ),
     path("password/reset/key/done/", password_reset_from_key_done, name="account_reset_password_from_key_done"),
@@ -41,8 +41,8 @@ own_sign_in = [
 
 urlpatterns = [
     *own_sign_in,
-    path("password/reset/", sign_in.AskForReset.as_view(), name="account_reset_password"),
-    path("password/reset/done/", sign_in.ResetAsked.as_view(), name="account_reset_password_done"),
+    path("password/reset/", sign_in.RequestPasswordReset.as_view(), name="account_reset_password"),
+    path("password/reset/done/", sign_in.PasswordResetRequested.as_view(), name="account_reset_password_done"),
     path("settings/security", policy.security, name="security"),
     path("settings/security/people/<int:user_id>/end-sessions", policy.end_sessions, name="security_end"),
     path("settings/security/people/<int:user_id>/reset", policy.reset_second_factor, name="security_reset"),

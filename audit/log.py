@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection
 
 from audit.models import Action, Event
 
-__all__ = ["OPS", "Action", "Actor", "Chain", "NotRecorded", "check", "record"]
+__all__ = ["OPS", "Action", "Actor", "AuditUnavailable", "ChainCheck", "record", "verify_chain"]
 
 
 class Actor(Protocol):
@@ -22,22 +22,22 @@ class Actor(Protocol):
 
 
 @dataclass(frozen=True)
-class Ops:
+class OperatorActor:
     """We, who look after the clinics."""
 
     pk: int | None = None
     email: str = "ops"
 
 
-OPS = Ops()
+OPS = OperatorActor()
 
 
-class NotRecorded(Exception):
+class AuditUnavailable(Exception):
     """The log cannot be written, so what was to be recorded must not happen."""
 
 
 def record(action: Action, *, by: Actor, patient_id: str = "", **details: str | int) -> Event:
-    """Add a line to the log of the clinic we are inside of. Raises NotRecorded.
+    """Add a line to the log of the clinic we are inside of. Raises AuditUnavailable.
 
     Inside a transaction the log is held until that ends, so write the line last. `details` go on pages and into
     exports: short texts, nothing of a patient, no secret.
@@ -53,11 +53,11 @@ def record(action: Action, *, by: Actor, patient_id: str = "", **details: str | 
             request_id=request_id,
         )
     except DatabaseError as failure:
-        raise NotRecorded("The access log cannot be written.") from failure
+        raise AuditUnavailable("The access log cannot be written.") from failure
 
 
 @dataclass(frozen=True)
-class Chain:
+class ChainCheck:
     """What a check found: so many lines, the digest of the last one ("" for none), and where the first line is that was
     changed, removed or put in (None when all is as it was written)."""
 
@@ -66,20 +66,20 @@ class Chain:
     broken_at: int | None
 
 
-def check(*, known_length: int = 0, known_head: str = "") -> Chain:
+def verify_chain(*, known_length: int = 0, known_head: str = "") -> ChainCheck:
     """Read the whole log again, digest by digest. `known_length` and `known_head` are what an earlier check found:
     lines that were cut off at the end show by them alone."""
     with connection.cursor() as cursor:
-        cursor.execute(CHECK)
+        cursor.execute(VERIFY_CHAIN)
         length, head, broken_at = cursor.fetchone()
         cursor.execute("SELECT digest FROM audit_event WHERE id = %s", [known_length])
         held = cursor.fetchone()
     if known_length and (held is None or held[0] != known_head):
         broken_at = min(broken_at or known_length, known_length)
-    return Chain(length, head, broken_at)
+    return ChainCheck(length, head, broken_at)
 
 
-CHECK = """
+VERIFY_CHAIN = """
     WITH lines AS (
         SELECT id, digest, row_number() OVER line AS number, lag(digest, 1, '') OVER line AS before,
             previous, audit_digest(event) AS computed

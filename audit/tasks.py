@@ -4,7 +4,7 @@ import structlog
 from celery import current_app, shared_task
 
 from audit import watch
-from audit.log import Chain
+from audit.log import ChainCheck
 from tenants.models import Clinic
 
 log = structlog.get_logger(__name__)
@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 @shared_task(name="audit.check")
 def check() -> None:
     """Check the log of ops, and have that of every clinic, suspended ones too, checked. A lost message costs a day."""
-    _tell(watch.look_at_ops(), clinic="")
+    _tell(watch.verify_operator_log(), clinic="")
     clinics = Clinic.objects.exclude(state=Clinic.State.PURGED).values_list("schema_name", flat=True)
     with current_app.producer_pool.acquire(block=True) as producer:
         for schema_name in clinics:
@@ -28,10 +28,10 @@ def check_clinic(*, schema_name: str) -> None:
     if clinic is None:
         log.warning("task_without_clinic", schema_name=schema_name)
         return
-    _tell(watch.look(clinic), clinic=clinic.label)
+    _tell(watch.verify_and_record(clinic), clinic=clinic.label)
 
 
-def _tell(chain: Chain, *, clinic: str) -> None:
+def _tell(chain: ChainCheck, *, clinic: str) -> None:
     if chain.broken_at is None:
         log.info("audit_chain_held", clinic=clinic, length=chain.length, head=chain.head)
     else:

@@ -16,8 +16,8 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from exports import queries, spreadsheets
-from exports.contents import LEFT_OUT, TABLES, Table
-from sync.read.patients import facts
+from exports.contents import NOT_EXPORTED, TABLES, Table
+from sync.read.patients import clinic_facts
 from tenants.models import Clinic
 
 PIECE = 1 << 18  # bytes that are collected before they are packed
@@ -55,7 +55,7 @@ def write(file: BinaryIO, clinic: Clinic) -> Export:
     Raises OSError when the file cannot be written.
     """
     with _one_moment() as (cursor, taken_at), ZipFile(file, "w", ZIP_DEFLATED) as archive:
-        zone = facts().time_zone
+        zone = clinic_facts().time_zone
         pack = Packer(archive, taken_at.astimezone(ZoneInfo(zone)))
         context = {"clinic": clinic, "tables": TABLES, "taken_at": taken_at, "zone": zone}
         with timezone.override(zone):
@@ -63,8 +63,8 @@ def write(file: BinaryIO, clinic: Clinic) -> Export:
         files = [pack.add("README.txt", [readme.encode()])]
         for table in TABLES:
             files += [
-                pack.table(cursor, f"{table.name}.jsonl", queries.lines(table)),
-                pack.table(cursor, f"{table.name}.csv", queries.sheet(table, zone)),
+                pack.table(cursor, f"{table.name}.jsonl", queries.json_lines(table)),
+                pack.table(cursor, f"{table.name}.csv", queries.csv(table, zone)),
             ]
         made = Export(taken_at, zone, tuple(files))
         pack.add("manifest.json", [_manifest(made, clinic)])
@@ -148,7 +148,7 @@ def _manifest(made: Export, clinic: Clinic) -> bytes:
         "taken_at": made.taken_at,
         "time_zone": made.zone,
         "files": [asdict(each) for each in made.files],
-        "left_out": LEFT_OUT | _columns_left_out(TABLES),
+        "left_out": NOT_EXPORTED | _columns_left_out(TABLES),
         "audit_log_checked": {"lines": clinic.audit_length, "digest": clinic.audit_head},
     }
     return json.dumps(content, cls=DjangoJSONEncoder, ensure_ascii=False, indent=1).encode()

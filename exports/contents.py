@@ -229,15 +229,15 @@ TABLES = (
         without={"id": "there is one row"},
     ),
     Table(
-        "sync.LeftOut",
+        "sync.ExcludedField",
         "fields_left_out",
-        "fields of Cliniko's records that the clinic chose not to keep: in no other file, unless coming_back",
-        _words("resource field group_name since coming_back"),
+        "fields of Cliniko's records that the clinic chose not to keep: in no other file, unless restoring",
+        _words("resource field group_name since restoring"),
         order="id",
         without={"id": "a row's number"},
     ),
     Table(
-        "sync.Keeping",
+        "sync.RetentionPolicy",
         "retention",
         "for how many days things are kept; no line: the defaults hold",
         _words("changes_days deleted_days"),
@@ -256,15 +256,15 @@ TABLES = (
             "sealed_key": "the key to the Cliniko account",
             "lease_token": "a token",
             "lease_until": "says whether the sync is at work",
-            "account_asked_at": "says when the sync last asked for name and time zone",
+            "account_checked_at": "says when the sync last asked for name and time zone",
             "resume_at": "says when the sync goes on",
             "failures": "counts what Cliniko did not answer",
-            "owners_told_at": "says whether a mail went out",
+            "owners_notified_at": "says whether a mail went out",
         },
     ),
 )
 
-LEFT_OUT = {
+NOT_EXPORTED = {
     "accounts.OpenSession": "sign-ins that have not ended",
     "accounts.UsedTicket": "digests of secret tickets",
     "accounts.CacheEntry": "counts of tries at sign-in, kept for minutes",
@@ -280,6 +280,6 @@ LEFT_OUT = {
     "launch.ButtonClick": "the latest click of each kind on the button in Cliniko, to set it up by",
     "exports.Export": "exports that were made: asking for one and fetching it are lines of audit_log",
     "sync.PatientRefresh": "when a patient was last asked for while somebody looked",
-    "sync.Reconcile": "how far the sync's comparison is",
-    "sync.Run": "turns of the sync in the last month, counts only",
+    "sync.Reconciliation": "how far the sync's comparison is",
+    "sync.SyncRun": "turns of the sync in the last month, counts only",
 }

@@ -10,7 +10,7 @@ from exports.spreadsheets import FORMULA
 _FORMULA = f"^[{''.join(sorted(FORMULA, key='-'.__eq__))}]"  # a dash at the end is a dash
 
 
-def lines(table: Table) -> str:
+def json_lines(table: Table) -> str:
     """A JSON object a row, times in UTC. COPY doubles each backslash of it, and changes nothing else."""
     parts = [f"held.{quoted(column)}" for column in table.columns]
     if "payload" not in table.columns:  # what is computed of a payload is for the CSV alone
@@ -19,7 +19,7 @@ def lines(table: Table) -> str:
     return f"COPY (SELECT row_to_json(line) FROM ({rows}) AS line) TO STDOUT"  # noqa: S608 - our own words
 
 
-def sheet(table: Table, zone: str) -> str:
+def csv(table: Table, zone: str) -> str:
     """CSV with headings, times as clocks show them in `zone`, no cell a formula."""
     headings = table.sheet or (*table.columns, *table.computed)
     cells = (f"{_neutral(_cell(table, heading, zone))} AS {quoted(heading)}" for heading in headings)

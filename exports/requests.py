@@ -20,7 +20,7 @@ from accounts.roles import Role
 from audit.log import Action, record
 from exports import archive, storage
 from exports.models import Export
-from sync.signals import account_forgotten, fields_left_out
+from sync.signals import account_changed, fields_excluded
 from tenants.context import current_clinic
 from tenants.hosts import clinic_url
 
@@ -50,10 +50,10 @@ class NotThere(Exception):
 
 def latest() -> Export | None:
     """The export that was asked for last, as it stands."""
-    return as_it_stands(Export.objects.order_by("-pk").first())
+    return with_current_state(Export.objects.order_by("-pk").first())
 
 
-def as_it_stands(export: Export | None) -> Export | None:
+def with_current_state(export: Export | None) -> Export | None:
     """The same, not saved: failed when who made it has died or nobody will make it, expired when its time is over."""
     if export and _has_died(export):
         export.state, export.failure = State.FAILED, DIED
@@ -64,12 +64,12 @@ def as_it_stands(export: Export | None) -> Export | None:
     return export
 
 
-def ask(*, by: User) -> Export:
+def request_export(*, by: User) -> Export:
     """Have an export made; an earlier one that nobody fetched is over.
 
     Raises AlreadyUnderWay, and OSError when there is no place for it.
     """
-    settle()
+    update_states()
     storage.prepare(current_clinic().schema_name)
     try:
         with transaction.atomic():
@@ -104,7 +104,7 @@ def make(export_id: int) -> None:
         storage.discard(path)
 
 
-def fetch(export_id: int, *, by: User) -> BinaryIO:
+def download(export_id: int, *, by: User) -> BinaryIO:
     """The file, open for its one download, and deleted. Of two who ask at once one gets it. Raises NotThere."""
     now, path = timezone.now(), storage.place(current_clinic().schema_name, export_id)
     waiting = Export.objects.filter(pk=export_id, state=State.READY, expires_at__gt=now)
@@ -125,21 +125,21 @@ def fetch(export_id: int, *, by: User) -> BinaryIO:
     return file
 
 
-def settle() -> None:
+def update_states() -> None:
     """Save what has happened by itself: makers that died, files whose seven days are over."""
     for export in Export.objects.filter(state__in=[*Export.UNDER_WAY, State.READY]):
         state = export.state
-        if as_it_stands(export) and export.state != state:
+        if with_current_state(export) and export.state != state:
             _over(export.pk, State(export.state), failure=export.failure, was=State(state))
 
 
-def begin_anew() -> None:
+def end_after_restore() -> None:
     """End what was under way or waited when the backup was made that the clinic is being restored from: its files are
     not there."""
     _end_all(RESTORED)
 
 
-@receiver([fields_left_out, account_forgotten])
+@receiver([fields_excluded, account_changed])
 def end_what_holds_more_than_the_clinic(**_: object) -> None:
     """What is no longer kept is not to be fetched from a file that was made before; exports.tend deletes that."""
     _end_all(CHANGED)

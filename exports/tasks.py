@@ -5,8 +5,8 @@ from celery import shared_task
 from django.db import DatabaseError
 
 from exports import requests, storage
-from sync.tasks import LONG_WORK
-from tenants.context import NoSuchClinic, clinic_of_schema, inside
+from sync.tasks import LONG_QUEUE
+from tenants.context import NoSuchClinic, clinic_of_schema, enter_clinic
 from tenants.models import Clinic
 
 log = structlog.get_logger(__name__)
@@ -22,13 +22,13 @@ def make(*, schema_name: str, export_id: int) -> None:
         log.warning("task_without_clinic", schema_name=schema_name)
 
 
-def have_made(schema_name: str, export_id: int) -> None:
+def enqueue(schema_name: str, export_id: int) -> None:
     """Wake a worker for an export that was asked for. A lost message costs a few minutes: see `tend`."""
-    make.apply_async(kwargs={"schema_name": schema_name, "export_id": export_id}, queue=LONG_WORK)
+    make.apply_async(kwargs={"schema_name": schema_name, "export_id": export_id}, queue=LONG_QUEUE)
 
 
 @shared_task(name="exports.tend")
-def tend() -> None:
+def clean_up() -> None:
     """At each clinic that has files: note what died or expired, delete what nobody will fetch, wake who was not woken.
     The folders of clinics that are no longer there go whole."""
     for schema_name in storage.folders():
@@ -37,15 +37,15 @@ def tend() -> None:
             if clinic is None:
                 storage.remove_all(schema_name)
             else:
-                _tend(clinic)
+                _clean_up(clinic)
         except (DatabaseError, OSError) as failed:
             log.error("exports_not_tended", schema_name=schema_name, exc_info=failed)
 
 
-def _tend(clinic: Clinic) -> None:
-    with inside(clinic):
-        requests.settle()
+def _clean_up(clinic: Clinic) -> None:
+    with enter_clinic(clinic):
+        requests.update_states()
         storage.sweep(clinic.schema_name, requests.wanted)
         forgotten = requests.asked_long_ago() if clinic.is_working else []
     for export_id in forgotten:
-        have_made(clinic.schema_name, export_id)
+        enqueue(clinic.schema_name, export_id)

@@ -11,10 +11,10 @@ from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
 
 from accounts.models import User
-from accounts.reauthentication import confirmation_required
+from accounts.reauthentication import reauthentication_required
 from accounts.roles import Permission, permission_required
 from exports import requests, storage, tasks
-from sync.read.patients import facts
+from sync.read.patients import clinic_facts
 from tenants.context import current_clinic
 
 log = structlog.get_logger(__name__)
@@ -35,11 +35,11 @@ def progress(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission_required(Permission.EXPORT_CLINIC)
-@confirmation_required
+@reauthentication_required
 def ask(request: HttpRequest) -> HttpResponse:
     try:
-        export = requests.ask(by=cast(User, request.user))
-        tasks.have_made(current_clinic().schema_name, export.pk)
+        export = requests.request_export(by=cast(User, request.user))
+        tasks.enqueue(current_clinic().schema_name, export.pk)
     except requests.AlreadyUnderWay:
         messages.info(request, "An export is being made already.")
     except OperationalError as silent:  # the row is there: exports.tend wakes a worker for it
@@ -52,11 +52,11 @@ def ask(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission_required(Permission.EXPORT_CLINIC)
-@confirmation_required
+@reauthentication_required
 def download(request: HttpRequest, export_id: int) -> HttpResponseBase:
     """Send the file, once."""
     try:
-        file = requests.fetch(export_id, by=cast(User, request.user))
+        file = requests.download(export_id, by=cast(User, request.user))
     except requests.NotThere:
         messages.warning(request, "That export is no longer there. Ask for a new one.")
         return redirect("export")
@@ -70,5 +70,5 @@ def _show(request: HttpRequest, template: str) -> HttpResponse:
     path = export and storage.place(current_clinic().schema_name, export.pk)
     context = {"export": export, "days": requests.KEPT_FOR.days, "so_far": storage.size_so_far(path) if path else 0}
     context["under_way"] = export is not None and export.state in export.UNDER_WAY
-    with timezone.override(facts().time_zone):
+    with timezone.override(clinic_facts().time_zone):
         return render(request, template, context)

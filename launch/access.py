@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from accounts.models import User
 from accounts.roles import Permission, may
-from audit.log import Action, NotRecorded, record
+from audit.log import Action, AuditUnavailable, record
 from audit.models import Event
 from launch.error_pages import NOT_RECORDED, explain
 from launch.http import StaffRequest, number
@@ -21,7 +21,7 @@ View = Callable[..., HttpResponseBase]
 
 
 def record_access(request: StaffRequest, action: Action, patient_id: str = "", **details: str | int) -> Event:
-    """Write the line that has to be there before the page is. Raises NotRecorded."""
+    """Write the line that has to be there before the page is. Raises AuditUnavailable."""
     return record(action, by=request.user, patient_id=patient_id, **details)
 
 
@@ -41,7 +41,7 @@ def recorded(permission: Permission) -> Callable[[View], View]:
     return decorate
 
 
-class NothingWithoutALine:
+class AuditFailureMiddleware:
     """Where the log cannot be written nothing is shown and nothing is changed: the view's own transaction is undone."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]):
@@ -51,7 +51,7 @@ class NothingWithoutALine:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, NotRecorded):
+        if not isinstance(exception, AuditUnavailable):
             return None
         structlog.get_logger(__name__).error("access_not_recorded", exc_info=exception)
         return explain(request, NOT_RECORDED)

@@ -15,7 +15,7 @@ from audit.models import Event
 from exports import spreadsheets
 from sync.read import patients
 from sync.read.records import PatientRecord
-from tenants.context import inside
+from tenants.context import enter_clinic
 from tenants.models import Clinic
 
 PAGE = 100
@@ -119,7 +119,7 @@ def as_csv(clinic: Clinic, condition: Q, zone: str) -> Iterator[str]:
     yield spreadsheets.opening(HEADINGS)
     before, more = None, True
     while more:
-        with inside(clinic):
+        with enter_clinic(clinic):
             events, more = page(condition, before=before, size=BATCH)
         yield spreadsheets.lines(as_row(event, zone) for event in events)
         before = events[-1].pk if events else None

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from django.db.models import F
+from django.db.models import F, Max, Sum
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
 from launch.http import is_somebody_looking, names_a_patient
 from launch.models import ButtonClick
-from sync.signals import account_forgotten
+from sync.signals import account_changed
 from tenants.context import current_clinic
 from tenants.hosts import clinic_url
-from tenants.signals import Astray, came_astray
+from tenants.signals import LaunchTotals, Misdirection, launch_totals_requested, misdirected
 
-NOTED_EVERY = timedelta(seconds=2)
+NOTE_INTERVAL = timedelta(seconds=2)
 _RECENT = timedelta(days=1)  # an older miss was put right, or nobody clicks any more
 _PASSING = timedelta(minutes=10)
 _ONE_CLICK = timedelta(seconds=10)  # may be wrong in two ways, or be sent on and arrive
@@ -84,7 +84,7 @@ def note(kind: Kind, request: HttpRequest) -> None:
     if request.method != "GET" or not is_somebody_looking(request):
         return
     now, same = timezone.now(), ButtonClick.objects.filter(kind=kind)
-    if kind != Kind.CLICK and same.filter(at__gt=now - NOTED_EVERY).exists():
+    if kind != Kind.CLICK and same.filter(at__gt=now - NOTE_INTERVAL).exists():
         return
     user = getattr(request, "user", None)  # unknown yet where the door itself notes
     who_id = user.pk if user and user.is_authenticated else None
@@ -109,13 +109,21 @@ def _goes_on(miss: ButtonClick, rows: dict[str, ButtonClick]) -> bool:
     return miss.at > now - lasts and miss.at > latest - _ONE_CLICK and not mended
 
 
-@receiver(came_astray)
-def note_astray(request: HttpRequest, how: Astray, **_: object) -> None:
+@receiver(misdirected)
+def note_astray(request: HttpRequest, how: Misdirection, **_: object) -> None:
     if names_a_patient(request):
         note(Kind(how), request)
 
 
-@receiver(account_forgotten)
+@receiver(launch_totals_requested)
+def totals(**_: object) -> LaunchTotals:
+    """Count clicks on the button, signed in or not. Patients opened from search don't count."""
+    clicks = ButtonClick.objects.filter(kind__in=(Kind.CLICK, Kind.SIGNED_OUT))
+    found = clicks.aggregate(launches=Sum("times"), latest_at=Max("at"))
+    return LaunchTotals(found["launches"] or 0, found["latest_at"])
+
+
+@receiver(account_changed)
 def listen_anew(**_: object) -> None:
     """The other account's pages have no button yet, or one that nobody has clicked."""
     ButtonClick.objects.all().delete()

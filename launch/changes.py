@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from launch.previous_view import Look
+from launch.previous_view import PreviousView
 from sync.read.records import CustomSection, PatientRecord, Phone
 
 NOTHING = "nothing"
@@ -35,7 +35,7 @@ class Changed:
         return {each.field for each in self.told}
 
 
-def since_last_look(record: PatientRecord, look: Look, *, opening: bool = False) -> Changed | None:
+def since_last_look(record: PatientRecord, look: PreviousView, *, opening: bool = False) -> Changed | None:
     """What this person has not seen yet; None when that is nothing, or when they open it for the first time."""
     just_now = look.earlier is None
     since = look.earlier or look.began

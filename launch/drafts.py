@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from launch.models import Draft, NoteVersion
 from launch.notes import tidy
-from sync.signals import account_forgotten
+from sync.signals import account_changed
 
 KEPT_FOR = timedelta(days=7)
 
@@ -86,7 +86,7 @@ def forget_old() -> None:
     Draft.objects.filter(saved_at__lt=timezone.now() - KEPT_FOR).delete()
 
 
-@receiver(account_forgotten)
+@receiver(account_changed)
 def forget_all(**_: object) -> None:
     """Ids of another Cliniko account mean other people."""
     Draft.objects.all().delete()

@@ -173,7 +173,7 @@ def explain(request: HttpRequest, explanation: Explanation) -> HttpResponse:
     """The page of this explanation, in the frame that suits whoever looks."""
     # Without the word it must do when the database is the trouble, and for visitors.
     known = request.user.is_authenticated and explanation is not NOT_RECORDED
-    explanation = explanation.in_words_of(patients.facts().patient_word if known else "patient")
+    explanation = explanation.in_words_of(patients.clinic_facts().patient_word if known else "patient")
     frame = "base.html" if request.user.is_authenticated else "base_signed_out.html"
     context = {"explanation": explanation, "frame": frame}
     response = render(request, "launch/explanation.html", context, status=explanation.status)

@@ -23,16 +23,16 @@ class Arrival:
 
 def arrive(patient_id: str) -> Arrival:
     """Find the patient; takes PATIENCE_SECONDS at the most when the mirror does not hold them."""
-    record = patients.patient(patient_id)
+    record = patients.get(patient_id)
     if record is not None and record.deleted_at is None:
         return Arrival(record)
     give_up = time.monotonic() + PATIENCE_SECONDS
     outcome = refresh.refresh_patient(patient_id, timeout=PATIENCE_SECONDS)
-    record = patients.patient(patient_id)
+    record = patients.get(patient_id)
     # Another tab asked first: its answer will be in the mirror, or this one gives up.
     while record is None and outcome is Outcome.BUSY and time.monotonic() < give_up:
         time.sleep(_LOOK_AGAIN_SECONDS)
-        record = patients.patient(patient_id)
+        record = patients.get(patient_id)
     return Arrival(record, outcome)  # a tombstone, too, is asked for again: a wrong 404 must not last
 
 
@@ -42,7 +42,7 @@ def survivor_of(record: PatientRecord) -> str:
     heir = record.merged_into
     while heir and heir not in seen and len(seen) < _MERGES_FOLLOWED:
         seen.append(heir)
-        held = patients.patient(heir)
+        held = patients.get(heir)
         heir = held.merged_into if held else None
     # A circle has no survivor: whoever was asked for is shown as they are.
     return record.cliniko_id if heir else seen[-1]

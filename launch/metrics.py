@@ -17,7 +17,7 @@ STEPS = {"launch", "launch_with_slash", "patient"}
 BY_STATUS = {200: "shown", 400: "explained", 404: "explained", 403: "refused", 405: "refused", 503: "unavailable"}
 
 
-class LaunchesMeasured:
+class LaunchMetricsMiddleware:
     """Outermost, so that all that a launch takes is in it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]):

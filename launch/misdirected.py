@@ -18,7 +18,7 @@ _LAUNCHES = {"launch", "launch_with_slash"}
 _ASTRAY = "another_account"
 
 
-class WrongAddress:
+class MisdirectedLaunchMiddleware:
     """Answer every click that comes to a page of a clinic other than the launch.
 
     Such a page would be shown as if nothing were wrong, and `/patients/42/`, once entered in Cliniko, would show
@@ -80,7 +80,7 @@ def is_of_another_account(request: HttpRequest) -> bool:
     if is_marked_astray(request):
         return True
     theirs = _account_in(request.headers.get("Referer", ""))
-    return bool(theirs) and _account_in(patients.facts().cliniko_url) not in ("", theirs)
+    return bool(theirs) and _account_in(patients.clinic_facts().cliniko_url) not in ("", theirs)
 
 
 def is_marked_astray(request: HttpRequest) -> bool:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from launch.models import Note, NoteVersion
-from sync.signals import account_forgotten
+from sync.signals import account_changed
 
 UNDO_FOR = timedelta(hours=24)
 
@@ -100,7 +100,7 @@ def restore(note: Note) -> bool:
     return held.update(deleted_at=None, deleted_by="") > 0
 
 
-@receiver(account_forgotten)
+@receiver(account_changed)
 def set_aside(**_: object) -> None:
     """Ids of another Cliniko account mean other people: no note may turn up on a stranger's screen."""
     Note.objects.filter(set_aside_at=None).update(set_aside_at=timezone.now())

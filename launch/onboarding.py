@@ -55,7 +55,7 @@ def _has_second_step(user: User) -> bool:
 
 
 def _has_key(_: User) -> bool:
-    held = key_entry.held()
+    held = key_entry.current_key()
     return held is not None and held.works
 
 

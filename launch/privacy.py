@@ -8,20 +8,20 @@ from django import forms
 from accounts import sessions
 from launch.models import ClinicSettings
 from sync import excluded_fields, retention
-from sync.excluded_fields import Kept
-from sync.field_groups import ALWAYS
-from sync.models import Keeping
+from sync.excluded_fields import GroupStatus
+from sync.field_groups import REQUIRED
+from sync.models import RetentionPolicy
 from sync.read import status
 
 NOT_TICKED = "Tick the box: what is removed does not come back by itself."
-_CHIPS = {"kept": ("Stored", "good"), "left_out": ("Not stored", "warn"), "coming_back": ("Being read again", "accent")}
+_CHIPS = {"kept": ("Stored", "good"), "left_out": ("Not stored", "warn"), "restoring": ("Being read again", "accent")}
 
 
 @dataclass(frozen=True)
 class Line:
     """One group of fields as the page shows it."""
 
-    kept: Kept
+    kept: GroupStatus
     chip: str
     tone: str
     error: str = ""
@@ -33,7 +33,7 @@ class PeriodsForm(forms.ModelForm):
     confirmed = forms.BooleanField(required=False)
 
     class Meta:
-        model = Keeping
+        model = RetentionPolicy
         fields = ("changes_days", "deleted_days")
         labels = {
             "changes_days": "Days that changes are kept",
@@ -67,15 +67,15 @@ def picture(*, unticked: str = "") -> dict[str, Any]:
         "lines": [
             _line(kept, shown, NOT_TICKED if kept.group.name == unticked else "") for kept in excluded_fields.by_group()
         ],
-        "always": ALWAYS,
-        "going": retention.goes_tonight(),
+        "always": REQUIRED,
+        "going": retention.due_tonight(),
         "runs_days": retention.RUNS_KEPT_FOR.days,
         "policy": sessions.policy(),
         "here": status.patients_here(),
     }
 
 
-def _line(kept: Kept, shows_card_numbers: bool, error: str) -> Line:
+def _line(kept: GroupStatus, shows_card_numbers: bool, error: str) -> Line:
     chip, tone = _CHIPS[kept.state]
     if kept.group.name == "card_numbers" and kept.state == "kept":
         chip = "Stored, covered until asked for" if shows_card_numbers else "Stored, not shown"

@@ -35,7 +35,7 @@ def entries(user: User) -> Iterator[Entry]:
 
 
 def _key() -> str:
-    held = key_entry.held()
+    held = key_entry.current_key()
     if held is None:
         return "None yet. Without one nothing can be copied from Cliniko."
     if not held.works:
@@ -44,7 +44,7 @@ def _key() -> str:
 
 
 def _sync() -> str:
-    now = status.standing()
+    now = status.current()
     if now.sentence or now.checked_at is None:
         return now.sentence
     return f"All is well. Last checked {ago(now.checked_at)}."
@@ -73,9 +73,9 @@ def _access() -> str:
 
 
 def _privacy() -> str:
-    left_out = [group.label for group in excluded_fields.left_out()]
+    left_out = [group.label for group in excluded_fields.excluded_groups()]
     kept = f"Not stored: {', '.join(left_out)}." if left_out else "All groups of fields are stored."
-    return f"{kept} Deleted patients go after {retention.periods().deleted_days} days."
+    return f"{kept} Deleted patients go after {retention.policy().deleted_days} days."
 
 
 ENTRIES = (

@@ -46,7 +46,7 @@ def make(record: PatientRecord, *, clinic: Clinic, now: datetime) -> bytes:
         record,
         clinic.name,
         now,
-        subject_access.everything_about(ids),
+        subject_access.patient_data(ids),
         notes.everything_on(ids),
         drafts.everything_on(ids),
         log,

@@ -38,7 +38,7 @@ def take_back(label: str, *, email: str, by: Actor = OPS, dry_run: bool = False)
     with clinic_context(label), transaction.atomic():
         if User.objects.filter(email=clean_email(email), is_active=True).exists():
             raise Refused(f"{email} has accepted it, and signs in at {label}: an owner can suspend them under Staff.")
-        taken = invitations.take_back(email, by=by)
+        taken = invitations.cancel_by_email(email, by=by)
         transaction.set_rollback(dry_run)
         return taken
 

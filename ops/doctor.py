@@ -17,15 +17,15 @@ from audit import watch
 from audit.log import Action
 from audit.models import Event
 from ops import dns_tls
-from ops.monitoring import daily_stats
 from sync.cliniko import time_zones
 from sync.cliniko.errors import ClinikoError
 from sync.connection import state as cliniko_connection
 from sync.models import Business, RefusedPayload
 from sync.read import status
-from tenants.context import find_clinic, inside
+from tenants.context import enter_clinic, find_clinic
 from tenants.hosts import clinic_url
 from tenants.models import Clinic, Domain
+from tenants.signals import launch_totals
 
 LATE, TOO_LATE = timedelta(minutes=10), timedelta(hours=1)
 QUIET = timedelta(days=14)
@@ -76,7 +76,7 @@ def _answers(clinic: Clinic, dry_run: bool) -> Iterator[tuple[str, Answer]]:
 
 
 def _inside(clinic: Clinic, ask: Callable[[], Answer]) -> Answer:
-    with inside(clinic):
+    with enter_clinic(clinic):
         return ask()
 
 
@@ -122,7 +122,7 @@ def _migrations() -> Answer:
 
 def _key() -> Answer:
     held = cliniko_connection.load()
-    now = status.standing()
+    now = status.current()
     if now.key_sentence:
         return Light.FAIL, now.key_sentence
     try:
@@ -154,7 +154,7 @@ def _clocks_of_locations() -> set[str]:
 
 
 def _sync() -> Answer:
-    now = status.standing()
+    now = status.current()
     if now.checked_at is None:
         return Light.WARN, now.sentence or "The first copy is not finished."
     lag = timezone.now() - now.checked_at
@@ -176,7 +176,7 @@ def _lists() -> Answer:
 
 
 def _last_launch() -> Answer:
-    latest = daily_stats.latest_launch()
+    latest = launch_totals().latest_at
     if latest is None:
         opened = Event.objects.filter(action=Action.VIEWED).exists()
         how = "Patients are opened from the search alone" if opened else "Nobody has opened a patient yet"
@@ -186,7 +186,7 @@ def _last_launch() -> Answer:
 
 
 def _access_log(clinic: Clinic, dry_run: bool) -> Answer:
-    chain = watch.read(clinic) if dry_run else watch.look(clinic)
+    chain = watch.verify(clinic) if dry_run else watch.verify_and_record(clinic)
     if chain.broken_at is not None:
         return Light.FAIL, f"Line {chain.broken_at} is not as it was written, or is missing."
     return Light.OK, f"{chain.length} lines, as they were written."

@@ -15,9 +15,9 @@ from accounts.models import OpenSession
 from audit.log import Action, Actor, record
 from ops import emails
 from ops.onboarding import Refused
-from sync.connection.state import hold, load
+from sync.connection.state import load, lock
 from sync.walk import lease
-from tenants.context import clinic_context, find_clinic, inside
+from tenants.context import clinic_context, enter_clinic, find_clinic
 from tenants.hosts import clinic_url
 from tenants.labels import check_label
 from tenants.models import Clinic, Domain
@@ -51,9 +51,9 @@ def suspend(label: str, *, reason: str, by: Actor, dry_run: bool = False) -> Cha
         if clinic.state == State.SUSPENDED:
             return Changed(label, clinic.state, False, f"{label} is suspended already: {clinic.state_reason}.")
         _become(clinic, State.SUSPENDED, reason=reason)
-        with inside(clinic):
+        with enter_clinic(clinic):
             OpenSession.objects.all().delete()
-            lease.take_away()
+            lease.revoke()
             record(Action.CLINIC_SUSPENDED, by=by, reason=reason)
         return Changed(label, clinic.state, True, f"{label} is suspended: nobody gets in, and nothing is synced.")
 
@@ -63,7 +63,7 @@ def resume(label: str, *, by: Actor, dry_run: bool = False) -> Changed:
     with _held(label, dry_run) as clinic:
         if clinic.state in (State.ACTIVE, State.SETUP):
             return Changed(label, clinic.state, False, f"{label} works already.")
-        with inside(clinic):
+        with enter_clinic(clinic):
             state = State.ACTIVE if load().connected_at else State.SETUP
             record(Action.CLINIC_RESUMED, by=by, was=clinic.state)
         _become(clinic, state)
@@ -84,7 +84,7 @@ def close(label: str, *, on: date, by: Actor, dry_run: bool = False) -> Changed:
         if clinic.closing_on == on:
             return Changed(label, clinic.state, False, f"{label} closes on {on} already.")
         _become(clinic, State.CLOSING, closing_on=on)
-        with inside(clinic):
+        with enter_clinic(clinic):
             record(Action.CLINIC_CLOSING, by=by, day=on.isoformat())
         transaction.on_commit(lambda: tell_owners(clinic))
         told = "its owners can export, and are told by e-mail; what cannot be sent is tried again every six hours"
@@ -94,20 +94,20 @@ def close(label: str, *, on: date, by: Actor, dry_run: bool = False) -> Changed:
 def tell_owners(clinic: Clinic) -> None:
     """Mail them the day, and note how early that was. The caller stands in public."""
     try:
-        with inside(clinic), transaction.atomic():
+        with enter_clinic(clinic), transaction.atomic():
             mailed = emails.tell_owners_of_closing(clinic)
     except DatabaseError as failed:  # its tables do not read, and the other clinics' turns come all the same
         log.error("owners_not_told", clinic=clinic.label, exc_info=failed)
         return
     if mailed:
         rows = Clinic.objects.filter(pk=clinic.pk, closing_on=clinic.closing_on)
-        rows.update(closing_told=min(_days_left(clinic), 32_767))
+        rows.update(closing_reminded_days=min(_days_left(clinic), 32_767))
 
 
 def remind(clinic: Clinic) -> None:
     """Tell the owners of a clinic that closes at once, and once for each of the days in REMINDERS. What could not be
     mailed is tried again at the next call; a mail that went out twice is better than none."""
-    days, told = _days_left(clinic), clinic.closing_told
+    days, told = _days_left(clinic), clinic.closing_reminded_days
     due = _reminder(days)
     if days >= 1 and (told is None or (due is not None and told > due)):
         tell_owners(clinic)
@@ -133,7 +133,7 @@ def rename(label: str, new_label: str, *, by: Actor, dry_run: bool = False) -> C
         if clinic.label == new_label:
             return Changed(new_label, clinic.state, False, f"That is its name already: {clinic_url(new_label)}")
         _move(clinic, new_label)
-        with inside(clinic):
+        with enter_clinic(clinic):
             passkeys = _people_with_passkeys()
             record(Action.CLINIC_RENAMED, by=by, before=label, after=new_label)
     sentence = f"{label} is {new_label} now: {clinic_url(new_label)}. {clinic_url(label)} leads there."
@@ -171,7 +171,7 @@ def _connection_first(label: str) -> Iterator[None]:
     """Lock the clinic's connection before its row on public, as whoever changes its key or pauses it does: of two who
     meet, one waits and none is aborted."""
     with clinic_context(label):
-        hold()
+        lock()
     yield
 
 
@@ -186,5 +186,5 @@ def _held(label: str, dry_run: bool) -> Iterator[Clinic]:
 
 def _become(clinic: Clinic, state: str, *, reason: str = "", closing_on: date | None = None) -> None:
     clinic.state, clinic.state_since, clinic.state_reason = state, timezone.now(), reason
-    clinic.closing_on, clinic.closing_told, clinic.sync_due_at = closing_on, None, timezone.now()
-    clinic.save(update_fields="state state_since state_reason closing_on closing_told sync_due_at".split())
+    clinic.closing_on, clinic.closing_reminded_days, clinic.sync_due_at = closing_on, None, timezone.now()
+    clinic.save(update_fields="state state_since state_reason closing_on closing_reminded_days sync_due_at".split())

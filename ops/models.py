@@ -13,7 +13,7 @@ HOURS = 24
 LONGEST_LOOK = timedelta(hours=1)
 
 
-class ClinicDay(models.Model):
+class DailyStats(models.Model):
     """One clinic's numbers on one day (UTC). Counts alone: nothing in it is of a patient."""
 
     clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="days")
@@ -36,7 +36,17 @@ class ClinicDay(models.Model):
         return f"{self.clinic_id} on {self.day}"
 
 
-class Look(models.Model):
+class LaunchTotal(models.Model):
+    """The clinic's own launch count when it was last added to DailyStats."""
+
+    clinic = models.OneToOneField(Clinic, on_delete=models.CASCADE, primary_key=True, related_name="launch_total")
+    total = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.total} launches at {self.clinic_id}"
+
+
+class BreakGlassGrant(models.Model):
     """One of ops may read what a clinic keeps aside until then, for a reason that the clinic reads in its log."""
 
     clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="looks")

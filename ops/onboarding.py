@@ -17,10 +17,10 @@ from sync.cliniko.client import ApiKey
 from sync.connection import connect
 from sync.connection import state as cliniko_connection
 from sync.connection.connect import Connected
-from sync.models import Cursor, Reconcile, RefusedPayload, Run
+from sync.models import Cursor, Reconciliation, RefusedPayload, SyncRun
 from sync.read import status
 from sync.resources import RESOURCES
-from tenants.context import clinic_context, inside
+from tenants.context import clinic_context, enter_clinic
 from tenants.hosts import clinic_url
 from tenants.labels import check_label
 from tenants.models import Clinic, Domain
@@ -58,7 +58,7 @@ def create(label: str, *, name: str, owner_email: str, by: Actor = OPS, dry_run:
             clinic = Clinic.objects.create(label=label, name=name.strip(), state=Clinic.State.SETUP)
             Domain.objects.create(domain=label, tenant=clinic)
             clinic.create_schema(verbosity=0)
-            with inside(clinic):
+            with enter_clinic(clinic):
                 invitation, invite_url = invitations.invite(email=owner_email, role=Role.OWNER, for_ops=by)
             transaction.set_rollback(dry_run)
     except IntegrityError:
@@ -70,7 +70,7 @@ def create(label: str, *, name: str, owner_email: str, by: Actor = OPS, dry_run:
         raise Refused(f"The subdomain {label!r} is taken.") from None
     if dry_run:
         return Onboarded(**addresses(label), invite_url="", mailed=False)
-    with inside(clinic):
+    with enter_clinic(clinic):
         mailed = clinic_staff.mail(invitation, invite_url)
     return Onboarded(**addresses(label), invite_url=invite_url, mailed=mailed)
 
@@ -85,7 +85,7 @@ def _already_there(label: str, name: str, email: str) -> str:
     clinic = Clinic.objects.exclude(state=Clinic.State.PURGED).filter(label=label).first()
     if clinic is None:
         return ""
-    with inside(clinic):
+    with enter_clinic(clinic):
         if clinic.name != name and cliniko_connection.load().connected_at is None:
             return ""
         if User.objects.filter(email=email, role=Role.OWNER).exists():
@@ -100,7 +100,7 @@ def set_key(label: str, key: ApiKey, *, confirm_other_account: bool = False, dry
     """Try the key with Cliniko, store it, and make the clinic due. Raises NoSuchClinic and ClinikoError."""
     with clinic_context(label):
         if dry_run:
-            return connect.try_out(key, confirm_other_account=confirm_other_account)
+            return connect.check_key(key, confirm_other_account=confirm_other_account)
         return connect.connect(key, by=OPS, confirm_other_account=confirm_other_account)
 
 
@@ -110,7 +110,7 @@ def compare(label: str, *, by: Actor) -> Clinic:
         require_work(clinic)
         try:
             controls.compare()
-        except controls.NotNow as not_now:
+        except controls.SyncUnavailable as not_now:
             raise Refused(str(not_now)) from None
         record(Action.SYNC_RESUMED, by=by, what="everything is compared with Cliniko")
         return clinic
@@ -126,7 +126,7 @@ def pause(label: str, *, by: Actor) -> bool:
 def unpause(label: str, *, by: Actor) -> bool:
     """Let copying go on. False when it was not paused. Raises NoSuchClinic."""
     with clinic_context(label):
-        return controls.unpause(by=by)
+        return controls.resume(by=by)
 
 
 def listing() -> list[dict[str, Any]]:
@@ -190,8 +190,8 @@ def _its_key() -> dict[str, Any]:
 
 
 def _its_mirror() -> dict[str, Any]:
-    now = status.standing()
-    run = Run.objects.order_by("-started_at").first()
+    now = status.current()
+    run = SyncRun.objects.order_by("-started_at").first()
     return {
         "sync_state": now.state,
         "sync_sentence": now.sentence,
@@ -203,7 +203,7 @@ def _its_mirror() -> dict[str, Any]:
         "refused_payloads": RefusedPayload.objects.count(),
         "refused_because": _reasons(),
         "cursors": {cursor.resource: _cursor(cursor) for cursor in Cursor.objects.order_by("resource")},
-        "reconciles": {each.resource: _reconcile(each) for each in Reconcile.objects.order_by("resource")},
+        "reconciles": {each.resource: _reconcile(each) for each in Reconciliation.objects.order_by("resource")},
         "last_run": _run(run) if run else None,
     }
 
@@ -226,7 +226,7 @@ def _reasons() -> dict[str, int]:
     return {f"{resource}: {reason}": count for resource, reason, count in counted}
 
 
-def _reconcile(state: Reconcile) -> dict[str, Any]:
+def _reconcile(state: Reconciliation) -> dict[str, Any]:
     return {
         "under_way": state.after_id is not None,
         "due_at": state.due_at,
@@ -236,7 +236,7 @@ def _reconcile(state: Reconcile) -> dict[str, Any]:
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: SyncRun) -> dict[str, Any]:
     return {
         "started_at": run.started_at,
         "finished_at": run.finished_at,

@@ -19,8 +19,8 @@ from django.template.loader import render_to_string
 from accounts import invitations, reset_links, second_factors
 from accounts.models import User, clean_email
 from accounts.roles import Role
-from audit.log import OPS, Action, Ops, record
-from ops.models import Look
+from audit.log import OPS, Action, OperatorActor, record
+from ops.models import BreakGlassGrant
 from ops.onboarding import Refused
 
 log = structlog.get_logger(__name__)
@@ -47,9 +47,9 @@ class Account:
     last_login: datetime | None
 
 
-def as_clinics_see(user: User) -> Ops:
+def as_clinics_see(user: User) -> OperatorActor:
     """One of ops in a clinic's log: by address, and without a number, which there would be somebody else's."""
-    return Ops(email=f"ops ({user.email})")
+    return OperatorActor(email=f"ops ({user.email})")
 
 
 def create(email: str) -> Invited:
@@ -87,7 +87,7 @@ def suspend(email: str) -> bool:
         changed = user.is_active
         User.objects.filter(pk=user.pk).update(is_active=False)
         user.open_sessions.all().delete()
-        Look.objects.filter(user_id=user.pk).delete()
+        BreakGlassGrant.objects.filter(user_id=user.pk).delete()
         if changed:
             record(Action.SUSPENDED, by=OPS, whom=user.email)
     return changed

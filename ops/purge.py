@@ -10,15 +10,14 @@ from psycopg import sql
 
 import exports
 from audit.log import Actor
-from ops.models import ClinicDay, Look
-from ops.monitoring import broker
+from ops.models import BreakGlassGrant, DailyStats, LaunchTotal
 from ops.onboarding import Refused
 from ops.recovery.locks import alone
 from sync.cliniko.errors import ClinikoError
-from sync.connection.rate_limit import share_of
+from sync.connection.rate_limit import share_for
 from sync.connection.state import load, stored_key
 from tenants import schemas
-from tenants.context import NoSuchClinic, inside
+from tenants.context import NoSuchClinic, enter_clinic
 from tenants.models import Clinic, Domain, KeyBudget
 from tenants.rate_limits import WINDOW
 
@@ -43,7 +42,7 @@ class Purge:
 
 def purge(label: str, *, by: Actor, dry_run: bool = False) -> Purge:
     """Remove all that is held of a clinic that is suspended, or closing and past its day: schema, key, sessions, files,
-    messages and statistics.
+    and statistics. Messages left in the broker do nothing: their schema is gone.
 
     Its row stays as the certificate, its labels stay taken, and its host answers like an unknown one. Killed at any
     moment it leaves a clinic that nobody gets into, and the next call ends the work; one that is purged already answers
@@ -59,13 +58,13 @@ def purge(label: str, *, by: Actor, dry_run: bool = False) -> Purge:
         clinic.refresh_from_db()  # a restore that was under way has given it another schema
         _shut_the_doors(clinic)
         _forget_budget(clinic)
-        outside = _remove_outside(clinic.schema_name)  # before the certificate says so, whoever is killed then
+        files = exports.remove_all(clinic.schema_name)  # before the certificate is written
         try:
-            certificate = _remove(clinic, outside, by=by)
+            certificate = _remove(clinic, files, by=by)
         except OperationalError as waited:
             raise Refused(f"Somebody is still at work at {label}, and nobody new gets in: run it again.") from waited
         finally:
-            _remove_outside(clinic.schema_name)  # what a worker under way has placed meanwhile
+            exports.remove_all(clinic.schema_name)  # a running worker may have added one
     log.warning("clinic_purged", clinic=clinic.label, schema_name=clinic.schema_name)
     return _answer(clinic, certificate, changed=True)
 
@@ -82,12 +81,6 @@ def _shut_the_doors(clinic: Clinic) -> None:
         _require_rest(now)
         shut = {"state": Clinic.State.PURGED, "closing_on": None, "state_since": timezone.now()}
         Clinic.objects.filter(pk=now.pk).exclude(state=Clinic.State.PURGED).update(**shut)
-
-
-def _remove_outside(schema_name: str) -> dict[str, int | None]:
-    """What is not in PostgreSQL: how many files and messages there were. A purge that was killed before has removed
-    them without a count, and a broker that does not answer has None."""
-    return {"files": exports.remove_all(schema_name), "messages": broker.remove_messages(schema_name)}
 
 
 def _find(label: str) -> Clinic:
@@ -109,15 +102,15 @@ def _answer(clinic: Clinic, certificate: dict[str, Any], *, changed: bool) -> Pu
 def _forget_budget(clinic: Clinic) -> None:
     """Unless another clinic uses the same key, which then was used a moment ago."""
     try:
-        with inside(clinic), transaction.atomic():
-            fingerprint = share_of(stored_key(load()), "background").fingerprint
+        with enter_clinic(clinic), transaction.atomic():
+            fingerprint = share_for(stored_key(load()), "background").fingerprint
     except (ClinikoError, DatabaseError):  # no key, one that does not open, or tables that do not read
         return
     KeyBudget.objects.filter(fingerprint=fingerprint, used_at__lt=timezone.now() - WINDOW).delete()
 
 
-def _remove(clinic: Clinic, outside: dict[str, int | None], *, by: Actor) -> dict[str, Any]:
-    """All that PostgreSQL holds, and the certificate, in one transaction; `outside` is what went elsewhere. Raises
+def _remove(clinic: Clinic, files: int, *, by: Actor) -> dict[str, Any]:
+    """All that PostgreSQL holds, and the certificate, in one transaction; `files` is how many files went. Raises
     OperationalError when something there is locked for long."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [WAIT_FOR_LOCKS])
@@ -133,12 +126,13 @@ def _remove(clinic: Clinic, outside: dict[str, int | None], *, by: Actor) -> dic
             "purged_at": timezone.now().isoformat(timespec="seconds"),
             "purged_by": by.email,
             "rows": _rows(clinic.schema_name),
-            **outside,
+            "files": files,
             "access_log": {"checked_lines": clinic.audit_length, "digest_of_last": clinic.audit_head},
         }
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(clinic.schema_name)))
-        ClinicDay.objects.filter(clinic=clinic).delete()
-        Look.objects.filter(clinic=clinic).delete()
+        DailyStats.objects.filter(clinic=clinic).delete()
+        LaunchTotal.objects.filter(clinic=clinic).delete()
+        BreakGlassGrant.objects.filter(clinic=clinic).delete()
         for name in (*schemas.former(clinic), *schemas.unfinished(clinic)):  # what restores have left
             schemas.drop(name)
         Clinic.objects.filter(pk=clinic.pk).update(purged_at=timezone.now(), certificate=certificate)

@@ -13,14 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from ops.errors import require_work
 from sync.cliniko.errors import RateLimited
 from sync.connection.state import open_client, requests_left
-from sync.models import Cursor, Reconcile, Run
-from sync.read.status import ResourceStanding, by_resource, standing
+from sync.models import Cursor, Reconciliation, SyncRun
+from sync.read.status import ResourceStatus, by_resource, current
 from sync.resources import Resource
-from sync.tasks import wake
+from sync.tasks import mark_due
 from sync.walk import run as walk_run
 from sync.walk.lease import Lease, LeaseHeld, LeaseLost
-from sync.walk.schedule import compare_everything
-from sync.walk.slice import Progress as Walked
+from sync.walk.schedule import reconcile_all
+from sync.walk.slice import WalkProgress as Walked
 from tenants import metrics
 from tenants.context import clinic_context
 
@@ -64,15 +64,15 @@ def sync_in_foreground(label: str, *, full: bool, quiet: bool) -> dict[str, Any]
         if full:
             _compare()
         gc.freeze()  # what is loaded by now stays: not to be searched for garbage again and again during an import
-        started = Run.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        started = SyncRun.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         _run_until_done(Bars(progress) if shown else None)
         sums = _sums(started)
         mended = {name: counts.pop("mended") for name, counts in sums.items()}
         put_off = _put_off() if full else {}
-        state = "incomplete" if put_off else standing().state
+        state = "incomplete" if put_off else current().state
         result = {"state": state, "resources": sums, "mended": mended if full else {}, "put_off": put_off}
-    metrics.write()
-    wake(clinic.schema_name)  # it works again: whatever kept the workers away is over
+    metrics.flush()
+    mark_due(clinic.schema_name)  # it works again: whatever kept the workers away is over
     return result
 
 
@@ -88,13 +88,13 @@ def foresee(label: str, *, full: bool) -> dict[str, Any]:
         require_work(clinic)
         open_client().close()
         return {
-            "state": standing().state,
+            "state": current().state,
             "requests_left": requests_left(),
             "resources": {each.name: _foreseen(each, full=full) for each in by_resource()},
         }
 
 
-def _foreseen(each: ResourceStanding, *, full: bool) -> dict[str, Any]:
+def _foreseen(each: ResourceStatus, *, full: bool) -> dict[str, Any]:
     asked = "first copy" if not each.imported else "all" if full else "changes"
     return {"asks_for": asked, "here": each.here}
 
@@ -104,7 +104,7 @@ def _compare() -> None:
     while True:
         try:
             with Lease():
-                return compare_everything()
+                return reconcile_all()
         except LeaseHeld:
             time.sleep(TURN_SECONDS)
 
@@ -112,7 +112,7 @@ def _compare() -> None:
 def _put_off() -> dict[str, datetime]:
     """When the comparisons that did not come to their end go on, by resource: not while their list rests."""
     rests_until = dict(Cursor.objects.exclude(refused_at=None).values_list("resource", "due_at"))
-    under_way = Reconcile.objects.exclude(after_id=None).order_by("resource")
+    under_way = Reconciliation.objects.exclude(after_id=None).order_by("resource")
     return {each.resource: max(each.due_at, rests_until.get(each.resource, each.due_at)) for each in under_way}
 
 
@@ -120,7 +120,9 @@ def _run_until_done(bars: Bars | None) -> None:
     everything = True
     while True:
         try:
-            if walk_run.run(everything=everything, on_page=bars.on_page if bars else lambda resource, walked: None):
+            if walk_run.run_sync(
+                everything=everything, on_page=bars.on_page if bars else lambda resource, walked: None
+            ):
                 return
             everything = False
         except (LeaseHeld, LeaseLost):
@@ -133,7 +135,7 @@ def _run_until_done(bars: Bars | None) -> None:
 def _sums(after_run: int) -> dict[str, dict[str, int]]:
     """What was done since, added up by resource; the turns of a worker that was at it meanwhile count too."""
     sums: dict[str, dict[str, int]] = {}
-    for run in Run.objects.filter(pk__gt=after_run).order_by("pk"):
+    for run in SyncRun.objects.filter(pk__gt=after_run).order_by("pk"):
         for resource, counts in run.resources.items():
             held = sums.setdefault(resource, dict.fromkeys(counts, 0))
             for name, count in counts.items():

@@ -28,14 +28,14 @@ def keep_what_is_loaded(**_: object) -> None:
 def write_tallies(**_: object) -> None:
     from tenants import metrics
 
-    metrics.write_when_due()
+    metrics.flush_when_due()
 
 
 @worker_process_shutdown.connect
 def write_last_tallies(**_: object) -> None:
     from tenants import metrics
 
-    metrics.write()
+    metrics.flush()
 
 
 @task_failure.connect

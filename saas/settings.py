@@ -63,26 +63,26 @@ WSGI_APPLICATION = "saas.wsgi.application"
 
 MIDDLEWARE = [
     "saas.logs.RequestLog",
-    "launch.metrics.LaunchesMeasured",  # as far out as can be: all that a launch takes is in it
-    "accounts.middleware.PrivacyHeaders",  # outside the door: also on what the door itself answers, errors included
+    "launch.metrics.LaunchMetricsMiddleware",  # as far out as can be: all that a launch takes is in it
+    "accounts.middleware.PrivacyHeadersMiddleware",  # outermost: also on errors that ClinicMiddleware answers
     "csp.middleware.CSPMiddleware",
     "tenants.middleware.ClinicMiddleware",
-    "launch.misdirected.WrongAddress",  # before a browser is sent on from http to https
+    "launch.misdirected.MisdirectedLaunchMiddleware",  # before a browser is sent on from http to https
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "accounts.middleware.SessionOfThisClinic",
-    "accounts.middleware.SessionLimits",
-    "accounts.middleware.SignInRequired",
-    "accounts.middleware.SecondFactorRequired",
+    "accounts.middleware.SessionClinicMiddleware",
+    "accounts.middleware.SessionTimeoutMiddleware",
+    "accounts.middleware.SignInRequiredMiddleware",
+    "accounts.middleware.SecondFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "launch.access.NothingWithoutALine",
+    "launch.access.AuditFailureMiddleware",
 ]
 
 TEMPLATES = [
@@ -174,7 +174,7 @@ SESSION_COOKIE_SAMESITE = "Lax"  # Strict would meet a sign-in on every click th
 SESSION_COOKIE_AGE = 24 * 60 * 60  # the most that a clinic may choose; accounts.sessions holds the clinic's own limits
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_USE_SESSIONS = True  # so a token counts only beside a session, and a session only in its clinic's schema
-CSRF_FAILURE_VIEW = "accounts.views.sign_in.stale_form"
+CSRF_FAILURE_VIEW = "accounts.views.sign_in.csrf_failure"
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]

@@ -8,5 +8,5 @@ urlpatterns = [
     path("ops/", include("ops.console.urls")),
 ]
 
-handler429 = "accounts.views.sign_in.too_many_tries"  # asked for by allauth's rate limits
+handler429 = "accounts.views.sign_in.too_many_attempts"  # asked for by allauth's rate limits
 handler500 = "tenants.views.server_error"

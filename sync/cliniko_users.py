@@ -10,7 +10,7 @@ from sync.cliniko.client import Cliniko
 from sync.cliniko.errors import BudgetSpent, ClinikoError, KeyInvalid, RateLimited, Unreachable
 from sync.cliniko.payloads import text
 from sync.connection import state as connection_state
-from sync.refresh import Outcome, blocked, named
+from sync.refresh import Outcome, blocked, outcome_of
 
 RESOURCE = "users"
 SECONDS_A_PAGE = 4.0
@@ -45,12 +45,12 @@ def cliniko_users() -> ClinikoUsers:
         with closing(connection_state.open_client(held, timeout=SECONDS_A_PAGE)) as client:
             return ClinikoUsers(Outcome.FRESH, tuple(map(_user, _walk(client))))
     except BudgetSpent as spent:
-        return ClinikoUsers(named(spent))
+        return ClinikoUsers(outcome_of(spent))
     except (KeyInvalid, RateLimited) as failure:
-        connection_state.note_failure(failure, held)  # these hold for every request
-        return ClinikoUsers(named(failure))
+        connection_state.record_failure(failure, held)  # these hold for every request
+        return ClinikoUsers(outcome_of(failure))
     except ClinikoError as failure:
-        return ClinikoUsers(named(failure))
+        return ClinikoUsers(outcome_of(failure))
 
 
 def _walk(client: Cliniko) -> Iterator[dict[str, Any]]:

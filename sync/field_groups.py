@@ -1,7 +1,7 @@
 """What of Cliniko's records a clinic may choose not to keep, and what is kept in any case, field by field.
 
 A field that Cliniko adds one day is kept until it stands in a group here; putting it into one takes a migration that
-adds it to `LeftOut` where the group is left out.
+adds it to `ExcludedField` where the group is left out.
 # Reference: docs.api.cliniko.com, "The patient object" and the like; docs/privacy.md
 """
 
@@ -21,7 +21,7 @@ class FieldGroup:
 
 
 @dataclass(frozen=True)
-class Always:
+class RequiredFields:
     """What the house cannot do without, and what for."""
 
     label: str
@@ -109,8 +109,8 @@ FIELD_GROUPS = (
 )
 BY_NAME = {group.name: group for group in FIELD_GROUPS}
 
-ALWAYS = (
-    Always(
+REQUIRED = (
+    RequiredFields(
         "Cliniko's ids and times",
         "Which record is which, and what was made, changed, archived, merged or deleted when: without them the copy "
         "could show the wrong record.",
@@ -120,24 +120,24 @@ ALWAYS = (
         )
         | _of_each(_BOOKINGS, "id created_at updated_at archived_at deleted_at cancelled_at links"),
     ),
-    Always(
+    RequiredFields(
         "Names, birth date and phones",
         "To find somebody, to be sure that it is them, and to reach them.",
         _of_patients(
             "first_name last_name preferred_first_name title label date_of_birth patient_phone_numbers",
         ),
     ),
-    Always(
+    RequiredFields(
         "Consent to the privacy policy",
         "So that nobody overlooks that it was refused.",
         _of_patients("accepted_privacy_policy"),
     ),
-    Always(
+    RequiredFields(
         "Medical alerts",
         "They stand above everything else on the screen; an empty place there could do harm.",
         {"medical_alerts": ()},
     ),
-    Always(
+    RequiredFields(
         "Appointments and classes",
         "When, where, with whom, and whether somebody came. The names of practitioners, places and types with them.",
         _of_each(
@@ -151,29 +151,29 @@ ALWAYS = (
 
 
 # Those that a page of a patient has a place of its own for, where an empty one could be taken for "there is nothing".
-TOLD_IN_PLACE = {"email", "address", "emergency_contact", "notes", "custom_fields", "appointment_notes"}
+SHOWN_IN_PLACE = {"email", "address", "emergency_contact", "notes", "custom_fields", "appointment_notes"}
 
 
 @dataclass(frozen=True)
-class NotKept:
+class NotStored:
     """A group that is not here, or not yet again."""
 
     group: FieldGroup
-    coming_back: bool
+    restoring: bool
 
     @property
     def sentence(self) -> str:
-        if self.coming_back:
+        if self.restoring:
             return "Being read from Cliniko again. Until then, look there."
         return "Not kept here, by your clinic's choice: look in Cliniko."
 
 
-def not_kept(left_out: dict[str, bool], payload: dict[str, object]) -> tuple[NotKept, ...]:
+def not_stored(left_out: dict[str, bool], payload: dict[str, object]) -> tuple[NotStored, ...]:
     """The groups that a patient's page has to tell of. `left_out` says of each whether it is coming back; those that
     came back with this patient's payload are here."""
-    found = (NotKept(BY_NAME[name], coming_back) for name, coming_back in left_out.items() if name in BY_NAME)
+    found = (NotStored(BY_NAME[name], restoring) for name, restoring in left_out.items() if name in BY_NAME)
     return tuple(
         each
         for each in sorted(found, key=lambda each: FIELD_GROUPS.index(each.group))
-        if not (each.coming_back and payload.keys() & set(each.group.fields.get("patients", ())))
+        if not (each.restoring and payload.keys() & set(each.group.fields.get("patients", ())))
     )

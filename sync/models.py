@@ -37,13 +37,13 @@ class Connection(models.Model):
     key_user_name = models.TextField(blank=True)
     key_user_role = models.TextField(blank=True)
     connected_at = models.DateTimeField(null=True)
-    account_asked_at = models.DateTimeField(null=True, help_text="When it was last asked for name, zone and words.")
+    account_checked_at = models.DateTimeField(null=True, help_text="When it was last asked for name, zone and words.")
     account_since = models.DateTimeField(null=True, help_text="Whatever has an id from before is of another account.")
     state = models.CharField(max_length=16, choices=State, default=State.NO_KEY)
     state_since = models.DateTimeField(default=timezone.now)
     resume_at = models.DateTimeField(null=True, help_text="Not before this time is Cliniko asked again.")
     failures = models.PositiveIntegerField(default=0, help_text="Unanswered runs in a row.")
-    owners_told_at = models.DateTimeField(null=True, help_text="When owners were told that the key is refused.")
+    owners_notified_at = models.DateTimeField(null=True, help_text="When owners were told that the key is refused.")
     lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
 
@@ -71,20 +71,20 @@ class Cursor(models.Model):
     )
 
 
-class Reconcile(models.Model):
+class Reconciliation(models.Model):
     """The comparison of one resource with Cliniko, id by id: the one under way, or the last one."""
 
     resource = models.CharField(max_length=40, primary_key=True)
     after_id = models.CharField(max_length=20, null=True, help_text="All up to here is compared; empty between two.")  # noqa: DJ001 - "" is the beginning of one under way
     due_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
-    wanted_again = models.BooleanField(default=False, help_text="Wanted while under way: once more after it.")
+    requested_again = models.BooleanField(default=False, help_text="Wanted while under way: once more after it.")
     total = models.PositiveIntegerField(null=True, help_text="Records Cliniko counted at its start.")
     compared = models.PositiveIntegerField(default=0)
     mended = models.PositiveIntegerField(default=0, help_text="Records that were not as in Cliniko, and now are.")
 
 
-class Run(models.Model):
+class SyncRun(models.Model):
     """One pass of the sync, for people who ask what happened when."""
 
     class Result(models.TextChoices):
@@ -124,23 +124,23 @@ class PatientRefresh(models.Model):
     checked_at = models.DateTimeField(null=True)
 
 
-class LeftOut(models.Model):
+class ExcludedField(models.Model):
     """A field of Cliniko's records that the clinic chose not to keep. Every write reads these rows: sync/walk/store.py.
 
-    Once chosen again it stays, `coming_back`, until all records have been read anew.
+    Once chosen again it stays, `restoring`, until all records have been read anew.
     """
 
     resource = models.CharField(max_length=40)
     field = models.CharField(max_length=60)
     group_name = models.CharField(max_length=40, help_text="Its group in sync/field_groups.py.")
     since = models.DateTimeField(default=timezone.now)
-    coming_back = models.BooleanField(default=False)
+    restoring = models.BooleanField(default=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["resource", "field"], name="one_choice_for_a_field")]
 
 
-class Keeping(models.Model):
+class RetentionPolicy(models.Model):
     """How long the clinic keeps what is no longer so in Cliniko: one row; where there is none the defaults hold."""
 
     id = models.SmallAutoField(primary_key=True)
@@ -159,7 +159,7 @@ class Keeping(models.Model):
         ]
 
 
-class Mirrored(models.Model):
+class MirroredRecord(models.Model):
     """A record as Cliniko gave it. `sequence` was drawn before the request: of two answers the later request's wins."""
 
     cliniko_id = models.CharField(max_length=20, primary_key=True)
@@ -175,7 +175,7 @@ class Mirrored(models.Model):
         abstract = True
 
 
-class Patient(Mirrored):
+class Patient(MirroredRecord):
     merged_into = models.CharField(max_length=20, null=True)  # noqa: DJ001 - no survivor is not an empty survivor
     date_of_birth = models.DateField(null=True)
     sort_name = models.TextField(help_text="Family name first, folded, for lists.")
@@ -202,7 +202,7 @@ class PatientChange(models.Model):
         indexes = [models.Index(fields=["patient_id", "changed_at"])]
 
 
-class MedicalAlert(Mirrored):
+class MedicalAlert(MirroredRecord):
     patient_id = models.CharField(max_length=20)
     name = models.TextField()
 
@@ -210,7 +210,7 @@ class MedicalAlert(Mirrored):
         indexes = [models.Index(fields=["patient_id"])]
 
 
-class Appointment(Mirrored):
+class Appointment(MirroredRecord):
     patient_id = models.CharField(max_length=20, blank=True)
     practitioner_id = models.CharField(max_length=20, blank=True)
     business_id = models.CharField(max_length=20, blank=True)
@@ -223,7 +223,7 @@ class Appointment(Mirrored):
         indexes = [models.Index(fields=["patient_id", "starts_at"])]
 
 
-class GroupAppointment(Mirrored):
+class GroupAppointment(MirroredRecord):
     """A class: who comes is in its attendees."""
 
     practitioner_id = models.CharField(max_length=20, blank=True)
@@ -233,7 +233,7 @@ class GroupAppointment(Mirrored):
     ends_at = models.DateTimeField(null=True)
 
 
-class Attendee(Mirrored):
+class Attendee(MirroredRecord):
     """A patient's place in a class. Cliniko lists one for each individual appointment too."""
 
     patient_id = models.CharField(max_length=20, blank=True)
@@ -244,13 +244,13 @@ class Attendee(Mirrored):
         indexes = [models.Index(fields=["patient_id"])]
 
 
-class Practitioner(Mirrored):
+class Practitioner(MirroredRecord):
     name = models.TextField()
 
 
-class Business(Mirrored):
+class Business(MirroredRecord):
     name = models.TextField()
 
 
-class AppointmentType(Mirrored):
+class AppointmentType(MirroredRecord):
     name = models.TextField()

@@ -14,7 +14,7 @@ from sync.cliniko.payloads import linked_id
 from sync.connection import state as connection_state
 from sync.models import Connection, Cursor, MedicalAlert, PatientRefresh, RefusedPayload
 from sync.resources import ALERTS, PATIENTS
-from sync.walk.single import look_up
+from sync.walk.single import fetch_single
 from sync.walk.store import mark_deleted, next_sequence, write_page
 
 # One request for a patient at a time, however many ask, and none so soon after the last that nobody can have edited.
@@ -42,31 +42,31 @@ def refresh_patient(cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
     known = blocked()
     if known:
         return known
-    if not _take_off(cliniko_id):
+    if not _claim(cliniko_id):
         return Outcome.BUSY
     held = connection_state.load()
     try:
         with closing(connection_state.open_client(timeout=timeout / 2, purpose="launches")) as client:
             return _reread(client, cliniko_id, held)
     except (KeyInvalid, RateLimited) as failure:
-        connection_state.note_failure(
+        connection_state.record_failure(
             failure, held
         )  # these hold for every request; a slow answer holds for this one alone
-        return named(failure)
+        return outcome_of(failure)
     except ClinikoError as failure:
-        return named(failure)
+        return outcome_of(failure)
 
 
 def _reread(client: Cliniko, cliniko_id: str, held: Connection) -> Outcome:
-    found = look_up(client, PATIENTS, cliniko_id)
-    connection_state.note_answer(held)
+    found = fetch_single(client, PATIENTS, cliniko_id)
+    connection_state.record_answer(held)
     payload = found.payload
     if payload is None:
-        return _gone(cliniko_id, found.sequence, held)
+        return _mark_missing(cliniko_id, found.sequence, held)
     if str(payload.get("id")) != cliniko_id:
         return Outcome.UNREACHABLE
     with transaction.atomic():
-        if not connection_state.is_still(held):
+        if not connection_state.key_is_unchanged(held):
             return Outcome.BUSY
         write_page(PATIENTS, [payload], sequence=found.sequence)
         if RefusedPayload.objects.filter(resource=PATIENTS.name, cliniko_id=cliniko_id).exists():
@@ -91,7 +91,7 @@ def _reread_alerts(client: Cliniko, patient_id: str, held: Connection, *, moved_
     except NotFilterable:
         return False  # the next tick brings them
     with transaction.atomic():
-        if not connection_state.is_still(held):
+        if not connection_state.key_is_unchanged(held):
             return False
         write_page(ALERTS, page.records, sequence=sequence)
         if not page.has_more and not moved_on:
@@ -113,7 +113,7 @@ def blocked() -> Outcome | None:
     return Outcome.KEY_INVALID if stands_still and held.key_state == Connection.KeyState.INVALID else None
 
 
-def _take_off(cliniko_id: str) -> bool:
+def _claim(cliniko_id: str) -> bool:
     """True for one caller at a time, decided by the database."""
     table = database.ops.quote_name(PatientRefresh._meta.db_table)
     with database.cursor() as cursor:
@@ -128,16 +128,16 @@ def _take_off(cliniko_id: str) -> bool:
         return cursor.rowcount == 1
 
 
-def _gone(cliniko_id: str, sequence: int, held: Connection) -> Outcome:
+def _mark_missing(cliniko_id: str, sequence: int, held: Connection) -> Outcome:
     with transaction.atomic():
-        if connection_state.is_still(held):
+        if connection_state.key_is_unchanged(held):
             mark_deleted(PATIENTS, [cliniko_id], sequence=sequence)
     # An id that Cliniko does not know leaves no row behind, or any website could fill the table by launching.
     PatientRefresh.objects.filter(cliniko_id=cliniko_id).delete()
     return Outcome.UNKNOWN
 
 
-def named(failure: ClinikoError) -> Outcome:
+def outcome_of(failure: ClinikoError) -> Outcome:
     """The outcome that this failure of a request means."""
     if isinstance(failure, RateLimited):
         return Outcome.RATE_LIMITED

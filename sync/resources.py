@@ -24,7 +24,7 @@ from sync.models import (
     Business,
     GroupAppointment,
     MedicalAlert,
-    Mirrored,
+    MirroredRecord,
     Patient,
     Practitioner,
 )
@@ -48,7 +48,7 @@ class Resource:
 
     name: str
     label: str
-    model: type[Mirrored]
+    model: type[MirroredRecord]
     read: Callable[[dict[str, Any]], Row]
     columns: dict[str, str] = field(default_factory=dict)
     hidden: tuple[str, ...] = ("archived_at",)

@@ -20,12 +20,12 @@ from sync.models import (
     Appointment,
     Attendee,
     GroupAppointment,
-    Keeping,
     MedicalAlert,
     Patient,
     PatientChange,
     RefusedPayload,
-    Run,
+    RetentionPolicy,
+    SyncRun,
 )
 
 RUNS_KEPT_FOR = timedelta(days=30)
@@ -38,7 +38,7 @@ WHERE deleted_at < %s AND payload ? 'updated_at'
 
 
 @dataclass(frozen=True)
-class Going:
+class RemovalCounts:
     """How much of each is removed."""
 
     changes: int
@@ -47,15 +47,15 @@ class Going:
     records: int
 
 
-def periods() -> Keeping:
+def policy() -> RetentionPolicy:
     """How long this clinic keeps things, or the defaults, unsaved."""
-    return Keeping.objects.first() or Keeping(id=1)
+    return RetentionPolicy.objects.first() or RetentionPolicy(id=1)
 
 
-def keep_for(chosen: Keeping, *, by: Actor) -> bool:
-    """Keep things for so long from now on. False when nothing was changed. Raises NotRecorded."""
+def set_policy(chosen: RetentionPolicy, *, by: Actor) -> bool:
+    """Keep things for so long from now on. False when nothing was changed. Raises AuditUnavailable."""
     with transaction.atomic():
-        before = periods()
+        before = policy()
         words = {
             name: f"{days} days"
             for name, days in (("changes_kept", chosen.changes_days), ("deleted_kept", chosen.deleted_days))
@@ -63,18 +63,18 @@ def keep_for(chosen: Keeping, *, by: Actor) -> bool:
         }
         if not words:
             return False
-        Keeping.objects.update_or_create(
+        RetentionPolicy.objects.update_or_create(
             id=1, defaults={"changes_days": chosen.changes_days, "deleted_days": chosen.deleted_days}
         )
         record(Action.SETTINGS_CHANGED, by=by, **words)
         return True
 
 
-def forget_old() -> Going:
+def delete_expired() -> RemovalCounts:
     """Remove what is older than this clinic keeps it."""
     with transaction.atomic():
-        connection_state.hold()  # nobody brings a patient back from among the deleted meanwhile
-        now, kept = timezone.now(), periods()
+        connection_state.lock()  # nobody brings a patient back from among the deleted meanwhile
+        now, kept = timezone.now(), policy()
         going = _count(now, kept)
         gone = _gone(now, kept)
         RefusedPayload.objects.filter(patient_id__in=gone).delete()
@@ -85,13 +85,13 @@ def forget_old() -> Going:
         return going
 
 
-def goes_tonight() -> Going:
+def due_tonight() -> RemovalCounts:
     """What the coming night will remove, as far as that is known now."""
-    return _count(timezone.now() + A_NIGHT, periods())
+    return _count(timezone.now() + A_NIGHT, policy())
 
 
-def _count(now: datetime, kept: Keeping) -> Going:
-    return Going(
+def _count(now: datetime, kept: RetentionPolicy) -> RemovalCounts:
+    return RemovalCounts(
         changes=_changes(now, kept).count(),
         runs=_runs(now).count(),
         patients=_deleted(now, kept).filter(payload__has_key="updated_at").count(),
@@ -99,29 +99,29 @@ def _count(now: datetime, kept: Keeping) -> Going:
     )
 
 
-def _deleted_before(now: datetime, kept: Keeping) -> datetime:
+def _deleted_before(now: datetime, kept: RetentionPolicy) -> datetime:
     return now - timedelta(days=kept.deleted_days)
 
 
-def _deleted(now: datetime, kept: Keeping) -> QuerySet[Patient]:
+def _deleted(now: datetime, kept: RetentionPolicy) -> QuerySet[Patient]:
     return Patient.objects.filter(deleted_at__lt=_deleted_before(now, kept))
 
 
-def _gone(now: datetime, kept: Keeping) -> QuerySet[Any, str]:
+def _gone(now: datetime, kept: RetentionPolicy) -> QuerySet[Any, str]:
     """The patients whose records go with them. What hangs on somebody who was merged is the survivor's."""
     return _deleted(now, kept).filter(merged_into=None).values_list("cliniko_id", flat=True)
 
 
-def _changes(now: datetime, kept: Keeping) -> QuerySet[PatientChange]:
+def _changes(now: datetime, kept: RetentionPolicy) -> QuerySet[PatientChange]:
     old = Q(changed_at__lt=now - timedelta(days=kept.changes_days))
     return PatientChange.objects.filter(old | Q(patient_id__in=_deleted(now, kept).values("cliniko_id")))
 
 
-def _runs(now: datetime) -> QuerySet[Run]:
-    return Run.objects.filter(started_at__lt=now - RUNS_KEPT_FOR)
+def _runs(now: datetime) -> QuerySet[SyncRun]:
+    return SyncRun.objects.filter(started_at__lt=now - RUNS_KEPT_FOR)
 
 
-def _records(now: datetime, kept: Keeping) -> Iterator[QuerySet[Any]]:
+def _records(now: datetime, kept: RetentionPolicy) -> Iterator[QuerySet[Any]]:
     """Alerts and appointments that Cliniko deleted, or whose patient it deleted."""
     old = Q(deleted_at__lt=_deleted_before(now, kept))
     for model in (MedicalAlert, Appointment, Attendee):

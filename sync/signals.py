@@ -8,8 +8,8 @@ key_refused = Signal()
 
 # The clinic moved to another Cliniko account: what was kept under the first one's ids means other people from now on.
 # Sent inside the clinic and inside the transaction; a receiver that raises keeps the new key from being stored.
-account_forgotten = Signal()
+account_changed = Signal()
 
 # The clinic chose to keep some fields no longer, and they are gone here. Sent inside the clinic and inside the
 # transaction.
-fields_left_out = Signal()
+fields_excluded = Signal()

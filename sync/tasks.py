@@ -10,20 +10,20 @@ from django.utils import timezone
 
 from sync import retention
 from sync.connection import state as cliniko_connection
-from sync.metrics import TICKED
-from sync.read.status import standing
+from sync.metrics import LAST_TICK
+from sync.read.status import current
 from sync.walk import run as walk_run
-from sync.walk.run import Turn
+from sync.walk.run import SliceOutcome
 from tenants import rate_limits
 from tenants.context import NoSuchClinic, clinic_of_schema
 from tenants.models import Clinic
 
 # A clinic that waits for somebody to act is looked at all the same, at no cost: no wake-up can be lost for good.
-LOOK_AGAIN_AFTER = timedelta(hours=1)
-LOST_AFTER = timedelta(minutes=10)
+BLOCKED_INTERVAL = timedelta(hours=1)
+LOST_MESSAGE_TIMEOUT = timedelta(minutes=10)
 # Imports and work that goes on wait in a line of their own, which workers serve in turn with the other: an import,
 # however long, keeps no other clinic's tick waiting for more than a slice, and of many imports each has its turn.
-SHORT_WORK, LONG_WORK = "celery", "long"
+SHORT_QUEUE, LONG_QUEUE = "celery", "long"
 log = structlog.get_logger(__name__)
 
 
@@ -32,9 +32,9 @@ def tick() -> None:
     """Wake a worker for every clinic that is due. The database says which, so a lost message costs one interval."""
     with current_app.producer_pool.acquire(block=True) as producer:
         for schema_name, has_more in take_due_clinics():
-            line = LONG_WORK if has_more else SHORT_WORK
+            line = LONG_QUEUE if has_more else SHORT_QUEUE
             sync_clinic.apply_async(kwargs={"schema_name": schema_name}, producer=producer, queue=line)
-    TICKED.is_now()
+    LAST_TICK.is_now()
 
 
 def take_due_clinics() -> list[tuple[str, bool]]:
@@ -56,10 +56,10 @@ def sync_clinic(*, schema_name: str) -> None:
     """Give one clinic a slice of this worker; a clinic that needs more goes to the end of the line for long work."""
     try:
         with clinic_of_schema(schema_name):
-            turn = walk_run.take_turn(seconds=settings.SYNC_SLICE_SECONDS, pages=settings.SYNC_SLICE_PAGES)
+            turn = walk_run.run_slice(seconds=settings.SYNC_SLICE_SECONDS, pages=settings.SYNC_SLICE_PAGES)
             if turn.never:
-                cliniko_connection.tell_owners()
-            now = standing()
+                cliniko_connection.notify_owners()
+            now = current()
     except NoSuchClinic:
         log.warning("task_without_clinic", schema_name=schema_name)
         return
@@ -69,38 +69,38 @@ def sync_clinic(*, schema_name: str) -> None:
         checked_at=now.checked_at,
         has_more=turn.more or now.checked_at is None,
     )
-    _go_on(schema_name, turn)
+    _schedule_next(schema_name, turn)
 
 
-def _go_on(schema_name: str, turn: Turn) -> None:
+def _schedule_next(schema_name: str, turn: SliceOutcome) -> None:
     now = timezone.now()
     if turn.not_before or turn.never:
-        postpone(schema_name, turn.not_before or now + LOOK_AGAIN_AFTER)
+        postpone(schema_name, turn.not_before or now + BLOCKED_INTERVAL)
     elif turn.more:
         # The rest has its own message, and ticks meanwhile would only queue up more of the same. Should that message
         # be lost, the clinic is due again all the same.
-        postpone(schema_name, now + LOST_AFTER)
-        sync_clinic.apply_async(kwargs={"schema_name": schema_name}, queue=LONG_WORK)
+        postpone(schema_name, now + LOST_MESSAGE_TIMEOUT)
+        sync_clinic.apply_async(kwargs={"schema_name": schema_name}, queue=LONG_QUEUE)
 
 
 @shared_task(name="sync.forget")
-def forget() -> None:
+def delete_expired() -> None:
     """Have every working clinic forget its old history, and forget the counts of keys that are no longer used. A lost
     message costs a day."""
-    rate_limits.forget_unused()
+    rate_limits.delete_unused()
     working = Clinic.objects.working().values_list("schema_name", flat=True)
     with current_app.producer_pool.acquire(block=True) as producer:
         for schema_name in working:
             kwargs = {"schema_name": schema_name}
-            forget_in_clinic.apply_async(kwargs=kwargs, producer=producer, queue=SHORT_WORK)
+            delete_expired_in_clinic.apply_async(kwargs=kwargs, producer=producer, queue=SHORT_QUEUE)
 
 
 @shared_task(name="sync.forget_in_clinic")
-def forget_in_clinic(*, schema_name: str) -> None:
+def delete_expired_in_clinic(*, schema_name: str) -> None:
     """Remove what one clinic keeps no longer."""
     try:
         with clinic_of_schema(schema_name):
-            retention.forget_old()
+            retention.delete_expired()
     except NoSuchClinic:
         log.warning("task_without_clinic", schema_name=schema_name)
 
@@ -111,6 +111,6 @@ def postpone(schema_name: str, until: datetime) -> None:
         Clinic.objects.filter(schema_name=schema_name, sync_due_at__gt=timezone.now()).update(sync_due_at=until)
 
 
-def wake(schema_name: str) -> None:
+def mark_due(schema_name: str) -> None:
     """Make the clinic due now. The caller stands in public."""
     Clinic.objects.filter(schema_name=schema_name).update(sync_due_at=timezone.now())

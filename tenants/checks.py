@@ -12,7 +12,7 @@ UNSAFE = {
 
 
 @register
-def no_setting_opens_a_side_door(**_: object) -> list[CheckMessage]:
+def check_tenant_settings(**_: object) -> list[CheckMessage]:
     return [
         Error(
             f"{name} must stay unset: {danger}.", hint=f"Remove {name} from the settings.", id=f"tenants.E{number:03}"
@@ -23,7 +23,7 @@ def no_setting_opens_a_side_door(**_: object) -> list[CheckMessage]:
 
 
 @register
-def patients_and_sessions_stay_inside(**_: object) -> list[CheckMessage]:
+def check_app_schemas(**_: object) -> list[CheckMessage]:
     inside_only = {"sync", "launch"} & set(settings.SHARED_APPS)
     missing = {"django.contrib.sessions", "accounts"} - set(settings.TENANT_APPS)
     errors: list[CheckMessage] = []

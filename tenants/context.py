@@ -17,7 +17,7 @@ class NoSuchClinic(LookupError):
     """No clinic of this name is there."""
 
 
-class AlreadyInside(RuntimeError):
+class ClinicAlreadyEntered(RuntimeError):
     """A clinic was entered from inside a clinic: leave the first one before."""
 
 
@@ -37,9 +37,9 @@ def find_clinic(label: str) -> Clinic:
 
 
 @contextmanager
-def inside(clinic: Clinic) -> Iterator[Clinic]:
-    """Enter the clinic's schema, alone on the search path; on leaving, public again. Raises AlreadyInside."""
-    _stand_in_public()
+def enter_clinic(clinic: Clinic) -> Iterator[Clinic]:
+    """Enter the clinic's schema, alone on the search path; on leaving, public again. Raises ClinicAlreadyEntered."""
+    _require_public()
     connection.set_tenant(clinic, include_public=False)
     try:
         with structlog.contextvars.bound_contextvars(clinic=clinic.label):
@@ -50,28 +50,28 @@ def inside(clinic: Clinic) -> Iterator[Clinic]:
 
 @contextmanager
 def clinic_context(label: str) -> Iterator[Clinic]:
-    """Enter a clinic by its label. Raises NoSuchClinic, AlreadyInside."""
-    _stand_in_public()
-    with inside(find_clinic(label)) as clinic:
+    """Enter a clinic by its label. Raises NoSuchClinic, ClinicAlreadyEntered."""
+    _require_public()
+    with enter_clinic(find_clinic(label)) as clinic:
         yield clinic
 
 
 @contextmanager
 def clinic_of_schema(schema_name: str) -> Iterator[Clinic]:
     """Enter a working clinic by its schema, as a task does. Raises NoSuchClinic when it is gone or suspended."""
-    _stand_in_public()
+    _require_public()
     clinic = Clinic.objects.working().filter(schema_name=schema_name).first()
     if clinic is None:
         raise NoSuchClinic("The clinic of this task is gone or suspended.")
-    with inside(clinic):
+    with enter_clinic(clinic):
         yield clinic
 
 
-def in_every_clinic(work: Callable[[], object]) -> None:
+def for_every_clinic(work: Callable[[], object]) -> None:
     """Do `work` inside every working clinic, each in a transaction of its own. One that fails is logged and the others'
     turns come all the same."""
     for clinic in list(Clinic.objects.working()):
-        with inside(clinic):
+        with enter_clinic(clinic):
             try:
                 with transaction.atomic():
                     work()
@@ -79,6 +79,6 @@ def in_every_clinic(work: Callable[[], object]) -> None:
                 log.error("clinic_failed", work=work.__name__, exc_info=failed)
 
 
-def _stand_in_public() -> None:
+def _require_public() -> None:
     if connection.schema_name != get_public_schema_name():
-        raise AlreadyInside("Leave the first clinic before entering another.")
+        raise ClinicAlreadyEntered("Leave the first clinic before entering another.")

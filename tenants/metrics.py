@@ -13,14 +13,14 @@ import structlog
 from django.db import DatabaseError, connection
 from prometheus_client import Metric
 
-from tenants.models import Tally
+from tenants.models import MetricSample
 
-WRITTEN_EVERY = 10.0  # seconds
+FLUSH_INTERVAL = 10.0  # seconds
 INSTRUMENTS: dict[str, "Instrument"] = {}
 log = structlog.get_logger(__name__)
 
 _Series = tuple[str, str]  # a name, and labels as JSON
-_gathered: dict[_Series, float] = {}
+_pending: dict[_Series, float] = {}
 _lock = threading.Lock()
 _written_at = time.monotonic()
 
@@ -34,7 +34,7 @@ class Instrument:
         self.name, self.text = name, text
         INSTRUMENTS[name] = self
 
-    def samples(self, held: list[Tally]) -> Iterator[tuple[str, Mapping[str, str], float]]:
+    def samples(self, held: list[MetricSample]) -> Iterator[tuple[str, Mapping[str, str], float]]:
         """What there is of it, as Prometheus reads it."""
         for each in held:
             yield each.name, each.labels, each.value
@@ -44,7 +44,7 @@ class Counter(Instrument):
     """How often something has happened."""
 
     def add(self, amount: float = 1, **labels: str) -> None:
-        _gather({(f"{self.name}_total", _text(labels)): amount})
+        _add({(f"{self.name}_total", _text(labels)): amount})
 
 
 class Histogram(Instrument):
@@ -59,9 +59,9 @@ class Histogram(Instrument):
     def observe(self, seconds: float, **labels: str) -> None:
         reached = [limit for limit in self.limits if seconds <= limit]
         counts = {(f"{self.name}_bucket", _text(labels | {"le": _limit(limit)})): 1.0 for limit in reached}
-        _gather(counts | {(f"{self.name}_count", _text(labels)): 1, (f"{self.name}_sum", _text(labels)): seconds})
+        _add(counts | {(f"{self.name}_count", _text(labels)): 1, (f"{self.name}_sum", _text(labels)): seconds})
 
-    def samples(self, held: list[Tally]) -> Iterator[tuple[str, Mapping[str, str], float]]:
+    def samples(self, held: list[MetricSample]) -> Iterator[tuple[str, Mapping[str, str], float]]:
         """The limits that nothing has kept, too: without them no share can be computed."""
         reached = {_text(each.labels): each.value for each in held if each.name.endswith("_bucket")}
         for each in held:
@@ -73,7 +73,7 @@ class Histogram(Instrument):
                 yield each.name, each.labels, each.value
 
 
-class Moment(Instrument):
+class TimestampGauge(Instrument):
     """When something last happened, by the database's clock; written at once. The caller stands in public."""
 
     kind = "gauge"
@@ -81,16 +81,16 @@ class Moment(Instrument):
     def is_now(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO public.tenants_tally (name, labels, value)"
+                "INSERT INTO public.tenants_metricsample (name, labels, value)"
                 " VALUES (%s, '{}', extract(epoch FROM clock_timestamp()))"
                 " ON CONFLICT (name, labels) DO UPDATE SET value = excluded.value",
                 [self.name],
             )
 
 
-def families() -> Iterator[Metric]:
+def collect() -> Iterator[Metric]:
     """Everything that was ever counted, of every process. The caller stands in public."""
-    held = list(Tally.objects.order_by("pk"))
+    held = list(MetricSample.objects.order_by("pk"))
     for instrument in INSTRUMENTS.values():
         family = Metric(instrument.name, instrument.text, instrument.kind)
         endings = {instrument.name + ending for ending in ("", "_total", "_bucket", "_count", "_sum")}
@@ -99,41 +99,41 @@ def families() -> Iterator[Metric]:
         yield family
 
 
-def write_when_due(**_: object) -> None:
+def flush_when_due(**_: object) -> None:
     """Write what was gathered when that is ten seconds ago. The database not answering, the numbers wait."""
     global _written_at
     with _lock:
-        if time.monotonic() - _written_at < WRITTEN_EVERY:
+        if time.monotonic() - _written_at < FLUSH_INTERVAL:
             return
         _written_at = time.monotonic()
-    write()
+    flush()
 
 
-def write() -> None:
+def flush() -> None:
     """Add what was gathered to the table, in one statement."""
     with _lock:
-        taken = sorted(_gathered.items())  # one order in all processes: two of them never wait for each other
-        _gathered.clear()
+        taken = sorted(_pending.items())  # one order in all processes: two of them never wait for each other
+        _pending.clear()
     if not taken:
         return
     rows = [value for (name, labels), amount in taken for value in (name, labels, amount)]
     try:
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO public.tenants_tally AS held (name, labels, value)"  # noqa: S608 - places alone
+                "INSERT INTO public.tenants_metricsample AS held (name, labels, value)"  # noqa: S608 - places alone
                 f" VALUES {', '.join(['(%s, %s::jsonb, %s)'] * len(taken))}"
                 " ON CONFLICT (name, labels) DO UPDATE SET value = held.value + excluded.value",
                 rows,
             )
     except DatabaseError as failure:
-        _gather(dict(taken))
+        _add(dict(taken))
         log.warning("tallies_not_written", exc_info=failure)
 
 
-def _gather(counts: Mapping[_Series, float]) -> None:
+def _add(counts: Mapping[_Series, float]) -> None:
     with _lock:
         for series, amount in counts.items():
-            _gathered[series] = _gathered.get(series, 0.0) + amount
+            _pending[series] = _pending.get(series, 0.0) + amount
 
 
 def _text(labels: Mapping[str, str]) -> str:

@@ -10,11 +10,11 @@ from django.db.models import JSONField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 
-from tenants.context import inside
+from tenants.context import enter_clinic
 from tenants.database import connection
 from tenants.hosts import almost_label_of, canonical_host, clinic_url, label_of
 from tenants.models import Clinic
-from tenants.signals import Astray, came_astray
+from tenants.signals import Misdirection, misdirected
 
 
 class ClinicMiddleware:
@@ -37,14 +37,14 @@ class ClinicMiddleware:
             return self.get_response(request)
         address = _address_of(label_of(host))
         if address is None:
-            _tell_of(request, "two_levels", _address_of(almost_label_of(host)))
-            return nobody_here()
+            _report_misdirected(request, "two_levels", _address_of(almost_label_of(host)))
+            return clinic_not_found()
         clinic = address.tenant
-        if not address.is_primary and _is_a_page(request):
-            _tell_of(request, "former_name", address)
+        if not address.is_primary and _is_page_view(request):
+            _report_misdirected(request, "former_name", address)
             return HttpResponseRedirect(clinic_url(clinic.label, request.get_full_path()))
         request.clinic = clinic  # type: ignore[attr-defined]
-        with inside(clinic):
+        with enter_clinic(clinic):
             return self.get_response(request)
 
 
@@ -77,7 +77,7 @@ def _address_of(label: str | None) -> Address | None:
     return Address(clinic, found[-1]) if clinic.is_working else None
 
 
-def _is_a_page(request: HttpRequest) -> bool:
+def _is_page_view(request: HttpRequest) -> bool:
     """Whether somebody goes to a page. What a page that was open during a rename sends and loads is answered where it
     is, so that no half-written note is lost."""
     return request.method in ("GET", "HEAD") and not (
@@ -85,13 +85,13 @@ def _is_a_page(request: HttpRequest) -> bool:
     )
 
 
-def _tell_of(request: HttpRequest, how: Astray, address: Address | None) -> None:
+def _report_misdirected(request: HttpRequest, how: Misdirection, address: Address | None) -> None:
     if address is not None:
-        with inside(address.tenant):
-            came_astray.send_robust(sender=Clinic, request=request, how=how)
+        with enter_clinic(address.tenant):
+            misdirected.send_robust(sender=Clinic, request=request, how=how)
 
 
-def nobody_here() -> HttpResponse:
+def clinic_not_found() -> HttpResponse:
     """The same page for an unknown, a misspelt and a suspended clinic, so that it tells nothing about any."""
     response = HttpResponse(render_to_string("tenants/nobody_here.html"), status=404)
     # No file is served on such a host, so the page holds its style, and the policy names it by its digest.

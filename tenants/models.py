@@ -52,7 +52,7 @@ class Clinic(TenantMixin):
     state_since = models.DateTimeField(default=timezone.now)
     state_reason = models.CharField(max_length=200, blank=True, help_text="Why, for ops. Nothing of a patient.")
     closing_on = models.DateField(null=True, help_text="From this day on nobody gets in.")
-    closing_told = models.PositiveSmallIntegerField(
+    closing_reminded_days = models.PositiveSmallIntegerField(
         null=True, help_text="How early owners were last reminded, in days."
     )
     purged_at = models.DateTimeField(null=True, help_text="When nothing was left of it but this row and its labels.")
@@ -64,9 +64,6 @@ class Clinic(TenantMixin):
     checked_at = models.DateTimeField(null=True, help_text="Its patients are mirrored as of then.")
     has_more = models.BooleanField(
         default=True, help_text="A first import, or a latest turn that ended with more to do."
-    )
-    launches_seen = models.PositiveBigIntegerField(
-        null=True, help_text="What its own count of launches was when they were last added up by day."
     )
     # What the latest check of its access log found, kept where whoever rewrites the log does not reach.
     audit_length = models.PositiveBigIntegerField(default=0, help_text="Lines of the log when it last held.")
@@ -133,7 +130,7 @@ class KeyBudget(models.Model):
     used_at = models.DateTimeField(default=timezone.now)
 
 
-class Tally(models.Model):
+class MetricSample(models.Model):
     """A number for monitoring that all processes add to: see tenants.metrics. Nothing of a clinic, a person, a patient.
 
     `name` and `labels` are those of a sample that Prometheus reads.

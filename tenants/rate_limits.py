@@ -15,7 +15,7 @@ Purpose = Literal["background", "launches"]
 WINDOW = timedelta(
     seconds=60, milliseconds=500
 )  # half a second more than the minute, for what a request takes to arrive
-WORTH_A_TURN = 5  # who waits, waits for so many: not one turn of a worker for each single request
+BACKGROUND_BATCH = 5  # who waits, waits for so many: not one turn of a worker for each single request
 _TABLE = "public.tenants_keybudget"
 _RECENT = "ARRAY(SELECT at FROM unnest({column}) AS at WHERE at > clock_timestamp() - interval '60.5 seconds')"
 _BACKGROUND, _LAUNCHES = (f"cardinality({_RECENT.format(column=column)})" for column in ("background", "launches"))
@@ -82,7 +82,7 @@ def block(fingerprint: str, until: datetime) -> None:
         )
 
 
-def forget_unused() -> None:
+def delete_unused() -> None:
     """Delete the counts of keys that asked nothing for a day."""
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {_TABLE} WHERE used_at < clock_timestamp() - interval '1 day'")  # noqa: S608 - our own table
@@ -103,7 +103,7 @@ def _free_at(fingerprint: str, purpose: Purpose, allowance: Allowance) -> dateti
     background, launches, blocked_until = _recent(fingerprint)
     total = sorted((*background, *launches))
     if purpose == "background":
-        shared = _when(total, allowance.limit - allowance.reserve, WORTH_A_TURN)
+        shared = _when(total, allowance.limit - allowance.reserve, BACKGROUND_BATCH)
         free_at = min(shared, _when(background, allowance.least, 1))
     else:
         free_at = max(_when(total, allowance.limit, 1), _when(launches, allowance.limit - allowance.least, 1))

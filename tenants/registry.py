@@ -6,19 +6,19 @@ from tenants.context import current_clinic
 from tenants.models import Clinic
 
 
-def be_due() -> None:
+def mark_due() -> None:
     """Have the clinic we are inside of synced at the next tick."""
     _update("sync_due_at = clock_timestamp()")
 
 
-def take_name(name: str) -> None:
+def set_name(name: str) -> None:
     """The clinic has the name that it has in Cliniko, where it has one there."""
     _update("name = coalesce(nullif(left(%s, 200), ''), name)", name.strip())
 
 
-def be_connected(name: str) -> None:
+def mark_connected(name: str) -> None:
     """The clinic has the name that it has in Cliniko; one that was being set up works from now on."""
-    take_name(name)
+    set_name(name)
     _update(
         "state = %s, state_since = clock_timestamp()",
         Clinic.State.ACTIVE,
@@ -27,7 +27,7 @@ def be_connected(name: str) -> None:
     )
 
 
-def note_key(key_state: str) -> None:
+def set_key_state(key_state: str) -> None:
     """How the key of the clinic we are inside of stands, for whoever looks at all clinics."""
     _update("key_state = %s", key_state)
 

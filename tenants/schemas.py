@@ -33,7 +33,7 @@ def former(clinic: Clinic) -> list[str]:
     return _marked(_FORMER.format(pk=clinic.pk))
 
 
-def take_over(clinic: Clinic, fresh: str) -> None:
+def record_switch(clinic: Clinic, fresh: str) -> None:
     """Note that `fresh` is in use now, and that what the clinic had before is kept. Inside a transaction."""
     with connection.cursor() as cursor:
         cursor.execute(f"COMMENT ON SCHEMA {_quoted(fresh)} IS NULL")

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
-def box(purpose: str, *, keys: Sequence[str]) -> MultiFernet:
+def fernet(purpose: str, *, keys: Sequence[str]) -> MultiFernet:
     """The first key seals, all open. `purpose` names kind and owner, a clinic's schema among them, and is part of each
     derived key: a ciphertext moved to another owner is noise."""
     info = b"sidechart " + purpose.encode()

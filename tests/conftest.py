@@ -55,8 +55,8 @@ def quick_hashes(settings: Settings) -> None:
 @pytest.fixture(autouse=True)
 def tallies_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers for monitoring are written when a test says so, not when ten seconds are over."""
-    monkeypatch.setattr(metrics, "WRITTEN_EVERY", float("inf"))
-    monkeypatch.setattr(metrics, "_gathered", {})
+    monkeypatch.setattr(metrics, "FLUSH_INTERVAL", float("inf"))
+    monkeypatch.setattr(metrics, "_pending", {})
 
 
 @pytest.fixture(autouse=True)

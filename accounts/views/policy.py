@@ -13,9 +13,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import notices, second_factors, sessions
-from accounts.forms import SecurityForm
+from accounts.forms import SecurityPolicyForm
 from accounts.models import User
-from accounts.reauthentication import confirmation_required
+from accounts.reauthentication import reauthentication_required
 from accounts.roles import Permission, may, permission_required
 from audit.log import Action, record
 
@@ -24,7 +24,7 @@ from audit.log import Action, record
 @permission_required(Permission.MANAGE_SECURITY)
 def security(request: HttpRequest) -> HttpResponse:
     policy = sessions.policy()
-    form = SecurityForm(request.POST if request.method == "POST" else None, instance=policy)
+    form = SecurityPolicyForm(request.POST if request.method == "POST" else None, instance=policy)
     if form.is_valid():
         with transaction.atomic():
             form.save()
@@ -32,7 +32,7 @@ def security(request: HttpRequest) -> HttpResponse:
         messages.success(request, "Saved.")
         return redirect("security")
     with_factor = set(Authenticator.objects.filter(type__in=second_factors.FACTORS).values_list("user_id", flat=True))
-    open_sessions = Counter(sessions.going_on(sessions.policy()).values_list("user_id", flat=True))
+    open_sessions = Counter(sessions.active(sessions.policy()).values_list("user_id", flat=True))
     people = [
         {"person": person, "has_factor": person.pk in with_factor, "sessions": open_sessions[person.pk]}
         for person in User.objects.filter(is_active=True).order_by("name", "email")
@@ -60,7 +60,7 @@ def reset_second_factor(request: HttpRequest, user_id: int) -> HttpResponseBase:
     return _reset(request, person)
 
 
-@confirmation_required
+@reauthentication_required
 def _reset(request: HttpRequest, person: User) -> HttpResponse:
     by = cast(User, request.user)
     if not second_factors.reset(person, by=by):
@@ -72,7 +72,7 @@ def _reset(request: HttpRequest, person: User) -> HttpResponse:
     return redirect("security")
 
 
-def _as_words(form: SecurityForm) -> dict[str, str]:
+def _as_words(form: SecurityPolicyForm) -> dict[str, str]:
     """What was changed, and to what, for the log."""
     return {name: str(form.cleaned_data[name] or "not required") for name in form.changed_data}
 

@@ -15,9 +15,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from accounts import second_factors, sessions, tickets
-from accounts.factor_forms import AddPasskeyForm, AppForm, PasskeyNameForm
+from accounts.factor_forms import AddPasskeyForm, AuthenticatorAppForm, PasskeyNameForm
 from accounts.models import User
-from accounts.reauthentication import confirmation_required
+from accounts.reauthentication import reauthentication_required
 from accounts.sign_in_events import note
 from audit.log import Action
 
@@ -33,20 +33,20 @@ def own_sign_in(request: HttpRequest) -> HttpResponse:
         "app": next((each for each in held if each.type == Type.TOTP), None),
         "codes": codes,
         "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0,
-        "sessions": sessions.going_on(sessions.policy()).filter(user=_person(request)).order_by("-seen_at"),
-        "ticket": tickets.carried_by(request),
+        "sessions": sessions.active(sessions.policy()).filter(user=_person(request)).order_by("-seen_at"),
+        "ticket": tickets.from_request(request),
     }
     return render(request, "account/own_sign_in.html", context)
 
 
 @sensitive_post_parameters("credential")
 @require_http_methods(["GET", "HEAD", "POST"])
-@confirmation_required
+@reauthentication_required
 def add_passkey(request: HttpRequest) -> HttpResponse:
     person = _person(request)
     form = AddPasskeyForm(request.POST or None, user=person)
     if not form.is_valid():
-        return render(request, "account/passkey_add.html", {"form": form, "ticket": tickets.carried_by(request)})
+        return render(request, "account/passkey_add.html", {"form": form, "ticket": tickets.from_request(request)})
     with transaction.atomic():
         WebAuthn.add(person, form.cleaned_data["name"], form.cleaned_data["credential"])
         second_factors.ensure_recovery_codes(person)
@@ -55,7 +55,7 @@ def add_passkey(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@confirmation_required
+@reauthentication_required
 def ask_for_new_passkey(request: HttpRequest) -> HttpResponse:
     """What the browser's dialog needs to know to make a passkey that can also sign in alone."""
     second_factors.begin_passkey(request, AddPasskeyForm.purpose)
@@ -63,7 +63,7 @@ def ask_for_new_passkey(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@confirmation_required
+@reauthentication_required
 def rename_passkey(request: HttpRequest, passkey_id: int) -> HttpResponse:
     passkey = get_object_or_404(Authenticator, pk=passkey_id, user=_person(request), type=Type.WEBAUTHN)
     form = PasskeyNameForm(request.POST)
@@ -76,7 +76,7 @@ def rename_passkey(request: HttpRequest, passkey_id: int) -> HttpResponse:
 
 
 @require_POST
-@confirmation_required
+@reauthentication_required
 def remove_passkey(request: HttpRequest, passkey_id: int) -> HttpResponse:
     passkey = get_object_or_404(Authenticator, pk=passkey_id, user=_person(request), type=Type.WEBAUTHN)
     return _removed(request, passkey, "The passkey is removed. It no longer signs you in.")
@@ -84,13 +84,13 @@ def remove_passkey(request: HttpRequest, passkey_id: int) -> HttpResponse:
 
 @sensitive_post_parameters("code", "sealed")
 @require_http_methods(["GET", "HEAD", "POST"])
-@confirmation_required
+@reauthentication_required
 def set_up_app(request: HttpRequest) -> HttpResponse:
     person = _person(request)
     with transaction.atomic():
         User.objects.select_for_update().get(pk=person.pk)  # of two clicks at once, the second one finds the app there
         has_app = Authenticator.objects.filter(user=person, type=Type.TOTP).exists()
-        form = AppForm((not has_app and request.POST) or None, user=person)
+        form = AuthenticatorAppForm((not has_app and request.POST) or None, user=person)
         if done := form.is_valid():
             TOTP.activate(person, form.secret)
             second_factors.ensure_recovery_codes(person)
@@ -105,20 +105,20 @@ def set_up_app(request: HttpRequest) -> HttpResponse:
         "form": form,
         "secret": " ".join(form.secret[at : at + 4] for at in range(0, len(form.secret), 4)),
         "picture": b64encode(picture.encode()).decode(),
-        "ticket": tickets.carried_by(request),
+        "ticket": tickets.from_request(request),
     }
     return render(request, "account/app.html", context)
 
 
 @require_POST
-@confirmation_required
+@reauthentication_required
 def remove_app(request: HttpRequest) -> HttpResponse:
     app = get_object_or_404(Authenticator, user=_person(request), type=Type.TOTP)
     return _removed(request, app, "The authenticator app is removed. Its codes no longer count.")
 
 
 @require_GET
-@confirmation_required
+@reauthentication_required
 def recovery_codes(request: HttpRequest) -> HttpResponse:
     """Shown once, after they were made. A HEAD, which shows them to nobody, is refused."""
     held = Authenticator.objects.filter(user=_person(request), type=Type.RECOVERY_CODES).first()
@@ -126,12 +126,12 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
         return redirect("mfa_index")
     codes = held.wrap()
     codes.mark_as_viewed()
-    context = {"codes": codes.get_unused_codes(), "ticket": tickets.carried_by(request)}
+    context = {"codes": codes.get_unused_codes(), "ticket": tickets.from_request(request)}
     return render(request, "account/recovery_codes.html", context)
 
 
 @require_POST
-@confirmation_required
+@reauthentication_required
 def new_recovery_codes(request: HttpRequest) -> HttpResponse:
     """Replace them all: those on an old list no longer count."""
     person = _person(request)
@@ -150,9 +150,9 @@ def _added(request: HttpRequest, words: str) -> HttpResponse:
     messages.success(request, words)
     codes = Authenticator.objects.filter(user=_person(request), type=Type.RECOVERY_CODES).first()
     if codes and not codes.wrap().did_view:
-        return HttpResponseRedirect(tickets.along(reverse("recovery_codes"), request))
-    ticket = tickets.carried_by(request)
-    return HttpResponseRedirect(tickets.along(reverse("account_login" if ticket else "mfa_index"), request))
+        return HttpResponseRedirect(tickets.with_ticket(reverse("recovery_codes"), request))
+    ticket = tickets.from_request(request)
+    return HttpResponseRedirect(tickets.with_ticket(reverse("account_login" if ticket else "mfa_index"), request))
 
 
 def _removed(request: HttpRequest, factor: Authenticator, words: str) -> HttpResponse:
@@ -166,4 +166,4 @@ def _removed(request: HttpRequest, factor: Authenticator, words: str) -> HttpRes
 
 
 def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)  # SignInRequired let nobody else in
+    return cast(User, request.user)  # SignInRequiredMiddleware let nobody else in

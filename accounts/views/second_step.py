@@ -16,8 +16,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import second_factors, tickets
-from accounts.factor_forms import CodeForm, PasskeySignInForm, PasskeyStepForm
-from accounts.views.sign_in import SIGN_IN_AGAIN, landing, onward
+from accounts.factor_forms import CodeForm, PasskeySignInForm, SecondStepPasskeyForm
+from accounts.views.sign_in import SIGN_IN_AGAIN, continue_sign_in, signed_in_url
 
 
 @login_not_required
@@ -26,23 +26,23 @@ from accounts.views.sign_in import SIGN_IN_AGAIN, landing, onward
 def second_step(request: HttpRequest) -> HttpResponse:
     """After the password: a passkey, a code of the app or a recovery code."""
     if request.user.is_authenticated:
-        return HttpResponseRedirect(landing(request))
+        return HttpResponseRedirect(signed_in_url(request))
     stage = _stage(request)
     if stage is None:
         messages.info(request, SIGN_IN_AGAIN)
-        return HttpResponseRedirect(tickets.along(reverse("account_login"), request))
+        return HttpResponseRedirect(tickets.with_ticket(reverse("account_login"), request))
     user = stage.login.user
     code_form = CodeForm(user=user, data=request.POST if "code" in request.POST else None)
-    passkey_form = PasskeyStepForm(user=user, data=request.POST if "credential" in request.POST else None)
+    passkey_form = SecondStepPasskeyForm(user=user, data=request.POST if "credential" in request.POST else None)
     for form in (code_form, passkey_form):
         if form.is_valid():
             form.save()
-            return onward(request, stage.exit())
+            return continue_sign_in(request, stage.exit())
     context = {
         "code_form": code_form,
         "passkey_form": passkey_form,
         "has_passkey": Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN).exists(),
-        "ticket": tickets.carried_by(request),
+        "ticket": tickets.from_request(request),
     }
     return render(request, "account/second_step.html", context)
 
@@ -54,7 +54,7 @@ def ask_for_passkey_of_step(request: HttpRequest) -> HttpResponse:
     stage = _stage(request)
     if stage is None:
         return HttpResponse(status=403)
-    second_factors.begin_passkey(request, PasskeyStepForm.purpose)
+    second_factors.begin_passkey(request, SecondStepPasskeyForm.purpose)
     return JsonResponse(begin_authentication(stage.login.user))
 
 
@@ -75,20 +75,20 @@ class PasskeySignIn(allauth_views.LoginWebAuthnView):
         return self._back()
 
     def get_authenticated_redirect_url(self) -> str:
-        return landing(self.request)
+        return signed_in_url(self.request)
 
     def _redirect_to_pending_stage(self, request: HttpRequest, stage: LoginStage) -> None:
         return None  # another tab was left at its second step; this one signs in by itself
 
     def form_valid(self, form: PasskeySignInForm) -> HttpResponse:
-        return onward(self.request, super().form_valid(form))
+        return continue_sign_in(self.request, super().form_valid(form))
 
     def form_invalid(self, form: PasskeySignInForm) -> HttpResponse:
         messages.error(self.request, "That passkey is not known here. Sign in with your password.")
         return self._back()
 
     def _back(self) -> HttpResponse:
-        return HttpResponseRedirect(tickets.along(reverse("account_login"), self.request))
+        return HttpResponseRedirect(tickets.with_ticket(reverse("account_login"), self.request))
 
 
 def _stage(request: HttpRequest) -> LoginStage | None:

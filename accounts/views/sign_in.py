@@ -14,14 +14,14 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 
 from accounts import tickets
-from accounts.forms import AskForResetForm, NewPasswordForm, PasswordChangeForm, SignInForm
+from accounts.forms import PasswordChangeForm, PasswordResetForm, PasswordResetRequestForm, SignInForm
 
 TICKET_IS_OVER = "That link is no longer valid. Search for the patient, or click the button in Cliniko again."
 SIGN_IN_AGAIN = "This page was open for too long. Please sign in again."
 STEPS_OF_SIGN_IN = {"account_login", "mfa_authenticate", "mfa_login_webauthn"}
 
 
-def landing(request: HttpRequest) -> str:
+def signed_in_url(request: HttpRequest) -> str:
     """Where somebody who has just signed in belongs: where their ticket says, or home with a word when it is over."""
     ticket = request.POST.get("t") or request.GET.get("t")
     if not ticket:
@@ -32,28 +32,28 @@ def landing(request: HttpRequest) -> str:
     return path or reverse("home")
 
 
-def onward(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def continue_sign_in(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Where a step of sign-in leads: once signed in where the ticket says, until then on to allauth's next step.
 
     The ticket goes along in the address, because the session is shared by all tabs.
     """
     if request.user.is_authenticated:
-        return HttpResponseRedirect(landing(request))
+        return HttpResponseRedirect(signed_in_url(request))
     if response.get("Location") == reverse("mfa_authenticate"):
-        return HttpResponseRedirect(tickets.along(response["Location"], request))
+        return HttpResponseRedirect(tickets.with_ticket(response["Location"], request))
     return response
 
 
-class WithTicket:
+class ReturnTicketMixin:
     """A page of sign-in whose template passes the return ticket on."""
 
     request: HttpRequest
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"ticket": tickets.carried_by(self.request)}  # type: ignore[misc] # a mixin
+        return super().get_context_data(**kwargs) | {"ticket": tickets.from_request(self.request)}  # type: ignore[misc] # a mixin
 
 
-class SignIn(WithTicket, allauth_views.LoginView):
+class SignIn(ReturnTicketMixin, allauth_views.LoginView):
     form_class = SignInForm
     template_name = "account/login.html"
 
@@ -66,10 +66,10 @@ class SignIn(WithTicket, allauth_views.LoginView):
         return reverse("home")
 
     def get_authenticated_redirect_url(self) -> str:
-        return landing(self.request)
+        return signed_in_url(self.request)
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
-        return onward(self.request, super().form_valid(form))
+        return continue_sign_in(self.request, super().form_valid(form))
 
 
 class SignOut(allauth_views.LogoutView):
@@ -82,16 +82,16 @@ class SignOut(allauth_views.LogoutView):
         return response
 
 
-class AskForReset(WithTicket, allauth_views.PasswordResetView):
+class RequestPasswordReset(ReturnTicketMixin, allauth_views.PasswordResetView):
     """The ticket waits in this tab, on the page that says a mail is on its way. The mail knows nothing of it."""
 
-    form_class = AskForResetForm
+    form_class = PasswordResetRequestForm
 
     def get_success_url(self) -> str:
-        return tickets.along(reverse("account_reset_password_done"), self.request)
+        return tickets.with_ticket(reverse("account_reset_password_done"), self.request)
 
 
-class ResetAsked(WithTicket, allauth_views.PasswordResetDoneView):
+class PasswordResetRequested(ReturnTicketMixin, allauth_views.PasswordResetDoneView):
     template_name = "account/password_reset_done.html"
 
 
@@ -100,8 +100,8 @@ in_one_transaction = method_decorator(transaction.atomic, name="form_valid")
 
 
 @in_one_transaction
-class ChooseNewPassword(allauth_views.PasswordResetFromKeyView):
-    form_class = NewPasswordForm
+class ResetPassword(allauth_views.PasswordResetFromKeyView):
+    form_class = PasswordResetForm
 
 
 @in_one_transaction
@@ -110,7 +110,7 @@ class ChangePassword(allauth_views.PasswordChangeView):
 
 
 @login_not_required
-def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form whose CSRF token no longer counts. Nothing was done with it, and nobody signed in.
 
     Sign-in in one tab makes the sign-in form in every other tab stale; that tab still ends on its own patient.
@@ -118,8 +118,8 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     if request.resolver_match and request.resolver_match.url_name in STEPS_OF_SIGN_IN:
         if not request.user.is_authenticated:
             messages.info(request, SIGN_IN_AGAIN)
-        return HttpResponseRedirect(tickets.along(reverse("account_login"), request))
-    page = tickets.page_before(request)
+        return HttpResponseRedirect(tickets.with_ticket(reverse("account_login"), request))
+    page = tickets.referring_page(request)
     if request.headers.get("HX-Request") == "true":
         if not request.user.is_authenticated:
             return HttpResponse(status=401, headers={"HX-Redirect": tickets.sign_in_url(page)})
@@ -132,7 +132,7 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     return render(request, "accounts/stale_form.html", status=403)
 
 
-def too_many_tries(request: HttpRequest) -> HttpResponse:
+def too_many_attempts(request: HttpRequest) -> HttpResponse:
     """Answer somebody who tried too often."""
     response = render(request, "accounts/too_many_tries.html", status=429)
     response["Retry-After"] = "300"

@@ -18,11 +18,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import invitations, second_factors, staff, tickets
-from accounts.forms import AcceptForm, InviteForm
+from accounts.forms import AcceptInvitationForm, InviteForm
 from accounts.models import Invitation, User
-from accounts.reauthentication import confirmation_required
+from accounts.reauthentication import reauthentication_required
 from accounts.roles import Permission, Role, grantable, may, permission_required, table
-from accounts.views.sign_in import onward
+from accounts.views.sign_in import continue_sign_in
 
 
 @require_safe
@@ -44,7 +44,7 @@ def _change_role(request: HttpRequest, user_id: int, role: Role) -> HttpResponse
     return _change(request, user_id, lambda person, by: staff.change_role(person, role, by=by), f"is {role.label} now")
 
 
-_make_owner = confirmation_required(_change_role)
+_make_owner = reauthentication_required(_change_role)
 
 
 @require_POST
@@ -77,7 +77,7 @@ def _invite(request: HttpRequest, form: InviteForm) -> HttpResponse:
     return _mail(request, invitation, url)
 
 
-_invite_owner = confirmation_required(_invite)
+_invite_owner = reauthentication_required(_invite)
 
 
 @require_POST
@@ -85,7 +85,7 @@ _invite_owner = confirmation_required(_invite)
 def resend(request: HttpRequest, invitation_id: int) -> HttpResponse:
     """Mail a new link; the earlier one is over."""
     try:
-        invitation, url = invitations.renew(invitation_id, by=_person(request))
+        invitation, url = invitations.reissue(invitation_id, by=_person(request))
     except invitations.InvitationRefused as refused:
         messages.warning(request, str(refused))
         return redirect("staff")
@@ -96,7 +96,7 @@ def resend(request: HttpRequest, invitation_id: int) -> HttpResponse:
 @permission_required(Permission.MANAGE_STAFF)
 def revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
     try:
-        if invitations.revoke(invitation_id, by=_person(request)):
+        if invitations.cancel(invitation_id, by=_person(request)):
             messages.success(request, "The invitation is taken back. Its link no longer works.")
         else:
             messages.info(request, "That invitation was used or taken back before.")
@@ -111,9 +111,9 @@ def revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     try:
         invited = invitations.find(token)
-        form = AcceptForm(request.POST or None, email=invited.email)
+        form = AcceptInvitationForm(request.POST or None, email=invited.email)
         if not form.is_valid():
-            context = {"form": form, "invitation": invited, "ticket": tickets.carried_by(request)}
+            context = {"form": form, "invitation": invited, "ticket": tickets.from_request(request)}
             return render(request, "accounts/invitation.html", context)
         person = invitations.accept(token, form.cleaned_data["name"], form.cleaned_data["password1"])
     except invitations.InvitationRefused as refused:
@@ -123,8 +123,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _sign_in(request: HttpRequest, person: User) -> HttpResponse:
-    response = onward(request, perform_login(request, person, redirect_url=reverse("home")))
-    if may(request.user, Permission.VIEW_SETTINGS) and not tickets.carried_by(request):
+    response = continue_sign_in(request, perform_login(request, person, redirect_url=reverse("home")))
+    if may(request.user, Permission.VIEW_SETTINGS) and not tickets.from_request(request):
         return redirect("welcome")
     return response
 

@@ -74,7 +74,7 @@ def _turns_when_done(database: str, clinics: int) -> list[Turn]:
         schemas = [row[0] for row in connection.execute("SELECT schema_name FROM tenants_clinic")]
         sql = " UNION ALL ".join(
             f"SELECT extract(epoch FROM started_at)::float8, extract(epoch FROM finished_at)::float8,"
-            f" '{schema}', result FROM {schema}.sync_run"
+            f" '{schema}', result FROM {schema}.sync_syncrun"
             for schema in schemas
         )
         while time.monotonic() < give_up:

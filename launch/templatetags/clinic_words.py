@@ -91,7 +91,7 @@ def may(user: object, permission: str) -> bool:
 @register.simple_tag
 def clinic_time_zone() -> str:
     """`{% clinic_time_zone as zone %}{% timezone zone %}`, on pages that know nothing of the mirror."""
-    return "UTC" if in_public() else patients.facts().time_zone
+    return "UTC" if in_public() else patients.clinic_facts().time_zone
 
 
 @register.simple_tag(takes_context=True)

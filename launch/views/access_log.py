@@ -79,7 +79,7 @@ def pack(request: StaffRequest, patient_id: str) -> HttpResponse:
 
 
 def _patient(request: StaffRequest, patient_id: str) -> PatientRecord:
-    record = patients.patient(patient_id)
+    record = patients.get(patient_id)
     if record is None:
         record_access(request, Action.NOT_FOUND, patient_id)
         raise Http404
@@ -87,7 +87,7 @@ def _patient(request: StaffRequest, patient_id: str) -> PatientRecord:
 
 
 def _show(request: StaffRequest, template: str, scope: Q, **context: Any) -> HttpResponse:
-    facts, people = patients.facts(), access_log.people()
+    facts, people = patients.clinic_facts(), access_log.people()
     wanted, before = LogFilter(request.GET, people=people), number(request.GET.get("before", ""))
     events: list[Event] = []
     more = False
@@ -102,7 +102,7 @@ def _show(request: StaffRequest, template: str, scope: Q, **context: Any) -> Htt
 
 
 def _csv(request: StaffRequest, scope: Q, patient_id: str = "") -> HttpResponseBase:
-    zone, wanted = patients.facts().time_zone, LogFilter(request.POST, people=access_log.people())
+    zone, wanted = patients.clinic_facts().time_zone, LogFilter(request.POST, people=access_log.people())
     if not wanted.is_valid():
         return HttpResponse(status=422)
     record_access(request, Action.EXPORTED, patient_id, file="access log")

@@ -36,7 +36,7 @@ def heard(request: StaffRequest) -> HttpResponse:
 
 
 def _heard(now: of_cliniko.Heard) -> dict[str, Any]:
-    facts = patients.facts()
+    facts = patients.clinic_facts()
     at = clock_text(now.click.at, facts.time_zone) if now.click else ""
     return {"heard": now, "clicked_at": at, "misses": tell(now, facts), "facts": facts}
 

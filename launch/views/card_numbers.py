@@ -15,7 +15,7 @@ from sync.read import patients
 @require_POST
 def card_numbers(request: StaffRequest, patient_id: str) -> HttpResponse:
     """Uncover a patient's numbers: in their place on the screen, or without a script on a page of their own."""
-    record = patients.patient(patient_id)
+    record = patients.get(patient_id)
     wanted = ClinicSettings.objects.filter(shows_card_numbers=True).exists()
     if record is None or record.deleted_at or not record.card_numbers or not wanted:
         raise Http404

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import invitations
 from accounts.forms import InviteForm
-from accounts.reauthentication import confirmation_required
+from accounts.reauthentication import reauthentication_required
 from accounts.roles import Permission, Role, grantable, permission_required
 from launch.cliniko_people import compare
 from launch.http import StaffRequest
@@ -47,7 +47,7 @@ def _invite_ticked(request: StaffRequest) -> HttpResponse:
     return redirect("staff")
 
 
-_invite_owners = confirmation_required(_invite_ticked)
+_invite_owners = reauthentication_required(_invite_ticked)
 
 
 def _invite(request: StaffRequest, email: str) -> bool:

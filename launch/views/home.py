@@ -41,7 +41,7 @@ def search(request: StaffRequest) -> HttpResponse:
 
 
 def _show(request: StaffRequest, template: str, **context: object) -> HttpResponse:
-    facts = patients.facts()
+    facts = patients.clinic_facts()
     if "found" not in context:
         opened = recently_opened(request.user)
         held = patients.summaries(opened)
@@ -49,7 +49,7 @@ def _show(request: StaffRequest, template: str, **context: object) -> HttpRespon
         if context["recent"]:
             record_access(request, Action.LISTED)
     with timezone.override(facts.time_zone):
-        mirror = status.standing()
+        mirror = status.current()
         copied = status.patients_here() if mirror.importing else None
         context |= {"mirror": mirror, "copied": copied, "word": facts.patient_word}
         if may(request.user, Permission.VIEW_SETTINGS):

@@ -34,7 +34,7 @@ def notes_page(view: Callable[..., HttpResponse]) -> View:
     def guarded(request: StaffRequest, patient_id: str, **kwargs: Any) -> HttpResponse:
         if not is_viewing(request.user, patient_id, request.POST.get("view", "")):
             return empty_refusal()
-        record = patients.patient(patient_id)
+        record = patients.get(patient_id)
         if record is None or record.deleted_at:
             return redirect("patient", patient_id)
         with transaction.atomic():

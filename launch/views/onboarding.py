@@ -22,7 +22,7 @@ settings_page = permission_required(Permission.VIEW_SETTINGS)
 @require_safe
 def welcome(request: StaffRequest) -> HttpResponse:
     """Show the steps, which of them are done, and what to do next."""
-    facts = patients.facts()
+    facts = patients.clinic_facts()
     context = how_it_stands(request) | {
         "first_steps": onboarding.read(request.user),
         "address": button_clicks.address(),

@@ -19,7 +19,7 @@ from launch.favicon import icon, word_between_tabs
 from launch.find_patient import arrive, survivor_of
 from launch.http import StaffRequest, empty_refusal, is_somebody_looking
 from launch.notes import notes_on
-from launch.previous_view import look
+from launch.previous_view import previous_view
 from launch.screen import screen_of, version_of
 from sync import refresh
 from sync.read import patients
@@ -55,7 +55,7 @@ def fresh(request: StaffRequest, patient_id: str) -> HttpResponse:
     if not is_viewing(request.user, patient_id, view_id):
         return empty_refusal()
     outcome = refresh.refresh_patient(patient_id)
-    record = patients.patient(patient_id)
+    record = patients.get(patient_id)
     if not request.htmx or record is None:
         return _turn_to(request, _address(patient_id))
     survivor = survivor_of(record)
@@ -78,7 +78,7 @@ def _answer(request: StaffRequest, record: PatientRecord, *, view_id: int, **con
 def _show(
     request: StaffRequest, record: PatientRecord, template: str, *, view_id: int, **context: object
 ) -> HttpResponse:
-    seen = look(request.user, record.cliniko_id, view_id)
+    seen = previous_view(request.user, record.cliniko_id, view_id)
     screen = screen_of(record, now=timezone.now())
     opening = bool(context.get("first_look"))
     changed = since_last_look(record, seen, opening=opening)
@@ -107,5 +107,5 @@ def _merged_into_this(claimed: str, patient_id: str) -> str:
     """The id that led here by a merge, when it truly did: anybody can write an address."""
     if claimed == patient_id or not is_cliniko_id(claimed):
         return ""
-    loser = patients.patient(claimed)
+    loser = patients.get(claimed)
     return claimed if loser and survivor_of(loser) == patient_id else ""

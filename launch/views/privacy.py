@@ -18,7 +18,7 @@ from sync.read import patients
 @permission_required(Permission.VIEW_SETTINGS)
 @require_safe
 def privacy(request: StaffRequest) -> HttpResponse:
-    return _show(request, PeriodsForm(instance=retention.periods()))
+    return _show(request, PeriodsForm(instance=retention.policy()))
 
 
 @require_POST
@@ -31,11 +31,11 @@ def fields(request: StaffRequest, name: str) -> HttpResponse:
     if not may(request.user, Permission.MANAGE_PRIVACY):
         raise PermissionDenied
     if request.POST.get("store") == "again":
-        if excluded_fields.keep_again(group, by=request.user):
+        if excluded_fields.include(group, by=request.user):
             messages.success(request, f"{group.label}: stored again, and being read from Cliniko.")
     elif request.POST.get("confirmed") != "yes":
-        return _show(request, PeriodsForm(instance=retention.periods()), unticked=name, status=422)
-    elif excluded_fields.leave_out(group, by=request.user):
+        return _show(request, PeriodsForm(instance=retention.policy()), unticked=name, status=422)
+    elif excluded_fields.exclude(group, by=request.user):
         messages.success(request, f"{group.label}: no longer stored; what was here is removed.")
     return redirect("privacy")
 
@@ -44,16 +44,16 @@ def fields(request: StaffRequest, name: str) -> HttpResponse:
 @permission_required(Permission.MANAGE_PRIVACY)
 def periods(request: StaffRequest) -> HttpResponse:
     """Keep histories and what was deleted in Cliniko for so many days."""
-    form = PeriodsForm(request.POST, instance=retention.periods())
+    form = PeriodsForm(request.POST, instance=retention.policy())
     if not form.is_valid():
         return _show(request, form, status=422)
-    if retention.keep_for(form.instance, by=request.user):
+    if retention.set_policy(form.instance, by=request.user):
         messages.success(request, "Saved. The coming night goes by it.")
     return redirect("privacy")
 
 
 def _show(request: StaffRequest, form: PeriodsForm, *, unticked: str = "", status: int = 200) -> HttpResponse:
-    facts = patients.facts()
+    facts = patients.clinic_facts()
     manages = may(request.user, Permission.MANAGE_PRIVACY)
     shown = {"form": form, "facts": facts, "manages": manages} | picture(unticked=unticked)
     with timezone.override(facts.time_zone):

@@ -21,12 +21,12 @@ from sync.read import patients
 @require_safe
 def settings(request: StaffRequest) -> HttpResponse:
     """Show what there is to set and how each of it stands."""
-    facts = patients.facts()
+    facts = patients.clinic_facts()
     context = {
         "entries": list(entries(request.user)),
         "first_steps": onboarding.read(request.user),
         "shows_card_numbers": ClinicSettings.objects.filter(shows_card_numbers=True).exists(),
-        "stores_card_numbers": not excluded_fields.leaves_out("card_numbers"),
+        "stores_card_numbers": not excluded_fields.is_excluded("card_numbers"),
         "facts": facts,
     }
     with timezone.override(facts.time_zone):

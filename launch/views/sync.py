@@ -22,7 +22,7 @@ settings_page = permission_required(Permission.VIEW_SETTINGS)
 def sync(request: StaffRequest) -> HttpResponse:
     """Show how the mirror stands and what its latest runs did, page by page."""
     everything = request.GET.get("runs") == "all"
-    past, more = runs.runs(before=_number(request.GET.get("before", "")), all_of_them=everything)
+    past, more = runs.recent(before=_number(request.GET.get("before", "")), all_of_them=everything)
     return _show(request, "launch/sync.html", runs=past, more=more, everything=everything)
 
 
@@ -59,7 +59,7 @@ def sync_pause(request: StaffRequest) -> HttpResponse:
 @settings_page
 @require_POST
 def sync_resume(request: StaffRequest) -> HttpResponse:
-    if controls.unpause(by=request.user):
+    if controls.resume(by=request.user):
         messages.success(request, "Copying goes on.")
     else:
         messages.info(request, "Copying was not paused.")
@@ -70,7 +70,7 @@ def _tell(request: StaffRequest, order: Callable[[], None], words: str) -> HttpR
     try:
         order()
         messages.success(request, words)
-    except controls.NotNow as reason:
+    except controls.SyncUnavailable as reason:
         messages.warning(request, str(reason))
     return redirect("sync")
 
@@ -80,7 +80,7 @@ def _number(text: str) -> int | None:
 
 
 def _show(request: StaffRequest, template: str, **context: Any) -> HttpResponse:
-    facts, lists = patients.facts(), status.by_resource()
+    facts, lists = patients.clinic_facts(), status.by_resource()
     context |= how_it_stands(request) | {"resources": lists, "refused": any(each.refused for each in lists)}
     with timezone.override(facts.time_zone):
         return render(request, template, context | {"facts": facts})
@@ -88,8 +88,8 @@ def _show(request: StaffRequest, template: str, **context: Any) -> HttpResponse:
 
 def how_it_stands(request: StaffRequest) -> dict[str, Any]:
     """What launch/_progress.html and launch/_mirror.html are told: state, last and next run, the first import."""
-    now, importing = status.standing(), status.import_progress()
-    under_way, next_run = runs.is_under_way(), request.clinic.sync_due_at
+    now, importing = status.current(), status.import_progress()
+    under_way, next_run = runs.is_running(), request.clinic.sync_due_at
     if now.until:
         next_run = max(now.until, next_run)
     stands_still = now.needs_somebody and now.state != status.State.KEY_FORBIDDEN

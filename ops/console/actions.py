@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from audit.log import Action, Actor, NotRecorded, record
+from audit.log import Action, Actor, AuditUnavailable, record
 from ops import lifecycle, onboarding
 from ops.console.access import OpsRequest, console_page
 from ops.console.site import page
@@ -219,7 +219,7 @@ def _do(request: OpsRequest, action: ConsoleAction, clinic: Clinic, taken: dict[
     except REFUSALS as refused:
         messages.error(request, f"{clinic.label}: {refused}")
         return clinic.label
-    except NotRecorded:  # of many chosen the others' turns come all the same
+    except AuditUnavailable:  # of many chosen the others' turns come all the same
         messages.error(request, f"{clinic.label}: the log cannot be written, so nothing was changed. Try again.")
         return clinic.label
     messages.add_message(request, messages.SUCCESS if done.changed else messages.INFO, done.sentence)

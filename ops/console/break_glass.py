@@ -11,7 +11,7 @@ from ops import break_glass
 from ops.console.access import OpsRequest, console_page
 from ops.console.clinic import clinic_or_404
 from ops.console.site import page
-from ops.models import Look
+from ops.models import BreakGlassGrant
 
 
 class ReasonForm(forms.Form):
@@ -87,7 +87,7 @@ def end(request: OpsRequest, label: str) -> HttpResponse:
     return redirect("clinic", label)
 
 
-def _look(request: OpsRequest, label: str) -> Look | None:
+def _look(request: OpsRequest, label: str) -> BreakGlassGrant | None:
     return break_glass.current(clinic_or_404(label), request.user)
 
 

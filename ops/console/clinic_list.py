@@ -24,7 +24,7 @@ from unfold.widgets import UnfoldBooleanWidget
 from ops.console.access import OpsRequest, console_page
 from ops.console.actions import BULK, address
 from ops.console.site import site
-from ops.models import ClinicDay
+from ops.models import DailyStats
 from ops.monitoring import charts, daily_stats
 from ops.templatetags.ops_words import STATE_COLOURS, cut_words, state_words
 from sync.models import Connection
@@ -140,7 +140,7 @@ class ClinicAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Clinic]:
         """Each clinic with `launches` of seven days, `mirrored` and `refused` as last measured, and `is_wanted`."""
-        mine = ClinicDay.objects.filter(clinic=OuterRef("pk"))
+        mine = DailyStats.objects.filter(clinic=OuterRef("pk"))
         latest = mine.order_by("-day")
         week = mine.filter(day__gt=timezone.now().date() - timedelta(days=7)).order_by().values("clinic")
         return Clinic.objects.exclude(state=Clinic.State.PURGED).annotate(

@@ -1,16 +1,13 @@
-"""The broker's queues, Redis or RabbitMQ: how many messages wait there, and the end of those about one clinic."""
+"""Queue depths of the broker, Redis or RabbitMQ."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import structlog
 from celery import current_app
 from django.conf import settings
-from kombu.exceptions import KombuError, OperationalError
-from kombu.utils.json import loads
+from kombu.exceptions import OperationalError
 
-log = structlog.get_logger(__name__)
 BROKER_SECONDS = 2  # for each answer
 TIMEOUTS = {"redis": ("socket_timeout",), "amqp": ("read_timeout", "write_timeout")}
 
@@ -19,21 +16,6 @@ def depths() -> dict[str, int]:
     """How many messages of each queue no worker has taken. Raises kombu's OperationalError."""
     with _connected() as broker:
         return {name: _depth(broker, name) for name in _names()}
-
-
-def remove_messages(schema_name: str) -> int | None:
-    """Take the messages about one clinic out of every queue: how many. All others stay, in their order.
-
-    A broker that does not answer is logged and left alone, and the answer is None: whoever takes such a message finds
-    no clinic to work for.
-    """
-    try:
-        with _connected() as broker:
-            remove = _remove_from_redis if broker.transport.driver_type == "redis" else _remove_from_rabbitmq
-            return remove(broker, schema_name)
-    except OperationalError as failed:
-        log.warning("messages_not_removed", schema_name=schema_name, reason=type(failed.__cause__).__name__)
-        return None
 
 
 @contextmanager
@@ -63,49 +45,3 @@ def _depth(broker: Any, queue: str) -> int:
             return int(channel.queue_declare(queue=queue, passive=True).message_count)
         except broker.channel_errors:
             return 0
-
-
-def _remove_from_redis(broker: Any, schema_name: str) -> int:
-    """No message of another clinic is ever taken, as kombu would keep it aside for an hour if this were killed then.
-
-    What workers hold is looked at first: it comes back to a queue, of a killed worker, and never leads out of one.
-    """
-    removed = 0
-    with broker.channel() as channel:
-        client = channel.client
-        for tag, held in client.hgetall(channel.unacked_key).items():
-            if _clinic_of(channel, loads(held)[0]) == schema_name:
-                # In this order: kombu clears a tag without message, and not the reverse.
-                removed += client.hdel(channel.unacked_key, tag)
-                client.zrem(channel.unacked_index_key, tag)
-        for name in _names():
-            for raw in client.lrange(name, 0, -1):
-                if _clinic_of(channel, raw) == schema_name:
-                    removed += client.lrem(name, 0, raw)
-    return removed
-
-
-def _remove_from_rabbitmq(broker: Any, schema_name: str) -> int:
-    """What is taken and not acknowledged has its place in the queue again when the channel ends, however it ends."""
-    removed = 0
-    for name in _names():
-        waiting = _depth(broker, name)
-        with broker.channel() as channel:
-            for _ in range(waiting):
-                taken = channel.basic_get(name)
-                if taken is None:  # workers were faster
-                    break
-                if _clinic_of(channel, taken) == schema_name:
-                    channel.basic_ack(taken.delivery_tag)
-                    removed += 1
-    return removed
-
-
-def _clinic_of(channel: Any, raw: Any) -> object:
-    """The schema that a task's message names; None when it names none, or is no task's."""
-    try:
-        message = loads(raw) if isinstance(raw, bytes) else raw
-        _args, kwargs, _embedded = channel.message_to_python(message).decode()
-    except (KombuError, ValueError, TypeError, KeyError):
-        return None
-    return kwargs.get("schema_name") if isinstance(kwargs, dict) else None

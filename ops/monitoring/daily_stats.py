@@ -2,19 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
-from django.apps import apps
 from django.db import connection, transaction
-from django.db.models import Max, Sum
+from django.db.models import Sum
 from django.utils import timezone
 
-from ops.models import HOURS, ClinicDay
+from ops.models import HOURS, DailyStats, LaunchTotal
 from ops.monitoring import charts
 from sync.models import Patient, RefusedPayload
-from sync.read.status import standing
-from tenants.context import inside
+from sync.read.status import current
+from tenants.context import enter_clinic
 from tenants.models import Clinic
+from tenants.signals import launch_totals
 
 KEPT_FOR = timedelta(days=400)
 LAG_HOURS, LAUNCH_DAYS = 24, 14
@@ -31,35 +30,38 @@ class Seen:
 
 
 def measure(clinic: Clinic, *, now: datetime) -> None:
-    """Visit the clinic and note its numbers; no launch is counted twice, whoever visits at once. The caller stands in
-    public."""
-    clinic.refresh_from_db(fields=["launches_seen"])
-    with inside(clinic):
+    """Record the clinic's figures for today. Call from the public schema; concurrent calls count each launch once."""
+    before = _launch_total(clinic)
+    with enter_clinic(clinic):
         seen = _look(now)
     with transaction.atomic():
-        seen_of = {"schema_name": clinic.schema_name, "launches_seen": clinic.launches_seen}
-        same = {"state__in": Clinic.WORKING} | seen_of
-        if Clinic.objects.select_for_update(no_key=True).filter(pk=clinic.pk, **same).exists():
-            _note(clinic, seen, now)
+        unchanged = Clinic.objects.select_for_update(no_key=True).filter(
+            pk=clinic.pk, state__in=Clinic.WORKING, schema_name=clinic.schema_name
+        )
+        if unchanged.exists() and _launch_total(clinic) == before:
+            _record(clinic, seen, before, now)
+
+
+def _launch_total(clinic: Clinic) -> int | None:
+    return LaunchTotal.objects.filter(clinic=clinic).values_list("total", flat=True).first()
 
 
 def _look(now: datetime) -> Seen:
-    checked_at = standing().checked_at
+    checked_at = current().checked_at
     return Seen(
         patients=Patient.objects.filter(deleted_at=None).count(),
         refused=RefusedPayload.objects.count(),
         lag=max(0, int((now - checked_at).total_seconds())) if checked_at else None,
-        launches=launch_count(),
+        launches=launch_totals().launches,
     )
 
 
-def _note(clinic: Clinic, seen: Seen, now: datetime) -> None:
+def _record(clinic: Clinic, seen: Seen, before: int | None, now: datetime) -> None:
     today = _row(clinic, now.astimezone(UTC).date())
-    # Of what was there when it was first looked at nobody knows the day. Fewer than before: the clinic was restored, or
-    # its button is of another account now.
-    before = seen.launches if clinic.launches_seen is None else clinic.launches_seen
-    today.launches += max(0, seen.launches - before)
-    Clinic.objects.filter(pk=clinic.pk).update(launches_seen=seen.launches)
+    # The first measurement can't tell which day earlier launches belong to. A lower count than before means that the
+    # clinic was restored or connected to another Cliniko account.
+    today.launches += max(0, seen.launches - (seen.launches if before is None else before))
+    LaunchTotal.objects.update_or_create(clinic=clinic, defaults={"total": seen.launches})
     hour = now.astimezone(UTC).hour
     if seen.lag is not None:
         today.lag_by_hour[hour] = max(seen.lag, today.lag_by_hour[hour] or 0)
@@ -67,19 +69,19 @@ def _note(clinic: Clinic, seen: Seen, now: datetime) -> None:
     today.save(update_fields=["patients", "refused", "launches", "lag_by_hour"])
 
 
-def _row(clinic: Clinic, day: date) -> ClinicDay:
-    return ClinicDay.objects.get_or_create(clinic=clinic, day=day, defaults={"lag_by_hour": [None] * HOURS})[0]
+def _row(clinic: Clinic, day: date) -> DailyStats:
+    return DailyStats.objects.get_or_create(clinic=clinic, day=day, defaults={"lag_by_hour": [None] * HOURS})[0]
 
 
 def forget() -> None:
     """Delete the numbers of more than a year ago."""
-    ClinicDay.objects.filter(day__lt=timezone.now().date() - KEPT_FOR).delete()
+    DailyStats.objects.filter(day__lt=timezone.now().date() - KEPT_FOR).delete()
 
 
 def launches(now: datetime, clinic: Clinic | None = None) -> charts.Chart:
     """Launches by day, of one clinic or of all."""
     first = now.astimezone(UTC).date() - timedelta(days=LAUNCH_DAYS - 1)
-    rows = ClinicDay.objects.filter(day__gte=first, **({"clinic": clinic} if clinic else {}))
+    rows = DailyStats.objects.filter(day__gte=first, **({"clinic": clinic} if clinic else {}))
     counted = dict(rows.values_list("day").annotate(Sum("launches")).order_by())
     days = [first + timedelta(days=number) for number in range(LAUNCH_DAYS)]
     values = [
@@ -103,28 +105,11 @@ def lag(now: datetime, clinic: Clinic | None = None) -> charts.Chart:
 def _worst_by_hour(first: date, clinic: Clinic | None) -> dict[datetime, int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT day, hour, max(lag) FROM ops_clinicday, unnest(lag_by_hour) WITH ORDINALITY AS measured (lag, hour)"
+            "SELECT day, hour, max(lag)"
+            " FROM ops_dailystats, unnest(lag_by_hour) WITH ORDINALITY AS measured (lag, hour)"
             " WHERE day >= %s AND lag IS NOT NULL AND (%s::bigint IS NULL OR clinic_id = %s) GROUP BY day, hour",
             [first, clinic and clinic.pk, clinic and clinic.pk],
         )
         return {
             datetime(day.year, day.month, day.day, hour - 1, tzinfo=UTC): most for day, hour, most in cursor.fetchall()
         }
-
-
-LAUNCHES = ("click", "signed_out")  # of the kinds in launch.button_clicks
-
-
-def latest_launch() -> datetime | None:
-    """When the button in Cliniko was last clicked; patients are opened from the search, too."""
-    latest: datetime | None = _launches().aggregate(Max("at"))["at__max"]
-    return latest
-
-
-def launch_count() -> int:
-    """How many clicks on the button have been noted in all."""
-    return _launches().aggregate(Sum("times"))["times__sum"] or 0
-
-
-def _launches() -> Any:
-    return apps.get_model("launch", "ButtonClick")._default_manager.filter(kind__in=LAUNCHES)

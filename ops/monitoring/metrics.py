@@ -83,7 +83,7 @@ class Queues(Collector):
 
 class Tallies(Collector):
     def collect(self) -> Iterator[Metric]:
-        yield from metrics.families()
+        yield from metrics.collect()
 
 
 class Health(Collector):

@@ -12,14 +12,14 @@ from django.utils.dateparse import parse_datetime
 
 from ops.errors import Refused
 from ops.recovery import pg_tools
-from tenants.metrics import Moment
+from tenants.metrics import TimestampGauge
 from tenants.models import Clinic
 
 SCHEMA = re.compile(r"clinic_[0-9a-f]{16}")
 # Whoever was signed in when a backup was made is not signed in again by restoring it.
-LEFT_OUT = ("django_session", "accounts_opensession", "accounts_usedticket", "cache_entry")
+EXCLUDED_TABLES = ("django_session", "accounts_opensession", "accounts_usedticket", "cache_entry")
 
-LAST_BACKUP = Moment("sidechart_last_backup_timestamp_seconds", "When a backup was last finished.")
+LAST_BACKUP = TimestampGauge("sidechart_last_backup_timestamp_seconds", "When a backup was last finished.")
 
 
 def write(folder: Path) -> Path:
@@ -34,7 +34,7 @@ def write(folder: Path) -> Path:
     except OSError as failure:
         raise Refused(f"Nothing can be written to {folder}: {failure.strerror}.") from None
     try:
-        left_out = [f"--exclude-table-data=*.{table}" for table in LEFT_OUT]
+        left_out = [f"--exclude-table-data=*.{table}" for table in EXCLUDED_TABLES]
         run([pg_dump, "--format=custom", f"--file={half}", *left_out, f"--dbname={pg_tools.target()}"])
         half.rename(path)
         LAST_BACKUP.is_now()

@@ -9,7 +9,7 @@ from django.db import DatabaseError, transaction
 from accounts import second_factors
 from ops.errors import Refused
 from sync.connection import sealing
-from tenants.context import inside
+from tenants.context import enter_clinic
 from tenants.models import Clinic
 
 log = structlog.get_logger(__name__)
@@ -45,12 +45,12 @@ def reseal(*, dry_run: bool = False) -> Resealed:
     time. A dry run finds what does not open, and keeps everything as it was. The caller stands in public."""
     done = Resealed()
     with transaction.atomic():
-        done.factors_of_ops_unopened = second_factors.seal_again()
+        done.factors_of_ops_unopened = second_factors.reseal()
         transaction.set_rollback(dry_run)
     for clinic in Clinic.objects.exclude(state=Clinic.State.PURGED).order_by("label"):
         try:
-            with inside(clinic), transaction.atomic():
-                key_opens, unopened = sealing.seal_again(), second_factors.seal_again()
+            with enter_clinic(clinic), transaction.atomic():
+                key_opens, unopened = sealing.reseal(), second_factors.reseal()
                 transaction.set_rollback(dry_run)
         except DatabaseError as failure:
             log.error("clinic_not_resealed", clinic=clinic.label, exc_info=failure)

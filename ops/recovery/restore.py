@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from accounts import after_restore
 from audit import log as audit_log
-from audit.log import OPS, Action, Chain
+from audit.log import OPS, Action, ChainCheck
 from exports import requests as exports
 from ops.errors import Refused
 from ops.recovery import backups, pg_tools
@@ -34,9 +34,9 @@ from sync import excluded_fields
 from sync.connection import sealing
 from sync.connection import state as cliniko_connection
 from sync.read import status
-from sync.walk.schedule import compare_everything
+from sync.walk.schedule import reconcile_all
 from tenants import schemas
-from tenants.context import NoSuchClinic, find_clinic, inside
+from tenants.context import NoSuchClinic, enter_clinic, find_clinic
 from tenants.models import Clinic, new_schema_name
 
 log = structlog.get_logger(__name__)
@@ -199,28 +199,28 @@ def _feed(psql: IO[bytes], pg_restore: list[str], before: list[str], after: list
 
 def _make_fit(
     replica: Clinic, clinic: Clinic, backup: Backup, held_in: str, accepted: Accepted
-) -> tuple[Restored, Chain]:
+) -> tuple[Restored, ChainCheck]:
     """Make what was loaded fit to work: how the clinic will stand there, and the log that it will have."""
     _require_known_migrations(replica)
     schemas.migrate(replica.schema_name)
     if not accepted.other_account:
         _require_same_account(replica, clinic)
-    suspended = _asked_of(clinic, after_restore.suspended)
-    left_out = _asked_of(clinic, excluded_fields.left_out)
-    with inside(replica), transaction.atomic():
-        broken_at = audit_log.check().broken_at
+    suspended = _asked_of(clinic, after_restore.suspended_emails)
+    left_out = _asked_of(clinic, excluded_fields.excluded_groups)
+    with enter_clinic(replica), transaction.atomic():
+        broken_at = audit_log.verify_chain().broken_at
         if broken_at is not None and not accepted.broken_log:
             raise Refused(f"Line {broken_at} of the access log in the backup is not as it was written.")
-        people = after_restore.begin_anew(sealed_in=held_in, suspended_since=suspended)
-        stay_left_out = [group.label for group in left_out if excluded_fields.leave_out(group, by=OPS)]
-        key_opens = sealing.seal_again(sealed_in=held_in)
+        people = after_restore.reset_accounts(sealed_in=held_in, suspended_since=suspended)
+        stay_left_out = [group.label for group in left_out if excluded_fields.exclude(group, by=OPS)]
+        key_opens = sealing.reseal(sealed_in=held_in)
         if not key_opens:
-            sealing.forget_key()
-        exports.begin_anew()
-        compare_everything()
+            sealing.delete_key()
+        exports.end_after_restore()
+        reconcile_all()
         made_at = f"{backup.made_at:%Y-%m-%d %H:%M} UTC"
         audit_log.record(Action.OPS_ACCESS, by=OPS, restored_from=made_at, former=clinic.schema_name)
-        chain = audit_log.check()
+        chain = audit_log.verify_chain()
     former = clinic.schema_name if schemas.exists(clinic.schema_name) else ""
     found = vars(people) | {
         "stay_left_out": stay_left_out,
@@ -243,7 +243,7 @@ def _require_same_account(replica: Clinic, clinic: Clinic) -> None:
 def _account_of(clinic: Clinic) -> tuple[str, str] | None:
     """Shard and name of the Cliniko account that is mirrored; None for none, or when the tables do not read."""
     try:
-        with inside(clinic), transaction.atomic():
+        with enter_clinic(clinic), transaction.atomic():
             held = cliniko_connection.load()
     except DatabaseError:
         return None
@@ -251,7 +251,7 @@ def _account_of(clinic: Clinic) -> tuple[str, str] | None:
 
 
 def _require_known_migrations(replica: Clinic) -> None:
-    with inside(replica):
+    with enter_clinic(replica):
         applied = MigrationRecorder(connection).applied_migrations()
     unknown = set(applied) - set(MigrationLoader(None).disk_migrations)
     if unknown:
@@ -261,7 +261,7 @@ def _require_known_migrations(replica: Clinic) -> None:
 def _asked_of(clinic: Clinic, question: Callable[[], list[Answer]]) -> list[Answer]:
     """What it answers where the clinic was until now; nothing where that is gone."""
     try:
-        with inside(clinic), transaction.atomic():
+        with enter_clinic(clinic), transaction.atomic():
             return question()
     except DatabaseError:
         log.warning("former_schema_unreadable", clinic=clinic.label)
@@ -269,13 +269,13 @@ def _asked_of(clinic: Clinic, question: Callable[[], list[Answer]]) -> list[Answ
 
 
 def _how_it_stands(replica: Clinic) -> dict[str, Any]:
-    with inside(replica):
-        now, account = status.standing(), cliniko_connection.load().account_name
+    with enter_clinic(replica):
+        now, account = status.current(), cliniko_connection.load().account_name
     named = {"name": account[:200]} if account else {}
     return {"sync_state": now.state, "key_state": now.key_state, "checked_at": now.checked_at} | named
 
 
-def _switch(clinic: Clinic, replica: Clinic, chain: Chain) -> int:
+def _switch(clinic: Clinic, replica: Clinic, chain: ChainCheck) -> int:
     """The one step that shows: from here on everybody works in the replica. How many people were suspended only while
     it was made fit, and are so there too. Raises Refused when the clinic was purged or restored meanwhile."""
     with transaction.atomic():
@@ -291,7 +291,7 @@ def _switch(clinic: Clinic, replica: Clinic, chain: Chain) -> int:
         )
         if not switched:
             raise Refused(f"{clinic.label} changed meanwhile.")
-        schemas.take_over(clinic, replica.schema_name)
-        suspended = _asked_of(clinic, after_restore.suspended)
-        with inside(replica):
-            return after_restore.suspend_again(suspended)
+        schemas.record_switch(clinic, replica.schema_name)
+        suspended = _asked_of(clinic, after_restore.suspended_emails)
+        with enter_clinic(replica):
+            return after_restore.resuspend(suspended)

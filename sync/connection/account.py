@@ -30,7 +30,7 @@ class Account:
     patient_word: str
 
 
-def read(page: dict[str, Any]) -> Account:
+def parse_account(page: dict[str, Any]) -> Account:
     """The account in an answer to GET /settings/public."""
     # Name, subdomain and time zone stand in an object of their own, or at the top as older answers have them.
     own = page.get("account")
@@ -48,18 +48,18 @@ def read(page: dict[str, Any]) -> Account:
     )
 
 
-def look_again(client: Cliniko, held: Connection) -> None:
+def refresh_account(client: Cliniko, held: Connection) -> None:
     """Once a day take over what was changed in Cliniko since the key was entered. What it does not say any more stays.
 
     Raises what ends a turn: KeyInvalid, RateLimited, Unreachable.
     """
-    asked_at = held.account_asked_at or held.connected_at
+    asked_at = held.account_checked_at or held.connected_at
     if asked_at is None or timezone.now() - asked_at < ASKED_EVERY:
         return
     # Before the answer: an account that does not tell is asked tomorrow, and holds up one turn at the most.
-    Connection.objects.filter(id=1).update(account_asked_at=timezone.now())
+    Connection.objects.filter(id=1).update(account_checked_at=timezone.now())
     try:
-        told = read(client.settings())
+        told = parse_account(client.settings())
     except (KeyForbidden, RecordNotFound, RequestRefused, ServerError) as failure:
         log.warning("account_not_told", reason=type(failure).__name__)
         return
@@ -69,4 +69,4 @@ def look_again(client: Cliniko, held: Connection) -> None:
     with transaction.atomic():
         same_key = Connection.objects.filter(id=1, sealed_key=held.sealed_key)
         if same_key.update(**{field: value for field, value in said.items() if value}):
-            registry.take_name(told.name)
+            registry.set_name(told.name)

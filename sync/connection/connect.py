@@ -17,12 +17,12 @@ from sync.cliniko.errors import ClinikoError, KeyForbidden, RateLimited, RecordN
 from sync.cliniko.payloads import text
 from sync.connection import account
 from sync.connection.account import Account
-from sync.connection.rate_limit import share_of
+from sync.connection.rate_limit import share_for
 from sync.connection.sealing import seal
 from sync.connection.state import client_of, load
-from sync.models import Connection, Cursor, LeftOut, PatientChange, PatientRefresh, Reconcile, RefusedPayload
+from sync.models import Connection, Cursor, ExcludedField, PatientChange, PatientRefresh, Reconciliation, RefusedPayload
 from sync.resources import PATIENTS, RESOURCES, Resource
-from sync.signals import account_forgotten
+from sync.signals import account_changed
 from tenants import registry
 from tenants.context import current_clinic
 
@@ -37,10 +37,10 @@ class AnotherAccount(ClinikoError):
     `account` and `held` are their names; `mark` tells the new one from all others.
     """
 
-    def __init__(self, account: str, held: str, mark: str):
-        words = f"This key belongs to another Cliniko account ({account}) than the mirrored one ({held})"
+    def __init__(self, account: str, current: str, mark: str):
+        words = f"This key belongs to another Cliniko account ({account}) than the mirrored one ({current})"
         super().__init__(f"{words}: nothing was changed.")
-        self.account, self.held, self.mark = account, held, mark
+        self.account, self.current, self.mark = account, current, mark
 
 
 @dataclass(frozen=True)
@@ -76,33 +76,33 @@ def connect(
 
     The stored key stays in use until then. `confirm_other_account` is True for any other account, or the mark of the
     one that was agreed to; `timeout` is for each of the eleven requests, in seconds. Raises KeyInvalid, KeyForbidden
-    (patients are not to be read), AnotherAccount, RateLimited, Unreachable and NotRecorded.
+    (patients are not to be read), AnotherAccount, RateLimited, Unreachable and AuditUnavailable.
     """
-    found = _ask(key, timeout)
+    found = _read_account(key, timeout)
     with transaction.atomic():
         Connection.objects.get_or_create(id=1)
         held = Connection.objects.select_for_update().get(id=1)
-        moved = _require_agreement(held, key, found.account, confirm_other_account)
+        moved = _require_confirmation(held, key, found.account, confirm_other_account)
         _store(held, key, found, moved=moved)
         Cursor.objects.update(refused_at=None, asks_hidden=True, failures=0, due_at=timezone.now())
         if moved:
-            forget_account()
+            delete_account_data()
         _note_lists(found.looks)
-        registry.be_connected(found.account.name)
-        registry.note_key(held.key_state)
-        registry.be_due()
+        registry.mark_connected(found.account.name)
+        registry.set_key_state(held.key_state)
+        registry.mark_due()
         record(Action.KEY_CHANGED, by=by, key=repr(key), account=found.account.name)
-    return _told(key, found, held.time_zone)
+    return _connected(key, found, held.time_zone)
 
 
-def try_out(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
+def check_key(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
     """Ask Cliniko as `connect` does, raise what it raises, and store nothing."""
-    found = _ask(key, None)
-    _require_agreement(load(), key, found.account, confirm_other_account)
-    return _told(key, found, found.account.time_zone)
+    found = _read_account(key, None)
+    _require_confirmation(load(), key, found.account, confirm_other_account)
+    return _connected(key, found, found.account.time_zone)
 
 
-def _told(key: ApiKey, found: "_Found", time_zone: str) -> Connected:
+def _connected(key: ApiKey, found: "KeyDetails", time_zone: str) -> Connected:
     may_read = {resource.label: look.may_read for resource, look in found.looks.items()}
     if found.may_read_beyond is not None:
         may_read[NOT_COPIED] = found.may_read_beyond
@@ -110,7 +110,7 @@ def _told(key: ApiKey, found: "_Found", time_zone: str) -> Connected:
     return Connected(found.account.name, key.shard, *who, may_read, time_zone)
 
 
-def _require_agreement(held: Connection, key: ApiKey, account: Account, agreed: bool | str) -> bool:
+def _require_confirmation(held: Connection, key: ApiKey, account: Account, agreed: bool | str) -> bool:
     """Whether this is another account than before. Raises AnotherAccount when nobody agreed to that."""
     # Two accounts that name no subdomain are not known to be one; the same subdomain on another shard is another.
     same = bool(account.subdomain) and (key.shard, account.subdomain) == (held.shard, held.account_subdomain)
@@ -122,19 +122,19 @@ def _require_agreement(held: Connection, key: ApiKey, account: Account, agreed: 
     return True
 
 
-def forget_account() -> None:
+def delete_account_data() -> None:
     """Nothing of one account may be taken for another's: ids count up alike in all of them."""
     for resource in RESOURCES:
         resource.model._default_manager.all().delete()
-    for model in (Cursor, Reconcile, RefusedPayload, PatientRefresh, PatientChange):
+    for model in (Cursor, Reconciliation, RefusedPayload, PatientRefresh, PatientChange):
         model._default_manager.all().delete()
-    LeftOut.objects.filter(coming_back=True).delete()
+    ExcludedField.objects.filter(restoring=True).delete()
     Connection.objects.update(account_since=timezone.now() + STILL_OPENING)
-    account_forgotten.send(sender=Connection)
+    account_changed.send(sender=Connection)
 
 
 @dataclass(frozen=True)
-class _Look:
+class ListAccess:
     """What a key was told of one list: whether it may read it, and how many there are, where Cliniko says."""
 
     may_read: bool
@@ -142,56 +142,56 @@ class _Look:
 
 
 @dataclass(frozen=True)
-class _Found:
+class KeyDetails:
     """What Cliniko told of a key: its user, the account with its settings, and each list."""
 
     user: dict[str, Any]
     account: Account
-    looks: dict[Resource, _Look]
+    looks: dict[Resource, ListAccess]
     may_read_beyond: bool | None
 
 
-def _ask(key: ApiKey, timeout: float | None) -> _Found:
+def _read_account(key: ApiKey, timeout: float | None) -> KeyDetails:
     try:
         with closing(client_of(key, timeout)) as client:
             user, page = client.user(), client.settings()
-            looks = {resource: _look(client, resource.name) for resource in RESOURCES}
+            looks = {resource: _check_access(client, resource.name) for resource in RESOURCES}
             if not looks[PATIENTS].may_read:
                 raise KeyForbidden(f"The Cliniko user who made this key, {_name(user)}, may not read patients.")
-            beyond = _may_read_beyond(client, key)
+            beyond = _may_read_invoices(client, key)
     except RateLimited as limit:
-        share_of(key, "launches").block(limit.until)
+        share_for(key, "launches").block(limit.until)
         raise
-    return _Found(user, account.read(page), looks, beyond)
+    return KeyDetails(user, account.parse_account(page), looks, beyond)
 
 
-def _look(client: Cliniko, resource: str) -> _Look:
+def _check_access(client: Cliniko, resource: str) -> ListAccess:
     try:
-        return _Look(True, client.list(resource, filters=(), sort="id:asc", per_page=1).total)
+        return ListAccess(True, client.list(resource, filters=(), sort="id:asc", per_page=1).total)
     except (KeyForbidden, RecordNotFound):
-        return _Look(False)
+        return ListAccess(False)
     except (ServerError, RequestRefused):
         # A list that fails today keeps no key from being stored: the walk finds out.
         if resource == PATIENTS.name:
             raise
-    return _Look(True)
+    return ListAccess(True)
 
 
-def _may_read_beyond(client: Cliniko, key: ApiKey) -> bool | None:
+def _may_read_invoices(client: Cliniko, key: ApiKey) -> bool | None:
     """None when Cliniko does not say, which keeps no key from being stored. Of what it answers nothing is kept."""
     try:
         client.list(NOT_COPIED, filters=(), sort="id:asc", per_page=1)
     except KeyForbidden:
         return False
     except RateLimited as limit:
-        share_of(key, "launches").block(limit.until)
+        share_for(key, "launches").block(limit.until)
         return None
     except ClinikoError:
         return None
     return True
 
 
-def _note_lists(looks: dict[Resource, _Look]) -> None:
+def _note_lists(looks: dict[Resource, ListAccess]) -> None:
     """What the key was told, so that pages need not wait for the first walk to say it."""
     for resource, look in looks.items():
         cursor, _ = Cursor.objects.get_or_create(resource=resource.name)
@@ -205,7 +205,7 @@ def _name(user: dict[str, Any]) -> str:
     return f"{text(user, 'first_name')} {text(user, 'last_name')}".strip()
 
 
-def _store(held: Connection, key: ApiKey, found: _Found, *, moved: bool) -> None:
+def _store(held: Connection, key: ApiKey, found: KeyDetails, *, moved: bool) -> None:
     held.key_state = Connection.KeyState.OK
     held.sealed_key = seal(key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
     held.key_last4, held.shard = key.last4, key.shard
@@ -214,10 +214,10 @@ def _store(held: Connection, key: ApiKey, found: _Found, *, moved: bool) -> None
     if moved or found.account.time_zone != time_zones.UNKNOWN:
         held.time_zone = found.account.time_zone
     held.key_user_name, held.key_user_role = _name(found.user), text(found.user, "role")
-    held.connected_at = held.account_asked_at = timezone.now()
+    held.connected_at = held.account_checked_at = timezone.now()
     held.resume_at, held.failures = None, 0
     if held.state != Connection.State.PAUSED:  # which lasts until somebody ends it
         held.state, held.state_since = Connection.State.OK, timezone.now()
     held.lease_token = held.lease_until = None  # a worker under way with the former key writes nothing more
-    held.owners_told_at = None
+    held.owners_notified_at = None
     held.save()

@@ -37,6 +37,6 @@ class Share:
         return max(0, self.allowance.limit - rate_limits.spent(self.fingerprint))
 
 
-def share_of(key: ApiKey, purpose: Purpose) -> Share:
+def share_for(key: ApiKey, purpose: Purpose) -> Share:
     allowance = Allowance(settings.CLINIKO_REQUESTS_PER_MINUTE, settings.CLINIKO_REQUESTS_RESERVED)
     return Share(fingerprint(key, keys=settings.SEALING_KEYS), purpose, allowance)

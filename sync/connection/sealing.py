@@ -12,7 +12,7 @@ from django.utils import timezone
 from sync.cliniko.client import ApiKey
 from sync.models import Connection
 from tenants.context import current_clinic
-from tenants.sealing import box
+from tenants.sealing import fernet
 
 
 class KeyCannotBeOpened(Exception):
@@ -20,7 +20,7 @@ class KeyCannotBeOpened(Exception):
 
 
 def _box(clinic: str, keys: Sequence[str]) -> MultiFernet:
-    return box(f"cliniko key {clinic}", keys=keys)
+    return fernet(f"cliniko key {clinic}", keys=keys)
 
 
 def seal(key: ApiKey, *, clinic: str, keys: Sequence[str]) -> str:
@@ -41,7 +41,7 @@ def fingerprint(key: ApiKey, *, keys: Sequence[str]) -> str:
     return hmac.digest(derived, key.body.encode(), "sha256").hex()[:32]
 
 
-def seal_again(*, sealed_in: str | None = None) -> bool:
+def reseal(*, sealed_in: str | None = None) -> bool:
     """Seal the stored key of the clinic we are inside of with the first of our keys. False when it does not open: it
     stays as it is, and somebody has to enter it again.
 
@@ -60,7 +60,7 @@ def seal_again(*, sealed_in: str | None = None) -> bool:
     return True
 
 
-def forget_key() -> None:
+def delete_key() -> None:
     """The clinic we are inside of has no key until somebody enters one. Which account it is mirrored from stays."""
     Connection.objects.filter(id=1).update(
         sealed_key="",

@@ -18,7 +18,7 @@ from sync.cliniko.errors import (
     RequestRefused,
     ServerError,
 )
-from sync.connection.rate_limit import share_of
+from sync.connection.rate_limit import share_for
 from sync.connection.sealing import KeyCannotBeOpened, unseal
 from sync.models import Connection
 from sync.signals import key_refused
@@ -28,7 +28,7 @@ from tenants.rate_limits import Purpose
 
 State, KeyState = Connection.State, Connection.KeyState
 log = structlog.get_logger(__name__)
-PATIENTS_ALONE = (KeyForbidden, ServerError, RequestRefused)  # the list of patients rests, and the others go on
+PATIENTS_ONLY = (KeyForbidden, ServerError, RequestRefused)  # the list of patients rests, and the others go on
 LONGEST_BACKOFF = timedelta(minutes=15)
 
 
@@ -59,7 +59,7 @@ def stored_key(connection: Connection) -> ApiKey:
 def requests_left() -> int | None:
     """Requests that the stored key may still make this minute; None without a key that opens."""
     try:
-        return share_of(stored_key(load()), "background").left()
+        return share_for(stored_key(load()), "background").left()
     except ClinikoError:
         return None
 
@@ -75,75 +75,75 @@ def client_of(key: ApiKey, timeout: float | None = None, purpose: Purpose = "lau
         key,
         api_url=settings.CLINIKO_API_URL,
         user_agent=settings.CLINIKO_USER_AGENT,
-        budget=share_of(key, purpose),
+        budget=share_for(key, purpose),
         **limits,
     )
 
 
-def hold() -> None:
+def lock() -> None:
     """Keep workers and launches from writing until the caller's transaction ends; who is writing now ends first."""
     Connection.objects.select_for_update().filter(id=1).first()
 
 
-def is_still(held: Connection) -> bool:
+def key_is_unchanged(held: Connection) -> bool:
     """Whether the key is the one that `held` was loaded with; holds until the caller's transaction ends."""
     return Connection.objects.select_for_update().filter(id=1, sealed_key=held.sealed_key).exists()
 
 
-def note_success(held: Connection) -> None:
+def record_success(held: Connection) -> None:
     """Cliniko answered to this key: whatever hindered is over."""
-    _note_key(KeyState.OK, held)
-    _note_way(held)
+    _set_key_state(KeyState.OK, held)
+    _clear_failures(held)
 
 
-def note_answer(held: Connection) -> None:
+def record_answer(held: Connection) -> None:
     """Cliniko gave something to a key that it is thought to refuse: it takes the key, whatever hinders afterwards. A
     refusal that came since then counts."""
     if held.key_state != KeyState.INVALID:
         return
     same = Connection.objects.filter(id=1, sealed_key=held.sealed_key, key_state=KeyState.INVALID, state=held.state)
-    if same.update(key_state=KeyState.OK, owners_told_at=None):
-        registry.note_key(KeyState.OK)
+    if same.update(key_state=KeyState.OK, owners_notified_at=None):
+        registry.set_key_state(KeyState.OK)
 
 
-def _note_way(held: Connection) -> None:
+def _clear_failures(held: Connection) -> None:
     if held.state == State.OK and not held.failures:
         return
     rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(state__in=[State.OK, State.PAUSED])
     rows.update(state=State.OK, state_since=timezone.now(), resume_at=None, failures=0)
 
 
-def _note_key(verdict: Connection.KeyState, held: Connection) -> None:
+def _set_key_state(verdict: Connection.KeyState, held: Connection) -> None:
     """What Cliniko says of the key that was held, paused or not; of a former key nothing."""
     if held.key_state == verdict == KeyState.OK:
         return
     rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(sealed_key="").exclude(key_state=verdict)
-    if rows.update(key_state=verdict, owners_told_at=None):
-        registry.note_key(verdict)
+    if rows.update(key_state=verdict, owners_notified_at=None):
+        registry.set_key_state(verdict)
 
 
-def note_failure(failure: ClinikoError, held: Connection) -> None:
+def record_failure(failure: ClinikoError, held: Connection) -> None:
     """Remember why Cliniko did not answer to this key, and until when it is left alone; of a former key nothing, and
     of a clinic that somebody paused meanwhile what Cliniko says of the key alone.
 
     That our own share of requests is used up is no failure.
     """
     if isinstance(failure, BudgetSpent):
-        _note_way(held)  # Cliniko answered until our share was used up
+        _clear_failures(held)  # Cliniko answered until our share was used up
         return
     if isinstance(failure, RateLimited):
-        share_of(stored_key(held), "background").block(failure.until)
+        share_for(stored_key(held), "background").block(failure.until)
     if isinstance(failure, KeyInvalid | KeyForbidden):
-        _note_key(KeyState.INVALID if isinstance(failure, KeyInvalid) else KeyState.FORBIDDEN, held)
-    state, resume_at = _verdict(failure, held)
+        _set_key_state(KeyState.INVALID if isinstance(failure, KeyInvalid) else KeyState.FORBIDDEN, held)
+    state, resume_at = _state_after(failure, held)
     rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(state=State.PAUSED)
     rows.exclude(state=state).update(state=state, state_since=timezone.now())
-    if not isinstance(failure, PATIENTS_ALONE):
+    if not isinstance(failure, PATIENTS_ONLY):
         rows.update(failures=F("failures") + 1)
     rows.update(resume_at=resume_at)
 
 
-def _verdict(failure: ClinikoError, held: Connection) -> tuple[Connection.State, datetime | None]:
+def _state_after(failure: ClinikoError, held: Connection) -> tuple[Connection.State, datetime | None]:
     if isinstance(failure, NoKey):
         return State.NO_KEY, None
     if isinstance(failure, KeyInvalid):
@@ -164,12 +164,12 @@ def backoff(failures: int) -> timedelta:
     return pause * uniform(0.8, 1.2)  # noqa: S311 - jitter
 
 
-def tell_owners() -> None:
+def notify_owners() -> None:
     """Once for a refused key, let whoever knows the owners tell them. Untold, they are told on the next call."""
-    untold = Connection.objects.filter(id=1, key_state=KeyState.INVALID, owners_told_at=None)
-    if not untold.update(owners_told_at=timezone.now()):
+    untold = Connection.objects.filter(id=1, key_state=KeyState.INVALID, owners_notified_at=None)
+    if not untold.update(owners_notified_at=timezone.now()):
         return
     failures = [answer for _, answer in key_refused.send_robust(sender=Connection) if isinstance(answer, Exception)]
     if failures:
         log.error("owners_not_told", exc_info=failures[0])
-        Connection.objects.filter(id=1).update(owners_told_at=None)
+        Connection.objects.filter(id=1).update(owners_notified_at=None)

@@ -13,10 +13,19 @@ from django.utils import timezone
 
 from sync import field_groups, models
 from sync.cliniko.payloads import day, moment, needed_moment, text
-from sync.read.records import Alert, Appointment, Change, ClinicFacts, PatientRecord, PatientSummary, Status, told_by
+from sync.read.records import (
+    Alert,
+    Appointment,
+    Change,
+    ClinicFacts,
+    PatientRecord,
+    PatientSummary,
+    Status,
+    fields_from,
+)
 from sync.read.search import search, summary
 
-__all__ = ["facts", "patient", "search", "summaries"]
+__all__ = ["clinic_facts", "get", "search", "summaries"]
 
 STALE_AFTER = timedelta(minutes=10)  # ten ticks missed
 _BOOKINGS = (
@@ -27,7 +36,7 @@ _BOOKINGS = (
 _UNCONNECTED = {"time_zone": "UTC", "patient_word": "patient", "account_subdomain": "", "shard": ""}
 
 
-def patient(cliniko_id: str) -> PatientRecord | None:
+def get(cliniko_id: str) -> PatientRecord | None:
     """The patient of this id with alerts and appointments, archived, merged and deleted ones too; None if not here."""
     held = _read(cliniko_id)
     if held is None:
@@ -53,10 +62,10 @@ def patient(cliniko_id: str) -> PatientRecord | None:
         past=past,
         alerts_note=incomplete("medical_alerts", "Alerts"),
         appointments_note=next(filter(None, (incomplete(*of) for of in _BOOKINGS)), ""),
-        not_kept=field_groups.not_kept(held["left_out"] or {}, held["payload"]),
+        not_kept=field_groups.not_stored(held["left_out"] or {}, held["payload"]),
         payload=held["payload"],
         changes=tuple(map(_change, held["changes"] or [])),
-        **told_by(held["payload"]),
+        **fields_from(held["payload"]),
     )
 
 
@@ -70,7 +79,7 @@ def summaries(cliniko_ids: Iterable[str]) -> dict[str, PatientSummary]:
     return {row.cliniko_id: summary(row) for row in rows}
 
 
-def facts() -> ClinicFacts:
+def clinic_facts() -> ClinicFacts:
     """What the clinic's Cliniko account says of itself."""
     return _facts(models.Connection.objects.filter(id=1).values(*_UNCONNECTED).first())
 
@@ -172,7 +181,7 @@ WITH RECURSIVE family (id) AS (
 ), change AS (
     SELECT id, field, before, after, changed_at FROM sync_patientchange WHERE patient_id = %(id)s
 ), left_out AS (
-    SELECT group_name, bool_and(coming_back) AS coming_back FROM sync_leftout GROUP BY group_name
+    SELECT group_name, bool_and(restoring) AS restoring FROM sync_excludedfield GROUP BY group_name
 ), connection AS (
     SELECT time_zone, patient_word, account_subdomain, shard FROM sync_connection WHERE id = 1
 )
@@ -186,7 +195,7 @@ SELECT json_build_object(
         FROM sync_cursor),
     'bookings', (SELECT json_agg(told) FROM told),
     'alerts', (SELECT json_agg(alert) FROM alert),
-    'left_out', (SELECT json_object_agg(group_name, coming_back) FROM left_out),
+    'left_out', (SELECT json_object_agg(group_name, restoring) FROM left_out),
     'changes', (SELECT json_agg(change ORDER BY id) FROM change),
     'connection', (SELECT row_to_json(connection) FROM connection)
 )::text FROM sync_patient WHERE cliniko_id = %(id)s

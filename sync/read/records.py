@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from sync.cliniko.payloads import day, items, moment, text
-from sync.field_groups import TOLD_IN_PLACE, NotKept
+from sync.field_groups import SHOWN_IN_PLACE, NotStored
 
 Status = Literal["booked", "arrived", "did_not_arrive", "cancelled"]
 _CHOSEN = {"checkboxes", "radiobuttons"}
@@ -136,7 +136,7 @@ class PatientRecord:
     past: tuple[Appointment, ...] = ()
     alerts_note: str = ""
     appointments_note: str = ""
-    not_kept: tuple[NotKept, ...] = ()
+    not_kept: tuple[NotStored, ...] = ()
     payload: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     changes: tuple[Change, ...] = field(default=(), repr=False, compare=False)
 
@@ -146,9 +146,9 @@ class PatientRecord:
         return "updated_at" not in self.payload
 
     @property
-    def quietly_not_kept(self) -> tuple[NotKept, ...]:
+    def quietly_not_kept(self) -> tuple[NotStored, ...]:
         """Groups that are not here and have no place of their own on the screen."""
-        return tuple(each for each in self.not_kept if each.group.name not in TOLD_IN_PLACE)
+        return tuple(each for each in self.not_kept if each.group.name not in SHOWN_IN_PLACE)
 
     def changed_since(self, since: datetime) -> tuple[Change, ...]:
         """What Cliniko changed after `since`, a row a field, latest first: from what it was then to what it is now. A
@@ -176,7 +176,7 @@ class PatientRecord:
         """The fields read from the payload alone, with other values for some of Cliniko's fields."""
         payload = self.payload | other
         dates = {"date_of_birth": day(payload, "date_of_birth"), "archived_at": moment(payload, "archived_at")}
-        return told_by(payload) | dates
+        return fields_from(payload) | dates
 
     def age_on(self, today: date) -> int | None:
         """Whole years on that day, or None without a birth date."""
@@ -205,7 +205,7 @@ def _count(number: int, unit: str) -> str:
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
-def told_by(payload: dict[str, Any]) -> dict[str, Any]:
+def fields_from(payload: dict[str, Any]) -> dict[str, Any]:
     """The fields of a PatientRecord that are read from the payload alone."""
     plain = (
         "first_name last_name title sex gender_identity email emergency_contact occupation referral_source "

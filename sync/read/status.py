@@ -18,7 +18,7 @@ _ENDINGS = ("deleted", "archived", "cancelled")
 
 
 @dataclass(frozen=True)
-class Standing:
+class SyncStatus:
     """`state` is one of Connection.State or `importing`; `sentence` tells staff what is wrong and who can do what, and
     is empty when all is well; `key_state` and `key_sentence` say the same of the key alone, which a pause or an outage
     does not hide; `until` is when Cliniko is asked again, `since` when the state began."""
@@ -39,7 +39,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class ResourceStanding:
+class ResourceStatus:
     """How one resource stands: live records here, and how many of how many its latest walk has seen.
 
     `sentence` says why it is not complete, and is empty when it is.
@@ -63,13 +63,13 @@ class ResourceStanding:
         return min(99, 100 * self.walked // self.total) if self.total else None
 
 
-def standing() -> Standing:
+def current() -> SyncStatus:
     """How the mirror stands as a whole, which is how its patients stand."""
     held = connection_state.load()
     cursor = models.Cursor.objects.filter(resource="patients").first()
     importing = bool(held.sealed_key) and (cursor is None or cursor.imported_at is None)
     state = IMPORTING if importing and held.state == State.OK else held.state
-    return Standing(
+    return SyncStatus(
         state=state,
         sentence=_sentence(state, held),
         key_state=held.key_state,
@@ -86,16 +86,16 @@ def patients_here() -> int:
     return models.Patient.objects.filter(deleted_at=None).count()
 
 
-def by_resource() -> tuple[ResourceStanding, ...]:
+def by_resource() -> tuple[ResourceStatus, ...]:
     """How each resource stands, in the order of an import."""
     cursors = {cursor.resource: cursor for cursor in models.Cursor.objects.all()}
-    compared = dict(models.Reconcile.objects.exclude(after_id=None).values_list("resource", "compared"))
+    compared = dict(models.Reconciliation.objects.exclude(after_id=None).values_list("resource", "compared"))
     return tuple(_resource(each, cursors, compared.get(each.name)) for each in RESOURCES)
 
 
-def _resource(resource: Resource, cursors: dict[str, models.Cursor], compared: int | None) -> ResourceStanding:
+def _resource(resource: Resource, cursors: dict[str, models.Cursor], compared: int | None) -> ResourceStatus:
     cursor = cursors.get(resource.name)
-    return ResourceStanding(
+    return ResourceStatus(
         name=resource.name,
         label=resource.label,
         here=resource.model._default_manager.filter(deleted_at=None).count(),
@@ -182,7 +182,7 @@ def clock_text(moment: datetime, zone: str) -> str:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ImportProgress:
     """`copied` of `total` records. `seconds_left` is None while nothing was measured yet, or while Cliniko is not being
     asked."""
 
@@ -205,7 +205,7 @@ class Progress:
         return f"About {minutes} minutes left." if minutes < 90 else f"About {round(minutes / 60)} hours left."
 
 
-def import_progress() -> Progress | None:
+def import_progress() -> ImportProgress | None:
     """None when there is no first import to wait for: no key yet, or all that the key may read is here."""
     held = models.Connection.objects.filter(id=1).exclude(sealed_key="").first()
     if held is None:
@@ -217,7 +217,7 @@ def import_progress() -> Progress | None:
     counted = [_counted(resource, cursor) for resource, cursor in wanted]
     copied, total = sum(done for done, _ in counted), sum(of for _, of in counted)
     rate = _records_a_second(held) if held.state == models.Connection.State.OK else None
-    return Progress(copied, total, math.ceil((total - copied) / rate) if rate else None)
+    return ImportProgress(copied, total, math.ceil((total - copied) / rate) if rate else None)
 
 
 def _counted(resource: Resource, cursor: models.Cursor) -> tuple[int, int]:
@@ -231,7 +231,7 @@ def _counted(resource: Resource, cursor: models.Cursor) -> tuple[int, int]:
 def _records_a_second(held: models.Connection) -> float | None:
     """As measured lately with this key, waits for its budget and for other clinics' turns included."""
     since = max(held.connected_at or timezone.now(), timezone.now() - MEASURED_OVER)
-    recent = list(models.Run.objects.filter(started_at__gte=since).exclude(finished_at=None).order_by("started_at"))
+    recent = list(models.SyncRun.objects.filter(started_at__gte=since).exclude(finished_at=None).order_by("started_at"))
     if not recent:
         return None
     fetched = sum(did.get("fetched", 0) for run in recent for did in run.resources.values())

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from sync import models
 
 _RECORD = ("cliniko_id", "updated_at", "archived_at", "deleted_at", "first_seen_at", "payload")
-_NAMED: dict[str, tuple[type[models.Mirrored], str]] = {
+_NAMED: dict[str, tuple[type[models.MirroredRecord], str]] = {
     "practitioners": (models.Practitioner, "practitioner_id"),
     "businesses": (models.Business, "business_id"),
     "appointment_types": (models.AppointmentType, "appointment_type_id"),
@@ -16,7 +16,7 @@ _NAMED: dict[str, tuple[type[models.Mirrored], str]] = {
 Rows = list[dict[str, Any]]
 
 
-def everything_about(cliniko_ids: Iterable[str]) -> dict[str, Rows]:
+def patient_data(cliniko_ids: Iterable[str]) -> dict[str, Rows]:
     """By resource, all records about the patient of these ids, those archived, cancelled and deleted too, each with its
     payload as Cliniko gave it; what changed in the patient's record; what could not be read; and the names of whom and
     what the appointments are with."""

@@ -22,7 +22,7 @@ from sync.walk.store import mark_deleted
 
 
 @dataclass(frozen=True)
-class Look:
+class DeletedListing:
     """What was asked: the count, and the deleted records when there was reason to read them."""
 
     counted: Page | None
@@ -33,29 +33,31 @@ class Look:
         return sum(answer is not None for answer in (self.counted, self.page))
 
 
-def look(client: Cliniko, listing: Listing, cursor: Cursor) -> Look:
+def fetch_deleted(client: Cliniko, listing: Listing, cursor: Cursor) -> DeletedListing:
     """Make the cursor's next requests: the count, then those deleted lately; or the next page of all by id."""
     name, subset = listing.resource.name, listing.subset
     if cursor.after_id:
         by_id = (f"id:>{cursor.after_id}",)
-        return Look(None, client.list(name, subset=subset, filters=by_id, sort=BY_ID))
+        return DeletedListing(None, client.list(name, subset=subset, filters=by_id, sort=BY_ID))
     counted = client.list(name, subset=subset, sort=BY_ID, per_page=1)
     if cursor.imported_at is None or cursor.cursor is None or _unmoved(cursor, counted):
-        return Look(counted, None)
+        return DeletedListing(counted, None)
     lately = (f"updated_at:>={stamp(cursor.cursor)}",)
     try:
-        return Look(counted, client.list(name, subset=subset, filters=lately, sort=BY_ID))
+        return DeletedListing(counted, client.list(name, subset=subset, filters=lately, sort=BY_ID))
     except NotFilterable:
-        return Look(counted, None)
+        return DeletedListing(counted, None)
 
 
-def mark(listing: Listing, answer: Look, *, sequence: int) -> int:
+def mark_records_deleted(listing: Listing, answer: DeletedListing, *, sequence: int) -> int:
     """Make tombstones of the records that were told deleted; returns how many were live here until now."""
     ids = [found for record in (answer.page.records if answer.page else ()) if (found := gone_id(record))]
     return mark_deleted(listing.resource, ids, sequence=sequence) if ids else 0
 
 
-def advance(listing: Listing, cursor: Cursor, answer: Look, found: int, *, overlap: timedelta, now: datetime) -> bool:
+def advance(
+    listing: Listing, cursor: Cursor, answer: DeletedListing, found: int, *, overlap: timedelta, now: datetime
+) -> bool:
     """Move the cursor on. False when all deleted records have to be read, since those deleted lately do not account
     for the count."""
     if answer.counted is None:
@@ -67,7 +69,7 @@ def advance(listing: Listing, cursor: Cursor, answer: Look, found: int, *, overl
     cursor.total = answer.counted.total
     cursor.walk_clock = min(answer.counted.clock, now)
     if moved < 0:
-        reconcile.want(listing.resource)  # some came back
+        reconcile.request(listing.resource)  # some came back
     if not explained or _begins_late(listing, cursor):
         cursor.after_id = "0"
         return False
@@ -83,7 +85,7 @@ def _begins_late(listing: Listing, cursor: Cursor) -> bool:
     return listing.resource.model._default_manager.filter(deleted_at=None).exists()
 
 
-def look_soon(resources: Iterable[str]) -> None:
+def mark_due(resources: Iterable[str]) -> None:
     """Something moved in these resources, so that deletions are likely, too."""
     names = [f"{name}/deleted" for name in resources]
     if names:

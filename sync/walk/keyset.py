@@ -26,26 +26,26 @@ Place = TypeVar("Place", int, datetime)
 
 
 @dataclass(frozen=True)
-class Step:
+class WalkStep:
     """What to ask for."""
 
     filters: tuple[str, ...]
     sort: str
 
 
-def next_step(cursor: Cursor) -> Step:
+def next_step(cursor: Cursor) -> WalkStep:
     """The request that carries this cursor on."""
     if cursor.imported_at is None:
-        return Step((f"id:>{cursor.after_id or 0}",), BY_ID)
+        return WalkStep((f"id:>{cursor.after_id or 0}",), BY_ID)
     since = _since(cursor)
     if cursor.after_id:  # a whole page shared this second: read it by id
         # Up to the next second, and not "<=" this one: times may have fractions that are not shown.
         second = (f"updated_at:>={stamp(since)}", f"updated_at:<{stamp(since + SECOND)}")
-        return Step((*second, f"id:>{cursor.after_id}"), BY_ID)
-    return Step((f"updated_at:>={stamp(since)}",), "updated_at:asc,id:asc")
+        return WalkStep((*second, f"id:>{cursor.after_id}"), BY_ID)
+    return WalkStep((f"updated_at:>={stamp(since)}",), "updated_at:asc,id:asc")
 
 
-def ask(client: Cliniko, listing: Listing, cursor: Cursor, step: Step | None = None) -> Page:
+def ask(client: Cliniko, listing: Listing, cursor: Cursor, step: WalkStep | None = None) -> Page:
     """Make the cursor's request, or that of `step`. Drops the filters for hidden records for good where Cliniko
     refuses them."""
     step = step or next_step(cursor)
@@ -64,7 +64,7 @@ def ask_ahead(client: Cliniko, listing: Listing, cursor: Cursor, *, then: Callab
     return client.list_ahead(listing.resource.name, **_question(listing, cursor, next_step(cursor)), then=then)
 
 
-def _question(listing: Listing, cursor: Cursor, step: Step) -> dict[str, Any]:
+def _question(listing: Listing, cursor: Cursor, step: WalkStep) -> dict[str, Any]:
     wanted = listing.resource.hidden if cursor.asks_hidden and not listing.subset else ()
     filters = (*step.filters, *(f"{field}:*" for field in wanted))
     return {"subset": listing.subset, "filters": filters, "sort": step.sort}
@@ -96,7 +96,7 @@ def finish(cursor: Cursor, *, overlap: timedelta, now: datetime) -> None:
     cursor.position, cursor.walk_clock, cursor.after_id = None, None, ""
 
 
-def stood_behind(cursor: Cursor, page: Page) -> bool:
+def clock_went_back(cursor: Cursor, page: Page) -> bool:
     """Whether Cliniko's clock is behind the cursor: what changes until it has caught up is stamped too early to be
     found by time."""
     return cursor.cursor is not None and page.clock < cursor.cursor

@@ -40,6 +40,6 @@ class Lease:
         Connection.objects.filter(id=1, lease_token=self.token).update(lease_token=None, lease_until=None)
 
 
-def take_away() -> None:
+def revoke() -> None:
     """Whoever holds the lease of the clinic we are inside of writes nothing more."""
     Connection.objects.filter(id=1).update(lease_token=None, lease_until=None)

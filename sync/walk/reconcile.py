@@ -16,11 +16,11 @@ from django.utils import timezone
 
 from sync.cliniko.client import Cliniko
 from sync.cliniko.errors import Unreachable
-from sync.models import Cursor, LeftOut, Reconcile
+from sync.models import Cursor, ExcludedField, Reconciliation
 from sync.resources import RESOURCES, Listing, Resource
-from sync.walk.keyset import BY_ID, Step, ask, last_id
+from sync.walk.keyset import BY_ID, WalkStep, ask, last_id
 from sync.walk.lease import Lease
-from sync.walk.single import look_up
+from sync.walk.single import fetch_single
 from sync.walk.store import mark_deleted, next_sequence, write_page
 
 WEEK = timedelta(days=7)
@@ -31,7 +31,7 @@ LONGEST_ID = 20
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedPage:
     """One page's worth: its records, rows mended, records asked for by themselves, whether it was the last page, and
     how many of how many records are compared so far."""
 
@@ -43,37 +43,37 @@ class Compared:
     total: int | None
 
 
-def want(resource: Resource) -> None:
+def request(resource: Resource) -> None:
     """Compare this resource as soon as there is time; one that is under way goes on, and once more after it: what was
     compared already may be what changed."""
     begun = {"after_id": "", "due_at": timezone.now(), "total": None, "compared": 0, "mended": 0}
-    _, made = Reconcile.objects.get_or_create(resource=resource.name, defaults=begun)
-    rows = Reconcile.objects.filter(resource=resource.name)
+    _, made = Reconciliation.objects.get_or_create(resource=resource.name, defaults=begun)
+    rows = Reconciliation.objects.filter(resource=resource.name)
     if not made and not rows.filter(after_id=None).update(**begun):
-        rows.update(wanted_again=True, due_at=timezone.now())  # one that was put off goes on now
+        rows.update(requested_again=True, due_at=timezone.now())  # one that was put off goes on now
 
 
-def want_once_settled(resource: Resource) -> None:
+def request_once_settled(resource: Resource) -> None:
     """Compare this resource now, and if that was done a moment ago, once what was written then has settled: of a row
     written lately Cliniko's older version is not believed. # Reference: sync/walk/store.py, SETTLED
     """
     now = timezone.now()
-    state, _ = Reconcile.objects.get_or_create(resource=resource.name, defaults={"due_at": now})
+    state, _ = Reconciliation.objects.get_or_create(resource=resource.name, defaults={"due_at": now})
     due_at = max(now, state.finished_at + SETTLES) if state.finished_at else now
-    rows = Reconcile.objects.filter(resource=resource.name)
+    rows = Reconciliation.objects.filter(resource=resource.name)
     rows.filter(due_at__gt=due_at).update(due_at=due_at)
-    rows.exclude(after_id=None).update(wanted_again=True)
+    rows.exclude(after_id=None).update(requested_again=True)
 
 
-def wanted() -> list[Resource]:
+def due_resources() -> list[Resource]:
     """The imported resources whose comparison is under way or due, in the order of the table."""
     now = timezone.now()
     imported = set(Cursor.objects.filter(refused_at=None).exclude(imported_at=None).values_list("resource", flat=True))
-    due_at = dict(Reconcile.objects.values_list("resource", "due_at"))
+    due_at = dict(Reconciliation.objects.values_list("resource", "due_at"))
     found = []
     for resource in RESOURCES:
         if resource.name in imported and resource.name not in due_at:
-            Reconcile.objects.get_or_create(resource=resource.name, defaults={"due_at": now + _about(WEEK)})
+            Reconciliation.objects.get_or_create(resource=resource.name, defaults={"due_at": now + _jittered(WEEK)})
         elif resource.name in imported and due_at[resource.name] <= now:
             _begin(resource)
             found.append(resource)
@@ -82,24 +82,24 @@ def wanted() -> list[Resource]:
 
 def _begin(resource: Resource) -> None:
     begun = {"after_id": "", "total": None, "compared": 0, "mended": 0}
-    Reconcile.objects.filter(resource=resource.name, after_id=None).update(**begun)
+    Reconciliation.objects.filter(resource=resource.name, after_id=None).update(**begun)
 
 
-def put_off(resource: Resource) -> None:
+def postpone(resource: Resource) -> None:
     """Cliniko does not give this list now: go on later, from the same place."""
-    Reconcile.objects.filter(resource=resource.name).update(due_at=timezone.now() + PUT_OFF)
+    Reconciliation.objects.filter(resource=resource.name).update(due_at=timezone.now() + PUT_OFF)
 
 
-def compare_page(client: Cliniko, lease: Lease, resource: Resource, *, over: Callable[[], bool]) -> Compared:
+def compare_page(client: Cliniko, lease: Lease, resource: Resource, *, over: Callable[[], bool]) -> ComparedPage:
     """Compare the next page. What has to be asked for by itself is saved one by one, and waits once the turn is `over`.
 
     Raises the errors of sync.cliniko.errors, and LeaseLost.
     """
-    state = Reconcile.objects.get(resource=resource.name)
+    state = Reconciliation.objects.get(resource=resource.name)
     cursor = Cursor.objects.get(resource=resource.name)
     after, mended_before = state.after_id or "0", state.mended
     sequence = next_sequence()
-    page = ask(client, Listing(resource), cursor, Step((f"id:>{after}",), BY_ID))
+    page = ask(client, Listing(resource), cursor, WalkStep((f"id:>{after}",), BY_ID))
     Cursor.objects.filter(resource=resource.name).exclude(asks_hidden=cursor.asks_hidden).update(asks_hidden=False)
     reached = str(last_id(page)) if page.has_more else "9" * LONGEST_ID
     if int(reached) <= int(after):
@@ -118,15 +118,15 @@ def compare_page(client: Cliniko, lease: Lease, resource: Resource, *, over: Cal
             _advance(state, reached, listed)
             if done:
                 _finish(state)
-    return Compared(len(listed), state.mended - mended_before, reread, done, state.compared, state.total)
+    return ComparedPage(len(listed), state.mended - mended_before, reread, done, state.compared, state.total)
 
 
-def _save(state: Reconcile, *, mended: int) -> None:
+def _save(state: Reconciliation, *, mended: int) -> None:
     state.mended += mended
     state.save(update_fields=["total", "compared", "mended", "after_id"])
 
 
-def _advance(state: Reconcile, reached: str, listed: Sequence[str], *, mended: int = 0) -> None:
+def _advance(state: Reconciliation, reached: str, listed: Sequence[str], *, mended: int = 0) -> None:
     """Everything up to here is compared."""
     passed = range(int(state.after_id or 0) + 1, int(reached) + 1)
     state.compared += sum(cliniko_id.isdecimal() and int(cliniko_id) in passed for cliniko_id in listed)
@@ -134,12 +134,12 @@ def _advance(state: Reconcile, reached: str, listed: Sequence[str], *, mended: i
     _save(state, mended=mended)
 
 
-def _finish(state: Reconcile) -> None:
-    again = Reconcile.objects.filter(pk=state.pk, wanted_again=True).update(wanted_again=False)
+def _finish(state: Reconciliation) -> None:
+    again = Reconciliation.objects.filter(pk=state.pk, requested_again=True).update(requested_again=False)
     if not again:
-        LeftOut.objects.filter(resource=state.pk, coming_back=True).delete()
+        ExcludedField.objects.filter(resource=state.pk, restoring=True).delete()
     state.after_id, state.finished_at = None, timezone.now()
-    state.due_at = state.finished_at + (SETTLES if again else _about(WEEK))
+    state.due_at = state.finished_at + (SETTLES if again else _jittered(WEEK))
     state.save(update_fields=["after_id", "finished_at", "due_at"])
 
 
@@ -171,7 +171,7 @@ def _reread_some(
     lease: Lease,
     resource: Resource,
     missing: Sequence[str],
-    state: Reconcile,
+    state: Reconciliation,
     listed: Sequence[str],
     *,
     over: Callable[[], bool],
@@ -186,10 +186,10 @@ def _reread_some(
 
 
 def _reread(
-    client: Cliniko, lease: Lease, resource: Resource, cliniko_id: str, state: Reconcile, listed: Sequence[str]
+    client: Cliniko, lease: Lease, resource: Resource, cliniko_id: str, state: Reconciliation, listed: Sequence[str]
 ) -> None:
     """Ask for one record, and write it and that all up to it is compared in one transaction."""
-    found = look_up(client, resource, cliniko_id)
+    found = fetch_single(client, resource, cliniko_id)
     with transaction.atomic():
         lease.renew()
         if found.payload is None:
@@ -199,5 +199,5 @@ def _reread(
         _advance(state, cliniko_id, listed, mended=mended)
 
 
-def _about(pause: timedelta) -> timedelta:
+def _jittered(pause: timedelta) -> timedelta:
     return pause * uniform(0.9, 1.1)  # noqa: S311 - jitter

@@ -11,17 +11,17 @@ from sync.cliniko.errors import BudgetSpent, ClinikoError, KeyInvalid, RateLimit
 from sync.connection import account
 from sync.connection import state as connection_state
 from sync.metrics import RUNS
-from sync.models import Connection, Run
+from sync.models import Connection, SyncRun
 from sync.walk.lease import Lease, LeaseHeld, LeaseLost
-from sync.walk.schedule import everything_is_due
-from sync.walk.slice import OnPage, Slice
-from sync.walk.store import commits_unawaited
+from sync.walk.schedule import mark_all_due
+from sync.walk.slice import OnPage, SyncSlice
+from sync.walk.store import async_commits
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Turn:
+class SliceOutcome:
     """How a turn ended: with `more` to do, now or from `not_before` on; or with nothing to do for as long, or `never`
     until somebody acts."""
 
@@ -30,31 +30,31 @@ class Turn:
     never: bool = False
 
 
-def take_turn(*, seconds: float, pages: int) -> Turn:
+def run_slice(*, seconds: float, pages: int) -> SliceOutcome:
     """Mirror what is due for at most this long. What Cliniko does is noted on the connection and not raised."""
     held = connection_state.load()
     refused = held.state == Connection.State.KEY_INVALID and held.key_state == Connection.KeyState.INVALID
     if refused or held.state in (Connection.State.NO_KEY, Connection.State.PAUSED):
-        return Turn(never=True)
+        return SliceOutcome(never=True)
     if held.resume_at and held.resume_at > timezone.now():
-        return Turn(not_before=held.resume_at)
+        return SliceOutcome(not_before=held.resume_at)
     try:
-        return Turn(more=not _run(held, seconds=seconds, pages=pages))
+        return SliceOutcome(more=not _run(held, seconds=seconds, pages=pages))
     except LeaseHeld:
-        return Turn()
+        return SliceOutcome()
     except LeaseLost:
         log.warning("lease_lost")
-        return Turn()
+        return SliceOutcome()
     except BudgetSpent as spent:
-        return Turn(more=True, not_before=spent.until)
+        return SliceOutcome(more=True, not_before=spent.until)
     except ClinikoError as failure:
         resume_at = connection_state.load().resume_at
         log.warning("sync_stopped", reason=type(failure).__name__)
-        waits = resume_at is not None or isinstance(failure, connection_state.PATIENTS_ALONE)
-        return Turn(not_before=resume_at, never=not waits)
+        waits = resume_at is not None or isinstance(failure, connection_state.PATIENTS_ONLY)
+        return SliceOutcome(not_before=resume_at, never=not waits)
 
 
-def run(
+def run_sync(
     *,
     seconds: float | None = None,
     pages: int | None = None,
@@ -79,38 +79,38 @@ def _run(
 ) -> bool:
     if held.state == Connection.State.RATE_LIMITED and held.resume_at and held.resume_at > timezone.now():
         raise RateLimited(held.resume_at)
-    turn: Slice | None = None
+    turn: SyncSlice | None = None
     try:
         connection_state.require_key(held)
         # The lease comes first: a new key takes it away, so a client opened under it has the key that counts.
-        with Lease() as lease, commits_unawaited():
+        with Lease() as lease, async_commits():
             held = connection_state.load()
             with closing(connection_state.open_client(held)) as client:
-                account.look_again(client, held)
+                account.refresh_account(client, held)
                 if everything:
-                    everything_is_due()
-                turn = Slice(client, lease, seconds=seconds, pages=pages, on_page=on_page)
-                done = _recorded(turn)
+                    mark_all_due()
+                turn = SyncSlice(client, lease, seconds=seconds, pages=pages, on_page=on_page)
+                done = _run_recorded(turn)
     except ClinikoError as failure:
         if turn and turn.was_answered and not isinstance(failure, KeyInvalid):
-            connection_state.note_answer(held)
-        connection_state.note_failure(failure, held)
+            connection_state.record_answer(held)
+        connection_state.record_failure(failure, held)
         raise
-    connection_state.note_success(held)
+    connection_state.record_success(held)
     return done
 
 
-def _recorded(turn: Slice) -> bool:
+def _run_recorded(turn: SyncSlice) -> bool:
     """Run the slice and write its history, the reason of an error included, which travels on."""
-    run = Run(started_at=timezone.now(), result=Run.Result.STOPPED, reason="The worker was stopped.")
+    run = SyncRun(started_at=timezone.now(), result=SyncRun.Result.STOPPED, reason="The worker was stopped.")
     try:
         done = turn.run()
-        run.result, run.reason = (Run.Result.DONE if done else Run.Result.CONTINUES), ""
+        run.result, run.reason = (SyncRun.Result.DONE if done else SyncRun.Result.CONTINUES), ""
         return done
     except ClinikoError as failure:
         run.reason = str(failure)
         if isinstance(failure, BudgetSpent):
-            run.result = Run.Result.CONTINUES
+            run.result = SyncRun.Result.CONTINUES
         raise
     except LeaseLost:
         run.reason = "Somebody paused the sync, changed the key or what is stored, or another worker took over."

@@ -12,7 +12,7 @@ from sync.walk import reconcile
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
-def lists_in_order() -> Iterator[tuple[Listing, Cursor]]:
+def due_listings() -> Iterator[tuple[Listing, Cursor]]:
     """Give the lists that are due: first what is imported and waits longest, so that a long import keeps nobody's
     changes waiting; then imports, in the order of the table. A list that turns out to be needed on the way comes last.
     """
@@ -43,15 +43,15 @@ def _cursors() -> list[tuple[Listing, Cursor]]:
     return found
 
 
-def everything_is_due() -> None:
+def mark_all_due() -> None:
     """Make the next run ask for every list, whenever it was asked last."""
     Cursor.objects.update(due_at=timezone.now())
 
 
-def compare_everything() -> None:
+def reconcile_all() -> None:
     """Make the next runs read every record again and mend what differs; nothing is forgotten meanwhile. What is still
     being imported is read once in any case."""
     Cursor.objects.update(due_at=timezone.now(), asks_hidden=True)
     for name in Cursor.objects.exclude(imported_at=None).values_list("resource", flat=True):
         if name in BY_NAME:
-            reconcile.want(BY_NAME[name])
+            reconcile.request(BY_NAME[name])

@@ -12,14 +12,14 @@ ASK_AT_MOST = 2
 
 
 @dataclass(frozen=True)
-class Found:
+class SingleRead:
     """The record as Cliniko gave it, None when it has none, with the number drawn before it was asked for."""
 
     payload: dict[str, Any] | None
     sequence: int
 
 
-def look_up(client: Cliniko, resource: Resource, cliniko_id: str) -> Found:
+def fetch_single(client: Cliniko, resource: Resource, cliniko_id: str) -> SingleRead:
     """Ask for the record. Raises the errors of sync.cliniko.errors but RecordNotFound.
 
     A 404 is asked for once more when it would bury a row and a later request was made meanwhile: its answer may have
@@ -28,11 +28,11 @@ def look_up(client: Cliniko, resource: Resource, cliniko_id: str) -> Found:
     for _ in range(ASK_AT_MOST):
         sequence = next_sequence()
         try:
-            return Found(client.record(resource.name, cliniko_id), sequence)
+            return SingleRead(client.record(resource.name, cliniko_id), sequence)
         except RecordNotFound:
             if is_latest(sequence) or not _is_live(resource, cliniko_id):
                 break
-    return Found(None, sequence)
+    return SingleRead(None, sequence)
 
 
 def _is_live(resource: Resource, cliniko_id: str) -> bool:

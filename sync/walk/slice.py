@@ -27,9 +27,9 @@ from sync.connection.state import backoff
 from sync.models import Cursor
 from sync.resources import PATIENTS, Listing, Resource
 from sync.walk import deletions, reconcile
-from sync.walk.keyset import advance, ask, ask_ahead, stood_behind
+from sync.walk.keyset import advance, ask, ask_ahead, clock_went_back
 from sync.walk.lease import Lease
-from sync.walk.schedule import lists_in_order
+from sync.walk.schedule import due_listings
 from sync.walk.store import ReadPage, next_sequence, read_page, store_page
 
 log = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ GAP = timedelta(days=1)  # after so long without a look, everything is compared
 
 
 @dataclass
-class Counts:
+class ResourceCounts:
     """What one run did with one resource."""
 
     fetched: int = 0
@@ -50,7 +50,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Progress:
+class WalkProgress:
     """How far one walk has come; `total` is None when Cliniko did not say."""
 
     done: int
@@ -58,7 +58,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Taken:
+class FetchedPage:
     """An answer of Cliniko's, the sequence number that was drawn before its request, and its records as read."""
 
     sequence: int
@@ -66,11 +66,11 @@ class Taken:
     read: ReadPage
 
 
-OnPage = Callable[[Resource, Progress], None]
+OnPage = Callable[[Resource, WalkProgress], None]
 
 
 @dataclass
-class Slice:
+class SyncSlice:
     """One worker's turn at a clinic: `seconds` and `pages` are its limits, None for no limit.
 
     `on_page(resource, progress)` is called after each page, for a progress bar.
@@ -81,9 +81,9 @@ class Slice:
     seconds: float | None = None
     pages: int | None = None
     on_page: OnPage = lambda resource, progress: None
-    counts: dict[str, Counts] = field(default_factory=dict)
+    counts: dict[str, ResourceCounts] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
-    _ahead: Future[Taken] | None = None
+    _ahead: Future[FetchedPage] | None = None
     _quiet: dict[str, Cursor] = field(default_factory=dict)
     _moved: set[str] = field(default_factory=set)
 
@@ -92,7 +92,8 @@ class Slice:
         left, False when the turn was over first.
 
         A list that Cliniko refuses or fails to give rests by itself and keeps no other from being walked. Raises
-        KeyForbidden or ServerError when it is the list of patients; the other ClinikoErrors, and LeaseLost. What was committed before stays.
+        KeyForbidden or ServerError when it is the list of patients; the other ClinikoErrors, and LeaseLost. What was
+        committed before stays.
         """
         try:
             done = self._work()
@@ -109,10 +110,10 @@ class Slice:
         return any(counts.fetched for counts in self.counts.values())
 
     def _work(self) -> bool:
-        for listing, cursor in lists_in_order():
+        for listing, cursor in due_listings():
             if not self._walk(listing, cursor):
                 return False
-        return all(self._compare(resource) for resource in reconcile.wanted())
+        return all(self._compare(resource) for resource in reconcile.due_resources())
 
     def _walk(self, listing: Listing, cursor: Cursor) -> bool:
         """True when the list needs nothing more now, False when the turn is over."""
@@ -136,17 +137,17 @@ class Slice:
         counts = self._count(listing)
         taken = self._take(listing, cursor)
         page = taken.page
-        if stood_behind(cursor, page):
-            reconcile.want_once_settled(listing.resource)
-        if _long_ago(cursor):
-            reconcile.want(listing.resource)
+        if clock_went_back(cursor, page):
+            reconcile.request_once_settled(listing.resource)
+        if _has_gap(cursor):
+            reconcile.request(listing.resource)
         ticking = cursor.imported_at is not None
         if cursor.walk_clock is None:
             cursor.walked, cursor.total = 0, page.total
         cursor.walked += len(page.records)
         done = advance(cursor, page, overlap=_overlap(), now=timezone.now())
         if done:
-            _settle(cursor, listing.resource.every or timedelta(seconds=settings.SYNC_INTERVAL_SECONDS * 0.8))
+            _mark_walked(cursor, listing.resource.every or timedelta(seconds=settings.SYNC_INTERVAL_SECONDS * 0.8))
         elif not self._over():
             self._ask_ahead(listing, cursor)
         written = 0
@@ -158,24 +159,24 @@ class Slice:
             self._moved.add(listing.resource.name)
         counts.fetched += len(page.records)
         counts.written += written
-        self.on_page(listing.resource, Progress(cursor.walked, cursor.total))
+        self.on_page(listing.resource, WalkProgress(cursor.walked, cursor.total))
         return done
 
-    def _store(self, taken: Taken, cursor: Cursor) -> int:
+    def _store(self, taken: FetchedPage, cursor: Cursor) -> int:
         """Rows and cursor in one transaction; where the database refuses a value, once more and carefully."""
         try:
             return self._commit(taken, cursor, carefully=False)
         except DataError:
             return self._commit(taken, cursor, carefully=True)
 
-    def _commit(self, taken: Taken, cursor: Cursor, *, carefully: bool) -> int:
+    def _commit(self, taken: FetchedPage, cursor: Cursor, *, carefully: bool) -> int:
         with transaction.atomic():
             self.lease.renew()
             written = store_page(taken.read, sequence=taken.sequence, carefully=carefully)
             cursor.save()
         return written
 
-    def _take(self, listing: Listing, cursor: Cursor) -> Taken:
+    def _take(self, listing: Listing, cursor: Cursor) -> FetchedPage:
         """The page that was asked for ahead, or else asked for now."""
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
@@ -184,15 +185,15 @@ class Slice:
         sequence = next_sequence()
         self._count(listing).requests += 1
         page = ask(self.client, listing, cursor)
-        return Taken(sequence, page, read_page(listing.resource, page.records))
+        return FetchedPage(sequence, page, read_page(listing.resource, page.records))
 
     def _ask_ahead(self, listing: Listing, cursor: Cursor) -> None:
         """Ask for the next page and read it while this one is written. What is asked for is used: the turn is not over
         before."""
         sequence = next_sequence()
 
-        def read(page: Page) -> Taken:
-            return Taken(sequence, page, read_page(listing.resource, page.records))
+        def read(page: Page) -> FetchedPage:
+            return FetchedPage(sequence, page, read_page(listing.resource, page.records))
 
         with suppress(BudgetSpent):  # which the next step meets, with this page written
             self._ahead = ask_ahead(self.client, listing, cursor, then=read)
@@ -202,14 +203,14 @@ class Slice:
         sequence = next_sequence()
         counts = self._count(listing)
         counts.requests += 1
-        answer = deletions.look(self.client, listing, cursor)
+        answer = deletions.fetch_deleted(self.client, listing, cursor)
         counts.requests += answer.requests - 1
         with transaction.atomic():
             self.lease.renew()
-            found = deletions.mark(listing, answer, sequence=sequence)
+            found = deletions.mark_records_deleted(listing, answer, sequence=sequence)
             done = deletions.advance(listing, cursor, answer, found, overlap=_overlap(), now=timezone.now())
             if done:
-                _settle(cursor, LOOK_FOR_DELETED)
+                _mark_walked(cursor, LOOK_FOR_DELETED)
             cursor.save()
         counts.written += found
         return done
@@ -222,7 +223,7 @@ class Slice:
             self.lease.renew()
             for cursor in self._quiet.values():
                 cursor.save()
-            deletions.look_soon(self._moved)
+            deletions.mark_due(self._moved)
 
     def _compare(self, resource: Resource) -> bool:
         counts = self._count(Listing(resource))
@@ -234,11 +235,11 @@ class Slice:
                 counts.requests += step.reread
                 counts.mended += step.mended
                 counts.written += step.mended
-                self.on_page(resource, Progress(step.compared, step.total))
+                self.on_page(resource, WalkProgress(step.compared, step.total))
                 if step.done:
                     return True
         except (KeyForbidden, RecordNotFound, RequestRefused, Unreachable) as failure:
-            reconcile.put_off(resource)
+            reconcile.postpone(resource)
             log.warning("comparison_put_off", resource=resource.name, reason=type(failure).__name__)
             return True
         return False
@@ -258,8 +259,8 @@ class Slice:
             self.lease.renew()
             Cursor.objects.filter(pk=cursor.pk).update(**changes)
 
-    def _count(self, listing: Listing) -> Counts:
-        return self.counts.setdefault(listing.resource.name, Counts())
+    def _count(self, listing: Listing) -> ResourceCounts:
+        return self.counts.setdefault(listing.resource.name, ResourceCounts())
 
     def _over(self) -> bool:
         if self._ahead is not None:
@@ -281,9 +282,9 @@ def _overlap() -> timedelta:
     return timedelta(seconds=settings.SYNC_OVERLAP_SECONDS)
 
 
-def _settle(cursor: Cursor, pause: timedelta) -> None:
+def _mark_walked(cursor: Cursor, pause: timedelta) -> None:
     cursor.refused_at, cursor.failures, cursor.due_at = None, 0, timezone.now() + pause
 
 
-def _long_ago(cursor: Cursor) -> bool:
+def _has_gap(cursor: Cursor) -> bool:
     return cursor.walk_clock is None and cursor.checked_at is not None and timezone.now() - cursor.checked_at > GAP

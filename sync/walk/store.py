@@ -15,25 +15,26 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from sync.cliniko.payloads import PayloadRefused, linked_id, storable
-from sync.models import LeftOut, RefusedPayload
+from sync.models import ExcludedField, RefusedPayload
 from sync.resources import PATIENTS, RESOURCES, SHARED_COLUMNS, Resource, Row, read_payload
 
 SETTLED = "10 minutes"  # no replica lags for so long
 # Whoever was reduced to the id (sync/retention.py) lost with it what hung on them. No tick brings that, as Cliniko did
 # not change it: so it is compared.
-FOUND_AGAIN = (
-    "found_again AS (UPDATE sync_reconcile SET due_at = now(), wanted_again = wanted_again OR after_id IS NOT NULL"
+REVIVED = (
+    "revived AS (UPDATE sync_reconciliation"
+    " SET due_at = now(), requested_again = requested_again OR after_id IS NOT NULL"
     " WHERE resource = ANY(%(on_patients)s) AND EXISTS (SELECT FROM sync_patient"
     " WHERE cliniko_id = ANY(%(ids)s) AND deleted_at IS NOT NULL AND NOT payload ? 'updated_at')), "
 )
-HANG_ON_PATIENTS = [resource.name for resource in RESOURCES if "patient_id" in resource.columns]
-LEFT_OUT = (
-    "SELECT array(SELECT field::text FROM sync_leftout WHERE resource = %(resource)s AND NOT coming_back) AS fields"
+PATIENT_RESOURCES = [resource.name for resource in RESOURCES if "patient_id" in resource.columns]
+EXCLUDED_FIELDS = (
+    "SELECT array(SELECT field::text FROM sync_excludedfield WHERE resource = %(resource)s AND NOT restoring) AS fields"
 )
 
 
 @contextmanager
-def commits_unawaited() -> Iterator[None]:
+def async_commits() -> Iterator[None]:
     """Commits within count at once and reach the disk within a second. A database server that crashes before that loses
     a page together with its cursor, and so the page is asked for again.
     # Reference: docs/decisions/0014-commits-unawaited.md
@@ -107,10 +108,10 @@ def store_page(page: ReadPage, *, sequence: int, carefully: bool = True) -> int:
     choice.
     """
     for payload, reason in page.refused:
-        _keep_aside(page.resource, payload, reason)
+        _quarantine(page.resource, payload, reason)
     if not page.rows:
         return 0
-    write = _write if carefully else _write_at_once
+    write = _write if carefully else _write_once
     return write(page.rows, page.body, page.resource, sequence)
 
 
@@ -118,19 +119,25 @@ def _write(rows: list[Row], body: str, resource: Resource, sequence: int) -> int
     """Write rows in one statement. Where the database refuses one of them, halve until that one is kept aside."""
     try:
         with transaction.atomic():
-            return _write_at_once(rows, body, resource, sequence)
+            return _write_once(rows, body, resource, sequence)
     except DataError:
         if len(rows) == 1:
-            _keep_aside(resource, rows[0]["payload"], "The database cannot hold a value in it.")
+            _quarantine(resource, rows[0]["payload"], "The database cannot hold a value in it.")
             return 0
     middle = len(rows) // 2
     halves = (rows[:middle], rows[middle:])
     return sum(_write(half, _as_json(half).decode(), resource, sequence) for half in halves)
 
 
-def _write_at_once(rows: list[Row], body: str, resource: Resource, sequence: int) -> int:
+def _write_once(rows: list[Row], body: str, resource: Resource, sequence: int) -> int:
     ids = [row["cliniko_id"] for row in rows]
-    words = {"rows": body, "ids": ids, "sequence": sequence, "resource": resource.name, "on_patients": HANG_ON_PATIENTS}
+    words = {
+        "rows": body,
+        "ids": ids,
+        "sequence": sequence,
+        "resource": resource.name,
+        "on_patients": PATIENT_RESOURCES,
+    }
     return _execute(_upsert(resource), words)
 
 
@@ -166,11 +173,11 @@ def _upsert(resource: Resource) -> str:
     types = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "cliniko_id")
     table = connection.ops.quote_name(resource.model._meta.db_table)
-    found_again = FOUND_AGAIN if resource is PATIENTS else ""
+    found_again = REVIVED if resource is PATIENTS else ""
     return (
         f"WITH {found_again}readable_again AS (DELETE FROM sync_refusedpayload"  # noqa: S608 - names come from the table of resources
         " WHERE resource = %(resource)s AND cliniko_id = ANY(%(ids)s)),"
-        f" left_out AS ({LEFT_OUT})"
+        f" left_out AS ({EXCLUDED_FIELDS})"
         f" INSERT INTO {table} AS held ({names}, sequence)"
         f" SELECT {kept}, %(sequence)s FROM jsonb_to_recordset(%(rows)s::jsonb) AS given ({types})"
         f" ON CONFLICT (cliniko_id) DO UPDATE SET {changes}, sequence = excluded.sequence, written_at = now()"
@@ -190,20 +197,20 @@ def _as_json(rows: list[Row]) -> bytes:
     return orjson.dumps(storable(rows)) if b"\\u0000" in body else body
 
 
-def without_left_out(resource: Resource, payload: dict[str, Any]) -> dict[str, Any]:
+def without_excluded_fields(resource: Resource, payload: dict[str, Any]) -> dict[str, Any]:
     """The payload as the clinic keeps it."""
-    rows = LeftOut.objects.filter(resource=resource.name, coming_back=False)
+    rows = ExcludedField.objects.filter(resource=resource.name, restoring=False)
     left_out = set(rows.values_list("field", flat=True))
     return {name: value for name, value in payload.items() if name not in left_out}
 
 
-def _keep_aside(resource: Resource, payload: dict[str, Any], reason: str) -> None:
+def _quarantine(resource: Resource, payload: dict[str, Any], reason: str) -> None:
     RefusedPayload.objects.update_or_create(
         resource=resource.name,
         cliniko_id=str(payload.get("id", ""))[:40].replace("\x00", ""),
         defaults={
             "patient_id": linked_id(payload, "patient"),
-            "payload": json.dumps(without_left_out(resource, payload)),
+            "payload": json.dumps(without_excluded_fields(resource, payload)),
             "reason": reason,
             "refused_at": timezone.now(),
         },

@@ -133,7 +133,7 @@ def test_of_four_tabs_that_race_one_makes_the_account(at_once):
     try:
         tab = partial(invitations.accept, url.split("/")[4], "Sam Okafor", ANSWERS["password1"])
         made = at_once(tab, tab, tab, tab)
-        assert sorted(type(one).__name__ for one in made) == ["InvitationOver"] * 3 + ["User"]
+        assert sorted(type(one).__name__ for one in made) == ["InvitationClosed"] * 3 + ["User"]
     finally:
         at_once(User.objects.filter(email=email).delete)
         at_once(Invitation.objects.filter(email=email).delete)

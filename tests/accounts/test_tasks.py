@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from accounts.models import CacheEntry, OpenSession, UsedTicket, User, schema_name
-from accounts.tasks import forget_sessions
+from accounts.tasks import delete_expired
 from tenants.context import clinic_context
 from tenants.models import Clinic
 
@@ -36,7 +36,7 @@ def test_what_has_expired_is_forgotten_in_every_clinic_and_the_rest_stays(staff_
         staff_of(label)
         with clinic_context(label):
             leave_traces(timezone.now())
-    forget_sessions()
+    delete_expired()
     for label in ("bondi", "harbour"):
         with clinic_context(label):
             assert what_is_left() == [{"new"}] * 4
@@ -47,7 +47,7 @@ def test_a_clinic_that_fails_does_not_keep_the_others_waiting(staff_of):
     with clinic_context("harbour"):
         leave_traces(timezone.now())
     Clinic.objects.create(label="aaa", name="Without its tables", schema_name="clinic_0000000000000000")
-    forget_sessions()
+    delete_expired()
     with clinic_context("harbour"):
         assert what_is_left() == [{"new"}] * 4
 

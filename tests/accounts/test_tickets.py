@@ -50,7 +50,7 @@ def test_it_leads_back_to_a_page_of_ours(user, path):
 )
 def test_it_is_made_for_no_other_place(bondi, path):
     with clinic_context("bondi"):
-        with pytest.raises(tickets.NotOurPath):
+        with pytest.raises(tickets.InvalidReturnPath):
             tickets.issue(path)
         assert tickets.sign_in_redirect(path)["Location"] == "/login"
 

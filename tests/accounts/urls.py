@@ -35,4 +35,4 @@ urlpatterns = [
     path("patients/<str:cliniko_id>/", patient, name="patient"),
 ]
 
-handler429 = "accounts.views.sign_in.too_many_tries"
+handler429 = "accounts.views.sign_in.too_many_attempts"

@@ -10,9 +10,9 @@ from audit.models import Event
 def rewrite_log(**fields: Any) -> None:
     """Change all lines of the clinic that the test is inside of."""
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE audit_event DISABLE TRIGGER audit_keep")
+        cursor.execute("ALTER TABLE audit_event DISABLE TRIGGER audit_append_only")
         Event.objects.update(**fields)
-        cursor.execute("ALTER TABLE audit_event ENABLE TRIGGER audit_keep")
+        cursor.execute("ALTER TABLE audit_event ENABLE TRIGGER audit_append_only")
 
 
 def behind_our_back(statement: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.db import ProgrammingError, connection, transaction
 
 from accounts.models import User
-from audit.log import CHECK, Action, Chain, NotRecorded, check, record
+from audit.log import VERIFY_CHAIN, Action, AuditUnavailable, ChainCheck, record, verify_chain
 from audit.models import Event
 from tenants.context import clinic_context
 from tenants.models import Clinic
@@ -49,19 +49,19 @@ def test_each_clinic_counts_its_own_lines_from_one(three_lines: None) -> None:
     ["UPDATE audit_event SET user_email = 'nobody'", "DELETE FROM audit_event WHERE id = 3", "TRUNCATE audit_event"],
 )
 def test_a_line_cannot_be_changed_or_taken_out(three_lines: None, statement: str) -> None:
-    with pytest.raises(ProgrammingError, match="only ever added"), transaction.atomic(), connection.cursor() as cursor:
+    with pytest.raises(ProgrammingError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
-    assert check().length == 3
+    assert verify_chain().length == 3
 
 
 def test_an_untouched_log_holds(three_lines: None) -> None:
     last = Event.objects.get(id=3)
-    assert check() == Chain(length=3, head=last.digest, broken_at=None)
+    assert verify_chain() == ChainCheck(length=3, head=last.digest, broken_at=None)
 
 
 def test_an_empty_log_holds(bondi: Clinic) -> None:
     with clinic_context("bondi"):
-        assert check() == Chain(length=0, head="", broken_at=None)
+        assert verify_chain() == ChainCheck(length=0, head="", broken_at=None)
 
 
 @pytest.mark.parametrize(
@@ -78,24 +78,24 @@ def test_an_empty_log_holds(bondi: Clinic) -> None:
 )
 def test_a_line_that_was_rewritten_shows(three_lines: None, statement: str, broken_at: int) -> None:
     behind_our_back(statement)
-    assert check().broken_at == broken_at
+    assert verify_chain().broken_at == broken_at
 
 
 def test_lines_cut_off_at_the_end_show_by_what_was_known(three_lines: None) -> None:
-    before = check()
+    before = verify_chain()
     behind_our_back("DELETE FROM audit_event WHERE id = 3")
-    assert check().broken_at is None
-    assert check(known_length=before.length, known_head=before.head).broken_at == 3
+    assert verify_chain().broken_at is None
+    assert verify_chain(known_length=before.length, known_head=before.head).broken_at == 3
 
 
 def test_a_log_that_went_on_since_it_was_known_holds(three_lines: None, robin: User) -> None:
-    before = check()
+    before = verify_chain()
     record(Action.SEARCHED, by=robin)
-    assert check(known_length=before.length, known_head=before.head).broken_at is None
+    assert verify_chain(known_length=before.length, known_head=before.head).broken_at is None
 
 
 def test_what_cannot_be_recorded_is_told(three_lines: None, robin: User) -> None:
-    with pytest.raises(NotRecorded), transaction.atomic():
+    with pytest.raises(AuditUnavailable), transaction.atomic():
         record(Action.VIEWED, by=robin, patient_id="not an id")
 
 
@@ -130,5 +130,5 @@ def test_eight_writers_at_once_make_one_chain(a_log_of_its_own: str) -> None:
     )
     with ThreadPoolExecutor(8) as writers:
         list(writers.map(lambda _: elsewhere(enter, *[line] * 20), range(8)))
-        [(length, _, broken_at)] = writers.submit(elsewhere, enter, CHECK).result()
+        [(length, _, broken_at)] = writers.submit(elsewhere, enter, VERIFY_CHAIN).result()
     assert (length, broken_at) == (160, None)

@@ -95,13 +95,13 @@ def test_a_clinic_that_was_restored_while_its_former_log_was_checked_is_not_note
 ) -> None:
     switch = "schema_name = 'clinic_00000000000000ff', audit_length = 1, audit_head = 'of the log it has now'"
 
-    def is_restored_meanwhile(*, known_length: int, known_head: str) -> log.Chain:
-        chain = log.check(known_length=known_length, known_head=known_head)
+    def is_restored_meanwhile(*, known_length: int, known_head: str) -> log.ChainCheck:
+        chain = log.verify_chain(known_length=known_length, known_head=known_head)
         with connection.cursor() as cursor:
             cursor.execute(f"UPDATE public.tenants_clinic SET {switch} WHERE id = %s", [bondi.pk])  # noqa: S608 - ours
         return chain
 
-    monkeypatch.setattr("audit.watch.check", is_restored_meanwhile)
+    monkeypatch.setattr("audit.watch.verify_chain", is_restored_meanwhile)
     tasks.check_clinic(schema_name=bondi.schema_name)
     assert noted(bondi) == (1, "of the log it has now", None)
 

@@ -18,8 +18,8 @@ from embedded import postgres, processes, services
 from embedded.paths import LONGEST_SOCKET_PATH
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
+from tests.services import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 BOTH = {"postgres", "valkey"}
 
 
@@ -39,7 +39,7 @@ def server(root: Path) -> int:
 
 
 def test_the_addresses_need_no_installed_package() -> None:
-    asked = "import sys; sys.path.insert(0, '.'); from pathlib import Path; from sandbox import embedded as e;"
+    asked = "import sys; sys.path.insert(0, '.'); from pathlib import Path; from embedded import services as e;"
     asked += "print(e.postgres_url(Path('.')), e.broker_url(Path('.')))"
     told = subprocess.run(
         [sys.executable, "-I", "-S", "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True
@@ -139,7 +139,7 @@ def test_a_directory_of_somebody_else_is_refused_with_a_sentence(root: Path, tmp
 
 
 def test_two_starts_at_once_make_one_of_each(root: Path) -> None:
-    asked = "import sys, pathlib; from sandbox import embedded; print(embedded.start(pathlib.Path(sys.argv[1])))"
+    asked = "import sys, pathlib; from embedded import services; print(services.start(pathlib.Path(sys.argv[1])))"
     command = [sys.executable, "-c", asked, str(root)]
     both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert sorted(each.communicate()[0].strip() for each in both) == ["['postgres', 'valkey']", "[]"]

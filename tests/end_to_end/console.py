@@ -15,8 +15,8 @@ PASSWORD = "correct horse 42"
 FURNISH = """
 from datetime import timedelta
 from django.utils import timezone
-from ops import numbers
-from ops.models import ClinicDay
+from ops.monitoring import daily_stats
+from ops.models import DailyStats
 from sync.models import RefusedPayload
 from tenants.context import inside
 from tenants.models import Clinic
@@ -28,8 +28,8 @@ for clinic in Clinic.objects.working():
         RefusedPayload.objects.get_or_create(resource="patients", cliniko_id="43", defaults=said)
     for ago in range(1, 14):
         made = {"launches": 7 * ago % 31, "patients": 40, "lag_by_hour": [(hour * 37) % 90 for hour in range(24)]}
-        ClinicDay.objects.get_or_create(clinic=clinic, day=today - timedelta(days=ago), defaults=made)
-    numbers.measure(clinic, now=timezone.now())
+        DailyStats.objects.get_or_create(clinic=clinic, day=today - timedelta(days=ago), defaults=made)
+    daily_stats.measure(clinic, now=timezone.now())
 """
 
 

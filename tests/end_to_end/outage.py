@@ -28,11 +28,11 @@ from tests.sync.walk.sandbox_records import Differences, api_of, compare, rows_o
 PATIENTS = {"bondi": 1200, "harbour": 30}
 PAGE_SECONDS = 0.12  # a page of an import takes so long at least, so that there is a middle of it
 ONBOARD = """
-from ops import clinics
+from ops import onboarding
 from sync.cliniko.client import ApiKey
 for label, key in {keys!r}.items():
-    clinics.create(label, name=label, owner_email="owner@clinic.example")
-    clinics.set_key(label, ApiKey(key))
+    onboarding.create(label, name=label, owner_email="owner@clinic.example")
+    onboarding.set_key(label, ApiKey(key))
 """
 
 
@@ -60,7 +60,7 @@ class Outage:
         """bondi is as on its first day, and its pages come slowly."""
         schema = self.schema("bondi")
         self.store.misbehave("bondi", Fault.SLOW, resource="patients", times=None, seconds=PAGE_SECONDS)
-        tables = [each.model._meta.db_table for each in RESOURCES] + ["sync_cursor", "sync_reconcile"]
+        tables = [each.model._meta.db_table for each in RESOURCES] + ["sync_cursor", "sync_reconciliation"]
         names = ", ".join(f'"{schema}".{table}' for table in tables)
         self.rows(f'UPDATE "{schema}".sync_connection SET lease_token = NULL, lease_until = NULL; TRUNCATE {names}')  # noqa: S608
         self.wake()

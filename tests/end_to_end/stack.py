@@ -22,21 +22,21 @@ from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
 from sandbox.onboarding import accept
 from sandbox.supervisor import Supervisor, plain_environment
+from tests.services import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 INTERVAL_SECONDS = 2
 # What `manage.py clinic create, set-key, invite` do, in one process; the demo's test goes by these commands.
 ONBOARD = """
 import json
-from ops import clinics, staff
+from ops import clinic_staff, onboarding
 from sync.cliniko.client import ApiKey
 invitations = {{}}
 for label, name, key, (owner, *others) in {clinics!r}:
-    made = clinics.create(label, name=name, owner_email=owner[1])
-    clinics.set_key(label, ApiKey(key))
+    made = onboarding.create(label, name=name, owner_email=owner[1])
+    onboarding.set_key(label, ApiKey(key))
     invitations[owner[1]] = made.invite_url
     for role, email in others:
-        invitations[email], _ = staff.invite(label, email=email, role=role)
+        invitations[email], _ = clinic_staff.invite(label, email=email, role=role)
 print(json.dumps(invitations))
 """
 

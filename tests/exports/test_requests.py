@@ -139,7 +139,7 @@ def test_of_two_who_fetch_at_once_one_gets_it(
         file = opened(path, *words)
         if not got:
             got.append(b"")
-            with requests.fetch(exports[0].pk, by=robin) as second:
+            with requests.download(exports[0].pk, by=robin) as second:
                 got.append(second.read(2))
         return file
 
@@ -147,7 +147,7 @@ def test_of_two_who_fetch_at_once_one_gets_it(
         exports = list(Export.objects.all())
         monkeypatch.setattr(Path, "open", open_then)
         with pytest.raises(requests.NotThere):
-            requests.fetch(exports[0].pk, by=robin)
+            requests.download(exports[0].pk, by=robin)
     assert got == [b"", b"PK"]
 
 
@@ -197,12 +197,12 @@ def test_it_expires_after_seven_days(owner: Client, ready: str, export_directory
     [export] = exports_of("bondi")
     assert export.finished_at
     assert export.expires_at == export.finished_at + timedelta(days=7)
-    tasks.tend()
+    tasks.clean_up()
     assert len(files(export_directory)) == 1
     change(expires_at=timezone.now() - timedelta(seconds=1))
     assert "was not downloaded within 7 days" in text_of(owner)
     assert "no longer there" in owner.post(ready, follow=True).content.decode()
-    tasks.tend()
+    tasks.clean_up()
     assert list(export_directory.iterdir()) == []
     assert [export.state for export in exports_of("bondi")] == ["expired"]
 
@@ -218,7 +218,7 @@ def test_a_new_one_ends_the_one_that_nobody_fetched(
 ) -> None:
     owner.post(ASK)
     assert [export.state for export in exports_of("bondi")] == ["expired", "asked"]
-    tasks.tend()
+    tasks.clean_up()
     assert files(export_directory) == []
     tasks.make(**export_messages[-1])
     assert owner.post(ready).status_code == 302
@@ -311,7 +311,7 @@ def test_a_maker_that_is_killed_shows_as_failed_and_leaves_nothing_to_fetch(
     assert "no longer there" in owner.post(f"{PAGE}/{export.pk}/download", follow=True).content.decode()
     owner.post(ASK)
     assert [export.state for export in exports_of("bondi")] == ["failed", "asked"]
-    tasks.tend()
+    tasks.clean_up()
     assert files(export_directory) == []
 
 
@@ -324,10 +324,10 @@ def test_one_whose_message_was_lost_is_made_all_the_same(
     with monkeypatch.context() as patched:
         patched.setattr(tasks.make, "apply_async", no_broker)
         assert "waits for its turn" in owner.post(ASK, follow=True).content.decode()
-    tasks.tend()
+    tasks.clean_up()
     assert export_messages == []
     change(asked_at=timezone.now() - timedelta(minutes=3))
-    tasks.tend()
+    tasks.clean_up()
     tasks.make(**export_messages[0])
     assert [export.state for export in exports_of("bondi")] == ["ready"]
 

@@ -102,7 +102,7 @@ def test_orphans_go_and_folders_of_clinics_that_are_no_more(bondi: Clinic, harbo
     with clinic_context("bondi"):
         wanted = Export.objects.create(asked_by="owner@clinic.example", state="ready")
     write(storage.place(bondi.schema_name, wanted.pk))
-    tasks.tend()
+    tasks.clean_up()
     assert storage.folders() == [bondi.schema_name]
     assert [each.name for each in storage.folder(bondi.schema_name).iterdir()] == [f"{wanted.pk}.zip"]
 
@@ -124,13 +124,13 @@ def test_one_clinic_that_fails_keeps_no_other_from_being_tended(
         storage.prepare(clinic.schema_name)
         write(storage.place(clinic.schema_name, 999))
     first = min(bondi.schema_name, harbour.schema_name)
-    settle = requests.settle
+    settle = requests.update_states
 
     def fail_first() -> None:
         if requests.current_clinic().schema_name == first:
             raise OSError
         settle()
 
-    monkeypatch.setattr(requests, "settle", fail_first)
-    tasks.tend()
+    monkeypatch.setattr(requests, "update_states", fail_first)
+    tasks.clean_up()
     assert storage.folders() == [first]

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("furnished")
 
 def leave_out_notes() -> None:
     with clinic_context("bondi"):
-        excluded_fields.leave_out(BY_NAME["notes"], by=OPS)
+        excluded_fields.exclude(BY_NAME["notes"], by=OPS)
 
 
 def test_what_waits_is_over_when_fields_are_left_out_and_its_file_goes(
@@ -31,7 +31,7 @@ def test_what_waits_is_over_when_fields_are_left_out_and_its_file_goes(
     leave_out_notes()
     assert owner.post(ready).status_code != 200
     assert "What is stored of the clinic was changed meanwhile. Please ask again." in text_of(owner)
-    tasks.tend()
+    tasks.clean_up()
     assert files(export_directory) == []
 
 
@@ -42,7 +42,7 @@ def test_what_is_being_made_meanwhile_is_not_offered_nor_mailed(
 
     def write_while_somebody_chooses(*words: object) -> archive.Export:
         made = write(*words)  # type: ignore[arg-type]
-        excluded_fields.leave_out(BY_NAME["notes"], by=OPS)
+        excluded_fields.exclude(BY_NAME["notes"], by=OPS)
         return made
 
     monkeypatch.setattr(archive, "write", write_while_somebody_chooses)
@@ -56,11 +56,11 @@ def test_what_is_being_made_meanwhile_is_not_offered_nor_mailed(
 
 def test_it_is_over_when_the_clinic_moves_to_another_account(owner: Client, ready: str) -> None:
     with clinic_context("bondi"), transaction.atomic():
-        connect.forget_account()
+        connect.delete_account_data()
     assert [each.state for each in exports_of("bondi")] == [Export.State.FAILED]
 
 
 def test_another_clinics_choice_ends_nothing(owner: Client, ready: str) -> None:
     with clinic_context("harbour"):
-        excluded_fields.leave_out(BY_NAME["notes"], by=OPS)
+        excluded_fields.exclude(BY_NAME["notes"], by=OPS)
     assert [each.state for each in exports_of("bondi")] == [Export.State.READY]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from launch.drafts import KEPT_FOR
 from launch.models import Draft
 from launch.tasks import forget_drafts
-from sync.connection.connect import forget_account
+from sync.connection.connect import delete_account_data
 from tenants.context import clinic_context
 from tests.launch.conftest import access_log
 from tests.launch.views.test_notes import Desk, note, told
@@ -209,7 +209,7 @@ def test_after_a_week_it_is_forgotten(typist: Typist, sign_in: Callable[..., Cli
 def test_another_cliniko_account_offers_it_to_no_stranger(typist: Typist, add_patient: Callable[..., str]) -> None:
     typist.type("Prefers mornings")
     with clinic_context("bondi"):
-        forget_account()
+        delete_account_data()
     add_patient("bondi", "42", first_name="Somebody", last_name="Else")
     assert held() == []
 

@@ -78,7 +78,7 @@ def test_a_failure_of_ours_says_so_without_a_database(
     def fail(*arguments: object, **options: object) -> None:
         raise RuntimeError("Ada Lindqvist")
 
-    monkeypatch.setattr("sync.read.patients.patient", fail)
+    monkeypatch.setattr("sync.read.patients.get", fail)
     reception.raise_request_exception = False
     answer = reception.get("/patients/42/")
     assert answer.status_code == 500

@@ -14,8 +14,8 @@ import psycopg
 
 from sandbox.supervisor import plain_environment
 from tests.end_to_end.stack import new_database
+from tests.services import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 BUILD = """
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
@@ -31,13 +31,13 @@ for label, name in (("bondi", "Ada"), ("harbour", "Grace")):
 REVEAL = """
 from django.conf import settings
 from allauth.mfa.models import Authenticator
-from accounts import factors
-from sync import connection
+from accounts import second_factors
+from sync.connection import state
 from tenants.context import clinic_context
 with clinic_context({label!r}):
     factor = Authenticator.objects.get()
-    key = connection.stored_key(connection.load()).reveal()
-    print(key, factors.unseal(factor.data["secret"], factor.user_id))
+    key = state.stored_key(state.load()).reveal()
+    print(key, second_factors.unseal(factor.data["secret"], factor.user_id))
 """
 
 

@@ -138,4 +138,4 @@ def test_a_clinic_that_stays_closes_no_more(bondi: Clinic, mailoutbox: list[Emai
     lifecycle.close("bondi", on=in_days(40), by=OPS)
     lifecycle.resume("bondi", by=OPS)
     bondi.refresh_from_db()
-    assert (bondi.state, bondi.closing_on, bondi.closing_told) == ("setup", None, None)
+    assert (bondi.state, bondi.closing_on, bondi.closing_reminded_days) == ("setup", None, None)

@@ -16,7 +16,6 @@ from audit.log import Action, record
 from launch.button_clicks import Kind
 from launch.models import ButtonClick
 from ops import doctor
-from ops.monitoring import daily_stats
 from sync.models import Business, Connection, Cursor, RefusedPayload
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
@@ -168,10 +167,6 @@ def test_a_clinic_that_opens_patients_from_the_search_alone_is_warned_of(healthy
         ButtonClick.objects.update(kind=Kind.TYPED)
     assert "from the search alone" in sentence("last launch")
     assert lights() == {"last launch": "warn"}
-
-
-def test_the_doctor_knows_a_launch_by_the_names_that_the_button_has() -> None:
-    assert set(daily_stats.LAUNCHES) == {Kind.CLICK, Kind.SIGNED_OUT}
 
 
 def test_a_rewritten_log_fails_and_so_do_lines_cut_off_since_the_last_check(healthy: World) -> None:

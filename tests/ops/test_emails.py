@@ -10,7 +10,7 @@ from accounts.models import User
 from sync.models import Connection
 from sync.refresh import refresh_patient
 from sync.tasks import sync_clinic
-from sync.walk.schedule import everything_is_due
+from sync.walk.schedule import mark_all_due
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.sync.conftest import World, world
@@ -32,7 +32,7 @@ def revoked(world: World, staff_of: Callable[..., User]) -> World:
 def work(label: str) -> None:
     schema_name = Clinic.objects.get(label=label).schema_name
     with clinic_context(label):
-        everything_is_due()
+        mark_all_due()
     sync_clinic(schema_name=schema_name)
 
 

@@ -5,12 +5,10 @@ import os
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from saas.environment import Environment
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.services import ROOT
 
 PRODUCTION = {
     "BASE_DOMAIN": "sidechart.example",

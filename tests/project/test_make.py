@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.services import ROOT
 
 
 def make(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ class In(Flag):
 PLACES = {
     "tenants_clinic": In.PUBLIC,
     "tenants_domain": In.PUBLIC,
-    "tenants_tally": In.PUBLIC,  # numbers and words of ours
+    "tenants_metricsample": In.PUBLIC,  # numbers and words of ours
     "tenants_keybudget": In.PUBLIC,  # times and a keyed digest: no key, no clinic
     "django_migrations": In.BOTH,
     "django_content_type": In.BOTH,
@@ -37,8 +37,9 @@ PLACES = {
     "account_emailconfirmation": In.BOTH,
     "cache_entry": In.BOTH,
     "mfa_authenticator": In.BOTH,
-    "ops_clinicday": In.PUBLIC,  # counts by day
-    "ops_look": In.PUBLIC,
+    "ops_dailystats": In.PUBLIC,  # counts by day
+    "ops_breakglassgrant": In.PUBLIC,
+    "ops_launchtotal": In.PUBLIC,
     "sync_appointment": In.CLINIC,
     "sync_appointmenttype": In.CLINIC,
     "sync_attendee": In.CLINIC,
@@ -46,16 +47,16 @@ PLACES = {
     "sync_connection": In.CLINIC,
     "sync_cursor": In.CLINIC,
     "sync_groupappointment": In.CLINIC,
-    "sync_keeping": In.CLINIC,
-    "sync_leftout": In.CLINIC,
+    "sync_retentionpolicy": In.CLINIC,
+    "sync_excludedfield": In.CLINIC,
     "sync_medicalalert": In.CLINIC,
     "sync_patient": In.CLINIC,
     "sync_patientchange": In.CLINIC,
     "sync_patientrefresh": In.CLINIC,
     "sync_practitioner": In.CLINIC,
-    "sync_reconcile": In.CLINIC,
+    "sync_reconciliation": In.CLINIC,
     "sync_refusedpayload": In.CLINIC,
-    "sync_run": In.CLINIC,
+    "sync_syncrun": In.CLINIC,
     "audit_event": In.BOTH,  # in public: what ops did; a line about a patient is refused there
     "exports_export": In.CLINIC,
     "launch_buttonclick": In.CLINIC,

@@ -141,12 +141,12 @@ def troubles(browser: Client, cliniko: responses.RequestsMock, monkeypatch: pyte
             PatientRefresh.objects.all().delete()
         answers.append(browser.get(f"/patients/{PATIENT_ID}/"))
     with monkeypatch.context() as patched:
-        patched.setattr("sync.read.patients.patient", fail)
+        patched.setattr("sync.read.patients.get", fail)
         answers.append(browser.get(f"/patients/{PATIENT_ID}/?name=Xanthippe"))
         patched.setattr("sync.read.patients.search", fail)
         answers.append(browser.post("/search", {"text": "Xanthippe Quetzal"}))
     with monkeypatch.context() as patched:
-        patched.setattr(walk_run, "take_turn", fail)
+        patched.setattr(walk_run, "run_slice", fail)
         schema = Clinic.objects.get(label="bondi").schema_name
         assert sync_clinic.apply(kwargs={"schema_name": schema}).failed()
     return answers

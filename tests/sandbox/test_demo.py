@@ -20,9 +20,9 @@ from embedded import processes, services
 from sandbox.browsing import Browser, Fields
 from sandbox.cast import OPS, DemoClinic, Options
 from sandbox.supervisor import Supervisor
+from tests.services import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = shutil.ignore_patterns(".git", ".local", ".venv", ".*_cache", "staticfiles", "test-results")
+IGNORED = shutil.ignore_patterns(".git", ".local", ".venv", ".*_cache", "staticfiles", "test-results")
 UP = "Sidechart is up"
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("demo")]
@@ -72,7 +72,7 @@ class Checkout:
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """One for all tests here: the first finds nothing made yet, the others what it left."""
     copy = Checkout(tmp_path_factory.mktemp("demo") / "sidechart")
-    shutil.copytree(ROOT, copy.root, ignore=LEFT_OUT)
+    shutil.copytree(ROOT, copy.root, ignore=IGNORED)
     return copy
 
 

@@ -3,7 +3,6 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +12,7 @@ from sandbox.cliniko.failures import FAILURES
 from sandbox.cliniko.faults import Fault
 from sandbox.cliniko.store import Store
 from sandbox.cliniko.trouble import DELIVERIES
+from tests.services import ROOT
 
 NOW = 1772442000  # 2026-03-02T09:00:00Z
 
@@ -99,7 +99,7 @@ def test_every_fault_is_seen_to_in_one_place():
 
 
 def test_every_fault_stands_in_the_docs():
-    page = Path(__file__).parents[2].joinpath("docs", "sandbox.md").read_text()
+    page = (ROOT / "docs" / "sandbox.md").read_text()
     assert [fault.name for fault in Fault if f"`{fault.name}`" not in page] == []
 
 

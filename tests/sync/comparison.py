@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.cliniko.rendering import rendered
 from sandbox.cliniko.store import Store
 from sync.cliniko.payloads import moment
-from sync.models import LeftOut
+from sync.models import ExcludedField
 from sync.resources import RESOURCES, Resource
 
 COMPARED = ("payload", "archived_at", "cancelled_at", "merged_into", "patient_id")
@@ -16,7 +16,7 @@ def in_cliniko(store: Store, account: str, resource: Resource, base: str) -> See
     """By id, every record that is not deleted, archived and cancelled ones included, without the fields that the clinic
     chose not to keep."""
     seen = {}
-    left_out = LeftOut.objects.filter(resource=resource.name, coming_back=False)
+    left_out = ExcludedField.objects.filter(resource=resource.name, restoring=False)
     fields = set(left_out.values_list("field", flat=True))
     for record in store.all(account, resource.name):
         payload = {name: told for name, told in rendered(record, base).items() if name not in fields}

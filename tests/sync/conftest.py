@@ -18,7 +18,7 @@ from sync.connection import connect
 from sync.models import Patient
 from sync.walk import reconcile
 from sync.walk import run as walk_run
-from sync.walk.schedule import compare_everything
+from sync.walk.schedule import reconcile_all
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.sync.in_process import API_URL, InProcess, list_at_once
@@ -39,14 +39,14 @@ class World:
     def sync(self, label: str) -> None:
         """One quiet tick, over as many turns as it takes."""
         with clinic_context(label):
-            done = walk_run.run(pages=3)
+            done = walk_run.run_sync(pages=3)
             while not done:
-                done = walk_run.run(pages=3, everything=False)
+                done = walk_run.run_sync(pages=3, everything=False)
 
     def compare(self, label: str) -> None:
         """One reconcile of everything."""
         with clinic_context(label):
-            compare_everything()
+            reconcile_all()
         self.sync(label)
 
     def mirrored_names(self, label: str) -> dict[str, str]:

@@ -18,8 +18,8 @@ from sandbox.cliniko.shapes import blank_appointment, blank_attendee, blank_clas
 from sync import excluded_fields
 from sync.cliniko.client import ApiKey, Cliniko
 from sync.connection import connect
-from sync.field_groups import ALWAYS, BY_NAME, FIELD_GROUPS
-from sync.models import Cursor, Patient, PatientChange, PatientRefresh, Reconcile, RefusedPayload
+from sync.field_groups import BY_NAME, FIELD_GROUPS, REQUIRED
+from sync.models import Cursor, Patient, PatientChange, PatientRefresh, Reconciliation, RefusedPayload
 from sync.read import patients
 from sync.refresh import Outcome, refresh_patient
 from sync.resources import BY_NAME as RESOURCES
@@ -42,12 +42,12 @@ LATER = "2026-02-01T00:00:00Z"
 
 def leave_out(name: str, at: str = "bondi") -> bool:
     with clinic_context(at):
-        return excluded_fields.leave_out(BY_NAME[name], by=OPS)
+        return excluded_fields.exclude(BY_NAME[name], by=OPS)
 
 
 def keep_again(name: str, at: str = "bondi") -> bool:
     with clinic_context(at):
-        return excluded_fields.keep_again(BY_NAME[name], by=OPS)
+        return excluded_fields.include(BY_NAME[name], by=OPS)
 
 
 def states(at: str = "bondi") -> dict[str, str]:
@@ -104,7 +104,7 @@ def test_every_field_that_cliniko_sends_is_in_a_group_or_kept_in_any_case(world:
         "group_appointments": class_payload("8", LATER).keys() | blank_class().keys(),
         "attendees": attendee_payload("9", "42", "8").keys() | blank_attendee().keys(),
     }
-    places = [each.fields for each in (*FIELD_GROUPS, *ALWAYS)]
+    places = [each.fields for each in (*FIELD_GROUPS, *REQUIRED)]
     for resource, fields in sent.items():
         placed = [name for each in places for name in each.get(resource, ())]
         assert set(fields) - set(placed) == set(), resource
@@ -257,12 +257,12 @@ def test_what_is_kept_again_is_read_anew_while_everybody_stays_on_the_screen(con
     world.sync("bondi")
     leave_out("notes")
     assert keep_again("notes")
-    assert states() == {"notes": "coming_back"}
+    assert states() == {"notes": "restoring"}
     with clinic_context("bondi"):
         assert patients.search("") == []
         assert Patient.objects.filter(deleted_at=None).count() == 5
         assert Cursor.objects.get(resource="patients").imported_at
-        record = patients.patient(ids[1])
+        record = patients.get(ids[1])
     assert record is not None
     assert [each.sentence for each in record.not_kept] == ["Being read from Cliniko again. Until then, look there."]
     world.sync("bondi")
@@ -279,13 +279,13 @@ def test_a_comparison_under_way_is_not_taken_for_the_new_one(connected: Connect)
     world.sync("bondi")
     leave_out("notes")
     with clinic_context("bondi"):
-        reconcile.want(PATIENTS)
-        Reconcile.objects.filter(resource="patients").update(after_id=ids[-1])  # it has passed everybody
+        reconcile.request(PATIENTS)
+        Reconciliation.objects.filter(resource="patients").update(after_id=ids[-1])  # it has passed everybody
     keep_again("notes")
     world.sync("bondi")
-    assert states() == {"notes": "coming_back"}
+    assert states() == {"notes": "restoring"}
     with clinic_context("bondi"):
-        Reconcile.objects.update(due_at=timezone.now())
+        Reconciliation.objects.update(due_at=timezone.now())
     world.sync("bondi")
     assert states() == {}
     assert {payload_of(each).get("notes") for each in ids} == {CANARY}
@@ -302,7 +302,7 @@ def test_archived_records_with_a_list_of_their_own_come_back_too(connected: Conn
         assert not Cursor.objects.get(resource="patients").asks_hidden
     leave_out("notes")
     with clinic_context("bondi"), Lease() as lease:
-        excluded_fields.keep_again(NOTES, by=OPS)
+        excluded_fields.include(NOTES, by=OPS)
         with pytest.raises(LeaseLost):  # or a worker under way would save where it stood
             lease.renew()
     world.sync("bondi")
@@ -353,7 +353,7 @@ def test_what_was_fetched_before_the_choice_is_stripped_when_it_is_written(
     def asked(self: Cliniko, name: str, *words: Any, **named: Any) -> Any:
         answer = real(self, name, *words, **named)
         if name == "patients":
-            excluded_fields.leave_out(NOTES, by=OPS)
+            excluded_fields.exclude(NOTES, by=OPS)
         return answer
 
     monkeypatch.setattr(Cliniko, method, asked)

@@ -15,7 +15,7 @@ from audit.models import Event
 from sync import excluded_fields
 from sync.connection import state as connection_state
 from sync.field_groups import BY_NAME
-from sync.models import Connection, LeftOut, Patient, PatientChange
+from sync.models import Connection, ExcludedField, Patient, PatientChange
 from sync.resources import PATIENTS
 from sync.walk.lease import Lease
 from sync.walk.store import next_sequence, write_page
@@ -48,7 +48,7 @@ def begin() -> None:
 
 
 def tidy() -> None:
-    for model in (Connection, LeftOut, Patient, PatientChange):
+    for model in (Connection, ExcludedField, Patient, PatientChange):
         model._default_manager.all().delete()
     with database.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")  # no trigger refuses
@@ -67,7 +67,7 @@ def by_lease() -> None:
 
 
 def by_launch() -> None:
-    assert connection_state.is_still(connection_state.load())
+    assert connection_state.key_is_unchanged(connection_state.load())
 
 
 def write(guard: Guard, *, before: Guard, after: Guard) -> None:
@@ -90,7 +90,7 @@ def test_a_page_that_is_being_written_is_cleaned_with_the_rest(guard: Guard) -> 
 
     def owner() -> None:
         assert written.wait(5)
-        excluded_fields.leave_out(BY_NAME["notes"], by=OPS)
+        excluded_fields.exclude(BY_NAME["notes"], by=OPS)
 
     def linger() -> None:
         written.set()
@@ -114,7 +114,7 @@ def test_a_page_that_comes_while_fields_are_removed_waits_and_brings_none(
 
     monkeypatch.setattr(excluded_fields, "record", slowly)
     elsewhere(
-        lambda: excluded_fields.leave_out(BY_NAME["notes"], by=OPS),
+        lambda: excluded_fields.exclude(BY_NAME["notes"], by=OPS),
         lambda: write(guard, before=lambda: removed.wait(5), after=lambda: None),
     )
     _nothing_is_left()

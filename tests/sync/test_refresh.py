@@ -30,7 +30,7 @@ def test_somebody_whom_the_mirror_does_not_hold_is_fetched_and_stored(connected:
     connected("bondi").store.add_patient("bondi", id="42", first_name="Ada")
     assert refresh() == Outcome.FRESH
     with clinic_context("bondi"):
-        record = patients.patient("42")
+        record = patients.get("42")
     assert record is not None
     assert record.first_name == "Ada"
     assert record.checked_at is not None

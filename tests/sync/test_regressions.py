@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from audit.log import OPS, Action, NotRecorded
+from audit.log import OPS, Action, AuditUnavailable
 from audit.models import Event
 from ops.sync_command import sync_in_foreground
 from sandbox.cliniko.clock import stamp
@@ -30,16 +30,16 @@ from sync.cliniko.errors import (
 )
 from sync.connection import connect
 from sync.connection import state as connection_state
-from sync.models import Connection, Cursor, Patient, PatientRefresh, Reconcile
+from sync.models import Connection, Cursor, Patient, PatientRefresh, Reconciliation
 from sync.read import patients
-from sync.read.status import standing
+from sync.read.status import current
 from sync.refresh import Outcome, refresh_patient
 from sync.resources import ALERTS, PATIENTS, Resource
 from sync.walk import reconcile
 from sync.walk import run as walk_run
 from sync.walk.keyset import advance, next_step
 from sync.walk.lease import LeaseLost
-from sync.walk.slice import Progress
+from sync.walk.slice import WalkProgress
 from sync.walk.store import mark_deleted, next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Clinic
@@ -59,7 +59,7 @@ def raising(error: Exception) -> Callable[[], Any]:
 
 def alerts_of(label: str, patient_id: str) -> list[str]:
     with clinic_context(label):
-        record = patients.patient(patient_id)
+        record = patients.get(patient_id)
     assert record is not None
     return [alert.name for alert in record.alerts]
 
@@ -89,7 +89,7 @@ def test_nobody_is_checked_just_now_while_their_alerts_cannot_be_read(
         Cursor.objects.update(checked_at=timezone.now() - timedelta(minutes=5))
         answering("medical_alerts", raising(ServerError("500")))
         refresh_patient("42")
-        record = patients.patient("42")
+        record = patients.get("42")
     assert record is not None
     assert record.checked_at is not None
     assert timezone.now() - record.checked_at > timedelta(minutes=4)
@@ -103,11 +103,11 @@ def test_a_key_that_may_no_longer_read_alerts_checks_nobody_before_the_screen_sa
     with clinic_context("bondi"):
         assert refresh_patient("42") == Outcome.FRESH
         assert PatientRefresh.objects.get().checked_at is None
-        walk_run.run()
+        walk_run.run_sync()
         PatientRefresh.objects.all().delete()
         assert refresh_patient("42") == Outcome.FRESH
         assert PatientRefresh.objects.get().checked_at is not None
-        record = patients.patient("42")
+        record = patients.get("42")
     assert record is not None
     assert "may not read them" in record.alerts_note
 
@@ -126,7 +126,7 @@ def test_an_alert_that_cannot_be_read_is_not_no_alert(bondi: Clinic, mirrored: C
         write_page(ALERTS, [alert_payload("1", "42", "Pacemaker", archived_at="never")], sequence=next_sequence())
     mirrored("bondi")
     with clinic_context("bondi"):
-        record = patients.patient("42")
+        record = patients.get("42")
     assert record is not None
     assert "Not all alerts could be read" in record.alerts_note
 
@@ -177,12 +177,12 @@ def test_a_key_that_cannot_be_recorded_is_not_taken(connected: Connect, monkeypa
     world = connected("bondi")
 
     def fail(*_: object, **__: object) -> None:
-        raise NotRecorded
+        raise AuditUnavailable
 
     monkeypatch.setattr(connect, "record", fail)
     with clinic_context("bondi"):
         before = connection_state.load().key_last4
-        with pytest.raises(NotRecorded):
+        with pytest.raises(AuditUnavailable):
             connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
         assert connection_state.load().key_last4 == before
 
@@ -212,13 +212,13 @@ def test_a_new_key_takes_the_lease_from_a_worker_with_the_former_one(connected: 
     for _ in range(120):
         world.store.add_patient("bondi", first_name="Theirs")
 
-    def change_key(resource: Resource, progress: Progress) -> None:
+    def change_key(resource: Resource, progress: WalkProgress) -> None:
         if resource.name == "patients":
             connect.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
 
     with clinic_context("bondi"):
         with pytest.raises(LeaseLost):
-            walk_run.run(on_page=change_key)
+            walk_run.run_sync(on_page=change_key)
         assert not Patient.objects.exists()
 
 
@@ -237,7 +237,7 @@ def test_a_sync_by_hand_asks_nothing_before_the_limit_resets(connected: Connect)
         resume_at = timezone.now() + timedelta(minutes=1)
         Connection.objects.update(state=Connection.State.RATE_LIMITED, resume_at=resume_at)
         with pytest.raises(RateLimited) as limit:
-            walk_run.run()
+            walk_run.run_sync()
     assert limit.value.until == resume_at
     assert world.store.count_requests() == asked
 
@@ -247,7 +247,7 @@ def test_a_late_refusal_of_the_former_key_says_nothing_of_the_new_one(connected:
     with clinic_context("bondi"):
         former = connection_state.load()
         connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
-        connection_state.note_failure(KeyInvalid("401"), former)
+        connection_state.record_failure(KeyInvalid("401"), former)
         assert connection_state.load().state == Connection.State.OK
 
 
@@ -272,7 +272,7 @@ def test_a_worker_never_sets_a_clinic_aside_for_good(connected: Connect, answeri
     Clinic.objects.update(sync_due_at=timezone.now() + timedelta(seconds=50))
     tasks.sync_clinic(schema_name=schema)
     set_aside = Clinic.objects.get(label="bondi").sync_due_at - timezone.now()
-    assert timedelta(0) < set_aside <= tasks.LOOK_AGAIN_AFTER
+    assert timedelta(0) < set_aside <= tasks.BLOCKED_INTERVAL
 
 
 def test_a_sync_by_hand_that_works_wakes_the_workers_again(connected: Connect) -> None:
@@ -290,7 +290,7 @@ def test_a_refusal_for_another_reason_does_not_hide_archived_records(
     connected("bondi")
     answering("medical_alerts", raising(RequestRefused("Cliniko refused the request with status 408.")))
     with clinic_context("bondi"):
-        assert walk_run.run()
+        assert walk_run.run_sync()
         cursor = Cursor.objects.get(resource="medical_alerts")
         assert cursor.asks_hidden
         assert cursor.failures == 1
@@ -336,12 +336,12 @@ def test_patients_that_may_not_be_read_are_said_to_and_the_rest_goes_on(connecte
     world.store.forbid(world.store.key("bondi"), "patients")
     with clinic_context("bondi"):
         with pytest.raises(KeyForbidden):
-            walk_run.run()
-        assert standing().state == Connection.State.KEY_FORBIDDEN
+            walk_run.run_sync()
+        assert current().state == Connection.State.KEY_FORBIDDEN
         assert Cursor.objects.get(resource="individual_appointments").checked_at
         world.store.forbid(world.store.key("bondi"))
-        assert walk_run.run()
-        assert standing().state == Connection.State.OK
+        assert walk_run.run_sync()
+        assert current().state == Connection.State.OK
 
 
 def test_one_list_that_fails_does_not_keep_the_others_back(connected: Connect, answering: Callable[..., None]) -> None:
@@ -349,7 +349,7 @@ def test_one_list_that_fails_does_not_keep_the_others_back(connected: Connect, a
     world.store.add_patient("bondi", id="42")
     answering("appointment_types", raising(ServerError("500")))
     with clinic_context("bondi"):
-        assert walk_run.run()
+        assert walk_run.run_sync()
         assert Patient.objects.count() == 1
         failed = Cursor.objects.get(resource="appointment_types")
         assert failed.failures == 1
@@ -423,12 +423,12 @@ def test_a_comparison_wanted_while_one_is_under_way_is_made_after_it(connected: 
     world.sync("bondi")
     with clinic_context("bondi"):
         for _ in range(2):
-            reconcile.want(PATIENTS)
+            reconcile.request(PATIENTS)
     world.sync("bondi")
     with clinic_context("bondi"):
-        state = Reconcile.objects.get(resource="patients")
+        state = Reconciliation.objects.get(resource="patients")
         assert state.due_at - timezone.now() < timedelta(minutes=12)
-        assert not state.wanted_again
+        assert not state.requested_again
 
 
 def test_deletions_are_found_where_their_list_cannot_be_asked_for_the_latest(
@@ -455,11 +455,11 @@ def test_a_comparison_that_was_put_off_goes_on_when_somebody_asks_for_it(connect
     world = connected("bondi")
     world.sync("bondi")
     with clinic_context("bondi"):
-        reconcile.want(PATIENTS)
-        reconcile.put_off(PATIENTS)
-        assert PATIENTS not in reconcile.wanted()
-        reconcile.want(PATIENTS)
-        assert PATIENTS in reconcile.wanted()
+        reconcile.request(PATIENTS)
+        reconcile.postpone(PATIENTS)
+        assert PATIENTS not in reconcile.due_resources()
+        reconcile.request(PATIENTS)
+        assert PATIENTS in reconcile.due_resources()
 
 
 PATIENTS_PAGE = Page([], has_more=False, total=0, clock=datetime(2026, 1, 1, tzinfo=UTC))
@@ -492,8 +492,8 @@ def test_a_pause_survives_the_turn_that_was_under_way(
 
     answering("patients", pause_and_answer)
     with clinic_context("bondi"):
-        walk_run.take_turn(seconds=60, pages=60)
+        walk_run.run_slice(seconds=60, pages=60)
         assert connection_state.load().state == Connection.State.PAUSED
-        assert walk_run.take_turn(seconds=60, pages=60) == walk_run.Turn(never=True)
+        assert walk_run.run_slice(seconds=60, pages=60) == walk_run.SliceOutcome(never=True)
     with clinic_context("harbour"):
         assert connection_state.load().state == Connection.State.OK

@@ -16,13 +16,13 @@ from sync.models import (
     Appointment,
     Attendee,
     GroupAppointment,
-    Keeping,
     MedicalAlert,
     Patient,
     PatientChange,
-    Reconcile,
+    Reconciliation,
     RefusedPayload,
-    Run,
+    RetentionPolicy,
+    SyncRun,
 )
 from sync.read import patients
 from sync.refresh import Outcome, refresh_patient
@@ -64,7 +64,7 @@ def delete(patient: str, days: float) -> None:
 
 
 def a_night_passes(bondi: Clinic) -> None:
-    tasks.forget_in_clinic(schema_name=bondi.schema_name)
+    tasks.delete_expired_in_clinic(schema_name=bondi.schema_name)
 
 
 def test_of_a_patient_deleted_long_ago_nothing_but_the_id_is_left(bondi: Clinic, harbour: Clinic) -> None:
@@ -87,8 +87,8 @@ def test_of_a_patient_deleted_long_ago_nothing_but_the_id_is_left(bondi: Clinic,
         assert (row.date_of_birth, row.sort_name, row.search_names, row.search_phones) == (None, "", "", "")
         assert not PatientChange.objects.filter(patient_id="42").exists()
         assert PatientChange.objects.filter(patient_id="44").exists()
-        record = patients.patient("42")
-        lately = patients.patient("43")
+        record = patients.get("42")
+        lately = patients.get("43")
     assert record is not None
     assert record.is_reduced
     assert lately is not None
@@ -118,7 +118,7 @@ def test_what_hangs_on_somebody_merged_and_deleted_since_is_the_survivors(bondi:
         delete("42", 91)
     a_night_passes(bondi)
     with clinic_context("bondi"):
-        survivor = patients.patient("82")
+        survivor = patients.get("82")
         loser = Patient.objects.get(cliniko_id="42")
     assert survivor is not None
     assert [alert.name for alert in survivor.alerts] == ["Penicillin"]
@@ -150,7 +150,7 @@ def test_what_hung_on_a_patient_whom_cliniko_has_again_is_here_again(connected: 
     with clinic_context("bondi") as clinic:
         delete(ada, 91)
         in_some_days = timezone.now() + timedelta(days=3)
-        Reconcile.objects.update(due_at=in_some_days)
+        Reconciliation.objects.update(due_at=in_some_days)
     a_night_passes(clinic)
     with clinic_context("bondi"):
         assert not MedicalAlert.objects.exists()
@@ -159,10 +159,10 @@ def test_what_hung_on_a_patient_whom_cliniko_has_again_is_here_again(connected: 
         elif found_by == "a tick":
             world.store.edit("bondi", "patients", ada, first_name="Adah")
         else:
-            reconcile.want(PATIENTS)
+            reconcile.request(PATIENTS)
     world.sync("bondi")
     with clinic_context("bondi"):
-        record = patients.patient(ada)
+        record = patients.get(ada)
     assert record is not None
     assert record.deleted_at is None
     assert [alert.name for alert in record.alerts] == ["Penicillin"]
@@ -174,10 +174,12 @@ def test_nothing_is_compared_for_a_patient_who_was_gone_for_a_moment(connected: 
     ada = world.store.add_patient("bondi")
     world.sync("bondi")
     with clinic_context("bondi"):
-        due = Reconcile.objects.in_bulk()
+        due = Reconciliation.objects.in_bulk()
         delete(ada, 1)
         assert refresh_patient(ada) is Outcome.FRESH
-        assert {each.pk: each.due_at for each in Reconcile.objects.all()} == {pk: row.due_at for pk, row in due.items()}
+        assert {each.pk: each.due_at for each in Reconciliation.objects.all()} == {
+            pk: row.due_at for pk, row in due.items()
+        }
 
 
 def test_each_clinic_keeps_things_for_as_long_as_it_chose(bondi: Clinic, harbour: Clinic) -> None:
@@ -186,17 +188,17 @@ def test_each_clinic_keeps_things_for_as_long_as_it_chose(bondi: Clinic, harbour
             furnish("42", "Gone")
             delete("42", 40)
             PatientChange.objects.create(patient_id="44", field="city", changed_at=days_ago(40))
-            Run.objects.create(result=Run.Result.DONE, started_at=days_ago(31))
+            SyncRun.objects.create(result=SyncRun.Result.DONE, started_at=days_ago(31))
     with clinic_context("bondi"):
-        assert retention.keep_for(Keeping(id=1, changes_days=30, deleted_days=30), by=OPS)
-        going = retention.goes_tonight()
+        assert retention.set_policy(RetentionPolicy(id=1, changes_days=30, deleted_days=30), by=OPS)
+        going = retention.due_tonight()
     for clinic in (bondi, harbour):
         a_night_passes(clinic)
     assert (going.changes, going.runs, going.patients, going.records) == (3, 1, 1, 3)
     assert tables_with("Gone") == set()
     assert tables_with("Gone", "harbour") != set()
     with clinic_context("bondi"):
-        assert retention.goes_tonight() == retention.Going(0, 0, 0, 0)
+        assert retention.due_tonight() == retention.RemovalCounts(0, 0, 0, 0)
         assert not PatientChange.objects.exists()
     with clinic_context("harbour"):
         assert PatientChange.objects.filter(patient_id="44").exists()
@@ -206,17 +208,19 @@ def test_what_the_night_removes_is_what_was_announced(bondi: Clinic) -> None:
     with clinic_context("bondi"):
         furnish("42", "Gone")
         delete("42", 89.5)  # not yet, and by the coming night
-        announced = retention.goes_tonight()
-        assert retention.forget_old() == retention.Going(0, 0, 0, 0)
+        announced = retention.due_tonight()
+        assert retention.delete_expired() == retention.RemovalCounts(0, 0, 0, 0)
         Patient.objects.update(deleted_at=days_ago(90.5))
-        assert retention.forget_old() == announced == retention.Going(changes=2, runs=0, patients=1, records=3)
+        assert (
+            retention.delete_expired() == announced == retention.RemovalCounts(changes=2, runs=0, patients=1, records=3)
+        )
 
 
 def test_a_choice_is_one_line_of_the_log_and_no_choice_is_none(bondi: Clinic) -> None:
     with clinic_context("bondi"):
-        assert not retention.keep_for(Keeping(id=1), by=OPS)
-        assert retention.keep_for(Keeping(id=1, deleted_days=30), by=OPS)
-        assert not retention.keep_for(Keeping(id=1, deleted_days=30), by=OPS)
+        assert not retention.set_policy(RetentionPolicy(id=1), by=OPS)
+        assert retention.set_policy(RetentionPolicy(id=1, deleted_days=30), by=OPS)
+        assert not retention.set_policy(RetentionPolicy(id=1, deleted_days=30), by=OPS)
         lines = list(Event.objects.filter(action=Action.SETTINGS_CHANGED).values_list("details", flat=True))
     assert lines == [{"deleted_kept": "30 days"}]
 
@@ -225,9 +229,9 @@ def test_a_choice_is_one_line_of_the_log_and_no_choice_is_none(bondi: Clinic) ->
 def test_no_clinic_keeps_things_for_less_or_longer_than_is_sensible(bondi: Clinic, days: dict[str, int]) -> None:
     with clinic_context("bondi"):
         with pytest.raises(ValidationError):
-            Keeping(id=1, **days).full_clean(validate_constraints=False)
+            RetentionPolicy(id=1, **days).full_clean(validate_constraints=False)
         with pytest.raises(IntegrityError), transaction.atomic():
-            Keeping.objects.create(id=1, **days)
+            RetentionPolicy.objects.create(id=1, **days)
 
 
 def test_the_access_log_stays(bondi: Clinic) -> None:
@@ -235,7 +239,7 @@ def test_the_access_log_stays(bondi: Clinic) -> None:
         furnish("42", "Gone")
         delete("42", 91)
         RefusedPayload.objects.all().delete()
-        retention.keep_for(Keeping(id=1, changes_days=30), by=OPS)
+        retention.set_policy(RetentionPolicy(id=1, changes_days=30), by=OPS)
         before = list(Event.objects.values())
     a_night_passes(bondi)
     with clinic_context("bondi"):

@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 
 from sync import tasks
-from sync.models import PatientChange, Run
+from sync.models import PatientChange, SyncRun
 from sync.walk import run as walk_run
-from tenants.context import AlreadyInside, clinic_context
+from tenants.context import ClinicAlreadyEntered, clinic_context
 from tenants.database import connection
 from tenants.models import Clinic
 
@@ -30,7 +30,7 @@ def test_a_tick_leaves_out_clinics_that_are_not_due_or_are_suspended(bondi: Clin
     due(harbour, seconds=-1)
     Clinic.objects.filter(pk=harbour.pk).update(state=Clinic.State.SUSPENDED)
     assert tasks.take_due_clinics() == []
-    tasks.wake(bondi.schema_name)
+    tasks.mark_due(bondi.schema_name)
     assert tasks.take_due_clinics() == [(bondi.schema_name, True)]
 
 
@@ -52,7 +52,7 @@ def test_a_task_without_a_clinic_refuses_to_run() -> None:
 
 
 def test_a_task_does_not_run_from_inside_a_clinic(bondi: Clinic, harbour: Clinic) -> None:
-    with clinic_context("bondi"), pytest.raises(AlreadyInside):
+    with clinic_context("bondi"), pytest.raises(ClinicAlreadyEntered):
         tasks.sync_clinic(schema_name=harbour.schema_name)
 
 
@@ -60,7 +60,7 @@ def test_a_clinic_without_a_key_is_left_alone_for_an_hour(bondi: Clinic) -> None
     due(bondi, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
     bondi.refresh_from_db()
-    assert timedelta(minutes=59) < bondi.sync_due_at - timezone.now() <= tasks.LOOK_AGAIN_AFTER
+    assert timedelta(minutes=59) < bondi.sync_due_at - timezone.now() <= tasks.BLOCKED_INTERVAL
 
 
 def test_a_message_carries_the_schema_and_nothing_else(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,35 +78,35 @@ def test_runs_are_forgotten_after_a_month_and_changes_after_half_a_year_in_the_n
     for label in ("bondi", "harbour"):
         with clinic_context(label):
             for days in (1, 29, 31):
-                Run.objects.create(started_at=timezone.now() - timedelta(days=days))
+                SyncRun.objects.create(started_at=timezone.now() - timedelta(days=days))
             for days in (31, 181):
                 changed_at = timezone.now() - timedelta(days=days)
                 PatientChange.objects.create(patient_id="42", field="city", changed_at=changed_at)
-    tasks.forget_in_clinic(schema_name=bondi.schema_name)
+    tasks.delete_expired_in_clinic(schema_name=bondi.schema_name)
     for label, left in (("bondi", (2, 1)), ("harbour", (3, 2))):
         with clinic_context(label):
-            assert (Run.objects.count(), PatientChange.objects.count()) == left
+            assert (SyncRun.objects.count(), PatientChange.objects.count()) == left
 
 
 def test_every_active_clinic_gets_a_message_of_its_own_to_forget(
     bondi: Clinic, harbour: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[dict[str, str]] = []
-    monkeypatch.setattr(tasks.forget_in_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
-    tasks.forget()
+    monkeypatch.setattr(tasks.delete_expired_in_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
+    tasks.delete_expired()
     assert sorted(message["schema_name"] for message in sent) == sorted([bondi.schema_name, harbour.schema_name])
     assert all(message.keys() == {"schema_name"} for message in sent)
     sent.clear()
     Clinic.objects.filter(pk=harbour.pk).update(state=Clinic.State.SUSPENDED)
-    tasks.forget()
+    tasks.delete_expired()
     assert sent == [{"schema_name": bondi.schema_name}]
 
 
 def test_a_clinic_that_is_gone_has_nothing_to_forget(db: None) -> None:
-    tasks.forget_in_clinic(schema_name="clinic_0000000000000000")
+    tasks.delete_expired_in_clinic(schema_name="clinic_0000000000000000")
     assert connection.schema_name == "public"
     with pytest.raises(TypeError):
-        tasks.forget_in_clinic()  # type: ignore[call-arg]
+        tasks.delete_expired_in_clinic()  # type: ignore[call-arg]
 
 
 def test_a_clinic_with_more_to_do_gets_one_message_and_no_tick_meanwhile(
@@ -114,7 +114,7 @@ def test_a_clinic_with_more_to_do_gets_one_message_and_no_tick_meanwhile(
 ) -> None:
     sent: list[dict[str, str]] = []
     monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
-    monkeypatch.setattr(walk_run, "take_turn", lambda **_: walk_run.Turn(more=True))
+    monkeypatch.setattr(walk_run, "run_slice", lambda **_: walk_run.SliceOutcome(more=True))
     due(bondi, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
     assert sent == [{"schema_name": bondi.schema_name}]
@@ -127,7 +127,7 @@ def test_who_has_to_wait_goes_on_in_the_line_for_long_work(
     lines: list[str] = []
     monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda queue, **_: lines.append(queue))
     soon = timezone.now() + timedelta(seconds=3)
-    monkeypatch.setattr(walk_run, "take_turn", lambda **_: walk_run.Turn(more=True, not_before=soon))
+    monkeypatch.setattr(walk_run, "run_slice", lambda **_: walk_run.SliceOutcome(more=True, not_before=soon))
     due(bondi, seconds=50)
     due(harbour, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
@@ -135,7 +135,7 @@ def test_who_has_to_wait_goes_on_in_the_line_for_long_work(
     assert (lines, bondi.sync_due_at) == ([], soon)
     due(bondi, seconds=-1)
     tasks.tick()
-    assert lines == [tasks.LONG_WORK]
+    assert lines == [tasks.LONG_QUEUE]
 
 
 def test_a_first_import_waits_among_the_long_work_and_what_comes_after_it_among_the_short(
@@ -143,7 +143,7 @@ def test_a_first_import_waits_among_the_long_work_and_what_comes_after_it_among_
 ) -> None:
     lines: list[str] = []
     monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda queue, **_: lines.append(queue))
-    monkeypatch.setattr(walk_run, "take_turn", lambda **_: walk_run.Turn())
+    monkeypatch.setattr(walk_run, "run_slice", lambda **_: walk_run.SliceOutcome())
     due(harbour, seconds=50)
     for imported in (False, True):
         if imported:
@@ -153,10 +153,10 @@ def test_a_first_import_waits_among_the_long_work_and_what_comes_after_it_among_
         tasks.sync_clinic(schema_name=bondi.schema_name)
     due(bondi, seconds=-1)
     tasks.tick()
-    assert lines == [tasks.LONG_WORK, tasks.LONG_WORK, tasks.SHORT_WORK]
+    assert lines == [tasks.LONG_QUEUE, tasks.LONG_QUEUE, tasks.SHORT_QUEUE]
 
 
 def test_who_was_woken_meanwhile_is_not_put_off(bondi: Clinic) -> None:
-    tasks.wake(bondi.schema_name)
-    tasks.postpone(bondi.schema_name, timezone.now() + tasks.LOOK_AGAIN_AFTER)
+    tasks.mark_due(bondi.schema_name)
+    tasks.postpone(bondi.schema_name, timezone.now() + tasks.BLOCKED_INTERVAL)
     assert bondi.schema_name in dict(tasks.take_due_clinics())

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from sync.tasks import take_due_clinics
-from tenants.context import AlreadyInside, NoSuchClinic, clinic_context, clinic_of_schema, current_clinic
+from tenants.context import ClinicAlreadyEntered, NoSuchClinic, clinic_context, clinic_of_schema, current_clinic
 from tenants.database import connection
 from tenants.models import Clinic
 
@@ -41,7 +41,7 @@ def test_leaving_a_clinic_leads_back_to_public_after_an_error_too(bondi: Clinic)
 
 def test_a_clinic_is_not_entered_from_inside_another(bondi: Clinic, harbour: Clinic) -> None:
     with clinic_context("bondi"):
-        with pytest.raises(AlreadyInside), clinic_context("harbour"):
+        with pytest.raises(ClinicAlreadyEntered), clinic_context("harbour"):
             pass
         assert search_path() == bondi.schema_name
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tenants import rate_limits
 from tenants.models import KeyBudget
-from tenants.rate_limits import WINDOW, WORTH_A_TURN, Allowance, Purpose
+from tenants.rate_limits import BACKGROUND_BATCH, WINDOW, Allowance, Purpose
 from tests.tenants.backdating import age
 
 BACKGROUND: Purpose = "background"
@@ -158,7 +158,7 @@ def test_background_work_is_told_when_it_is_worth_a_turn(db: None) -> None:
     spread([BACKGROUND] * 6, SMALL)
     wait = (told("background", SMALL) - timezone.now()).total_seconds()
     age(wait - MOMENT)
-    assert ask(9, "background", SMALL) == WORTH_A_TURN - 1
+    assert ask(9, "background", SMALL) == BACKGROUND_BATCH - 1
     age(MOMENT)
     assert ask(9, "background", SMALL) == 1
 
@@ -212,5 +212,5 @@ def test_keys_that_asked_nothing_for_a_day_are_forgotten(db: None) -> None:
         ask(1, "launches", key=key)
         if key == "old":
             age(timedelta(days=1, minutes=1).total_seconds())
-    rate_limits.forget_unused()
+    rate_limits.delete_unused()
     assert list(KeyBudget.objects.values_list("fingerprint", flat=True)) == ["new"]

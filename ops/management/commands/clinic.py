@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from accounts.roles import Role
-from audit.log import NotRecorded
+from audit.log import AuditUnavailable
 from ops import clinic_staff, doctor, onboarding
 from ops.errors import Refused, database_failure
 from ops.export_command import export
@@ -24,7 +24,7 @@ from tenants.context import NoSuchClinic
 from tenants.labels import LabelRefused
 
 LIGHTS = {doctor.Light.OK: "green", doctor.Light.WARN: "yellow", doctor.Light.FAIL: "bold red"}
-REFUSALS = (Refused, LabelRefused, NoSuchClinic, NotRecorded, ClinikoError)
+REFUSALS = (Refused, LabelRefused, NoSuchClinic, AuditUnavailable, ClinikoError)
 
 
 class Command(LifeActions, RecoveryActions):

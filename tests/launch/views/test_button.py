@@ -15,7 +15,7 @@ from launch import button_clicks
 from launch.button_clicks import Kind
 from launch.models import ButtonClick
 from sync.models import Connection
-from sync.signals import account_forgotten
+from sync.signals import account_changed
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
 from tests.launch.conftest import access_log
@@ -394,7 +394,7 @@ def test_a_flood_of_misses_grows_nothing_and_writes_once(
 ) -> None:
     browser = browser_at("bondi")
     monkeypatch.setattr(
-        "launch.button_clicks.NOTED_EVERY", timedelta(minutes=5)
+        "launch.button_clicks.NOTE_INTERVAL", timedelta(minutes=5)
     )  # a flood on a slow machine lasts longer
     with CaptureQueriesContext(connection) as asked:
         for number in range(1, 60):
@@ -413,7 +413,7 @@ def test_a_second_click_later_takes_the_place_of_the_first(owner: Client, sign_i
 def test_the_clicks_of_staff_count_one_by_one_and_floods_of_strangers_do_not(
     owner: Client, sign_in: Browsers, browser_at: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("launch.button_clicks.NOTED_EVERY", timedelta(minutes=5))
+    monkeypatch.setattr("launch.button_clicks.NOTE_INTERVAL", timedelta(minutes=5))
     for _ in range(3):
         owner.get("/patients?patient_id=42", headers=CLICKED)
         browser_at("bondi").get("/patients?patient_id=42", headers=CLICKED)
@@ -436,5 +436,5 @@ def test_a_click_outlives_the_account_of_who_made_it(owner: Client, staff_of: Ca
 def test_another_cliniko_account_has_no_button_yet(owner: Client) -> None:
     owner.get("/patients?patient_id=42", headers=CLICKED)
     with clinic_context("bondi"):
-        account_forgotten.send(sender=Connection)
+        account_changed.send(sender=Connection)
     assert not works()

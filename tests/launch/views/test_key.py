@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.signals import CONFIRMED_AT
-from audit.log import NotRecorded
+from audit.log import AuditUnavailable
 from audit.models import Event
 from launch.models import Note
 from sandbox.cliniko.faults import Fault
@@ -134,7 +134,7 @@ def test_a_change_of_key_is_one_line_of_the_log_without_the_key(world: World, ow
 
 def test_nothing_is_kept_that_the_log_cannot_take(world: World, owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise NotRecorded("The access log cannot be written.")
+        raise AuditUnavailable("The access log cannot be written.")
 
     monkeypatch.setattr("sync.connection.connect.record", refuse)
     assert paste(owner, world.store.key("bondi")).status_code == 503

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit.models import Event
 from launch.models import Note, NoteVersion
-from sync.connection.connect import forget_account
+from sync.connection.connect import delete_account_data
 from tenants.context import clinic_context
 from tests.launch.conftest import access_log
 from tests.launch.views.test_patient import merged_into
@@ -264,7 +264,7 @@ def test_another_cliniko_account_shows_no_note_on_a_stranger(
 ) -> None:
     desk.write("Prefers mornings")
     with clinic_context("bondi"):
-        forget_account()
+        delete_account_data()
     add_patient("bondi", "42", first_name="Somebody", last_name="Else")
     assert "Prefers mornings" not in desk.page()
     assert told() == [(1, "Prefers mornings")]

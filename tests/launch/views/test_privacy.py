@@ -16,7 +16,7 @@ from launch.models import ClinicSettings, Note
 from launch.notes import write
 from sync import excluded_fields, retention
 from sync.field_groups import BY_NAME, FIELD_GROUPS
-from sync.models import Keeping, LeftOut, Patient
+from sync.models import ExcludedField, Patient, RetentionPolicy
 from sync.resources import PATIENTS
 from sync.walk.store import mark_deleted, next_sequence
 from tenants.context import clinic_context
@@ -69,8 +69,8 @@ def test_an_admin_reads_the_page_and_changes_nothing(two_clinics: None, sign_in:
     assert admin.post("/settings/privacy/fields/notes", TICKED).status_code == 403
     assert admin.post("/settings/privacy/periods", {"changes_days": 90, "deleted_days": 90}).status_code == 403
     with clinic_context("bondi"):
-        assert not LeftOut.objects.exists()
-        assert not Keeping.objects.exists()
+        assert not ExcludedField.objects.exists()
+        assert not RetentionPolicy.objects.exists()
 
 
 def test_without_the_tick_nothing_is_removed_and_the_page_says_why(owner: Client) -> None:
@@ -78,7 +78,7 @@ def test_without_the_tick_nothing_is_removed_and_the_page_says_why(owner: Client
     assert answer.status_code == 422
     assert "Tick the box" in answer.content.decode()
     with clinic_context("bondi"):
-        assert not LeftOut.objects.exists()
+        assert not ExcludedField.objects.exists()
     assert lines() == []
 
 
@@ -132,13 +132,13 @@ def test_what_is_not_kept_is_never_taken_for_empty(
 ) -> None:
     add_record("bondi", "individual_appointments", appointment_payload("7", "42", "2026-03-01T09:00:00Z"))
     with clinic_context("bondi"):
-        excluded_fields.leave_out(BY_NAME[name], by=OPS)
+        excluded_fields.exclude(BY_NAME[name], by=OPS)
     page = sign_in("bondi").get("/patients/42/").content.decode()
     after = page.partition(place)[2]
     assert after
     assert NOT_KEPT in page
     with clinic_context("bondi"):
-        excluded_fields.keep_again(BY_NAME[name], by=OPS)
+        excluded_fields.include(BY_NAME[name], by=OPS)
     assert NOT_KEPT not in sign_in("harbour").get("/patients/42/").content.decode()
 
 
@@ -149,7 +149,7 @@ def test_a_contact_card_without_anything_does_not_say_that_cliniko_has_nothing(
     add_patient("bondi", "42", patient_phone_numbers=[], updated_at=later)
     with clinic_context("bondi"):
         for name in ("email", "address"):
-            excluded_fields.leave_out(BY_NAME[name], by=OPS)
+            excluded_fields.exclude(BY_NAME[name], by=OPS)
     assert "No phone, e-mail or address in Cliniko" not in sign_in("bondi").get("/patients/42/").content.decode()
 
 
@@ -205,7 +205,7 @@ def test_a_patient_of_whom_only_the_id_is_left_has_a_page_with_our_notes(
     browser = sign_in("bondi")
     with clinic_context("bondi"):
         write("42", "Owes us a key", by=User.objects.get())
-        retention.forget_old()
+        retention.delete_expired()
         assert Note.objects.count() == 1
     page = browser.get("/patients/42/").content.decode()
     assert "Deleted patient</h1>" in page

@@ -8,11 +8,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from audit.log import OPS, NotRecorded
+from audit.log import OPS, AuditUnavailable
 from audit.models import Event
 from sync import controls
 from sync.connection import state as connection_state
-from sync.models import Connection, Cursor, Run
+from sync.models import Connection, Cursor, SyncRun
 from sync.walk import run as walk_run
 from sync.walk.lease import Lease, LeaseLost
 from tenants.context import clinic_context
@@ -105,10 +105,10 @@ def test_the_time_left_is_told_by_what_was_measured(owner: Client) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(connected_at=now - timedelta(minutes=2))
         Cursor.objects.filter(resource="patients").update(imported_at=None, walked=1000, total=5800)
-        Run.objects.create(
+        SyncRun.objects.create(
             started_at=now - timedelta(seconds=60),
             finished_at=now - timedelta(seconds=10),
-            result=Run.Result.CONTINUES,
+            result=SyncRun.Result.CONTINUES,
             resources={"patients": {"fetched": 1000, "written": 1000, "requests": 10}},
         )
     part = page_of(owner, "/settings/sync/standing")
@@ -171,7 +171,7 @@ def test_everything_is_compared_when_asked_for(world: World, sign_in: Callable[.
     assert "Every record is read again" in send(sign_in("bondi", role="admin"), "compare")
     world.sync("bondi")
     with clinic_context("bondi"):
-        assert Run.objects.order_by("-id").filter(resources__patients__mended=0).exists()
+        assert SyncRun.objects.order_by("-id").filter(resources__patients__mended=0).exists()
 
 
 # --- Pause and resume ------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def test_a_pause_lasts_until_somebody_ends_it_and_both_are_in_the_log(owner: Cli
     assert "when somebody has acted" in page
     assert ">Sync now<" not in page
     with clinic_context("bondi"):
-        assert walk_run.take_turn(seconds=5, pages=5).never
+        assert walk_run.run_slice(seconds=5, pages=5).never
     assert "Copying goes on." in send(owner, "resume")
     assert is_due("bondi")
     assert ">Sync now<" in page_of(owner)
@@ -226,14 +226,14 @@ def test_a_worker_under_way_writes_nothing_more_after_a_pause(owner: Client) -> 
         controls.pause(by=OPS)
         with pytest.raises(LeaseLost):
             lease.renew()
-        controls.unpause(by=OPS)
+        controls.resume(by=OPS)
         with pytest.raises(LeaseLost):
             lease.renew()
 
 
 def test_a_pause_that_the_log_cannot_take_does_not_happen(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise NotRecorded("The access log cannot be written.")
+        raise AuditUnavailable("The access log cannot be written.")
 
     monkeypatch.setattr("sync.controls.record", refuse)
     assert owner.post("/settings/sync/pause").status_code == 503
@@ -246,7 +246,7 @@ def test_a_pause_that_the_log_cannot_take_does_not_happen(owner: Client, monkeyp
 
 def ran(label: str, *, written: int = 0, fetched: int = 0, result: str = "done", reason: str = "") -> None:
     with clinic_context(label):
-        Run.objects.create(
+        SyncRun.objects.create(
             finished_at=timezone.now(),
             result=result,
             reason=reason,
@@ -278,7 +278,7 @@ def test_a_turn_that_spent_its_share_of_requests_is_to_be_continued(
     world.connect("bondi")
     settings.CLINIKO_REQUESTS_PER_MINUTE, settings.CLINIKO_REQUESTS_RESERVED = 14, 1
     with clinic_context("bondi"):
-        assert walk_run.take_turn(seconds=60, pages=60).more
+        assert walk_run.run_slice(seconds=60, pages=60).more
     page = page_of(sign_in("bondi", role="owner"), "/settings/sync?runs=all")
     assert "To be continued" in page
     assert "it goes on by itself" in page
@@ -292,7 +292,7 @@ def test_earlier_runs_are_a_page_away(owner: Client) -> None:
     assert "of 1,030<" in page
     assert "of 1,005<" not in page
     with clinic_context("bondi"):
-        last = Run.objects.order_by("-id")[24].pk
+        last = SyncRun.objects.order_by("-id")[24].pk
     assert f"?before={last}#history" in page
     earlier = page_of(owner, f"/settings/sync?before={last}")
     assert "of 1,005<" in earlier

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from audit.log import NotRecorded, record
+from audit.log import AuditUnavailable, record
 from audit.models import Event
 from sync.models import Connection, Cursor
 from tenants.context import clinic_context, current_clinic
@@ -65,7 +65,7 @@ def test_what_cannot_be_logged_at_the_clinic_is_not_done(
 
     def full_at_bondi(*said: Any, **more: Any) -> Any:
         if current_clinic().label == "bondi":
-            raise NotRecorded("for this test")
+            raise AuditUnavailable("for this test")
         return record(*said, **more)
 
     monkeypatch.setattr("ops.onboarding.record", full_at_bondi)

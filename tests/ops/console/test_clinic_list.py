@@ -15,7 +15,7 @@ from audit.models import Event
 from ops.console.actions import BULK
 from ops.console.clinic_list import ClinicAdmin
 from ops.console.site import site
-from ops.models import ClinicDay
+from ops.models import DailyStats
 from tenants.database import connection
 from tenants.models import Clinic, Domain
 from tests.ops.console.pages import text
@@ -36,8 +36,8 @@ def many_clinics(count: int) -> None:
     )
     Domain.objects.bulk_create(Domain(domain=each.label, tenant=each) for each in made)
     today = timezone.now().date()
-    ClinicDay.objects.bulk_create(
-        ClinicDay(clinic=each, day=today - timedelta(days=ago), launches=1, patients=10, lag_by_hour=[30] * 24)
+    DailyStats.objects.bulk_create(
+        DailyStats(clinic=each, day=today - timedelta(days=ago), launches=1, patients=10, lag_by_hour=[30] * 24)
         for each in made
         for ago in range(3)
     )
@@ -102,7 +102,9 @@ def test_the_list_is_narrowed_and_ordered(ops_browser: Browsers, bondi: Clinic, 
         "e=1",
     ):
         assert sorted(found(nonsense)) == ["bondi", "harbour"]
-    ClinicDay.objects.create(clinic=harbour, day=timezone.now().date(), launches=3, patients=9, lag_by_hour=[None] * 24)
+    DailyStats.objects.create(
+        clinic=harbour, day=timezone.now().date(), launches=3, patients=9, lag_by_hour=[None] * 24
+    )
     opened, patients = (column(name) for name in ("launches", "patients"))
     assert found(f"o=-{opened}") == found(f"o=-{patients}") == ["harbour", "bondi"]
     assert "No clinic like that" in text(browser.get("/ops/?q=nothing"))

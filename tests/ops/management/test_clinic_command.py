@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,11 +29,11 @@ from sync.models import Connection
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
 from tests.accounts.second_factors import give_app
+from tests.services import ROOT
 from tests.sync.conftest import World, world
 
 __all__ = ["world"]
 
-ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., dict[str, object]]
 
 

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from accounts.models import Invitation, OpenSession, User
 from audit.models import Event
-from sync.models import Connection, Cursor, Patient, Reconcile, Run
+from sync.models import Connection, Cursor, Patient, Reconciliation, SyncRun
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.accounts.second_factors import give_app
@@ -24,7 +24,7 @@ from tests.sync.conftest import World, world
 __all__ = ["world"]
 
 Tried = Callable[..., dict[str, Any]]
-WRITTEN_BY_A_SYNC = (Connection, Cursor, Reconcile, Run, Patient, Event)
+WRITTEN_BY_A_SYNC = (Connection, Cursor, Reconciliation, SyncRun, Patient, Event)
 
 
 @pytest.fixture

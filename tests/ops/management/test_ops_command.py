@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from django.core.management import call_command
 from django.test import Client
 
 from accounts.models import User
+from tests.services import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., Any]
 
 

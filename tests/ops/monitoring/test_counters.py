@@ -18,7 +18,7 @@ from pytest_django import Settings
 from sync import tasks
 from sync.metrics import RUNS, status_class
 from tenants import metrics
-from tenants.models import KeyBudget, Tally
+from tenants.models import KeyBudget, MetricSample
 from tests.sync.conftest import World, world
 
 __all__ = ["world"]
@@ -26,7 +26,7 @@ __all__ = ["world"]
 
 def scraped() -> dict[str, float]:
     """What `/metrics` says after everybody has written what they gathered."""
-    metrics.write()
+    metrics.flush()
     lines = Client(HTTP_HOST="localhost").get("/metrics").content.decode().splitlines()
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
 
@@ -64,8 +64,8 @@ def test_no_series_names_a_clinic_a_person_or_a_patient(
 ) -> None:
     add_patient("bondi", "424242")
     sign_in("bondi").get("/patients?patient_id=424242", follow=True)
-    metrics.write()
-    assert {word for tally in Tally.objects.all() for word in tally.labels} == {"outcome", "le"}
+    metrics.flush()
+    assert {word for tally in MetricSample.objects.all() for word in tally.labels} == {"outcome", "le"}
     assert "424242" not in "".join(scraped())
 
 
@@ -107,29 +107,29 @@ def test_statuses_are_few_words(status: int, word: str) -> None:
 def test_what_several_processes_write_adds_up(db: None) -> None:
     for _ in range(3):
         RUNS.add(result="stopped")
-        metrics.write()
+        metrics.flush()
     assert scraped()['sidechart_sync_runs_total{result="stopped"}'] == 3
 
 
 def test_nothing_is_written_before_it_is_due(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     RUNS.add(result="stopped")
-    metrics.write_when_due()
-    assert not Tally.objects.exists()
-    monkeypatch.setattr(metrics, "WRITTEN_EVERY", 0)
-    metrics.write_when_due()
-    assert Tally.objects.get().value == 1
+    metrics.flush_when_due()
+    assert not MetricSample.objects.exists()
+    monkeypatch.setattr(metrics, "FLUSH_INTERVAL", 0)
+    metrics.flush_when_due()
+    assert MetricSample.objects.get().value == 1
 
 
 def test_a_request_is_answered_before_its_numbers_are_written() -> None:
     receivers = [each[1]() for each in request_finished.receivers]
-    assert metrics.write_when_due in receivers
+    assert metrics.flush_when_due in receivers
 
 
 def test_with_the_database_down_the_numbers_wait(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     RUNS.add(result="done")
     with monkeypatch.context() as outage:
         outage.setattr(metrics, "connection", Mock(cursor=Mock(side_effect=OperationalError)))
-        metrics.write()
+        metrics.flush()
     assert scraped()['sidechart_sync_runs_total{result="done"}'] == 1
 
 

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from launch.models import ButtonClick
-from ops.models import ClinicDay
+from ops.models import DailyStats
 from ops.monitoring import daily_stats
 from ops.tasks import measure_clinic
 from sync.models import Connection, Cursor
@@ -37,8 +37,8 @@ def test_launches_are_counted_once_and_on_their_day(bondi: Clinic, harbour: Clin
     launched("bondi", 6)
     daily_stats.measure(bondi, now=NOON)
     daily_stats.measure(bondi, now=NOON + timedelta(minutes=5))
-    assert dict(ClinicDay.objects.values_list("day", "launches")) == {yesterday.date(): 3, NOON.date(): 4}
-    assert not ClinicDay.objects.filter(clinic=harbour).exists()
+    assert dict(DailyStats.objects.values_list("day", "launches")) == {yesterday.date(): 3, NOON.date(): 4}
+    assert not DailyStats.objects.filter(clinic=harbour).exists()
 
 
 def test_a_clinic_that_counts_fewer_launches_than_before_begins_anew(bondi: Clinic) -> None:
@@ -46,16 +46,16 @@ def test_a_clinic_that_counts_fewer_launches_than_before_begins_anew(bondi: Clin
     for times in (5, 2, 3):  # restored from a backup of when there were two
         launched("bondi", times)
         daily_stats.measure(bondi, now=NOON)
-    assert ClinicDay.objects.get().launches == 6
+    assert DailyStats.objects.get().launches == 6
 
 
 def test_launches_of_before_the_first_look_are_of_no_day_also_when_all_days_were_forgotten(bondi: Clinic) -> None:
     launched("bondi", 50)
     daily_stats.measure(bondi, now=NOON)
-    ClinicDay.objects.all().delete()
+    DailyStats.objects.all().delete()
     launched("bondi", 53)
     daily_stats.measure(bondi, now=NOON)
-    assert ClinicDay.objects.get().launches == 3
+    assert DailyStats.objects.get().launches == 3
 
 
 def test_a_visit_that_a_suspension_overtakes_notes_nothing(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_a_visit_that_a_suspension_overtakes_notes_nothing(bondi: Clinic, monkey
 
     monkeypatch.setattr(daily_stats, "_look", overtaken)
     daily_stats.measure(bondi, now=NOON)
-    assert not ClinicDay.objects.exists()
+    assert not DailyStats.objects.exists()
 
 
 def test_the_worst_lag_of_an_hour_is_kept(bondi: Clinic, mirrored: Callable[[str], None]) -> None:
@@ -79,7 +79,7 @@ def test_the_worst_lag_of_an_hour_is_kept(bondi: Clinic, mirrored: Callable[[str
             Cursor.objects.update(checked_at=NOON - timedelta(seconds=behind))
             Connection.objects.update(state="ok")
         daily_stats.measure(bondi, now=NOON)
-    assert ClinicDay.objects.get().lag_by_hour[12] == 900
+    assert DailyStats.objects.get().lag_by_hour[12] == 900
     chart = daily_stats.lag(NOON, bondi)
     assert [bar.told for bar in chart.bars if bar.told] == ["15 min"]
     assert chart.summary == "At most 15 min."
@@ -99,19 +99,19 @@ def test_of_two_measurements_at_once_one_notes_nothing(bondi: Clinic, monkeypatc
 
     monkeypatch.setattr(daily_stats, "_look", overtaken)
     daily_stats.measure(bondi, now=NOON)
-    assert ClinicDay.objects.get().launches == 1
+    assert DailyStats.objects.get().launches == 1
 
 
 def test_the_task_measures_working_clinics_and_no_other(bondi: Clinic, harbour: Clinic) -> None:
     Clinic.objects.filter(pk=harbour.pk).update(state="suspended")
     for clinic in (bondi, harbour):
         measure_clinic(schema_name=clinic.schema_name)
-    assert [each.clinic_id for each in ClinicDay.objects.all()] == [bondi.pk]
+    assert [each.clinic_id for each in DailyStats.objects.all()] == [bondi.pk]
 
 
 def test_numbers_of_more_than_a_year_ago_are_forgotten(bondi: Clinic) -> None:
     for ago in (399, 401):
         day = timezone.now().date() - timedelta(days=ago)
-        ClinicDay.objects.create(clinic=bondi, day=day, lag_by_hour=[None] * 24)
+        DailyStats.objects.create(clinic=bondi, day=day, lag_by_hour=[None] * 24)
     daily_stats.forget()
-    assert ClinicDay.objects.count() == 1
+    assert DailyStats.objects.count() == 1

@@ -14,10 +14,10 @@ from ops.management.commands.clinic import Command
 from sync.models import Connection
 from sync.walk import run as walk_run
 from tenants.context import clinic_context
+from tests.services import ROOT
 from tests.sync.conftest import World, world
 
 __all__ = ["world"]
-ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 RULES: list[dict[str, Any]] = [
     rule for group in yaml.safe_load((DOCS / "alerts.yml").read_text())["groups"] for rule in group["rules"]
@@ -98,7 +98,7 @@ def test_after_a_401_storm_a_sync_in_the_foreground_brings_the_clinic_back(world
     world.connect("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid")
-        assert walk_run.take_turn(seconds=5, pages=5).never
+        assert walk_run.run_slice(seconds=5, pages=5).never
     call_command("clinic", "sync", "bondi", "--json")
     with clinic_context("bondi"):
         held = Connection.objects.get()

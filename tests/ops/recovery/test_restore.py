@@ -100,7 +100,7 @@ def test_everything_is_compared_with_cliniko_from_the_old_cursors(both: House, b
     both.rows("bondi", "UPDATE sync_cursor SET cursor = now()")
     both.answer("clinic", "restore", "bondi", "--from", backup)
     assert both.rows("bondi", cursor) == before
-    assert both.rows("bondi", "SELECT count(*) FROM sync_reconcile WHERE after_id IS NOT NULL") != [(0,)]
+    assert both.rows("bondi", "SELECT count(*) FROM sync_reconciliation WHERE after_id IS NOT NULL") != [(0,)]
 
 
 def test_whoever_was_suspended_since_stays_suspended(both: House, backup: str) -> None:
@@ -117,7 +117,7 @@ def test_what_was_left_out_since_stays_left_out_and_what_it_left_out_then_too(bo
     assert both.rows("bondi", emails) == [(301,)]
     both.rows(
         "bondi",
-        "INSERT INTO sync_leftout (resource, field, group_name, since, coming_back)"
+        "INSERT INTO sync_excludedfield (resource, field, group_name, since, restoring)"
         " VALUES ('patients', 'email', 'email', now(), false); UPDATE sync_patient SET payload = payload - 'email'",
     )
     assert both.answer("clinic", "restore", "bondi", "--from", backup)["stay_left_out"] == ["E-mail address"]
@@ -125,7 +125,7 @@ def test_what_was_left_out_since_stays_left_out_and_what_it_left_out_then_too(bo
     last = "SELECT details FROM audit_event WHERE action = 'settings_changed' ORDER BY id DESC LIMIT 1"
     assert both.rows("bondi", last) == [({"no_longer_stored": "E-mail address"},)]
     left_out = str(both.answer("backup")["backup"])
-    both.rows("bondi", "DELETE FROM sync_leftout")
+    both.rows("bondi", "DELETE FROM sync_excludedfield")
     assert both.answer("clinic", "restore", "bondi", "--from", left_out)["stay_left_out"] == []
     assert both.rows("bondi", emails) == [(0,)]
     both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
@@ -149,11 +149,11 @@ def test_what_it_had_before_is_dropped_when_ops_say_so(both: House, backup: str)
 
 
 def test_a_backup_from_before_a_migration_is_brought_up_to_date(both: House, tmp_path: Path) -> None:
-    back = both.run("migrate_schemas", "launch", "0003", f"--schema={both.schema('bondi')}", "--verbosity=0")
+    back = both.run("migrate_schemas", "exports", "zero", f"--schema={both.schema('bondi')}", "--verbosity=0")
     assert back.returncode == 0, back.stderr
     old = str(both.answer("backup", str(tmp_path))["backup"])
     both.answer("clinic", "restore", "bondi", "--from", old, "--drop-former")
-    assert both.rows("bondi", NOTE) == []
+    assert both.rows("bondi", "SELECT * FROM exports_export") == []
 
 
 def test_a_backup_of_a_newer_version_is_refused(both: House, backup: str, tmp_path: Path) -> None:
@@ -166,7 +166,9 @@ def test_a_backup_of_a_newer_version_is_refused(both: House, backup: str, tmp_pa
 
 def test_a_log_that_was_rewritten_is_refused_unless_accepted(both: House, backup: str, tmp_path: Path) -> None:
     both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
-    both.rows("bondi", "ALTER TABLE audit_event DISABLE TRIGGER audit_keep; UPDATE audit_event SET user_email = 'x'")
+    both.rows(
+        "bondi", "ALTER TABLE audit_event DISABLE TRIGGER audit_append_only; UPDATE audit_event SET user_email = 'x'"
+    )
     broken = str(both.answer("backup", str(tmp_path))["backup"])
     words = ("clinic", "restore", "bondi", "--from", broken)
     assert "Line 1 of the access log in the backup" in both.refusal(*words)
@@ -264,12 +266,12 @@ def test_two_restores_of_one_clinic_at_once_are_refused(both: House, backup: str
 
 OLD_PROGRAMS = """
 from pathlib import Path
-from ops import postgres
+from ops.recovery import pg_tools
 from ops.errors import Refused
-postgres.binaries = lambda: Path("/nowhere")
+pg_tools.binaries = lambda: Path("/nowhere")
 for name in ("pg_dump", "psql"):
     try:
-        postgres.program(name)
+        pg_tools.program(name)
     except Refused as refused:
         print(refused)
 """

@@ -45,7 +45,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
 def a_day_later(label: str) -> None:
     with clinic_context(label):
         day_before = timezone.now() - account.ASKED_EVERY - timedelta(minutes=1)
-        Connection.objects.update(connected_at=day_before, account_asked_at=day_before)
+        Connection.objects.update(connected_at=day_before, account_checked_at=day_before)
 
 
 def told(label: str) -> tuple[str, str, str, str, str]:
@@ -104,8 +104,8 @@ def test_an_answer_that_never_comes_holds_up_one_turn_a_day(connected: Connect, 
     a_day_later("bondi")
     with clinic_context("bondi"):
         with pytest.raises(Unreachable):
-            walk_run.run()
-        assert walk_run.run()
+            walk_run.run_sync()
+        assert walk_run.run_sync()
     assert world.mirrored_names("bondi") == {}
 
 
@@ -127,6 +127,6 @@ def test_what_the_former_key_was_told_is_not_written_over_the_new_accounts(
     monkeypatch.setattr(Cliniko, "settings", overtaken)
     with clinic_context("bondi"):
         client = connection_state.open_client()
-        account.look_again(client, connection_state.load())
+        account.refresh_account(client, connection_state.load())
         client.close()
     assert told("bondi")[:2] == ("Harbour Osteopathy", "Harbour Osteopathy")

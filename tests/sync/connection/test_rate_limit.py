@@ -20,12 +20,12 @@ from sync.cliniko.client import ApiKey, Cliniko
 from sync.cliniko.errors import BudgetSpent, RateLimited
 from sync.connection import connect
 from sync.connection import state as connection_state
-from sync.connection.rate_limit import share_of
+from sync.connection.rate_limit import share_for
 from sync.connection.sealing import fingerprint
-from sync.read.status import IMPORTING, standing
+from sync.read.status import IMPORTING, current
 from sync.refresh import Outcome, refresh_patient
 from sync.walk import run as walk_run
-from sync.walk.schedule import everything_is_due
+from sync.walk.schedule import mark_all_due
 from tenants.context import clinic_context
 from tenants.models import Clinic, KeyBudget
 from tests.sync.conftest import World
@@ -37,19 +37,19 @@ KEY = "MS0xLWNhbmFyeS1zZWNyZXQ"
 KEYS = ["one of our keys, long enough to be taken for a key"]
 
 
-def turn(label: str = "bondi") -> walk_run.Turn:
+def turn(label: str = "bondi") -> walk_run.SliceOutcome:
     with clinic_context(label):
-        return walk_run.take_turn(seconds=60, pages=1000)
+        return walk_run.run_slice(seconds=60, pages=1000)
 
 
 def state(label: str = "bondi") -> str:
     with clinic_context(label):
-        return standing().state
+        return current().state
 
 
 def use_up(world: World, label: str = "bondi") -> None:
     """Leave nothing of this minute to anybody."""
-    share = share_of(ApiKey(world.store.key(label)), "launches")
+    share = share_for(ApiKey(world.store.key(label)), "launches")
     now = timezone.now()
     KeyBudget.objects.filter(fingerprint=share.fingerprint).update(background=[now] * 20, launches=[now] * 180)
 
@@ -100,7 +100,7 @@ def test_the_key_is_nowhere_in_what_is_counted(modest: World) -> None:
 def test_a_turn_that_spent_its_share_goes_on_later_and_leaves_the_state_as_it_was(modest: World) -> None:
     use_up(modest)
     with clinic_context("bondi"):
-        everything_is_due()
+        mark_all_due()
         before = connection_state.load()
     asked = modest.store.count_requests()
     ended = turn()
@@ -121,14 +121,14 @@ def test_an_import_that_spent_its_share_is_still_importing(connected: Connect, s
     assert turn().more
     assert state() == IMPORTING
     age(61)
-    assert turn() == walk_run.Turn()
+    assert turn() == walk_run.SliceOutcome()
     assert state() == "ok"
 
 
 def test_a_refusal_of_clinikos_is_told_as_its_limit(modest: World) -> None:
     modest.store.misbehave("bondi", Fault.TOO_MANY, seconds=30)
     with clinic_context("bondi"):
-        everything_is_due()
+        mark_all_due()
     ended = turn()
     assert not ended.more
     assert ended.not_before is not None
@@ -145,7 +145,7 @@ def test_a_launch_without_a_share_asks_nothing_and_holds_it_against_nobody(modes
 
 
 def test_launches_have_a_share_when_the_background_has_none(modest: World) -> None:
-    share = share_of(ApiKey(modest.store.key("bondi")), "background")
+    share = share_for(ApiKey(modest.store.key("bondi")), "background")
     now = timezone.now()
     KeyBudget.objects.filter(fingerprint=share.fingerprint).update(background=[now] * 140, launches=[])
     with pytest.raises(BudgetSpent):
@@ -181,21 +181,21 @@ def test_clinics_with_the_same_key_have_one_budget(sharing: World) -> None:
 def test_clinics_with_keys_of_their_own_do_not_wait_for_each_other(modest: World, connected: Connect) -> None:
     connected("harbour")
     use_up(modest)
-    assert turn("harbour") == walk_run.Turn()
+    assert turn("harbour") == walk_run.SliceOutcome()
 
 
 def test_when_cliniko_refuses_the_key_at_one_clinic_the_other_asks_nothing(sharing: World) -> None:
     sharing.store.misbehave("bondi", Fault.TOO_MANY, seconds=30)
     with clinic_context("bondi"), pytest.raises(RateLimited) as limit:
-        walk_run.run()
+        walk_run.run_sync()
     assert not isinstance(limit.value, BudgetSpent)
     asked = sharing.store.count_requests()
-    assert turn("harbour") == walk_run.Turn(more=True, not_before=limit.value.until)
+    assert turn("harbour") == walk_run.SliceOutcome(more=True, not_before=limit.value.until)
     with clinic_context("harbour"):
         assert refresh_patient("42") == Outcome.RATE_LIMITED
     assert sharing.store.count_requests() == asked
     age(31)
-    assert turn("harbour") == walk_run.Turn()
+    assert turn("harbour") == walk_run.SliceOutcome()
 
 
 # --- A whole import ---

@@ -12,7 +12,7 @@ from sync.cliniko.errors import BudgetSpent, ClinikoError, KeyForbidden, KeyInva
 from sync.connection import connect
 from sync.connection import state as connection_state
 from sync.models import Connection, Patient
-from sync.read.status import standing
+from sync.read.status import current
 from sync.refresh import Outcome, refresh_patient
 from sync.resources import ALERTS
 from sync.walk import run as walk_run
@@ -32,8 +32,8 @@ def test_a_refused_key_does_not_end_a_pause_and_is_not_hidden_by_it(connected: C
         Connection.objects.update(state=Connection.State.PAUSED)
         assert refresh_patient("42") == Outcome.KEY_INVALID
         assert connection_state.load().state == Connection.State.PAUSED
-        assert "paused" in standing().sentence
-        assert "refuses the API key" in standing().sentence
+        assert "paused" in current().sentence
+        assert "refuses the API key" in current().sentence
     assert dict(Clinic.objects.values_list("label", "key_state")) == {"bondi": "invalid", "harbour": "ok"}
 
 
@@ -47,9 +47,9 @@ def test_what_cliniko_says_of_the_key_outlasts_an_outage_and_ends_with_an_answer
     connected("bondi")
     with clinic_context("bondi"):
         for failure in (said, Unreachable("502"), BudgetSpent(timezone.now())):
-            connection_state.note_failure(failure, connection_state.load())
+            connection_state.record_failure(failure, connection_state.load())
             assert connection_state.load().key_state == key_state
-        connection_state.note_success(connection_state.load())
+        connection_state.record_success(connection_state.load())
         assert connection_state.load().key_state == "ok"
     assert Clinic.objects.get(label="bondi").key_state == "ok"
 
@@ -71,7 +71,7 @@ def test_a_key_that_gave_something_is_no_longer_refused_whatever_hinders_then(
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid")
         with pytest.raises(type(hindrance)):
-            walk_run.run(everything=False)
+            walk_run.run_sync(everything=False)
         assert Patient.objects.exists()
         assert connection_state.load().key_state == "ok"
     assert Clinic.objects.get(label="bondi").key_state == "ok"
@@ -84,12 +84,12 @@ def test_a_key_that_is_refused_again_after_some_answers_is_told_of_once(
     world.store.add_patient("bondi", id="42", first_name="Ada")
     answering(ALERTS.name, raising(KeyInvalid("401")))
     with clinic_context("bondi"):
-        Connection.objects.update(state="key_invalid", key_state="invalid", owners_told_at=timezone.now())
+        Connection.objects.update(state="key_invalid", key_state="invalid", owners_notified_at=timezone.now())
         with pytest.raises(KeyInvalid):
-            walk_run.run(everything=False)
+            walk_run.run_sync(everything=False)
         held = connection_state.load()
         assert held.key_state == "invalid"
-        assert held.owners_told_at
+        assert held.owners_notified_at
 
 
 def test_an_answer_from_before_a_refusal_does_not_outlive_it(connected: Connect) -> None:
@@ -97,8 +97,8 @@ def test_an_answer_from_before_a_refusal_does_not_outlive_it(connected: Connect)
     with clinic_context("bondi"):
         Connection.objects.update(state="unreachable", key_state="invalid")
         held = connection_state.load()
-        connection_state.note_failure(KeyInvalid("401"), held)
-        connection_state.note_answer(held)
+        connection_state.record_failure(KeyInvalid("401"), held)
+        connection_state.record_answer(held)
         assert (connection_state.load().state, connection_state.load().key_state) == ("key_invalid", "invalid")
 
 
@@ -117,8 +117,8 @@ def test_a_refusal_counts_also_when_the_key_was_thought_to_be_refused_before(con
     with clinic_context("bondi"):
         Connection.objects.update(key_state="invalid")
         held = connection_state.load()
-        connection_state.note_success(connection_state.load())
-        connection_state.note_failure(KeyInvalid("401"), held)
+        connection_state.record_success(connection_state.load())
+        connection_state.record_failure(KeyInvalid("401"), held)
         assert (connection_state.load().state, connection_state.load().key_state) == ("key_invalid", "invalid")
 
 
@@ -127,7 +127,7 @@ def test_what_cliniko_says_of_a_former_key_is_not_held_against_the_new_one(conne
     with clinic_context("bondi"):
         former = connection_state.load()
         connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
-        connection_state.note_failure(KeyInvalid("401"), former)
+        connection_state.record_failure(KeyInvalid("401"), former)
         assert connection_state.load().key_state == "ok"
     assert Clinic.objects.get(label="bondi").key_state == "ok"
 
@@ -137,7 +137,7 @@ def test_a_refusal_that_was_taken_back_halfway_is_asked_about_again(connected: C
     world.store.add_patient("bondi", id="42", first_name="Ada")
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="ok")  # as a process that was killed in between leaves
-        assert not walk_run.take_turn(seconds=60, pages=60).never
+        assert not walk_run.run_slice(seconds=60, pages=60).never
         held = connection_state.load()
         assert (held.state, held.key_state) == ("ok", "ok")
     assert world.mirrored_names("bondi") == {"42": "Ada"}

@@ -11,7 +11,7 @@ from sync import models
 from sync.models import Connection, Cursor
 from sync.read import patients
 from sync.read.records import PatientRecord
-from sync.read.status import standing
+from sync.read.status import current
 from sync.resources import PATIENTS, RESOURCES
 from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
@@ -23,7 +23,7 @@ Add = Callable[..., str]
 
 def record(cliniko_id: str = "42") -> PatientRecord:
     with clinic_context("bondi"):
-        found = patients.patient(cliniko_id)
+        found = patients.get(cliniko_id)
     assert found is not None
     return found
 
@@ -131,7 +131,7 @@ def test_ages_are_said_as_clinics_say_them(add_patient: Add, born: str | None, t
 def test_nothing_of_the_other_clinic_is_read(add_patient: Add) -> None:
     add_patient("harbour", "42")
     with clinic_context("bondi"):
-        assert patients.patient("42") is None
+        assert patients.get("42") is None
         assert not patients.search("lindqvist")
         assert not patients.summaries(["42"])
 
@@ -248,11 +248,11 @@ def test_every_state_but_ok_has_a_sentence(mirrored: Callable[[str], None], stat
     mirrored("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(state=state)
-        assert standing().sentence.endswith(".")
+        assert current().sentence.endswith(".")
         Connection.objects.update(state=Connection.State.OK)
-        assert standing().sentence == ""
+        assert current().sentence == ""
         Cursor.objects.update(imported_at=None)
-        assert standing().importing
+        assert current().importing
 
 
 def test_a_number_is_dialled_without_what_people_write_around_it(add_patient: Add) -> None:

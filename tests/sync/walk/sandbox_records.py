@@ -16,7 +16,7 @@ from sync.resources import BY_NAME, RESOURCES, Resource
 from tenants.context import clinic_context
 
 Row = dict[str, Any]
-LeftOut = set[tuple[str, str]]  # resource and field
+ExcludedField = set[tuple[str, str]]  # resource and field
 Mirror = dict[str, dict[str, Row]]  # by resource, by id
 MOMENTS = ("archived_at", "cancelled_at")
 
@@ -81,14 +81,14 @@ def _rows(reader: Reader, resource: Resource) -> Iterator[tuple[str, Row]]:
         yield row["cliniko_id"], row
 
 
-def left_out(reader: Reader) -> LeftOut:
+def left_out(reader: Reader) -> ExcludedField:
     """The fields that the clinic chose not to keep."""
-    reader.execute("SELECT resource, field FROM sync_leftout WHERE NOT coming_back")
+    reader.execute("SELECT resource, field FROM sync_excludedfield WHERE NOT restoring")
     return {(resource, field) for resource, field in reader.fetchall()}
 
 
 def compare(
-    records: dict[str, list[Record]], mirror: Mirror, api: str, chosen: LeftOut | frozenset[Any] = frozenset()
+    records: dict[str, list[Record]], mirror: Mirror, api: str, chosen: ExcludedField | frozenset[Any] = frozenset()
 ) -> Differences:
     """The mirror must hold every field of Cliniko's but the chosen ones, and of these none."""
     missing: list[str] = []

@@ -132,9 +132,9 @@ class Stage:
         with clinic_context(label):
             try:
                 if killed is None:
-                    return walk_run.run(pages=pages, everything=everything)
+                    return walk_run.run_sync(pages=pages, everything=everything)
                 with killed_after(killed):
-                    return walk_run.run(pages=pages, everything=everything)
+                    return walk_run.run_sync(pages=pages, everything=everything)
             except (ClinikoError, LeaseHeld):
                 return False
             except Killed:
@@ -190,7 +190,7 @@ class Stage:
             *(each.model._meta.db_table for each in RESOURCES),
             "sync_cursor",
             "sync_connection",
-            "sync_reconcile",
+            "sync_reconciliation",
         ]
         digests = [
             f"SELECT '{table}', md5(string_agg(t.xmin::text || t::text, '' ORDER BY t::text)) FROM {schema}.{table} t"  # noqa: S608

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sandbox.cliniko.faults import Fault
 from sync.refresh import Outcome, refresh_patient
 from sync.walk import run as walk_run
-from sync.walk.schedule import everything_is_due
+from sync.walk.schedule import mark_all_due
 from tenants.context import clinic_context
 from tests.sync.conftest import World
 
@@ -31,10 +31,10 @@ def test_somebody_deleted_while_the_list_of_deleted_ones_fails_from_the_start_is
     world.store.add_patient("bondi", id="43", first_name="Here")
     world.store.misbehave("bondi", Fault.FORBIDDEN, resource="patients/deleted", times=None)
     with clinic_context("bondi"):
-        walk_run.run()
+        walk_run.run_sync()
     world.store.delete("bondi", "42")
     world.store.behave("bondi")
     with clinic_context("bondi"):
-        everything_is_due()
+        mark_all_due()
     world.sync("bondi")
     assert world.mirrored_names("bondi") == {"43": "Here"}

@@ -8,7 +8,7 @@ import pytest
 from sync.cliniko.client import Cliniko
 from sync.cliniko.errors import RecordNotFound, Unreachable
 from sync.connection import state as connection_state
-from sync.models import Patient, Reconcile
+from sync.models import Patient, Reconciliation
 from sync.resources import PATIENTS
 from sync.walk import reconcile
 from sync.walk import run as walk_run
@@ -31,7 +31,7 @@ def compared(connected: Connect) -> World:
     world.sync("bondi")
     with clinic_context("bondi"):
         write_page(PATIENTS, [patient_payload(each) for each in GONE], sequence=next_sequence())
-        reconcile.want(PATIENTS)
+        reconcile.request(PATIENTS)
     return world
 
 
@@ -55,14 +55,14 @@ def test_a_record_that_was_asked_for_is_not_asked_for_again_when_the_next_one_fa
     compared: World, asked: list[str]
 ) -> None:
     with clinic_context("bondi"):
-        walk_run.run(everything=False)
-        assert Reconcile.objects.get(resource="patients").after_id == "70"
+        walk_run.run_sync(everything=False)
+        assert Reconciliation.objects.get(resource="patients").after_id == "70"
         assert Patient.objects.get(cliniko_id="70").deleted_at
-        reconcile.want(PATIENTS)
-        walk_run.run(everything=False)
+        reconcile.request(PATIENTS)
+        walk_run.run_sync(everything=False)
         assert asked == ["70", "71", "71", "72"]
         assert Patient.objects.filter(deleted_at=None).count() == 2
-        state = Reconcile.objects.get(resource="patients")
+        state = Reconciliation.objects.get(resource="patients")
         assert (state.after_id, state.compared, state.mended) == (None, 2, 3)
 
 
@@ -71,7 +71,7 @@ def test_once_the_turn_is_over_the_rest_waits_for_the_next(compared: World, aske
         step = reconcile.compare_page(connection_state.open_client(), lease, PATIENTS, over=lambda: True)
         assert asked == ["70"]
         assert (step.done, step.reread, step.mended, step.compared) == (False, 1, 1, 1)
-        assert Reconcile.objects.get(resource="patients").after_id == "70"
+        assert Reconciliation.objects.get(resource="patients").after_id == "70"
 
 
 def test_a_launch_that_finds_somebody_outdoes_an_older_404(compared: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,6 +87,6 @@ def test_a_launch_that_finds_somebody_outdoes_an_older_404(compared: World, monk
 
     monkeypatch.setattr(Cliniko, "record", record)
     with clinic_context("bondi"):
-        walk_run.run(everything=False)
+        walk_run.run_sync(everything=False)
         assert set(Patient.objects.filter(deleted_at=None).values_list("pk", flat=True)) == {"42", "70", "80"}
         assert answers == []

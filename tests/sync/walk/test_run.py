@@ -14,15 +14,15 @@ from sync.cliniko.client import ApiKey
 from sync.cliniko.errors import ClinikoError, KeyForbidden, KeyInvalid, KeyRefused, RateLimited
 from sync.connection import connect
 from sync.connection import state as connection_state
-from sync.models import Connection, Cursor, MedicalAlert, Patient, Practitioner, RefusedPayload, Run
+from sync.models import Connection, Cursor, MedicalAlert, Patient, Practitioner, RefusedPayload, SyncRun
 from sync.read import patients
-from sync.read.status import standing
+from sync.read.status import current
 from sync.resources import PATIENTS, Resource
 from sync.walk import run as walk_run
 from sync.walk import slice, store
 from sync.walk.lease import Lease, LeaseHeld, LeaseLost
-from sync.walk.schedule import compare_everything, everything_is_due
-from sync.walk.slice import Progress
+from sync.walk.schedule import mark_all_due, reconcile_all
+from sync.walk.slice import WalkProgress
 from sync.walk.store import ReadPage, store_page
 from tenants.context import clinic_context
 from tenants.models import KeyBudget
@@ -49,7 +49,7 @@ def test_the_first_import_brings_everybody_archived_ones_too(connected: Connect)
     with clinic_context("bondi"):
         assert set(Patient.objects.values_list("cliniko_id", flat=True)) == set(ids)
         assert Patient.objects.get(cliniko_id=ids[7]).archived_at
-        assert Run.objects.filter(result=Run.Result.DONE).count() == 1
+        assert SyncRun.objects.filter(result=SyncRun.Result.DONE).count() == 1
 
 
 def test_two_clinics_with_the_same_ids_mix_nothing(connected: Connect) -> None:
@@ -85,7 +85,7 @@ def test_archiving_and_merging_reach_the_mirror(connected: Connect) -> None:
     with clinic_context("bondi"):
         assert Patient.objects.get(cliniko_id=gone).archived_at
         assert Patient.objects.get(cliniko_id=loser).merged_into == survivor
-        record = patients.patient(survivor)
+        record = patients.get(survivor)
         assert record is not None
         assert [alert.name for alert in record.alerts] == ["Penicillin allergy"]
 
@@ -94,14 +94,14 @@ def test_edits_between_the_pages_of_an_import_lose_nobody(connected: Connect) ->
     world = connected("bondi")
     ids = people(world, "bondi", 450)
 
-    def meanwhile(resource: Resource, progress: Progress) -> None:
+    def meanwhile(resource: Resource, progress: WalkProgress) -> None:
         if resource.name == "patients":
             for cliniko_id in ids[:150:10]:
                 world.store.edit("bondi", "patients", cliniko_id, first_name=f"Page{progress.done}")
             world.store.add_patient("bondi", first_name="Late")
 
     with clinic_context("bondi"):
-        walk_run.run(on_page=meanwhile)
+        walk_run.run_sync(on_page=meanwhile)
     world.sync("bondi")
     assert world.mirrored_names("bondi") == {
         cliniko_id: world.store.patient("bondi", cliniko_id).body["first_name"]  # type: ignore[union-attr]
@@ -131,10 +131,10 @@ def test_an_import_stopped_after_any_page_goes_on_where_it_was_and_asks_nothing_
     asked = {label: world.store.count_requests(label) for label in ("bondi", "harbour")}
     ids = {label: people(world, label, 250) for label in ("bondi", "harbour")}
     with clinic_context("bondi"):
-        while not walk_run.run(pages=1, everything=False):
+        while not walk_run.run_sync(pages=1, everything=False):
             continue
     with clinic_context("harbour"):
-        walk_run.run()
+        walk_run.run_sync()
     spent = [world.store.count_requests(label) - asked[label] for label in ("bondi", "harbour")]
     assert spent[0] == spent[1]
     for label in ("bondi", "harbour"):
@@ -155,10 +155,10 @@ def test_an_error_between_rows_and_cursor_leaves_both_as_they_were(
         with monkeypatch.context() as patched:
             patched.setattr(slice, "store_page", write_and_die)
             with pytest.raises(RuntimeError):
-                walk_run.run()
+                walk_run.run_sync()
         assert not Practitioner.objects.exists()
         assert not Cursor.objects.exclude(imported_at=None, after_id="").exclude(resource__endswith="/deleted").exists()
-        walk_run.run()
+        walk_run.run_sync()
     assert len(world.mirrored_names("bondi")) == 120
 
 
@@ -169,8 +169,8 @@ def test_records_that_did_not_change_are_not_written_again(connected: Connect) -
     versions = "SELECT cliniko_id, xmin::text FROM sync_patient ORDER BY 1"
     with clinic_context("bondi"), database.cursor() as cursor:
         before = cursor.execute(versions).fetchall()
-        compare_everything()
-        walk_run.run()
+        reconcile_all()
+        walk_run.run_sync()
         assert cursor.execute(versions).fetchall() == before
 
 
@@ -179,14 +179,14 @@ def test_a_key_that_cliniko_refuses_stops_the_polling_until_it_changes(connected
     world.sync("bondi")
     world.store.revoke_key(world.store.key("bondi"))
     with clinic_context("bondi"):
-        everything_is_due()
-        assert walk_run.take_turn(seconds=5, pages=50).never
+        mark_all_due()
+        assert walk_run.run_slice(seconds=5, pages=50).never
         assert connection_state.load().state == Connection.State.KEY_INVALID
         asked = world.store.count_requests()
-        assert walk_run.take_turn(seconds=5, pages=50).never
+        assert walk_run.run_slice(seconds=5, pages=50).never
         assert world.store.count_requests() == asked
         connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
-        assert walk_run.take_turn(seconds=5, pages=50) == walk_run.Turn()
+        assert walk_run.run_slice(seconds=5, pages=50) == walk_run.SliceOutcome()
         assert connection_state.load().state == Connection.State.OK
 
 
@@ -197,7 +197,7 @@ def test_a_resource_that_the_key_may_not_read_leaves_the_others_running(connecte
     world.store.add_appointment("bondi", patient_id, stamp(timezone.now() + timedelta(days=1)))
     world.sync("bondi")
     with clinic_context("bondi"):
-        record = patients.patient(patient_id)
+        record = patients.get(patient_id)
         assert record is not None
         assert "may not read them" in record.alerts_note
         assert len(record.coming) == 1
@@ -210,13 +210,13 @@ def test_the_limit_ends_the_turn_and_nothing_is_asked_before_it_resets(connected
     world.store.set_requests_per_minute("bondi", 2)
     with clinic_context("bondi"):
         with pytest.raises(RateLimited):
-            walk_run.run()
+            walk_run.run_sync()
         held = connection_state.load()
         assert held.state == Connection.State.RATE_LIMITED
         assert held.resume_at is not None
         assert timedelta(0) < held.resume_at - timezone.now() <= timedelta(seconds=61)
         asked = world.store.count_requests()
-        assert walk_run.take_turn(seconds=5, pages=50).not_before == held.resume_at
+        assert walk_run.run_slice(seconds=5, pages=50).not_before == held.resume_at
         assert world.store.count_requests() == asked
         world.store.set_requests_per_minute("bondi", None)
         Connection.objects.update(resume_at=timezone.now())
@@ -257,8 +257,8 @@ def test_one_process_at_a_time_syncs_a_clinic(connected: Connect) -> None:
     world = connected("bondi")
     with clinic_context("bondi"):
         with Lease(), pytest.raises(LeaseHeld):
-            walk_run.run()
-        assert walk_run.run()
+            walk_run.run_sync()
+        assert walk_run.run_sync()
     connected("harbour")
     with clinic_context("harbour"), Lease():
         pass
@@ -269,13 +269,13 @@ def test_a_worker_that_lost_its_lease_writes_nothing(connected: Connect) -> None
     world = connected("bondi")
     people(world, "bondi", 250)
 
-    def lose(resource: Resource, progress: Progress) -> None:
+    def lose(resource: Resource, progress: WalkProgress) -> None:
         if resource.name == PATIENTS.name:
             Connection.objects.update(lease_token="00000000-0000-0000-0000-000000000001")
 
     with clinic_context("bondi"):
         with pytest.raises(LeaseLost):
-            walk_run.run(on_page=lose)
+            walk_run.run_sync(on_page=lose)
         assert Patient.objects.count() == 100
         assert Cursor.objects.get(resource="patients").after_id == Patient.objects.latest("cliniko_id").cliniko_id
 
@@ -289,13 +289,13 @@ def test_a_cliniko_that_does_not_answer_is_left_alone_for_longer_and_longer(
     with clinic_context("bondi"):
         for _ in range(3):
             with pytest.raises(ClinikoError):
-                walk_run.run()
+                walk_run.run_sync()
             held = connection_state.load()
             assert held.resume_at is not None
             waits.append(held.resume_at - timezone.now())
         assert held.state == Connection.State.UNREACHABLE
         assert waits[0] < waits[1] < waits[2] < timedelta(minutes=15)
-        assert "keep trying" in standing().sentence
+        assert "keep trying" in current().sentence
 
 
 def test_alerts_that_were_taken_back_in_cliniko_are_no_longer_shown(connected: Connect) -> None:
@@ -306,7 +306,7 @@ def test_alerts_that_were_taken_back_in_cliniko_are_no_longer_shown(connected: C
     world.store.archive("bondi", alert, resource="medical_alerts")
     world.sync("bondi")
     with clinic_context("bondi"):
-        record = patients.patient(patient_id)
+        record = patients.get(patient_id)
         assert record is not None
         assert not record.alerts
         assert MedicalAlert.objects.count() == 1
@@ -318,7 +318,7 @@ def test_a_subdomain_that_is_no_label_goes_into_no_link(world: World, hostile: s
         accounts.execute("UPDATE accounts SET settings = json_set(settings, '$.account.subdomain', ?)", (hostile,))
     world.connect("bondi")
     with clinic_context("bondi"):
-        assert patients.facts().cliniko_url == ""
+        assert patients.clinic_facts().cliniko_url == ""
 
 
 def test_an_appointment_with_somebody_who_left_still_names_them(connected: Connect) -> None:
@@ -329,7 +329,7 @@ def test_an_appointment_with_somebody_who_left_still_names_them(connected: Conne
     world.store.edit("bondi", "practitioners", first.id, active=False)
     world.sync("bondi")
     with clinic_context("bondi"):
-        record = patients.patient(patient_id)
+        record = patients.get(patient_id)
     assert record is not None
     assert record.coming[0].practitioner
 
@@ -343,15 +343,15 @@ def test_a_class_stands_among_the_appointments_of_who_attends_it(connected: Conn
     world.store.add_attendee("bondi", past, ada, arrived=False)
     world.sync("bondi")
     with clinic_context("bondi"):
-        record = patients.patient(ada)
+        record = patients.get(ada)
         assert record is not None
         assert [(each.status, bool(each.practitioner)) for each in record.coming] == [("booked", True)]
         assert [each.status for each in record.past] == ["did_not_arrive"]
-        assert not patients.patient(bo).coming  # type: ignore[union-attr]
+        assert not patients.get(bo).coming  # type: ignore[union-attr]
     world.store.cancel_attendee("bondi", place)
     world.sync("bondi")
     with clinic_context("bondi"):
-        assert [each.status for each in patients.patient(ada).coming] == ["cancelled"]  # type: ignore[union-attr]
+        assert [each.status for each in patients.get(ada).coming] == ["cancelled"]  # type: ignore[union-attr]
 
 
 def test_a_full_sync_of_a_new_clinic_reads_everything_once(connected: Connect) -> None:

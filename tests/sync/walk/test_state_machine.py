@@ -28,9 +28,9 @@ from sandbox.cliniko.records import Record
 from sync import excluded_fields
 from sync.field_groups import BY_NAME as GROUPS
 from sync.field_groups import FieldGroup
-from sync.models import Cursor, LeftOut
+from sync.models import Cursor, ExcludedField
 from sync.resources import BY_NAME, RESOURCES
-from sync.walk.schedule import compare_everything
+from sync.walk.schedule import reconcile_all
 from tenants.context import clinic_context
 from tests.sync.walk.state_machine import Answer, Stage
 
@@ -140,7 +140,7 @@ class Life(RuleBasedStateMachine):
     @rule(group=st.sampled_from([GROUPS["notes"], GROUPS["appointment_notes"]]), kept=st.booleans())
     def choose_what_is_kept(self, group: FieldGroup, kept: bool) -> None:
         with clinic_context("bondi"):
-            choose = excluded_fields.keep_again if kept else excluded_fields.leave_out
+            choose = excluded_fields.include if kept else excluded_fields.exclude
             choose(group, by=OPS)
 
     @rule(seconds=st.sampled_from([1, 30, 90]))
@@ -169,7 +169,7 @@ class Life(RuleBasedStateMachine):
     @rule(pages=PAGES)
     def compare(self, pages: int) -> None:
         with clinic_context("bondi"):
-            compare_everything()
+            reconcile_all()
         self.stage.turn(pages=pages)
 
     @rule(which=WHICH)
@@ -227,7 +227,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def nothing_that_is_left_out_is_held(self) -> None:
         with clinic_context("bondi"):
-            for chosen in LeftOut.objects.filter(coming_back=False):
+            for chosen in ExcludedField.objects.filter(restoring=False):
                 rows = BY_NAME[chosen.resource].model._default_manager.filter(payload__has_key=chosen.field)
                 assert not rows.exists(), f"{chosen.resource} hold {chosen.field}"
 
@@ -269,13 +269,13 @@ class Life(RuleBasedStateMachine):
         self.clock.pass_by(90)
         self.stage.rest()
         with clinic_context("bondi"):
-            waits = LeftOut.objects.filter(coming_back=True).exists()
+            waits = ExcludedField.objects.filter(restoring=True).exists()
         assert waits or self.stage.differences() == [], "after a quiet tick"
         with clinic_context("bondi"):
-            compare_everything()
+            reconcile_all()
         self.stage.rest()
         with clinic_context("bondi"):
-            assert not LeftOut.objects.filter(coming_back=True).exists()
+            assert not ExcludedField.objects.filter(restoring=True).exists()
         assert self.stage.differences() == [], "after a comparison"
         self.no_row_goes_back()
         self.harbour_is_as_it_was()

@@ -17,11 +17,11 @@ from sandbox.cliniko.store import Store
 from sync.cliniko.client import ApiKey
 from sync.cliniko.errors import ClinikoError
 from sync.connection.sealing import seal
-from sync.models import Connection, Cursor, Reconcile, RefusedPayload
+from sync.models import Connection, Cursor, Reconciliation, RefusedPayload
 from sync.resources import BY_NAME, RESOURCES, listings
 from sync.walk import run as walk_run
-from sync.walk.reconcile import want
-from sync.walk.schedule import compare_everything
+from sync.walk.reconcile import request
+from sync.walk.schedule import reconcile_all
 from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import KeyBudget
@@ -125,7 +125,7 @@ class Cast(World):
     def sync(self, label: str) -> None:
         """One quiet tick."""
         with clinic_context(label):
-            assert walk_run.run()
+            assert walk_run.run_sync()
 
     def mirrored(self, label: str = "bondi", *, without: str | tuple[str, ...] = ()) -> None:
         """Every list was imported a moment ago, but for those resources that still wait for it."""
@@ -137,7 +137,9 @@ class Cast(World):
                 Cursor(resource=listing, total=self._gone(label, each) if "/" in listing else None, **walked)
                 for each, listing in every_list()
             )
-            Reconcile.objects.bulk_create(Reconcile(resource=each.name, due_at=now + FAR) for each in RESOURCES)
+            Reconciliation.objects.bulk_create(
+                Reconciliation(resource=each.name, due_at=now + FAR) for each in RESOURCES
+            )
             for name in filter(None, (without,) if isinstance(without, str) else without):
                 BY_NAME[name].model._default_manager.all().delete()
                 Cursor.objects.filter(resource__startswith=name).delete()
@@ -157,11 +159,11 @@ class Cast(World):
         """One turn; True when nothing is left and nothing failed."""
         with clinic_context(label):
             try:
-                done = walk_run.run(everything=False, pages=pages)
+                done = walk_run.run_sync(everything=False, pages=pages)
             except ClinikoError:
                 return False
             hindered = Cursor.objects.exclude(failures=0, refused_at=None).exists()
-            put_off = Reconcile.objects.exclude(after_id=None).exists()
+            put_off = Reconciliation.objects.exclude(after_id=None).exists()
         return done and not hindered and not put_off
 
     def time_passes(self, label: str = "bondi") -> None:
@@ -171,7 +173,7 @@ class Cast(World):
             Connection.objects.update(resume_at=now)
             Connection.objects.filter(lease_until__gt=now).update(lease_until=now - timedelta(seconds=1))
             Cursor.objects.exclude(failures=0, refused_at=None).update(due_at=now)
-            Reconcile.objects.exclude(after_id=None).update(due_at=now)
+            Reconciliation.objects.exclude(after_id=None).update(due_at=now)
         KeyBudget.objects.update(blocked_until=None)
 
     def only(self, *lists: str, label: str = "bondi") -> None:
@@ -237,11 +239,11 @@ class Cast(World):
     def compare(self, label: str = "bondi") -> None:
         """One comparison of everything that is imported, no matter what hinders it for a while."""
         with clinic_context(label):
-            compare_everything()
+            reconcile_all()
         self.persist(label)
 
     def compare_only(self, *resources: str) -> None:
         """A comparison of these is wanted."""
         with clinic_context("bondi"):
             for name in resources:
-                want(BY_NAME[name])
+                request(BY_NAME[name])

@@ -9,7 +9,7 @@ from sync.connection import connect
 from sync.connection import state as connection_state
 from sync.models import Connection, Cursor
 from sync.walk import run as walk_run
-from sync.walk.schedule import everything_is_due
+from sync.walk.schedule import mark_all_due
 from tenants.context import clinic_context
 from tests.sync.walk.faults.scenario import MOVING, Cast, number
 from tests.sync.walk.faults.test_moving_lists import (
@@ -38,14 +38,14 @@ def test_a_key_revoked_in_the_middle_of_an_import_and_a_new_one_goes_on_where_it
     cast.after_answer.append(revoke)
     with clinic_context("bondi"):
         with pytest.raises(KeyInvalid):
-            walk_run.run(everything=False)
+            walk_run.run_sync(everything=False)
         cast.after_answer.clear()
         asked = cast.store.count_requests()
-        assert walk_run.take_turn(seconds=5, pages=50).never
+        assert walk_run.run_slice(seconds=5, pages=50).never
         assert cast.store.count_requests() == asked
         assert connection_state.load().state == Connection.State.KEY_INVALID
         connect.connect(ApiKey(cast.store.issue_key("bondi")), by=OPS)
-        assert walk_run.run(everything=False)
+        assert walk_run.run_sync(everything=False)
     requests = cast.store.requests("bondi")[before:]
     walked = [
         each.path for each in requests if each.status == 200 and "/patients?" in each.path and "id%3A%3E" in each.path
@@ -65,7 +65,7 @@ def test_a_list_that_may_not_be_read_leaves_the_rest_equal_and_is_caught_up_with
     cast.store.forbid(key)
     cast.edit_everything()
     with clinic_context("bondi"):
-        everything_is_due()
+        mark_all_due()
     cast.persist()
     cast.check()
 

@@ -50,7 +50,7 @@ def killed_after(statements: int) -> bool:
     killer = Killer(statements)
     with clinic_context("bondi"), database.execute_wrapper(killer):
         try:
-            walk_run.run(everything=False)
+            walk_run.run_sync(everything=False)
         except Killed:
             return True
     return False
@@ -61,10 +61,10 @@ def next_worker(cast: Cast) -> None:
     with clinic_context("bondi"):
         if Connection.objects.exclude(lease_token=None).exists():
             with pytest.raises(LeaseHeld):
-                walk_run.run(everything=False)
+                walk_run.run_sync(everything=False)
     cast.time_passes()
     with clinic_context("bondi"):
-        assert walk_run.run(everything=False)
+        assert walk_run.run_sync(everything=False)
 
 
 def prepare_import(cast: Cast) -> None:
@@ -104,7 +104,7 @@ def test_a_worker_killed_at_any_statement_is_made_good_by_the_next(
         statements += 3 if prepare is prepare_comparison else 1
     assert statements > 20
     with clinic_context("bondi"):
-        assert walk_run.run(everything=False)
+        assert walk_run.run_sync(everything=False)
     cast.check()
 
 

@@ -33,17 +33,17 @@ def test_nothing_is_asked_before_the_limit_resets_and_then_all_is_there(
     cast.store.misbehave("bondi", fault, resource="patients", after=nth - 1, seconds=seconds)
     with clinic_context("bondi"):
         with pytest.raises(RateLimited):
-            walk_run.run(everything=False)
+            walk_run.run_sync(everything=False)
         held = connection_state.load()
         assert held.state == Connection.State.RATE_LIMITED
         assert held.resume_at is not None
         assert abs(held.resume_at - timezone.now() - pause) < timedelta(seconds=3)
         asked = cast.store.count_requests()
         Connection.objects.update(resume_at=timezone.now() + timedelta(minutes=1))
-        assert walk_run.take_turn(seconds=5, pages=5).not_before is not None
+        assert walk_run.run_slice(seconds=5, pages=5).not_before is not None
         assert refresh_patient(number(0)) == Outcome.RATE_LIMITED
         with pytest.raises(RateLimited):
-            walk_run.run()
+            walk_run.run_sync()
         assert cast.store.count_requests() == asked
     cast.time_passes()
     cast.sync("bondi")

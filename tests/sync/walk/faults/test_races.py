@@ -71,7 +71,7 @@ def launched() -> None:
 
 
 def ticked() -> None:
-    assert walk_run.run(everything=False)
+    assert walk_run.run_sync(everything=False)
 
 
 IN_BOTH = [(change, "") for change in CHANGES] + [(change, "patients") for change in (edit, merge, delete_untouched)]
@@ -129,12 +129,12 @@ def test_a_second_worker_meets_the_lease_and_asks_nothing(cast: Cast) -> None:
     def second(*_: object) -> None:
         asked = cast.store.count_requests()
         with pytest.raises(LeaseHeld):
-            walk_run.run(everything=False)
-        assert walk_run.take_turn(seconds=1, pages=5) == walk_run.Turn()
+            walk_run.run_sync(everything=False)
+        assert walk_run.run_slice(seconds=1, pages=5) == walk_run.SliceOutcome()
         met.append(cast.store.count_requests() - asked)
 
     with clinic_context("bondi"):
-        assert walk_run.run(pages=200, on_page=second)
+        assert walk_run.run_sync(pages=200, on_page=second)
     assert len(met) > 3
     cast.check()
 
@@ -155,12 +155,12 @@ def test_a_worker_that_slept_beyond_its_lease_writes_nothing_over_the_next_one(
         if len(pages) == nth:
             Connection.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
             edit(cast)
-            assert walk_run.run(everything=False)
+            assert walk_run.run_sync(everything=False)
             edit(cast)
             Connection.objects.update(lease_token="00000000-0000-0000-0000-000000000001", lease_until=None)
 
     with clinic_context("bondi"), suppress(LeaseLost):
-        walk_run.run(everything=False, on_page=fall_asleep)
+        walk_run.run_sync(everything=False, on_page=fall_asleep)
     assert len(pages) == nth
     assert not [name for name in told(cast) if WHO not in name]
     cast.sync("bondi")
@@ -174,9 +174,9 @@ def test_a_dead_workers_lease_ends_by_itself(cast: Cast) -> None:
             lease_token="00000000-0000-0000-0000-000000000001", lease_until=timezone.now() + timedelta(seconds=90)
         )
         with pytest.raises(LeaseHeld):
-            walk_run.run()
+            walk_run.run_sync()
         Connection.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-        assert walk_run.run()
+        assert walk_run.run_sync()
     cast.check()
 
 
@@ -186,7 +186,7 @@ def test_a_launch_while_lists_fail_still_shows_what_is_now(cast: Cast) -> None:
     cast.fail_first(Fault.NOT_JSON, "patients")
     with clinic_context("bondi"):
         with pytest.raises(ClinikoError):
-            walk_run.run()
+            walk_run.run_sync()
         assert refresh_patient(WHO) == Outcome.FRESH
     assert not told(cast)
     cast.persist()
