@@ -8,8 +8,8 @@ from django.conf import settings
 from launch.button_clicks import Heard, Kind, address
 from launch.models import ButtonClick
 from sync.read.records import ClinicFacts
-from sync.read.status import clock_text
 from tenants.context import current_clinic
+from tenants.dates import at
 
 
 class Miss(NamedTuple):
@@ -93,7 +93,7 @@ def _tell(row: ButtonClick, facts: ClinicFacts) -> Told:
     came, change = MISSES[Kind(row.kind)]
     words = _own_words() | {
         "who": row.name,
-        "at": clock_text(row.at, facts.time_zone),
+        "at": at(row.at, facts.time_zone),
         "patient": facts.patient_word,
     }
     return Told(came.format(**words), change.format(**words), row.kind not in (Kind.SIGNED_OUT, Kind.TYPED))

@@ -7,6 +7,7 @@ from typing import Any
 
 from launch.previous_view import PreviousView
 from sync.read.records import CustomSection, PatientRecord, Phone
+from tenants.dates import birth_date
 
 NOTHING = "nothing"
 CONSENT = {True: "given", False: "refused", None: "never asked"}
@@ -61,7 +62,7 @@ def _text(value: str) -> str:
 
 
 def _day(value: date | datetime | None) -> str:
-    return value.strftime("%-d %b %Y") if value else NOTHING
+    return birth_date(value) or NOTHING
 
 
 def _phones(phones: tuple[Phone, ...]) -> str:

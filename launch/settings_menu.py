@@ -10,9 +10,9 @@ from accounts.models import User
 from accounts.roles import Permission, may
 from audit.models import Event
 from launch import button_clicks
-from launch.templatetags.clinic_words import ago, day
 from sync import excluded_fields, key_entry, retention
 from sync.read import status
+from tenants.dates import ago, as_date
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def _staff() -> str:
 
 def _security() -> str:
     policy = sessions.policy()
-    since = policy.require_second_factor_from
-    step = f"Everybody needs a second step from {day(since)}." if since else "Each person decides about a second step."
+    start = as_date(policy.require_second_factor_from)
+    step = f"Everybody needs a second step from {start}." if start else "Each person decides about a second step."
     return f"{step} Signed out after {policy.idle_minutes} idle minutes."
 
 

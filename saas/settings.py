@@ -99,6 +99,7 @@ TEMPLATES = [
                 "tenants.context_processors.clinic",
                 "accounts.context_processors.signed_in",
             ],
+            "builtins": ["tenants.templatetags.dates"],
         },
     }
 ]

@@ -5,9 +5,9 @@ from django.utils import timezone
 
 from audit.log import Action, Actor, record
 from sync.models import Connection
-from sync.read.status import clock_text
 from sync.walk import schedule
 from tenants import registry
+from tenants.dates import at
 
 State = Connection.State
 
@@ -69,7 +69,7 @@ def _require_ready() -> None:
     if held.state == State.KEY_INVALID:
         raise SyncUnavailable("Cliniko refuses the key. Enter a new one, and copying goes on by itself.")
     if held.state == State.RATE_LIMITED and held.resume_at and held.resume_at > timezone.now():
-        when = clock_text(held.resume_at, held.time_zone)
+        when = at(held.resume_at, held.time_zone)
         raise SyncUnavailable(
             f"Cliniko is limiting our requests. Nobody has to do anything: we go on by ourselves, {when}."
         )

@@ -10,7 +10,7 @@ from sync.connection import connect
 from sync.connection import state as connection_state
 from sync.connection.connect import AnotherAccount, Connected
 from sync.models import Patient
-from sync.read.status import clock_text
+from tenants.dates import at
 
 __all__ = ["Connected", "KeyNotAccepted", "OtherAccount", "StoredKey", "current_key", "enter_key"]
 
@@ -109,7 +109,7 @@ def _told(failure: ClinikoError, key: ApiKey) -> KeyNotAccepted:
         )
     if isinstance(failure, RateLimited):
         zone = connection_state.load().time_zone
-        when = f"{clock_text(failure.until, zone)} ({zone.replace('_', ' ')})"
+        when = f"{at(failure.until, zone)} ({zone.replace('_', ' ')})"
         return KeyNotAccepted(
             "Cliniko limits how often a key may ask, and the limit of this one is reached.",
             f"Nothing is wrong with it, and nobody has to do anything: paste it again {when}.",

@@ -18,49 +18,6 @@ CHANGED = ' <a class="changed" href="#changed">changed</a>'
 
 
 @register.filter
-def day(moment: datetime | date | None) -> str:
-    """`Tue 3 Mar 2026`, in the time zone of the page."""
-    if moment is None:
-        return ""
-    local = timezone.localtime(moment).date() if isinstance(moment, datetime) else moment
-    return f"{local:%a} {local.day} {local:%b %Y}"
-
-
-@register.filter
-def since(moment: datetime) -> str:
-    """`9:05 am` for today, `3 Nov` for this year, otherwise with the year; in the time zone of the page."""
-    local, today = timezone.localtime(moment), timezone.localdate()
-    if local.date() == today:
-        return clock(moment)
-    return f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}"
-
-
-@register.filter
-def birthday(born: date | None) -> str:
-    """`17 Apr 1990`."""
-    return f"{born.day} {born:%b %Y}" if born else ""
-
-
-@register.filter
-def clock(moment: datetime) -> str:
-    """`9:05 am`, in the time zone of the page."""
-    local = timezone.localtime(moment)
-    return f"{local.hour % 12 or 12}:{local:%M} {'am' if local.hour < 12 else 'pm'}"
-
-
-@register.filter
-def ago(moment: datetime) -> str:
-    """`just now`, `12 s ago`, `3 min ago`, `2 h ago`, and with a date from a day on. sidechart.js says the same."""
-    seconds = int((timezone.now() - moment).total_seconds())
-    if seconds < 10:
-        return "just now"
-    for limit, unit, name in ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h")):
-        if seconds < limit:
-            return f"{seconds // unit} {name} ago"
-    return f"on {day(moment)}, {clock(moment)}"
-
-
-@register.filter
 def from_now(moment: datetime) -> str:
     """`today`, `tomorrow`, `in 5 days`, `3 weeks ago`: by the calendar of the page's time zone."""
     days = (timezone.localtime(moment).date() - timezone.localdate()).days

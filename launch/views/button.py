@@ -9,36 +9,36 @@ from django.views.decorators.http import require_safe
 from django.views.defaults import page_not_found
 
 from accounts.roles import Permission, permission_required
-from launch import button_clicks as of_cliniko
+from launch import button_clicks
 from launch.button_messages import tell
 from launch.http import StaffRequest
 from launch.misdirected import is_click, wrong_address
 from sync.read import patients
-from sync.read.status import clock_text
+from tenants.dates import at
 
 
 @permission_required(Permission.VIEW_SETTINGS)
 @require_safe
 def button(request: StaffRequest) -> HttpResponse:
     """Show what to enter in Cliniko, and listen for the click."""
-    own = {"address": of_cliniko.address(), "app_name": settings.CLINIKO_APP_NAME}
-    return render(request, "launch/button.html", own | _heard(of_cliniko.heard()))
+    own = {"address": button_clicks.address(), "app_name": settings.CLINIKO_APP_NAME}
+    return render(request, "launch/button.html", own | _heard(button_clicks.heard()))
 
 
 @permission_required(Permission.VIEW_SETTINGS)
 @require_safe
 def heard(request: StaffRequest) -> HttpResponse:
     """What the page asks again and again: nothing when it has told all there is, so that nothing is read out twice."""
-    now = of_cliniko.heard()
+    now = button_clicks.heard()
     if request.GET.get("told") == now.stamp:
         return HttpResponse(status=204)
     return render(request, "launch/_button_heard.html", _heard(now))
 
 
-def _heard(now: of_cliniko.Heard) -> dict[str, Any]:
+def _heard(now: button_clicks.Heard) -> dict[str, Any]:
     facts = patients.clinic_facts()
-    at = clock_text(now.click.at, facts.time_zone) if now.click else ""
-    return {"heard": now, "clicked_at": at, "misses": tell(now, facts), "facts": facts}
+    clicked_at = at(now.click.at, facts.time_zone) if now.click else ""
+    return {"heard": now, "clicked_at": clicked_at, "misses": tell(now, facts), "facts": facts}
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

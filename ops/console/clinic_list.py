@@ -28,6 +28,7 @@ from ops.models import DailyStats
 from ops.monitoring import charts, daily_stats
 from ops.templatetags.ops_words import STATE_COLOURS, cut_words, state_words
 from sync.models import Connection
+from tenants.dates import as_datetime
 from tenants.models import Clinic
 
 KeyState = Connection.KeyState
@@ -191,7 +192,7 @@ class ClinicAdmin(ModelAdmin):
 
     @display(description="Last sync", ordering="checked_at", empty_value="–")
     def last_sync(self, each: Clinic) -> str | None:
-        return f"{each.checked_at:%-d %b, %H:%M}" if each.checked_at else None
+        return as_datetime(each.checked_at) or None
 
     @display(description="Behind", ordering=F("checked_at").asc(nulls_first=True), empty_value="no copy yet")
     def behind(self, each: Clinic) -> str | None:

@@ -87,13 +87,15 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
 });
 
-// "checked 3 min ago" keeps telling the truth while the page stays open.
+// Keep "checked 3 minutes ago" true while the page stays open. Matches tenants/dates.py.
 const ago = (seconds) => {
   if (seconds < 10) return "just now";
-  if (seconds < 60) return `${Math.floor(seconds)} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
-  return null; // the server's words, with a date, stand
+  if (seconds < 60) return `${Math.floor(seconds)} seconds ago`;
+  if (seconds < 120) return "a minute ago";
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} minutes ago`;
+  if (seconds < 7200) return "an hour ago";
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} hours ago`;
+  return null; // keep the date that the server wrote
 };
 const tellTime = () => {
   for (const time of document.querySelectorAll("time[data-ago]")) {

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection as database
@@ -24,6 +23,7 @@ from sync.read.records import (
     fields_from,
 )
 from sync.read.search import search, summary
+from tenants.dates import at
 
 __all__ = ["clinic_facts", "get", "search", "summaries"]
 
@@ -107,8 +107,7 @@ def _note(resource: str, what: str, *, lists: dict[str, Any], refused: list[str]
     if checked_at is None or checked_at < since:
         return f"{what} are still being copied from Cliniko. Until then, look in Cliniko."
     if timezone.now() - checked_at > STALE_AFTER:
-        last = checked_at.astimezone(ZoneInfo(zone)).strftime("%-d %b %Y, %H:%M")
-        return f"{what} were last copied from Cliniko on {last}. Newer ones may be missing: look in Cliniko."
+        return f"{what} were last copied {at(checked_at, zone)}. Newer ones may be missing: look in Cliniko."
     return ""
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from sync.cliniko.payloads import day, items, moment, text
 from sync.field_groups import SHOWN_IN_PLACE, NotStored
+from tenants.dates import birth_date
 
 Status = Literal["booked", "arrived", "did_not_arrive", "cancelled"]
 _CHOSEN = {"checkboxes", "radiobuttons"}
@@ -269,7 +270,7 @@ def custom_sections(payload: dict[str, Any]) -> tuple[CustomSection, ...]:
 def _date(value: str) -> str:
     """`2025-03-09` as `9 Mar 2025`; whatever is no date stays as it is."""
     try:
-        return date.fromisoformat(value).strftime("%-d %b %Y")
+        return birth_date(date.fromisoformat(value))
     except ValueError:
         return value
 

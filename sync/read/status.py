@@ -3,13 +3,13 @@
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
 from sync import models
 from sync.connection import state as connection_state
 from sync.resources import RESOURCES, Resource, listings
+from tenants.dates import at
 
 State, KeyState = models.Connection.State, models.Connection.KeyState
 IMPORTING = "importing"
@@ -147,8 +147,8 @@ def _why_incomplete(resource: Resource, cursor: models.Cursor | None, compared: 
 
 
 def _sentence(state: str, held: models.Connection) -> str:
-    since = clock_text(held.state_since, held.time_zone)
-    until = clock_text(held.resume_at or timezone.now(), held.time_zone)
+    since = at(held.state_since, held.time_zone)
+    until = at(held.resume_at or timezone.now(), held.time_zone)
     return {
         State.NO_KEY: _key_sentence(KeyState.MISSING, held),
         IMPORTING: f"{held.patient_word.capitalize()}s are being copied from Cliniko for the first time. "
@@ -172,13 +172,6 @@ def _key_sentence(key_state: str, held: models.Connection) -> str:
         KeyState.FORBIDDEN: f"The Cliniko user who made the API key may not read {held.patient_word}s. "
         "An administrator can change that user's role in Cliniko.",
     }.get(KeyState(key_state), "")
-
-
-def clock_text(moment: datetime, zone: str) -> str:
-    """`at 14:05` for today by the clinic's clock, otherwise `on 3 Mar 2026 at 14:05`."""
-    local, today = moment.astimezone(ZoneInfo(zone)), timezone.now().astimezone(ZoneInfo(zone)).date()
-    day = "" if local.date() == today else local.strftime("on %-d %b %Y ")
-    return f"{day}at {local:%H:%M}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts import invitations
 from accounts.models import Invitation, User
 from tenants.context import clinic_context
+from tenants.dates import as_datetime
 
 EMAIL = "sam@clinic.example"
 ANSWERS = {"name": "Sam Okafor", "password1": "a longer horse 43", "password2": "a longer horse 43"}
@@ -159,7 +160,7 @@ def test_the_mail_says_who_where_and_until_when(staff_of):
     assert message.subject == "Your invitation to Sidechart at Bondi Physio"
     html = html_of(message)
     for body in (message.body, html):
-        for word in (owner.name, "Bondi Physio", "Reception", url, f"{invitation.expires_at:%B %Y}"):
+        for word in (owner.name, "Bondi Physio", "Reception", url, as_datetime(invitation.expires_at)):
             assert word in body
 
 

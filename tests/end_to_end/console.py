@@ -18,11 +18,11 @@ from django.utils import timezone
 from ops.monitoring import daily_stats
 from ops.models import DailyStats
 from sync.models import RefusedPayload
-from tenants.context import inside
+from tenants.context import enter_clinic
 from tenants.models import Clinic
 today = timezone.now().date()
 for clinic in Clinic.objects.working():
-    with inside(clinic):
+    with enter_clinic(clinic):
         said = {"payload": '{"id": "43", "first_name": "Ada", "date_of_birth": "soon"}', "patient_id": "43"}
         said |= {"reason": "date_of_birth is not a time."}
         RefusedPayload.objects.get_or_create(resource="patients", cliniko_id="43", defaults=said)

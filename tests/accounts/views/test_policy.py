@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts import invitations
 from accounts.models import SecurityPolicy, User
 from tenants.context import clinic_context
+from tenants.dates import as_date
 from tests.accounts.second_factors import give_app, give_passkey, give_recovery_codes
 from tests.accounts.views.test_second_factors import long_ago, set_up_app
 from tests.conftest import PASSWORD
@@ -86,7 +87,7 @@ def test_during_the_grace_period_every_page_reminds_and_none_is_closed(sign_in: 
     day = require(days=3)
     page = browser.get("/")
     assert page.status_code == 200
-    assert f"From {day.day} {day:%B} everybody at Bondi Physio needs a second step" in text(page)
+    assert f"From {as_date(day)} everybody at Bondi Physio needs a second step" in text(page)
     assert 'href="/account/"' in text(page)
     assert browser.get(PATIENT).status_code == 200
 
