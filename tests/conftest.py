@@ -26,6 +26,9 @@ from tests.accounts.second_factors import give_app_here
 from tests.payloads import patient_payload
 
 PASSWORD = "correct horse 42"
+AddRecord = Callable[[str, str, dict[str, Any]], None]
+
+pytest_plugins = ["tests.cliniko_sandbox"]
 CLINICS = {"bondi": "Bondi Physio", "harbour": "Harbour Osteopathy"}
 
 
@@ -47,20 +50,20 @@ def _begin_and_end_in_public(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def quick_hashes(settings: Settings) -> None:
+def fast_password_hasher(settings: Settings) -> None:
     """Hashing that is slow on purpose would be most of the run."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(autouse=True)
-def tallies_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def metrics_not_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers for monitoring are written when a test says so, not when ten seconds are over."""
     monkeypatch.setattr(metrics, "FLUSH_INTERVAL", float("inf"))
     monkeypatch.setattr(metrics, "_pending", {})
 
 
 @pytest.fixture(autouse=True)
-def quick_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+def eager_mail_tasks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     """A worker that sends a mail as soon as the page is answered; the messages that it got."""
     got: list[dict[str, Any]] = []
     waiting: list[tuple[Any, dict[str, Any]]] = []
@@ -114,14 +117,14 @@ def harbour(db: None) -> Clinic:
 
 
 @pytest.fixture
-def browser_at(bondi: Clinic, harbour: Clinic) -> Callable[[str], Client]:
-    """`browser_at("bondi")`: a new browser whose requests go to that clinic's host."""
+def clinic_client(bondi: Clinic, harbour: Clinic) -> Callable[[str], Client]:
+    """`clinic_client("bondi")`: a new browser whose requests go to that clinic's host."""
     return lambda label: Client(HTTP_HOST=f"{label}.localhost")
 
 
 @pytest.fixture
-def staff_of(bondi: Clinic, harbour: Clinic) -> Callable[..., User]:
-    """`staff_of("bondi", role="owner")`: somebody of the clinic's staff, made when not there yet.
+def staff_member(bondi: Clinic, harbour: Clinic) -> Callable[..., User]:
+    """`staff_member("bondi", role="owner")`: somebody of the clinic's staff, made when not there yet.
 
     The same e-mail and password at every clinic, and as both schemas number from 1, the same id too.
     """
@@ -136,14 +139,30 @@ def staff_of(bondi: Clinic, harbour: Clinic) -> Callable[..., User]:
 
 
 @pytest.fixture
-def sign_in(browser_at: Callable[[str], Client], staff_of: Callable[..., User]) -> Callable[..., Client]:
+def sign_in(clinic_client: Callable[[str], Client], staff_member: Callable[..., User]) -> Callable[..., Client]:
     """`sign_in("bondi", role="owner")`: a browser that went through the clinic's sign-in page."""
 
     def signed_in(label: str, role: str = Role.RECEPTION, email: str = "") -> Client:
-        user = staff_of(label, role, email)
-        browser = browser_at(label)
+        user = staff_member(label, role, email)
+        browser = clinic_client(label)
         answer = browser.post("/login", {"login": user.email, "password": PASSWORD})
         assert answer.status_code == 302, answer.content.decode()
+        return browser
+
+    return signed_in
+
+
+@pytest.fixture
+def force_login(clinic_client: Callable[[str], Client], staff_member: Callable[..., User]) -> Callable[..., Client]:
+    """`sign_in("bondi", role="owner")`: a browser with a session of that clinic, made without its sign-in page.
+
+    That page has tests of its own, and here it would be half of most tests' time.
+    """
+
+    def signed_in(label: str, role: str = Role.RECEPTION, email: str = "") -> Client:
+        user, browser = staff_member(label, role, email), clinic_client(label)
+        with clinic_context(label):
+            browser.force_login(user)
         return browser
 
     return signed_in
@@ -162,8 +181,20 @@ def add_patient(bondi: Clinic, harbour: Clinic) -> Callable[..., str]:
 
 
 @pytest.fixture
-def mirrored(bondi: Clinic, harbour: Clinic) -> Callable[[str], None]:
-    """`mirrored("bondi")`: the clinic's first import is over and everything was checked just now."""
+def add_record(db: None) -> AddRecord:
+    """`add_record("bondi", "medical_alerts", payload)`: put any record into the clinic's mirror."""
+
+    def add(label: str, resource: str, payload: dict[str, Any]) -> None:
+        kind = next(kind for kind in RESOURCES if kind.name == resource)
+        with clinic_context(label):
+            write_page(kind, [payload], sequence=next_sequence())
+
+    return add
+
+
+@pytest.fixture
+def mark_imported(bondi: Clinic, harbour: Clinic) -> Callable[[str], None]:
+    """`mark_imported("bondi")`: the clinic's first import is over and everything was checked just now."""
 
     def finish(label: str) -> None:
         now = timezone.now()
@@ -189,8 +220,16 @@ def mirrored(bondi: Clinic, harbour: Clinic) -> Callable[[str], None]:
 
 
 @pytest.fixture
-def ops_person(db: None) -> Callable[..., User]:
-    """`ops_person("ana")`: one of ops with an authenticator app; made when not there yet."""
+def two_clinics(add_patient: Callable[..., str], mark_imported: Callable[[str], None]) -> None:
+    """Patient 42 in the mirrors of both clinics."""
+    for label, first, last in (("bondi", "Ada", "Lindqvist"), ("harbour", "Ben", "Okoro")):
+        add_patient(label, "42", first_name=first, last_name=last)
+        mark_imported(label)
+
+
+@pytest.fixture
+def operator(db: None) -> Callable[..., User]:
+    """`operator("ana")`: one of ops with an authenticator app; made when not there yet."""
 
     def person(name: str = "ana", *, second_factor: bool = True) -> User:
         email = f"{name}@sidechart.example"
@@ -206,12 +245,12 @@ def ops_person(db: None) -> Callable[..., User]:
 
 
 @pytest.fixture
-def ops_browser(ops_person: Callable[..., User]) -> Callable[..., Client]:
-    """`ops_browser("ana")`: a browser of one of ops who is signed in, made without the sign-in page."""
+def operator_client(operator: Callable[..., User]) -> Callable[..., Client]:
+    """`operator_client("ana")`: a browser of one of ops who is signed in, made without the sign-in page."""
 
     def browser(name: str = "ana", *, second_factor: bool = True) -> Client:
         client = Client(HTTP_HOST="localhost")
-        client.force_login(ops_person(name, second_factor=second_factor))
+        client.force_login(operator(name, second_factor=second_factor))
         return client
 
     return browser

@@ -27,8 +27,8 @@ def stand_in_pages(settings: Settings) -> None:
 
 
 @pytest.fixture
-def strict_browser_at(bondi: Clinic, harbour: Clinic) -> Callable[[str], Client]:
-    """Like `browser_at`, and CSRF tokens are checked as in production."""
+def csrf_client(bondi: Clinic, harbour: Clinic) -> Callable[[str], Client]:
+    """Like `clinic_client`, and CSRF tokens are checked as in production."""
     return lambda label: Client(enforce_csrf_checks=True, HTTP_HOST=f"{label}.localhost")
 
 

@@ -30,8 +30,8 @@ def html_of(message: mail.EmailMessage) -> str:
     return str(message.alternatives[0][0])
 
 
-def test_an_invited_person_chooses_a_password_and_is_signed_in(browser_at):
-    browser = browser_at("bondi")
+def test_an_invited_person_chooses_a_password_and_is_signed_in(clinic_client):
+    browser = clinic_client("bondi")
     path = invite("bondi", f" {EMAIL.upper()} ")
     page = browser.get(path).content.decode()
     assert "Bondi Physio" in page
@@ -45,13 +45,13 @@ def test_an_invited_person_chooses_a_password_and_is_signed_in(browser_at):
         assert user.check_password(ANSWERS["password1"])
 
 
-def test_an_invitation_leads_nowhere_else(browser_at):
+def test_an_invitation_leads_nowhere_else(clinic_client):
     path = invite("bondi")
-    assert browser_at("bondi").post(f"{path}?next=//evil.example", ANSWERS | {"next": "//e"})["Location"] == "/"
+    assert clinic_client("bondi").post(f"{path}?next=//evil.example", ANSWERS | {"next": "//e"})["Location"] == "/"
 
 
-def test_a_ticket_leads_on_from_an_invitation(browser_at):
-    browser = browser_at("bondi")
+def test_a_ticket_leads_on_from_an_invitation(clinic_client):
+    browser = clinic_client("bondi")
     ticket = browser.get("/patients/42/")["Location"].partition("t=")[2]
     assert browser.post(invite("bondi"), ANSWERS | {"t": ticket})["Location"] == "/patients/42/"
 
@@ -71,31 +71,31 @@ def test_only_the_tokens_digest_is_kept(bondi):
         ({"token_digest": "0" * 64}, 404),
     ],
 )
-def test_a_link_that_is_over_says_so_kindly_and_makes_nobody(browser_at, change, status):
+def test_a_link_that_is_over_says_so_kindly_and_makes_nobody(clinic_client, change, status):
     path = invite("bondi")
     with clinic_context("bondi"):
         Invitation.objects.update(**change)
-    for answer in (browser_at("bondi").get(path), browser_at("bondi").post(path, ANSWERS)):
+    for answer in (clinic_client("bondi").get(path), clinic_client("bondi").post(path, ANSWERS)):
         assert answer.status_code == status
         assert "This invitation does not work" in answer.content.decode()
     with clinic_context("bondi"):
         assert not User.objects.exists()
 
 
-def test_a_link_of_another_clinic_is_unknown_and_stays_good_at_its_own(browser_at):
+def test_a_link_of_another_clinic_is_unknown_and_stays_good_at_its_own(clinic_client):
     path = invite("bondi")
-    assert browser_at("harbour").post(path, ANSWERS).status_code == 404
-    assert browser_at("bondi").post(path, ANSWERS).status_code == 302
+    assert clinic_client("harbour").post(path, ANSWERS).status_code == 404
+    assert clinic_client("bondi").post(path, ANSWERS).status_code == 302
 
 
-def test_inviting_again_replaces_the_earlier_link(browser_at):
+def test_inviting_again_replaces_the_earlier_link(clinic_client):
     first, second = invite("bondi"), invite("bondi", EMAIL.title(), "owner")
-    assert browser_at("bondi").get(first).status_code == 410
-    assert "Owner" in browser_at("bondi").get(second).content.decode()
+    assert clinic_client("bondi").get(first).status_code == 410
+    assert "Owner" in clinic_client("bondi").get(second).content.decode()
 
 
-def test_whoever_has_an_account_is_not_invited(staff_of):
-    email = staff_of("bondi").email
+def test_whoever_has_an_account_is_not_invited(staff_member):
+    email = staff_member("bondi").email
     with (
         clinic_context("bondi"),
         pytest.raises(invitations.AlreadyStaff, match="already has an account at this clinic"),
@@ -103,10 +103,10 @@ def test_whoever_has_an_account_is_not_invited(staff_of):
         invitations.invite(email.upper(), "owner")
 
 
-def test_an_account_made_in_the_meantime_keeps_its_password(browser_at, staff_of):
+def test_an_account_made_in_the_meantime_keeps_its_password(clinic_client, staff_member):
     path = invite("bondi")
-    staff_of("bondi", email=EMAIL)
-    assert browser_at("bondi").post(path, ANSWERS).status_code == 410
+    staff_member("bondi", email=EMAIL)
+    assert clinic_client("bondi").post(path, ANSWERS).status_code == 410
     with clinic_context("bondi"):
         assert not User.objects.get().check_password(ANSWERS["password1"])
 
@@ -121,11 +121,11 @@ def test_an_account_made_in_the_meantime_keeps_its_password(browser_at, staff_of
         {},
     ],
 )
-def test_a_wrong_answer_is_explained_and_the_link_stays_good(browser_at, answers):
+def test_a_wrong_answer_is_explained_and_the_link_stays_good(clinic_client, answers):
     path = invite("bondi")
-    answer = browser_at("bondi").post(path, answers)
+    answer = clinic_client("bondi").post(path, answers)
     assert answer.status_code == 200
-    assert browser_at("bondi").post(path, ANSWERS).status_code == 302
+    assert clinic_client("bondi").post(path, ANSWERS).status_code == 302
 
 
 def test_of_four_tabs_that_race_one_makes_the_account(at_once):
@@ -150,8 +150,8 @@ def test_of_four_invitations_at_once_one_is_pending(at_once):
         at_once(Invitation.objects.filter(email=email).delete)
 
 
-def test_the_mail_says_who_where_and_until_when(staff_of):
-    owner = staff_of("bondi", "owner")
+def test_the_mail_says_who_where_and_until_when(staff_member):
+    owner = staff_member("bondi", "owner")
     with clinic_context("bondi"):
         invitation, url = invitations.invite(EMAIL, "reception", owner)
         invitations.send(invitation, url)

@@ -20,39 +20,39 @@ PRIVATE = {
     "path", ["/patients/42/", "/login", "/nothing-here", "/healthz", "/password/reset/", "/invite/x/"]
 )
 @pytest.mark.parametrize("signed_in", [True, False])
-def test_every_page_is_private(browser_at, sign_in, path, signed_in):
-    browser = sign_in("bondi") if signed_in else browser_at("bondi")
+def test_every_page_is_private(clinic_client, sign_in, path, signed_in):
+    browser = sign_in("bondi") if signed_in else clinic_client("bondi")
     answer = browser.get(path)
     assert {name: answer.get(name) for name in PRIVATE} == PRIVATE
     assert "camera=()" in answer["Permissions-Policy"]
     assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
 
 
-def test_static_files_stay_cacheable(browser_at):
-    answer = browser_at("bondi").get("/static/css/sidechart.css")
+def test_static_files_stay_cacheable(clinic_client):
+    answer = clinic_client("bondi").get("/static/css/sidechart.css")
     assert answer.status_code == 200
     assert "no-store" not in answer.get("Cache-Control", "")
-    assert "no-store" in browser_at("bondi").get("/static/nothing.css")["Cache-Control"]
+    assert "no-store" in clinic_client("bondi").get("/static/nothing.css")["Cache-Control"]
 
 
-def test_a_session_of_one_clinic_is_nothing_at_the_other_and_lives_on(sign_in, browser_at, twins):
+def test_a_session_of_one_clinic_is_nothing_at_the_other_and_lives_on(sign_in, clinic_client, twins):
     at_bondi = sign_in("bondi", email=twins)
     key = at_bondi.session.session_key
-    at_harbour = browser_at("harbour")
+    at_harbour = clinic_client("harbour")
     at_harbour.cookies["sessionid"] = key
     assert at_harbour.get("/patients/42/")["Location"].startswith("/login")
     at_harbour.post("/logout")
     assert at_bondi.get("/patients/42/").status_code == 200
 
 
-def test_not_even_a_copied_session_row_counts_at_the_other_clinic(sign_in, browser_at, twins):
+def test_not_even_a_copied_session_row_counts_at_the_other_clinic(sign_in, clinic_client, twins):
     """As after a schema was cloned with its data: same row, same user id, same password hash."""
     at_bondi = sign_in("bondi", email=twins)
     with clinic_context("bondi"):
         row = Session.objects.get()
     with clinic_context("harbour"):
         Session.objects.create(session_key=row.session_key, session_data=row.session_data, expire_date=row.expire_date)
-    at_harbour = browser_at("harbour")
+    at_harbour = clinic_client("harbour")
     at_harbour.cookies["sessionid"] = row.session_key
     assert at_harbour.get("/patients/42/")["Location"].startswith("/login")
     with clinic_context("harbour"):
@@ -86,12 +86,12 @@ def test_a_password_changed_elsewhere_ends_the_open_session(sign_in):
     assert browser.get("/patients/42/")["Location"].startswith("/login")
 
 
-def test_a_form_of_a_visitor_goes_to_sign_in_without_a_ticket(browser_at):
-    assert browser_at("bondi").post("/patients/42/")["Location"] == "/login"
+def test_a_form_of_a_visitor_goes_to_sign_in_without_a_ticket(clinic_client):
+    assert clinic_client("bondi").post("/patients/42/")["Location"] == "/login"
 
 
-def test_a_fragment_asked_for_without_a_session_takes_the_whole_page_to_sign_in(browser_at):
-    browser = browser_at("bondi")
+def test_a_fragment_asked_for_without_a_session_takes_the_whole_page_to_sign_in(clinic_client):
+    browser = clinic_client("bondi")
     around = {"HX-Request": "true", "HX-Current-URL": "http://bondi.localhost/patients/42/"}
     answer = browser.get("/patients/42/", headers=around)
     assert answer.status_code == 401
@@ -100,5 +100,5 @@ def test_a_fragment_asked_for_without_a_session_takes_the_whole_page_to_sign_in(
     assert browser.get("/patients/42/", headers=elsewhere)["HX-Redirect"] == "/login"
 
 
-def test_the_base_host_is_left_to_itself(browser_at, client):
+def test_the_base_host_is_left_to_itself(clinic_client, client):
     assert client.get("/healthz", headers={"Host": "localhost"}).status_code == 200

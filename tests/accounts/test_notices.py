@@ -17,8 +17,8 @@ from tests.conftest import PASSWORD
 
 
 @pytest.fixture
-def user(staff_of: Callable[..., User]) -> User:
-    return staff_of("bondi")
+def user(staff_member: Callable[..., User]) -> User:
+    return staff_member("bondi")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def here(user: User, sign_in: Callable[..., Client]) -> Client:
 
 
 def test_whoever_changes_their_second_step_is_told_by_mail(
-    here: Client, user: User, quick_worker: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
+    here: Client, user: User, eager_mail_tasks: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         _, secret = set_up_app(here)
@@ -39,7 +39,7 @@ def test_whoever_changes_their_second_step_is_told_by_mail(
             passkey = Authenticator.objects.get(type="webauthn")
             codes = [Authenticator.objects.get(type="recovery_codes").data["seed"]]
         here.post(f"/account/passkeys/{passkey.pk}/remove")
-    assert [set(message) for message in quick_worker] == [{"schema_name", "event_id"}] * 5
+    assert [set(message) for message in eager_mail_tasks] == [{"schema_name", "event_id"}] * 5
     here.get("/account/")  # the worker's turn
     told = sorted(sent.body.partition(", probably you, ")[2].partition(" at Bondi Physio")[0] for sent in mail.outbox)
     assert told == [
@@ -57,12 +57,12 @@ def test_whoever_changes_their_second_step_is_told_by_mail(
 
 
 def test_whoever_gets_a_new_password_is_told_by_mail(
-    here: Client, user: User, quick_worker: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
+    here: Client, user: User, eager_mail_tasks: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
 ) -> None:
     new = {"oldpassword": PASSWORD, "password1": "a new horse 43", "password2": "a new horse 43"}
     with django_capture_on_commit_callbacks(execute=True):
         here.post("/password/change/", new)
-    assert [set(message) for message in quick_worker] == [{"schema_name", "event_id"}]
+    assert [set(message) for message in eager_mail_tasks] == [{"schema_name", "event_id"}]
     here.get("/account/")  # the worker's turn
     (sent,) = mail.outbox
     assert sent.to == [user.email]

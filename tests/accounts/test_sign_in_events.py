@@ -27,8 +27,8 @@ def logged(label: str = "bondi") -> list[tuple[str, str, dict[str, Any]]]:
         return list(Event.objects.order_by("pk").values_list("user_email", "action", "details"))
 
 
-def test_every_change_of_how_somebody_signs_in_is_one_line_of_the_log(sign_in: SignIn, staff_of: Staff) -> None:
-    browser, user = sign_in("bondi"), staff_of("bondi")
+def test_every_change_of_how_somebody_signs_in_is_one_line_of_the_log(sign_in: SignIn, staff_member: Staff) -> None:
+    browser, user = sign_in("bondi"), staff_member("bondi")
     set_up_app(browser)
     browser.post("/account/recovery-codes/new")
     browser.post("/account/app/remove")
@@ -53,12 +53,12 @@ def test_every_change_of_how_somebody_signs_in_is_one_line_of_the_log(sign_in: S
 
 
 def test_what_cannot_be_logged_does_not_happen(
-    sign_in: SignIn, staff_of: Staff, monkeypatch: pytest.MonkeyPatch
+    sign_in: SignIn, staff_member: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise AuditUnavailable
 
-    browser, user = sign_in("bondi"), staff_of("bondi")
+    browser, user = sign_in("bondi"), staff_member("bondi")
     give_app("bondi", user)
     monkeypatch.setattr("accounts.sign_in_events.record", fail)
     assert browser.post("/account/app/remove").status_code == 503
@@ -77,12 +77,12 @@ def by_link(browser: Client, user: User) -> Any:
 
 
 def test_a_new_password_is_a_line_of_the_log_however_it_was_chosen(
-    sign_in: SignIn, staff_of: Staff, browser_at: SignIn
+    sign_in: SignIn, staff_member: Staff, clinic_client: SignIn
 ) -> None:
-    browser, user = sign_in("bondi"), staff_of("bondi")
+    browser, user = sign_in("bondi"), staff_member("bondi")
     browser.post("/password/change/", NEW | {"oldpassword": "not the old one"})
     assert browser.post("/password/change/", NEW | {"oldpassword": PASSWORD}).status_code == 302
-    assert by_link(browser_at("bondi"), user).status_code == 302
+    assert by_link(clinic_client("bondi"), user).status_code == 302
     assert logged() == [
         (user.email, "password_changed", {"kind": "password"}),
         (user.email, "password_changed", {"kind": "password", "through": "a link"}),
@@ -92,17 +92,17 @@ def test_a_new_password_is_a_line_of_the_log_however_it_was_chosen(
 
 @pytest.mark.parametrize("way", ["form", "link"])
 def test_a_password_that_cannot_be_logged_stays_as_it_was(
-    sign_in: SignIn, staff_of: Staff, browser_at: SignIn, monkeypatch: pytest.MonkeyPatch, way: str
+    sign_in: SignIn, staff_member: Staff, clinic_client: SignIn, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise AuditUnavailable
 
-    browser, user = sign_in("bondi"), staff_of("bondi")
+    browser, user = sign_in("bondi"), staff_member("bondi")
     monkeypatch.setattr("accounts.sign_in_events.record", fail)
     if way == "form":
         answer = browser.post("/password/change/", NEW | {"oldpassword": PASSWORD})
     else:
-        answer = by_link(browser_at("bondi"), user)
+        answer = by_link(clinic_client("bondi"), user)
     assert answer.status_code == 503
     with clinic_context("bondi"):
         assert User.objects.get(pk=user.pk).check_password(PASSWORD)

@@ -31,9 +31,9 @@ def what_is_left() -> list[set[str]]:
     ]
 
 
-def test_what_has_expired_is_forgotten_in_every_clinic_and_the_rest_stays(staff_of):
+def test_what_has_expired_is_forgotten_in_every_clinic_and_the_rest_stays(staff_member):
     for label in ("bondi", "harbour"):
-        staff_of(label)
+        staff_member(label)
         with clinic_context(label):
             leave_traces(timezone.now())
     delete_expired()
@@ -42,8 +42,8 @@ def test_what_has_expired_is_forgotten_in_every_clinic_and_the_rest_stays(staff_
             assert what_is_left() == [{"new"}] * 4
 
 
-def test_a_clinic_that_fails_does_not_keep_the_others_waiting(staff_of):
-    staff_of("harbour")
+def test_a_clinic_that_fails_does_not_keep_the_others_waiting(staff_member):
+    staff_member("harbour")
     with clinic_context("harbour"):
         leave_traces(timezone.now())
     Clinic.objects.create(label="aaa", name="Without its tables", schema_name="clinic_0000000000000000")

@@ -19,8 +19,8 @@ def request_of(user, session_key="a" * 32):
 
 
 @pytest.fixture
-def user(staff_of):
-    return staff_of("bondi")
+def user(staff_member):
+    return staff_member("bondi")
 
 
 @pytest.mark.parametrize("path", ["/", "/patients/42/", "/patients?patient_id=42&x=%C3%A9", "/settings/staff/"])

@@ -12,15 +12,15 @@ from audit.log import VERIFY_CHAIN, Action, AuditUnavailable, ChainCheck, record
 from audit.models import Event
 from tenants.context import clinic_context
 from tenants.models import Clinic
-from tests.audit.backdating import behind_our_back
+from tests.audit.tampering import behind_our_back
 
 CHAIN = import_module("audit.migrations.0001_initial").CHAIN
 
 
 @pytest.fixture
-def robin(staff_of: Callable[..., User]) -> User:
-    staff_of("harbour")
-    return staff_of("bondi")
+def robin(staff_member: Callable[..., User]) -> User:
+    staff_member("harbour")
+    return staff_member("bondi")
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from audit.log import OPS, Action, record
 from tenants.context import clinic_context
 from tenants.database import connection
 from tenants.models import Clinic
-from tests.audit.backdating import behind_our_back
+from tests.audit.tampering import behind_our_back
 from tests.project.test_logs import events
 
 
 @pytest.fixture
-def logs(staff_of: Callable[..., User], bondi: Clinic, harbour: Clinic) -> None:
+def logs(staff_member: Callable[..., User], bondi: Clinic, harbour: Clinic) -> None:
     """Two lines at bondi, one at harbour; both were checked."""
-    robin = staff_of("bondi")
+    robin = staff_member("bondi")
     for label, count in (("bondi", 2), ("harbour", 1)):
         with clinic_context(label):
             for _ in range(count):
@@ -44,8 +44,8 @@ def test_what_a_check_found_is_noted_on_public_and_in_our_logs(
     assert (line["clinic"], line["length"], line["head"]) == ("bondi", 2, bondi.audit_head)
 
 
-def test_a_log_that_went_on_is_noted_anew(logs: None, bondi: Clinic, staff_of: Callable[..., User]) -> None:
-    robin, before = staff_of("bondi"), noted(bondi)
+def test_a_log_that_went_on_is_noted_anew(logs: None, bondi: Clinic, staff_member: Callable[..., User]) -> None:
+    robin, before = staff_member("bondi"), noted(bondi)
     with clinic_context("bondi"):
         record(Action.SEARCHED, by=robin)
     tasks.check_clinic(schema_name=bondi.schema_name)
@@ -101,7 +101,7 @@ def test_a_clinic_that_was_restored_while_its_former_log_was_checked_is_not_note
             cursor.execute(f"UPDATE public.tenants_clinic SET {switch} WHERE id = %s", [bondi.pk])  # noqa: S608 - ours
         return chain
 
-    monkeypatch.setattr("audit.watch.verify_chain", is_restored_meanwhile)
+    monkeypatch.setattr("audit.verification.verify_chain", is_restored_meanwhile)
     tasks.check_clinic(schema_name=bondi.schema_name)
     assert noted(bondi) == (1, "of the log it has now", None)
 

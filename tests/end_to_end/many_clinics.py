@@ -53,7 +53,7 @@ def live_in(label: str, ana: User) -> None:
     KeyBudget.objects.filter(fingerprint=share.fingerprint).update(used_at=two_minutes_ago)
     make(schema_name=clinic.schema_name, export_id=export.pk)
     daily_stats.measure(clinic, now=timezone.now())
-    break_glass.begin(clinic, user=ana, reason=f"A look at {label}", minutes=15)
+    break_glass.grant_access(clinic, user=ana, reason=f"A look at {label}", minutes=15)
 
 
 def found() -> dict[str, Any]:

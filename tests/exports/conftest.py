@@ -13,27 +13,25 @@ from exports import archive
 from launch import notes
 from sync.models import RefusedPayload
 from tenants.context import clinic_context
-from tests.launch.conftest import AddRecord, add_record, sign_in, two_clinics
+from tests.conftest import AddRecord
 from tests.payloads import alert_payload, appointment_payload, attendee_payload, class_payload
-
-__all__ = ["add_record", "sign_in", "two_clinics"]
 
 BIG = "9007199254740993"  # as a JavaScript number it would be …992
 
 
 @pytest.fixture
-def within_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+def inside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test is in a transaction whose first statement was long ago; test_one_moment.py has committed rows."""
-    monkeypatch.setattr(archive, "ONE_MOMENT", "SELECT 1")
+    monkeypatch.setattr(archive, "SET_SNAPSHOT", "SELECT 1")
 
 
 @pytest.fixture
-def furnished(
+def filled_clinics(
     two_clinics: None,
-    within_a_test: None,
+    inside_a_transaction: None,
     add_patient: Callable[..., str],
     add_record: AddRecord,
-    staff_of: Callable[..., User],
+    staff_member: Callable[..., User],
 ) -> None:
     """Of everything something at both clinics under the same ids; what is bondi's says so, and harbour's too."""
     for label in ("bondi", "harbour"):
@@ -49,7 +47,7 @@ def furnished(
         add_record(label, "practitioners", named | {"display_name": f"Mei-Lin of {label}"})
         add_record(label, "businesses", named | {"display_name": f"Rooms of {label}"})
         add_record(label, "appointment_types", named)
-        robin = staff_of(label)
+        robin = staff_member(label)
         with clinic_context(label):
             note = notes.write("42", f"note of {label}", by=robin)
             notes.edit(note, f"note of {label}, edited", version=1, by=robin)
@@ -57,7 +55,7 @@ def furnished(
             RefusedPayload.objects.create(resource="attendees", cliniko_id="7", payload=payload, reason="odd")
 
 
-class Opened:
+class OpenedExport:
     """An export, unpacked."""
 
     def __init__(self, path: Path):
@@ -74,14 +72,14 @@ class Opened:
 
 
 @pytest.fixture
-def export_of(tmp_path: Path) -> Callable[[str], Opened]:
+def export_of(tmp_path: Path) -> Callable[[str], OpenedExport]:
     """`export_of("bondi")`: the clinic's export as it is now."""
     count = iter(range(1000))
 
-    def made(label: str) -> Opened:
+    def made(label: str) -> OpenedExport:
         path = tmp_path / f"{label}-{next(count)}.zip"
         with clinic_context(label) as clinic, path.open("wb") as file:
             archive.write(file, clinic)
-        return Opened(path)
+        return OpenedExport(path)
 
     return made

@@ -13,19 +13,19 @@ import pytest
 
 from accounts.models import User
 from exports import archive, queries
-from exports.contents import TABLES, Table
+from exports.contents import TABLES, ExportTable
 from sync.models import Connection, Patient
 from tenants.context import clinic_context
 from tests.conftest import CLINICS
-from tests.exports.conftest import BIG, Opened
+from tests.exports.conftest import BIG, OpenedExport
 from tests.payloads import patient_payload
 
-ExportOf = Callable[[str], Opened]
+ExportOf = Callable[[str], OpenedExport]
 pytestmark = pytest.mark.usefixtures("furnished")
 by_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: str(table.name))
 
 
-def held(label: str, table: Table) -> list[dict[str, Any]]:
+def held(label: str, table: ExportTable) -> list[dict[str, Any]]:
     """The rows as Django reads them."""
     with clinic_context(label):
         rows = queries.model_of(table)._default_manager.order_by("pk").values(*table.columns)
@@ -40,7 +40,7 @@ def alike(row: dict[str, Any], model: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("label", ["bondi", "harbour"])
 @by_table
-def test_every_record_is_in_it_with_every_column(export_of: ExportOf, label: str, table: Table) -> None:
+def test_every_record_is_in_it_with_every_column(export_of: ExportOf, label: str, table: ExportTable) -> None:
     model = queries.model_of(table)
     exported = export_of(label)
     found = [
@@ -70,13 +70,13 @@ def test_nothing_of_the_other_clinic_is_in_it(export_of: ExportOf, label: str, o
         assert word not in text
 
 
-def sheet(exported: Opened, name: str) -> list[dict[str, str]]:
+def sheet(exported: OpenedExport, name: str) -> list[dict[str, str]]:
     content = exported.files[f"{name}.csv"].decode("utf-8-sig")
     return list(csv.DictReader(StringIO(content, newline="")))
 
 
 @by_table
-def test_the_sheet_has_a_row_for_each_record(export_of: ExportOf, table: Table) -> None:
+def test_the_sheet_has_a_row_for_each_record(export_of: ExportOf, table: ExportTable) -> None:
     exported = export_of("bondi")
     rows = sheet(exported, table.name)
     assert len(rows) == len(exported.lines(table.name))
@@ -119,10 +119,10 @@ def test_the_manifest_has_count_length_and_digest_of_each_file(export_of: Export
 
 
 def test_the_readme_names_every_file_and_its_way_to_check_the_log_finds_a_changed_line(
-    export_of: ExportOf, sign_in: Callable[..., Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    export_of: ExportOf, force_login: Callable[..., Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in ("/patients/42/", "/", "/patients/42/"):
-        assert sign_in("bondi", role="owner").get(path).status_code == 200
+        assert force_login("bondi", role="owner").get(path).status_code == 200
     exported = export_of("bondi")
     readme = exported.files["README.txt"].decode()
     assert all(f"\n{table.name}\n" in readme for table in TABLES)
@@ -143,12 +143,14 @@ def test_the_readme_names_every_file_and_its_way_to_check_the_log_finds_a_change
         exec(check, {})  # noqa: S102
 
 
-def test_no_secret_is_in_it(export_of: ExportOf, sign_in: Callable[..., Any], staff_of: Callable[..., User]) -> None:
+def test_no_secret_is_in_it(
+    export_of: ExportOf, force_login: Callable[..., Any], staff_member: Callable[..., User]
+) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(sealed_key="canary-0123456789abcdef", key_last4="CA42")
-    browser = sign_in("bondi", role="owner")
+    browser = force_login("bondi", role="owner")
     session = browser.cookies["sessionid"].value
-    hashed = staff_of("bondi", role="owner").password
+    hashed = staff_member("bondi", role="owner").password
     text = export_of("bondi").all_text()
     assert "CA42" in text
     for secret in ("canary", session, hashed, hashed.rpartition("$")[2]):
@@ -169,16 +171,16 @@ def test_memory_holds_pieces_however_long_the_table(
 ) -> None:
     for place in range(60):
         add_patient("bondi", f"9{place:03}", notes="x" * 900)
-    monkeypatch.setattr(archive, "PIECE", 4_000)
+    monkeypatch.setattr(archive, "CHUNK_SIZE", 4_000)
     sizes: list[int] = []
-    pieces = archive._pieces
+    pieces = archive._copy_chunks
 
     def measured(cursor: Any, statement: str) -> Any:
         for piece in pieces(cursor, statement):
             sizes.append(len(piece))
             yield piece
 
-    monkeypatch.setattr(archive, "_pieces", measured)
+    monkeypatch.setattr(archive, "_copy_chunks", measured)
     exported = export_of("bondi")
     assert len(exported.lines("patients")) == 62
     assert sum(sizes) > 100_000

@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 from exports import archive
 from tenants.models import Clinic
-from tests.exports.conftest import Opened
+from tests.exports.conftest import OpenedExport
 from tests.launch.conftest import access_log
 
 pytestmark = pytest.mark.usefixtures("furnished")
@@ -37,7 +37,7 @@ def test_it_writes_the_file_and_tells_what_is_in_it(tmp_path: Path, capsys: pyte
     assert (said["clinic"], said["file"], said["bytes"]) == ("bondi", str(path), path.stat().st_size)
     assert said["records"]["patients"] == 2  # type: ignore[index]
     assert said["records"]["notes"] == 1  # type: ignore[index]
-    assert len(Opened(path).lines("patients")) == 2
+    assert len(OpenedExport(path).lines("patients")) == 2
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -67,7 +67,7 @@ def test_into_a_folder_it_chooses_a_name(tmp_path: Path, capsys: pytest.CaptureF
     path = Path(str(export(capsys, "harbour", tmp_path)["file"]))
     assert path.parent == tmp_path
     assert path.name.startswith("sidechart-harbour-2")
-    assert Opened(path).manifest["clinic"]["label"] == "harbour"
+    assert OpenedExport(path).manifest["clinic"]["label"] == "harbour"
 
 
 def test_it_is_a_line_of_that_clinics_log_and_the_line_is_in_it(
@@ -76,7 +76,7 @@ def test_it_is_a_line_of_that_clinics_log_and_the_line_is_in_it(
     export(capsys, "bondi", tmp_path / "all.zip")
     assert access_log("bondi")[-1] == ("ops", "exported", "")
     assert access_log("harbour") == []
-    line = Opened(tmp_path / "all.zip").lines("audit_log")[-1]
+    line = OpenedExport(tmp_path / "all.zip").lines("audit_log")[-1]
     assert (line["user_email"], line["details"]) == ("ops", {"what": "clinic"})
 
 

@@ -14,7 +14,7 @@ from sync.models import Appointment, Patient
 from sync.resources import BY_NAME
 from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context, current_clinic
-from tests.exports.conftest import Opened
+from tests.exports.conftest import OpenedExport
 from tests.payloads import appointment_payload, patient_payload
 
 BEFORE, MEANWHILE = "900000000000007001", "900000000000007002"  # of a length that no digest has by chance
@@ -53,13 +53,13 @@ def somebody(db: None) -> Iterator[None]:
     committed(clear)
 
 
-def export(path: Path) -> Opened:
+def export(path: Path) -> OpenedExport:
     with path.open("wb") as file:
         committed(lambda: archive.write(file, current_clinic()))
-    return Opened(path)
+    return OpenedExport(path)
 
 
-def whom(exported: Opened) -> list[set[str]]:
+def whom(exported: OpenedExport) -> list[set[str]]:
     files = (("patients", "cliniko_id"), ("individual_appointments", "patient_id"), ("notes", "patient_id"))
     return [{line[column] for line in exported.lines(name)} for name, column in files]
 
@@ -70,7 +70,7 @@ def test_what_is_written_in_between_is_in_none_of_the_files(
     table = archive.Packer.table
     written: list[str] = []
 
-    def meanwhile(packer: archive.Packer, cursor: Any, name: str, statement: str) -> archive.Packed:
+    def meanwhile(packer: archive.Packer, cursor: Any, name: str, statement: str) -> archive.PackedFile:
         packed = table(packer, cursor, name, statement)
         if name == "patients.jsonl":
             committed(lambda: write(MEANWHILE))

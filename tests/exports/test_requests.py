@@ -19,11 +19,11 @@ from accounts.models import User
 from accounts.roles import Role
 from accounts.signals import CONFIRMED_AT
 from audit.models import Event
-from exports import archive, remove_all, requests, storage, tasks
+from exports import archive, delete_all, requests, storage, tasks
 from exports.models import Export
 from tenants.context import clinic_context
 from tenants.models import Clinic
-from tests.exports.conftest import Opened
+from tests.exports.conftest import OpenedExport
 from tests.launch.conftest import access_log
 
 Browsers = Callable[..., Client]
@@ -33,8 +33,8 @@ pytestmark = pytest.mark.usefixtures("furnished")
 
 
 @pytest.fixture
-def owner(sign_in: Browsers) -> Client:
-    return sign_in("bondi", role="owner")
+def owner(force_login: Browsers) -> Client:
+    return force_login("bondi", role="owner")
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_from_asking_to_the_file(
     assert "no-store" in answer["Cache-Control"]
     path = tmp_path / "fetched.zip"
     path.write_bytes(content)
-    opened = Opened(path)
+    opened = OpenedExport(path)
     assert len(opened.lines("patients")) == 2
     assert "harbour" not in opened.all_text()
     assert files(export_directory) == []
@@ -128,10 +128,10 @@ def test_it_is_given_once(owner: Client, ready: str) -> None:
 
 
 def test_of_two_who_fetch_at_once_one_gets_it(
-    ready: str, staff_of: Callable[..., User], monkeypatch: pytest.MonkeyPatch
+    ready: str, staff_member: Callable[..., User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second one is done while the first one has just opened the file."""
-    robin = staff_of("bondi", role="owner")
+    robin = staff_member("bondi", role="owner")
     opened = Path.open
     got: list[bytes] = []
 
@@ -146,20 +146,20 @@ def test_of_two_who_fetch_at_once_one_gets_it(
     with clinic_context("bondi"):
         exports = list(Export.objects.all())
         monkeypatch.setattr(Path, "open", open_then)
-        with pytest.raises(requests.NotThere):
+        with pytest.raises(requests.ExportUnavailable):
             requests.download(exports[0].pk, by=robin)
     assert got == [b"", b"PK"]
 
 
-def test_another_owner_of_the_clinic_may_fetch_it(owner: Client, ready: str, sign_in: Browsers) -> None:
-    other = sign_in("bondi", role="owner", email="second@clinic.example")
+def test_another_owner_of_the_clinic_may_fetch_it(owner: Client, ready: str, force_login: Browsers) -> None:
+    other = force_login("bondi", role="owner", email="second@clinic.example")
     assert other.post(ready).status_code == 200
     assert exports_of("bondi")[0].fetched_by == "second@clinic.example"
 
 
 @pytest.mark.parametrize("role", [role.value for role in Role if role != Role.OWNER])
-def test_nobody_but_owners_sees_asks_or_fetches(ready: str, sign_in: Browsers, role: str) -> None:
-    browser = sign_in("bondi", role=role)
+def test_nobody_but_owners_sees_asks_or_fetches(ready: str, force_login: Browsers, role: str) -> None:
+    browser = force_login("bondi", role=role)
     answers = [browser.get(PAGE), browser.get(f"{PAGE}/progress"), browser.post(ASK), browser.post(ready)]
     assert [answer.status_code for answer in answers] == [403] * 4
     assert [export.state for export in exports_of("bondi")] == ["ready"]
@@ -167,13 +167,13 @@ def test_nobody_but_owners_sees_asks_or_fetches(ready: str, sign_in: Browsers, r
         assert PAGE not in browser.get("/settings/").content.decode()
 
 
-def test_an_owner_of_another_clinic_gets_nothing(ready: str, sign_in: Browsers, browser_at: Browsers) -> None:
-    stranger = sign_in("harbour", role="owner")
+def test_an_owner_of_another_clinic_gets_nothing(ready: str, force_login: Browsers, clinic_client: Browsers) -> None:
+    stranger = force_login("harbour", role="owner")
     assert "no longer there" in stranger.post(ready, follow=True).content.decode()
     assert "Make an export" in text_of(stranger)
     answer = stranger.post(ready, headers={"Host": "bondi.localhost"})
     assert answer["Location"].startswith("/login")
-    assert browser_at("bondi").post(ready)["Location"].startswith("/login")
+    assert clinic_client("bondi").post(ready)["Location"].startswith("/login")
     assert [export.state for export in exports_of("bondi")] == ["ready"]
 
 
@@ -235,12 +235,12 @@ def test_a_message_that_comes_twice_makes_one(
 
 
 def test_every_owner_is_mailed_without_a_secret(
-    sign_in: Browsers, staff_of: Callable[..., User], export_messages: Messages
+    force_login: Browsers, staff_member: Callable[..., User], export_messages: Messages
 ) -> None:
-    owner = sign_in("bondi", role="owner")
-    staff_of("bondi", role="owner", email="second@clinic.example")
-    staff_of("bondi", role="admin")
-    staff_of("harbour", role="owner")
+    owner = force_login("bondi", role="owner")
+    staff_member("bondi", role="owner", email="second@clinic.example")
+    staff_member("bondi", role="admin")
+    staff_member("harbour", role="owner")
     owner.post(ASK)
     tasks.make(**export_messages[0])
     assert sorted(message.to[0] for message in mail.outbox) == ["owner@clinic.example", "second@clinic.example"]
@@ -293,15 +293,15 @@ def test_a_maker_that_is_killed_shows_as_failed_and_leaves_nothing_to_fetch(
 ) -> None:
     owner.post(ASK)
     [export] = exports_of("bondi")
-    path = storage.place(bondi.schema_name, export.pk)
+    path = storage.export_path(bondi.schema_name, export.pk)
     change(state="being_made", started_at=timezone.now() - timedelta(seconds=30))
     child = os.fork()
     if not child:
-        with storage.new_file(path) as file:
+        with storage.write_atomically(path) as file:
             file.write(b"half of a file")
             file.flush()
             signal.pause()
-    while not storage.size_so_far(path):
+    while not storage.draft_size(path):
         assert os.waitpid(child, os.WNOHANG) == (0, 0)
     assert "14\xa0bytes so far" in text_of(owner)
     assert "being made already" in owner.post(ASK, follow=True).content.decode()
@@ -336,7 +336,7 @@ def test_one_that_came_back_with_a_backup_keeps_no_other_from_being_made(
     owner: Client, bondi: Clinic, export_messages: Messages
 ) -> None:
     owner.post(ASK)
-    remove_all(bondi.schema_name)  # a restored clinic has no folder, and nobody looks after it
+    delete_all(bondi.schema_name)  # a restored clinic has no folder, and nobody looks after it
     change(asked_at=timezone.now() - timedelta(hours=5))
     assert "waits for its turn" in text_of(owner)
     change(asked_at=timezone.now() - timedelta(hours=7))
@@ -355,9 +355,9 @@ def test_no_place_for_files_is_told(owner: Client, export_directory: Path) -> No
 
 
 def test_a_file_that_is_gone_is_told(owner: Client, ready: str, bondi: Clinic) -> None:
-    remove_all(bondi.schema_name)
+    delete_all(bondi.schema_name)
     assert "no longer there" in owner.post(ready, follow=True).content.decode()
-    assert [(export.state, export.failure) for export in exports_of("bondi")] == [("failed", requests.GONE)]
+    assert [(export.state, export.failure) for export in exports_of("bondi")] == [("failed", requests.FILE_MISSING)]
 
 
 def test_a_clinic_that_closes_gets_its_export_and_a_suspended_one_does_not(

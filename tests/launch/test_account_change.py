@@ -14,8 +14,8 @@ from tests.launch.views.test_patient_fresh import ask, form_of
 
 
 @pytest.fixture
-def browsers(two_clinics: None, sign_in: Callable[..., Client]) -> dict[str, Client]:
-    return {label: sign_in(label) for label in ("bondi", "harbour")}
+def browsers(two_clinics: None, force_login: Callable[..., Client]) -> dict[str, Client]:
+    return {label: force_login(label) for label in ("bondi", "harbour")}
 
 
 @pytest.fixture

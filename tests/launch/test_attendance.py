@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from launch.attendance import attendance_of
 from sync.read.records import Appointment
-from tests.launch.conftest import AddRecord
+from tests.conftest import AddRecord
 from tests.payloads import appointment_payload
 
 
@@ -57,8 +57,8 @@ def test_without_appointments_in_two_years_there_is_no_picture(reception: Client
 
 
 def test_another_clinics_appointments_do_not_count(
-    reception: Client, add_record: AddRecord, sign_in: Callable[..., Client]
+    reception: Client, add_record: AddRecord, force_login: Callable[..., Client]
 ) -> None:
     book(add_record, 1, f"{last_month():%Y-%m}-10T02:00:00Z")
     assert "Attendance" in reception.get("/patients/42/").content.decode()
-    assert "Attendance" not in sign_in("harbour").get("/patients/42/").content.decode()
+    assert "Attendance" not in force_login("harbour").get("/patients/42/").content.decode()

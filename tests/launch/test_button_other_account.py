@@ -19,8 +19,8 @@ SIGNED_IN = CLICKED | {"Sec-Fetch-Site": "same-origin", "Referer": "http://bondi
 
 
 @pytest.mark.parametrize("referer", ["https://harbour.au1.cliniko.com/", "https://harbour.au2.cliniko.com/patients/42"])
-def test_a_click_in_another_account_opens_nobody_by_itself(owner: Client, sign_in: Browsers, referer: str) -> None:
-    answer = sign_in("bondi").get("/patients?patient_id=42", headers=CLICKED | {"Referer": referer}, follow=True)
+def test_a_click_in_another_account_opens_nobody_by_itself(owner: Client, force_login: Browsers, referer: str) -> None:
+    answer = force_login("bondi").get("/patients?patient_id=42", headers=CLICKED | {"Referer": referer}, follow=True)
     page = answer.content.decode()
     assert answer.status_code == 409
     assert "You clicked a button of a Cliniko account that is not this clinic&#x27;s." in page
@@ -55,10 +55,10 @@ def test_a_clinic_that_never_connected_takes_every_click(owner: Client) -> None:
     assert answer.status_code == 302
 
 
-def test_visitors_do_not_learn_which_account_is_the_clinics(two_clinics: None, browser_at: Browsers) -> None:
+def test_visitors_do_not_learn_which_account_is_the_clinics(two_clinics: None, clinic_client: Browsers) -> None:
     lengths = set()
     for account in ("bondi", "harbour"):
-        answer = browser_at("bondi").get(
+        answer = clinic_client("bondi").get(
             "/patients?patient_id=42", headers={"Referer": f"https://{account}.au1.cliniko.com/"}
         )
         assert (answer.status_code, answer["Location"][:9]) == (302, "/login?t=")
@@ -69,9 +69,9 @@ def test_visitors_do_not_learn_which_account_is_the_clinics(two_clinics: None, b
 
 @pytest.mark.parametrize("address", ["/patients?patient_id=42", "/patients/?patient_id=42"])
 def test_after_the_sign_in_it_opens_nobody_by_itself_either(
-    owner: Client, staff_of: Callable[..., User], browser_at: Browsers, address: str
+    owner: Client, staff_member: Callable[..., User], clinic_client: Browsers, address: str
 ) -> None:
-    who, browser = staff_of("bondi"), browser_at("bondi")
+    who, browser = staff_member("bondi"), clinic_client("bondi")
     asked = browser.get(address, headers=CLICKED | {"Referer": "https://harbour.au1.cliniko.com/"})
     landed = browser.post(asked["Location"], {"login": who.email, "password": PASSWORD})
     shown = browser.get(landed["Location"], headers=SIGNED_IN)
@@ -83,17 +83,17 @@ def test_after_the_sign_in_it_opens_nobody_by_itself_either(
     assert 'href="/patients/42/">It is Bondi Physio: open it here' in shown.content.decode()
 
 
-def test_a_link_with_the_mark_on_another_website_is_no_click(owner: Client, sign_in: Browsers) -> None:
+def test_a_link_with_the_mark_on_another_website_is_no_click(owner: Client, force_login: Browsers) -> None:
     link = "/patients?patient_id=42&another_account=yes"
-    answer = sign_in("bondi").get(link, headers=CLICKED | {"Referer": "https://evil.example/"})
+    answer = force_login("bondi").get(link, headers=CLICKED | {"Referer": "https://evil.example/"})
     assert answer.status_code == 409
     assert notes() == {}
 
 
 def test_signed_out_on_the_page_that_says_so_one_is_told_once_more(
-    owner: Client, staff_of: Callable[..., User], sign_in: Browsers
+    owner: Client, staff_member: Callable[..., User], force_login: Browsers
 ) -> None:
-    who, browser = staff_of("bondi"), sign_in("bondi")
+    who, browser = staff_member("bondi"), force_login("bondi")
     shown = browser.get(
         "/patients?patient_id=42", headers=CLICKED | {"Referer": "https://harbour.au1.cliniko.com/"}, follow=True
     )

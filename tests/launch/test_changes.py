@@ -13,8 +13,9 @@ from django.utils import timezone
 from sync.models import PatientChange
 from sync.refresh import Outcome
 from tenants.context import clinic_context
-from tests.audit.backdating import rewrite_log
-from tests.launch.conftest import AddRecord, Cliniko, written
+from tests.audit.tampering import rewrite_log
+from tests.conftest import AddRecord
+from tests.launch.conftest import Cliniko, written
 from tests.launch.views.test_patient_fresh import ask, form_of
 from tests.payloads import alert_payload, patient_payload
 
@@ -94,17 +95,17 @@ def test_what_changed_between_two_looks_of_the_first_visit_is_marked(
 
 
 def test_somebody_elses_look_is_not_ones_own(
-    looked: Client, sign_in: Callable[..., Client], edit: Callable[..., None]
+    looked: Client, force_login: Callable[..., Client], edit: Callable[..., None]
 ) -> None:
     edit(email="ada@new.example")
-    assert MARK not in page_of(sign_in("bondi", role="clinician"))
+    assert MARK not in page_of(force_login("bondi", role="clinician"))
     assert MARK in page_of(looked)
 
 
 def test_the_patient_of_the_other_clinic_has_not_changed(
-    looked: Client, sign_in: Callable[..., Client], edit: Callable[..., None]
+    looked: Client, force_login: Callable[..., Client], edit: Callable[..., None]
 ) -> None:
-    harbour = sign_in("harbour")
+    harbour = force_login("harbour")
     page_of(harbour)
     edit(email="ada@new.example")
     assert MARK not in page_of(harbour)

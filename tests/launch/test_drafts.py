@@ -99,13 +99,13 @@ def test_a_draft_is_given_up(typist: Typist, htmx: bool) -> None:
 
 
 def test_it_is_nobody_elses_and_of_this_patient_and_clinic(
-    typist: Typist, sign_in: Callable[..., Client], add_patient: Callable[..., str]
+    typist: Typist, force_login: Callable[..., Client], add_patient: Callable[..., str]
 ) -> None:
     add_patient("bondi", "43")
     typist.type("Prefers mornings")
     others = (
-        Typist(sign_in("bondi", role="clinician")),
-        Typist(sign_in("harbour")),
+        Typist(force_login("bondi", role="clinician")),
+        Typist(force_login("harbour")),
         Typist(typist.browser, "43"),
     )
     assert [other.box() for other in others] == ["", "", ""]
@@ -125,12 +125,12 @@ def test_two_tabs_lose_nothing_of_each_other(typist: Typist) -> None:
 
 
 def test_an_edit_is_kept_with_the_version_that_it_was_typed_over(
-    typist: Typist, sign_in: Callable[..., Client]
+    typist: Typist, force_login: Callable[..., Client]
 ) -> None:
     typist.write("Prefers mornings")
     pk = note().pk
     typist.type("Prefers mornings or noon", note=pk, version=1)
-    colleague = Desk(sign_in("bondi", role="clinician"))
+    colleague = Desk(force_login("bondi", role="clinician"))
     colleague.post(f"/{pk}", text="Prefers evenings", version=1)
     assert typist.box(f"note-{pk}") == "Prefers mornings or noon"
     assert typist.box() == ""
@@ -169,11 +169,11 @@ def test_a_draft_moves_on_with_a_merged_patient_and_is_shown_on_a_deleted_one(
 
 
 def test_a_draft_needs_a_view_of_ones_own_and_a_role_that_writes(
-    typist: Typist, sign_in: Callable[..., Client], add_patient: Callable[..., str]
+    typist: Typist, force_login: Callable[..., Client], add_patient: Callable[..., str]
 ) -> None:
     add_patient("bondi", "43")
     assert typist.browser.post("/patients/43/notes/draft", {"view": typist.view, "text": "x"}).status_code == 403
-    reader = sign_in("bondi", role="readonly")
+    reader = force_login("bondi", role="readonly")
     reader.get("/patients/42/")
     assert reader.post("/patients/42/notes/draft", {"view": "2", "text": "x"}).status_code == 403
     assert typist.post("/draft", text="x", note=99).status_code == 404
@@ -194,9 +194,9 @@ def test_typing_writes_no_line(typist: Typist) -> None:
     assert access_log("bondi") == before
 
 
-def test_after_a_week_it_is_forgotten(typist: Typist, sign_in: Callable[..., Client]) -> None:
+def test_after_a_week_it_is_forgotten(typist: Typist, force_login: Callable[..., Client]) -> None:
     typist.type("Prefers mornings")
-    other = Typist(sign_in("harbour"))
+    other = Typist(force_login("harbour"))
     other.type("Knee is better")
     with clinic_context("bondi"):
         Draft.objects.update(saved_at=timezone.now() - KEPT_FOR - timedelta(minutes=1))

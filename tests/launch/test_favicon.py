@@ -23,8 +23,10 @@ def word_of(browser: Client, patient_id: str = "42") -> str:
     return browser.get(f"/patients/{patient_id}/").content.decode().split('data-elsewhere="')[1].split('"')[0]
 
 
-def test_the_icon_holds_the_initials_on_the_clinics_colour(two_clinics: None, sign_in: Callable[..., Client]) -> None:
-    at_bondi, at_harbour = icon_of(sign_in("bondi")), icon_of(sign_in("harbour"))
+def test_the_icon_holds_the_initials_on_the_clinics_colour(
+    two_clinics: None, force_login: Callable[..., Client]
+) -> None:
+    at_bondi, at_harbour = icon_of(force_login("bondi")), icon_of(force_login("harbour"))
     assert (">AL<" in at_bondi, ">BO<" in at_harbour) == (True, True)
     assert colour("bondi") in at_bondi
     assert colour("harbour") in at_harbour
@@ -60,10 +62,10 @@ def test_markup_in_a_name_is_inert_in_the_icon(name: str) -> None:
 
 
 def test_the_word_between_tabs_names_nobody(
-    reception: Client, add_patient: Callable[..., str], sign_in: Callable[..., Client]
+    reception: Client, add_patient: Callable[..., str], force_login: Callable[..., Client]
 ) -> None:
     add_patient("bondi", "43")
     word = word_of(reception)
     assert re.fullmatch("[0-9a-f]{16}", word)
     assert word == word_of(reception)
-    assert len({word, word_of(reception, "43"), word_of(sign_in("bondi")), word_of(sign_in("harbour"))}) == 4
+    assert len({word, word_of(reception, "43"), word_of(force_login("bondi")), word_of(force_login("harbour"))}) == 4

@@ -19,11 +19,11 @@ TELL = "Please tell an owner or admin of your clinic."
 
 
 @pytest.fixture
-def browser(two_clinics: None, sign_in: Callable[..., Client], request: pytest.FixtureRequest) -> Client:
+def browser(two_clinics: None, force_login: Callable[..., Client], request: pytest.FixtureRequest) -> Client:
     """Somebody of bondi, where patients are called clients; at harbour they are not."""
     with clinic_context("bondi"):
         Connection.objects.update(patient_word="client")
-    return sign_in("bondi", role=getattr(request, "param", "reception"))
+    return force_login("bondi", role=getattr(request, "param", "reception"))
 
 
 def text_of(page: str) -> str:
@@ -83,9 +83,9 @@ def test_an_import_is_told_in_the_clinics_word(browser: Client) -> None:
     assert "1 client so far" in page
 
 
-def test_no_word_on_the_screen_of_a_client_says_patient(browser: Client, sign_in: Callable[..., Client]) -> None:
+def test_no_word_on_the_screen_of_a_client_says_patient(browser: Client, force_login: Callable[..., Client]) -> None:
     assert "patient" not in text_of(browser.get("/patients/42/").content.decode()).lower()
-    assert "This patient in Cliniko" in text_of(sign_in("harbour").get("/patients/42/").content.decode())
+    assert "This patient in Cliniko" in text_of(force_login("harbour").get("/patients/42/").content.decode())
 
 
 def test_a_link_that_names_nobody_is_explained_in_the_clinics_word(browser: Client) -> None:

@@ -12,8 +12,8 @@ from accounts.models import User
 from launch.models import ClinicSettings
 from launch.notes import write
 from tenants.context import clinic_context
-from tests.audit.backdating import rewrite_log
-from tests.launch.conftest import AddRecord
+from tests.audit.tampering import rewrite_log
+from tests.conftest import AddRecord
 from tests.launch.views.test_patient import merged_into
 from tests.payloads import alert_payload, appointment_payload
 from tests.sql import questions

@@ -18,7 +18,8 @@ from launch import notes
 from launch.models import Note
 from sync.models import MedicalAlert, RefusedPayload
 from tenants.context import clinic_context
-from tests.launch.conftest import AddRecord, access_log
+from tests.conftest import AddRecord
+from tests.launch.conftest import access_log
 from tests.launch.views.test_patient import merged_into
 from tests.payloads import alert_payload, appointment_payload, attendee_payload, class_payload
 
@@ -32,10 +33,10 @@ FILES = {"README.txt", "index.html", "data.json", "notes.json", "drafts.json", "
 @pytest.fixture
 def owner(
     two_clinics: None,
-    sign_in: Browsers,
+    force_login: Browsers,
     add_patient: Callable[..., str],
     add_record: AddRecord,
-    staff_of: Callable[..., User],
+    staff_member: Callable[..., User],
 ) -> Client:
     """Bondi's owner. Patient 42 of both clinics, and 43 of bondi, have an alert, an appointment, a class and a note."""
     add_patient("bondi", "43", first_name="Cleo", last_name="Marsh")
@@ -45,11 +46,11 @@ def owner(
         add_record(label, "individual_appointments", visit)
         add_record(label, "group_appointments", class_payload("300", "2026-03-02T09:00:00Z"))
         add_record(label, "attendees", attendee_payload(f"3{patient_id}", patient_id, "300"))
-        robin = staff_of(label)
+        robin = staff_member(label)
         with clinic_context(label):
             notes.write(patient_id, f"note {word}", by=robin)
-        sign_in(label).get(f"/patients/{patient_id}/")
-    return sign_in("bondi", role="owner")
+        force_login(label).get(f"/patients/{patient_id}/")
+    return force_login("bondi", role="owner")
 
 
 def pack_of(browser: Client, address: str = PACK) -> dict[str, str]:
@@ -115,10 +116,12 @@ def test_the_page_in_it_can_be_read_without_a_network(owner: Client) -> None:
     assert not re.search(r"<script|<link|<img|\ssrc=|\shref=|url\(", page)
 
 
-def test_markup_in_it_stays_text(owner: Client, add_patient: Callable[..., str], staff_of: Callable[..., User]) -> None:
+def test_markup_in_it_stays_text(
+    owner: Client, add_patient: Callable[..., str], staff_member: Callable[..., User]
+) -> None:
     bad = "</style><script>alert(1)</script>"
     add_patient("bondi", "42", first_name=bad, updated_at="2026-02-01T00:00:00Z", notes=bad)
-    robin = staff_of("bondi")
+    robin = staff_member("bondi")
     with clinic_context("bondi"):
         notes.write("42", bad, by=robin)
     page = pack_of(owner)["index.html"]
@@ -145,9 +148,9 @@ def test_changes_deleted_records_and_what_could_not_be_read_are_in_it(
 
 
 def test_notes_are_in_it_with_every_version_those_deleted_too_and_none_set_aside(
-    owner: Client, staff_of: Callable[..., User]
+    owner: Client, staff_member: Callable[..., User]
 ) -> None:
-    robin = staff_of("bondi")
+    robin = staff_member("bondi")
     with clinic_context("bondi"):
         note = Note.objects.get(text="note ours")
         notes.edit(note, "edited", version=1, by=robin)
@@ -187,8 +190,8 @@ def test_without_that_line_there_is_no_pack(owner: Client, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
-def test_others_are_refused_which_is_a_line_too(owner: Client, sign_in: Browsers, role: str) -> None:
-    assert sign_in("bondi", role=role).post(PACK).status_code == 403
+def test_others_are_refused_which_is_a_line_too(owner: Client, force_login: Browsers, role: str) -> None:
+    assert force_login("bondi", role=role).post(PACK).status_code == 403
     assert access_log("bondi")[-1] == (f"{role}@clinic.example", "denied", "42")
 
 

@@ -42,7 +42,7 @@ with clinic_context({label!r}):
 
 
 @dataclass
-class House:
+class Installation:
     """The database, and the commands as ops run them."""
 
     database: str
@@ -138,7 +138,7 @@ class House:
 
 
 @contextmanager
-def house(state: Path, worker: str) -> Iterator[House]:
+def installation(state: Path, worker: str) -> Iterator[Installation]:
     """Both clinics with people, a patient 42 each, a note, a key and a log."""
     with new_database(f"sidechart_house_{worker}") as database:
         environment = plain_environment(DATABASE_URL=database, STATE_DIRECTORY=str(state))
@@ -147,7 +147,7 @@ def house(state: Path, worker: str) -> Iterator[House]:
             [sys.executable, "-m", "tests.ops.forks"], cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True
         )
         with forks:  # which end as soon as nobody asks any more
-            built = House(database, state, forks)
+            built = Installation(database, state, forks)
             assert built.run("migrate", "--verbosity=0").returncode == 0
             built.script(BUILD)
             yield built

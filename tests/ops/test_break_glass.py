@@ -58,8 +58,8 @@ def look(browser: Client) -> Client:
     return browser
 
 
-def test_without_a_reason_nothing_opens(ops_browser: Browsers, kept: int) -> None:
-    browser = ops_browser("ana")
+def test_without_a_reason_nothing_opens(operator_client: Browsers, kept: int) -> None:
+    browser = operator_client("ana")
     for answer in (browser.get(f"{AT}/kept"), browser.post(f"{AT}/kept/{kept}")):
         assert answer["Location"] == f"{AT}/look"
     for wrong in ({}, {"reason": "why not", "minutes": "15"}, {"reason": REASON["reason"], "minutes": "600"}):
@@ -69,9 +69,9 @@ def test_without_a_reason_nothing_opens(ops_browser: Browsers, kept: int) -> Non
 
 
 def test_with_a_reason_the_list_opens_and_names_nobody_and_each_record_is_one_more_line(
-    ops_browser: Browsers, kept: int
+    operator_client: Browsers, kept: int
 ) -> None:
-    browser = look(ops_browser("ana"))
+    browser = look(operator_client("ana"))
     page = text(browser.get(f"{AT}/kept"))
     assert "date_of_birth is not a time." in page
     assert "3 patients" in page
@@ -94,13 +94,13 @@ def test_with_a_reason_the_list_opens_and_names_nobody_and_each_record_is_one_mo
 
 
 def test_owners_are_mailed_and_the_mail_names_no_patient(
-    ops_browser: Browsers, kept: int, staff_of: Callable[..., User], django_capture_on_commit_callbacks: Any
+    operator_client: Browsers, kept: int, staff_member: Callable[..., User], django_capture_on_commit_callbacks: Any
 ) -> None:
-    staff_of("bondi", "owner")
-    staff_of("bondi", "admin")
-    staff_of("harbour", "owner")
+    staff_member("bondi", "owner")
+    staff_member("bondi", "admin")
+    staff_member("harbour", "owner")
     with django_capture_on_commit_callbacks(execute=True):
-        look(ops_browser("ana"))
+        look(operator_client("ana"))
     assert [each.to for each in mail.outbox] == [["owner@clinic.example"]]
     body = mail.outbox[0].body
     assert "ana@sidechart.example" in body
@@ -109,16 +109,16 @@ def test_owners_are_mailed_and_the_mail_names_no_patient(
     assert NAME not in body
 
 
-def test_a_look_is_one_persons_and_one_clinics(ops_browser: Browsers, kept: int) -> None:
-    look(ops_browser("ana"))
-    assert ops_browser("ben").get(f"{AT}/kept")["Location"] == f"{AT}/look"
-    assert ops_browser("ben").post(f"{AT}/kept/{kept}")["Location"] == f"{AT}/look"
-    at_harbour = ops_browser("ana").post(f"/ops/clinics/harbour/kept/{kept}")
+def test_a_look_is_one_persons_and_one_clinics(operator_client: Browsers, kept: int) -> None:
+    look(operator_client("ana"))
+    assert operator_client("ben").get(f"{AT}/kept")["Location"] == f"{AT}/look"
+    assert operator_client("ben").post(f"{AT}/kept/{kept}")["Location"] == f"{AT}/look"
+    at_harbour = operator_client("ana").post(f"/ops/clinics/harbour/kept/{kept}")
     assert at_harbour["Location"] == "/ops/clinics/harbour/look"
 
 
-def test_a_look_ends_by_itself(ops_browser: Browsers, kept: int) -> None:
-    browser = look(ops_browser("ana"))
+def test_a_look_ends_by_itself(operator_client: Browsers, kept: int) -> None:
+    browser = look(operator_client("ana"))
     BreakGlassGrant.objects.update(
         began_at=timezone.now() - timedelta(minutes=15), until=timezone.now() - timedelta(seconds=1)
     )
@@ -127,8 +127,8 @@ def test_a_look_ends_by_itself(ops_browser: Browsers, kept: int) -> None:
     assert len(lines_of("bondi")) == 1
 
 
-def test_a_look_can_be_ended_before(ops_browser: Browsers, kept: int) -> None:
-    browser = look(ops_browser("ana"))
+def test_a_look_can_be_ended_before(operator_client: Browsers, kept: int) -> None:
+    browser = look(operator_client("ana"))
     assert browser.get(f"{AT}/look")["Location"] == f"{AT}/kept"
     assert browser.post(f"{AT}/look/end")["Location"] == f"{AT}/"
     assert browser.post(f"{AT}/kept/{kept}")["Location"] == f"{AT}/look"
@@ -137,30 +137,30 @@ def test_a_look_can_be_ended_before(ops_browser: Browsers, kept: int) -> None:
     assert len(lines_of("bondi")) == 2
 
 
-def test_a_look_ends_with_its_persons_account(ops_browser: Browsers, kept: int) -> None:
-    look(ops_browser("ana"))
+def test_a_look_ends_with_its_persons_account(operator_client: Browsers, kept: int) -> None:
+    look(operator_client("ana"))
     operators.suspend("ana@sidechart.example")
     operators.resume("ana@sidechart.example")
-    assert ops_browser("ana").get(f"{AT}/kept")["Location"] == f"{AT}/look"
+    assert operator_client("ana").get(f"{AT}/kept")["Location"] == f"{AT}/look"
 
 
-def test_what_could_be_read_meanwhile_is_not_shown_and_not_logged(ops_browser: Browsers, kept: int) -> None:
-    browser = look(ops_browser("ana"))
+def test_what_could_be_read_meanwhile_is_not_shown_and_not_logged(operator_client: Browsers, kept: int) -> None:
+    browser = look(operator_client("ana"))
     assert browser.post(f"{AT}/kept/999")["Location"] == f"{AT}/kept"
     assert len(lines_of("bondi")) == 1
 
 
-def test_no_link_opens_a_record(ops_browser: Browsers, kept: int) -> None:
-    browser = look(ops_browser("ana"))
+def test_no_link_opens_a_record(operator_client: Browsers, kept: int) -> None:
+    browser = look(operator_client("ana"))
     assert browser.get(f"{AT}/kept/{kept}").status_code == 405
     assert len(lines_of("bondi")) == 1
 
 
 @pytest.mark.parametrize("step", ["begin", "open"])
 def test_what_cannot_be_logged_at_the_clinic_is_not_shown(
-    ops_browser: Browsers, kept: int, monkeypatch: pytest.MonkeyPatch, step: str
+    operator_client: Browsers, kept: int, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    browser = ops_browser("ana")
+    browser = operator_client("ana")
     if step == "open":
         look(browser)
     before = Event.objects.count()
@@ -176,9 +176,9 @@ def test_what_cannot_be_logged_at_the_clinic_is_not_shown(
 
 
 def test_the_database_itself_refuses_a_long_look_one_without_a_reason_and_a_line_about_a_patient(
-    bondi: Clinic, ops_person: Callable[..., User]
+    bondi: Clinic, operator: Callable[..., User]
 ) -> None:
-    now, ana = timezone.now(), ops_person("ana")
+    now, ana = timezone.now(), operator("ana")
     for reason, minutes in (("Ticket 311", 61), ("", 15)):
         until = now + timedelta(minutes=minutes)
         with pytest.raises(IntegrityError), transaction.atomic():
@@ -187,18 +187,20 @@ def test_the_database_itself_refuses_a_long_look_one_without_a_reason_and_a_line
         Event.objects.create(user_email=ana.email, action="viewed", patient_id="42")
 
 
-def test_a_payload_that_is_no_json_and_one_with_markup_are_shown_as_they_are(ops_browser: Browsers, kept: int) -> None:
+def test_a_payload_that_is_no_json_and_one_with_markup_are_shown_as_they_are(
+    operator_client: Browsers, kept: int
+) -> None:
     with clinic_context("bondi"):
         RefusedPayload.objects.update(payload="<script>alert(1)</script> not json")
-    page = text(look(ops_browser("ana")).post(f"{AT}/kept/{kept}"))
+    page = text(look(operator_client("ana")).post(f"{AT}/kept/{kept}"))
     assert "&lt;script&gt;alert(1)&lt;/script&gt; not json" in page
     assert "<script>alert" not in page
 
 
 def test_staff_read_in_their_own_log_who_of_ops_looked_and_why(
-    ops_browser: Browsers, kept: int, sign_in: Browsers
+    operator_client: Browsers, kept: int, sign_in: Browsers
 ) -> None:
-    look(ops_browser("ana"))
+    look(operator_client("ana"))
     page = text(sign_in("bondi", "owner").get("/settings/access"))
     assert "ops (ana@sidechart.example)" in page
     assert REASON["reason"] in page

@@ -22,14 +22,14 @@ def in_days(days: int) -> date:
 
 
 def test_owners_are_told_of_the_day_at_once_and_people_work_until_then(
-    staff_of: Callable[..., User],
+    staff_member: Callable[..., User],
     sign_in: Callable[..., Client],
     mailoutbox: list[EmailMessage],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     for label in ("bondi", "harbour"):
-        staff_of(label, "owner")
-        staff_of(label, "reception")
+        staff_member(label, "owner")
+        staff_member(label, "reception")
     with django_capture_on_commit_callbacks(execute=True):
         lifecycle.close("bondi", on=in_days(60), by=OPS)
     (mail,) = mailoutbox
@@ -44,12 +44,12 @@ def test_owners_are_told_of_the_day_at_once_and_people_work_until_then(
 
 
 def test_owners_are_reminded_once_30_7_and_1_days_before(
-    staff_of: Callable[..., User],
+    staff_member: Callable[..., User],
     mailoutbox: list[EmailMessage],
     bondi: Clinic,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    staff_of("bondi", "owner")
+    staff_member("bondi", "owner")
     with django_capture_on_commit_callbacks(execute=True):
         lifecycle.close("bondi", on=in_days(40), by=OPS)
     mailoutbox.clear()
@@ -64,9 +64,9 @@ def test_owners_are_reminded_once_30_7_and_1_days_before(
 
 
 def test_a_reminder_that_beat_slept_through_is_made_up_and_one_that_was_not_mailed_is_tried_again(
-    staff_of: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic, monkeypatch: pytest.MonkeyPatch
+    staff_member: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    staff_of("bondi", "owner")
+    staff_member("bondi", "owner")
     Clinic.objects.filter(pk=bondi.pk).update(state="closing", closing_on=in_days(5))
     with monkeypatch.context() as broken:
         broken.setattr(EmailMessage, "send", lambda *_: (_ for _ in ()).throw(OSError("no mail server")))
@@ -83,14 +83,14 @@ def no_mail_server(*_: object) -> None:
 
 @pytest.mark.parametrize("days", [1, 60])
 def test_owners_who_could_not_be_mailed_at_once_are_told_with_the_next_turn(
-    staff_of: Callable[..., User],
+    staff_member: Callable[..., User],
     mailoutbox: list[EmailMessage],
     bondi: Clinic,
     monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
     days: int,
 ) -> None:
-    staff_of("bondi", "owner")
+    staff_member("bondi", "owner")
     with monkeypatch.context() as broken, django_capture_on_commit_callbacks(execute=True):
         broken.setattr(EmailMessage, "send", no_mail_server)
         lifecycle.close("bondi", on=in_days(days), by=OPS)
@@ -100,20 +100,20 @@ def test_owners_who_could_not_be_mailed_at_once_are_told_with_the_next_turn(
 
 
 def test_an_owner_who_comes_after_the_closing_was_set_is_told(
-    staff_of: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic
+    staff_member: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic
 ) -> None:
     lifecycle.close("bondi", on=in_days(40), by=OPS)
     tasks.remind_closing()
-    staff_of("bondi", "owner")
+    staff_member("bondi", "owner")
     tasks.remind_closing()
     assert len(mailoutbox) == 1
 
 
 def test_a_clinic_whose_tables_are_torn_keeps_no_other_clinic_from_being_reminded(
-    staff_of: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic, harbour: Clinic
+    staff_member: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic, harbour: Clinic
 ) -> None:
     for label in ("bondi", "harbour"):
-        staff_of(label, "owner")
+        staff_member(label, "owner")
     Clinic.objects.update(state="closing", closing_on=in_days(5))
     torn = Clinic.objects.order_by("pk")[0]
     with connection.cursor() as cursor:

@@ -19,27 +19,28 @@ from ops import doctor
 from sync.models import Business, Connection, Cursor, RefusedPayload
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
-from tests.audit.backdating import behind_our_back
-from tests.sync.conftest import World, world
+from tests.audit.tampering import behind_our_back
+from tests.cliniko_sandbox import Sandbox
 
-__all__ = ["world"]
 OUTSIDE = ["address", "dns", "certificate", "migrations"]
 CHECKS = [*OUTSIDE, "key", "time zone", "sync", "lists", "last launch", "access log", "mail", "clock"]
 
 
 @pytest.fixture
-def healthy(world: World, staff_of: Callable[..., User], settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
+def healthy(
+    sandbox: Sandbox, staff_member: Callable[..., User], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Sandbox:
     """Both clinics connected and mirrored, a patient opened at each, and a mail server that answers."""
     for label in ("bondi", "harbour"):
-        world.connect(label)
-        world.sync(label)
-        robin = staff_of(label)
+        sandbox.connect(label)
+        sandbox.sync(label)
+        robin = staff_member(label)
         with clinic_context(label):
             record(Action.VIEWED, by=robin, patient_id="42")
             ButtonClick.objects.create(kind=Kind.CLICK, at=timezone.now(), who=robin)
     settings.EMAIL_BACKEND = doctor.SMTP
     monkeypatch.setattr("django.core.mail.backends.smtp.EmailBackend.open", lambda _: True)
-    return world
+    return sandbox
 
 
 def lights(label: str = "bondi") -> dict[str, str]:
@@ -51,7 +52,7 @@ def sentence(check: str, label: str = "bondi") -> str:
     return next(each.sentence for each in doctor.examine(label) if each.check == check)
 
 
-def test_a_healthy_clinic_is_all_green(healthy: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_healthy_clinic_is_all_green(healthy: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     assert [each.check for each in doctor.examine("bondi")] == CHECKS
     assert lights() == {}
     call_command("clinic", "doctor", "bondi")
@@ -59,7 +60,7 @@ def test_a_healthy_clinic_is_all_green(healthy: World, capsys: pytest.CaptureFix
     assert (said.out.count(" ok "), said.err) == (len(CHECKS), "")
 
 
-def test_it_never_shows_the_key(healthy: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_never_shows_the_key(healthy: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("clinic", "doctor", "bondi", "--json")
     call_command("clinic", "doctor", "bondi")
     said = capsys.readouterr()
@@ -67,7 +68,7 @@ def test_it_never_shows_the_key(healthy: World, capsys: pytest.CaptureFixture[st
 
 
 def test_what_fails_is_named_in_one_sentence_with_exit_status_1(
-    healthy: World, capsys: pytest.CaptureFixture[str]
+    healthy: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid")
@@ -96,12 +97,12 @@ def test_a_new_clinic_without_a_key_says_what_it_needs(bondi: Clinic) -> None:
     assert "not connected to Cliniko yet" in sentence("key")
 
 
-def test_a_key_that_was_sealed_with_lost_secrets_fails(healthy: World, settings: Settings) -> None:
+def test_a_key_that_was_sealed_with_lost_secrets_fails(healthy: Sandbox, settings: Settings) -> None:
     settings.SEALING_KEYS = ["another secret of thirty-two or more characters"]
     assert lights() == {"key": "fail"}
 
 
-def test_a_key_that_no_longer_opens_fails_also_while_copying_is_paused(healthy: World, settings: Settings) -> None:
+def test_a_key_that_no_longer_opens_fails_also_while_copying_is_paused(healthy: Sandbox, settings: Settings) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state=Connection.State.PAUSED)
     assert lights()["key"] == "warn"
@@ -111,14 +112,14 @@ def test_a_key_that_no_longer_opens_fails_also_while_copying_is_paused(healthy: 
 
 @pytest.mark.parametrize("key_state", ["invalid", "forbidden"])
 @pytest.mark.parametrize("state", ["paused", "unreachable"])
-def test_a_refused_key_fails_also_while_something_else_hinders(healthy: World, state: str, key_state: str) -> None:
+def test_a_refused_key_fails_also_while_something_else_hinders(healthy: Sandbox, state: str, key_state: str) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state=state, key_state=key_state)
     assert lights()["key"] == "fail"
     assert "API key" in sentence("key")
 
 
-def test_a_location_with_another_clock_and_a_clock_that_nobody_knows_warn(healthy: World) -> None:
+def test_a_location_with_another_clock_and_a_clock_that_nobody_knows_warn(healthy: Sandbox) -> None:
     with clinic_context("bondi"):
         payload = {"id": "9", "time_zone": "Adelaide"}
         Business.objects.create(cliniko_id="9", payload=payload, updated_at=timezone.now(), sequence=1)
@@ -131,21 +132,21 @@ def test_a_location_with_another_clock_and_a_clock_that_nobody_knows_warn(health
 
 
 @pytest.mark.parametrize(("minutes", "light"), [(5, None), (30, "warn"), (90, "fail")])
-def test_a_mirror_that_lags_warns_and_then_fails(healthy: World, minutes: int, light: str | None) -> None:
+def test_a_mirror_that_lags_warns_and_then_fails(healthy: Sandbox, minutes: int, light: str | None) -> None:
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="patients").update(checked_at=timezone.now() - timedelta(minutes=minutes))
     assert lights() == ({"sync": light} if light else {})
     assert lights("harbour") == {}
 
 
-def test_a_suspended_clinic_warns_and_is_not_expected_to_sync(healthy: World) -> None:
+def test_a_suspended_clinic_warns_and_is_not_expected_to_sync(healthy: Sandbox) -> None:
     Clinic.objects.filter(label="bondi").update(state=Clinic.State.SUSPENDED)
     with clinic_context("bondi"):
         Cursor.objects.update(checked_at=timezone.now() - timedelta(days=9))
     assert lights() == {"address": "warn", "sync": "warn"}
 
 
-def test_refused_lists_and_records_are_warned_of(healthy: World) -> None:
+def test_refused_lists_and_records_are_warned_of(healthy: Sandbox) -> None:
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="medical_alerts").update(refused_at=timezone.now())
         RefusedPayload.objects.create(resource="patients", cliniko_id="1", payload="{}", reason="odd")
@@ -154,7 +155,7 @@ def test_refused_lists_and_records_are_warned_of(healthy: World) -> None:
     assert "1 records could not be read" in sentence("lists")
 
 
-def test_a_button_that_nobody_uses_any_more_is_warned_of(healthy: World) -> None:
+def test_a_button_that_nobody_uses_any_more_is_warned_of(healthy: Sandbox) -> None:
     with clinic_context("bondi"):
         ButtonClick.objects.update(at=timezone.now() - timedelta(days=20))
     assert lights() == {"last launch": "warn"}
@@ -162,14 +163,14 @@ def test_a_button_that_nobody_uses_any_more_is_warned_of(healthy: World) -> None
     assert lights("harbour") == {}
 
 
-def test_a_clinic_that_opens_patients_from_the_search_alone_is_warned_of(healthy: World) -> None:
+def test_a_clinic_that_opens_patients_from_the_search_alone_is_warned_of(healthy: Sandbox) -> None:
     with clinic_context("bondi"):
         ButtonClick.objects.update(kind=Kind.TYPED)
     assert "from the search alone" in sentence("last launch")
     assert lights() == {"last launch": "warn"}
 
 
-def test_a_rewritten_log_fails_and_so_do_lines_cut_off_since_the_last_check(healthy: World) -> None:
+def test_a_rewritten_log_fails_and_so_do_lines_cut_off_since_the_last_check(healthy: Sandbox) -> None:
     assert lights() == {}
     with clinic_context("bondi"):
         behind_our_back("DELETE FROM audit_event")
@@ -177,7 +178,7 @@ def test_a_rewritten_log_fails_and_so_do_lines_cut_off_since_the_last_check(heal
     assert lights("harbour") == {}
 
 
-def test_a_schema_behind_its_migrations_fails_and_is_not_looked_into(healthy: World) -> None:
+def test_a_schema_behind_its_migrations_fails_and_is_not_looked_into(healthy: Sandbox) -> None:
     with clinic_context("bondi"), connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'launch'")
     assert lights() == {"migrations": "fail"}
@@ -185,18 +186,18 @@ def test_a_schema_behind_its_migrations_fails_and_is_not_looked_into(healthy: Wo
     assert [each.check for each in doctor.examine("bondi")] == [*OUTSIDE, "mail", "clock"]
 
 
-def test_a_schema_that_is_gone_fails(healthy: World, bondi: Clinic) -> None:
+def test_a_schema_that_is_gone_fails(healthy: Sandbox, bondi: Clinic) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER SCHEMA {bondi.schema_name} RENAME TO elsewhere")
     assert lights() == {"migrations": "fail"}
 
 
-def test_a_label_without_its_domain_fails(healthy: World) -> None:
+def test_a_label_without_its_domain_fails(healthy: Sandbox) -> None:
     Domain.objects.filter(domain="bondi").delete()
     assert lights() == {"address": "fail"}
 
 
-def test_a_mail_server_that_does_not_answer_fails(healthy: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mail_server_that_does_not_answer_fails(healthy: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     for failure in (OSError("no route"), SMTPException("go away")):
 
         def refuse(_: object, failure: Exception = failure) -> None:

@@ -13,20 +13,18 @@ from sync.tasks import sync_clinic
 from sync.walk.schedule import mark_all_due
 from tenants.context import clinic_context
 from tenants.models import Clinic
-from tests.sync.conftest import World, world
-
-__all__ = ["world"]
+from tests.cliniko_sandbox import Sandbox
 
 
 @pytest.fixture
-def revoked(world: World, staff_of: Callable[..., User]) -> World:
+def revoked(sandbox: Sandbox, staff_member: Callable[..., User]) -> Sandbox:
     """Both clinics connected and staffed; the key of bondi was removed in Cliniko."""
     for label in ("bondi", "harbour"):
-        world.connect(label)
+        sandbox.connect(label)
         for role in ("owner", "admin", "reception"):
-            staff_of(label, role)
-    world.store.revoke_key(world.store.key("bondi"))
-    return world
+            staff_member(label, role)
+    sandbox.store.revoke_key(sandbox.store.key("bondi"))
+    return sandbox
 
 
 def work(label: str) -> None:
@@ -36,7 +34,9 @@ def work(label: str) -> None:
     sync_clinic(schema_name=schema_name)
 
 
-def test_the_owners_of_the_clinic_are_told_once_and_nobody_else(revoked: World, mailoutbox: list[EmailMessage]) -> None:
+def test_the_owners_of_the_clinic_are_told_once_and_nobody_else(
+    revoked: Sandbox, mailoutbox: list[EmailMessage]
+) -> None:
     for _ in range(3):
         work("bondi")
         work("harbour")
@@ -49,7 +49,7 @@ def test_the_owners_of_the_clinic_are_told_once_and_nobody_else(revoked: World, 
 
 
 def test_a_key_that_is_refused_while_copying_is_paused_is_told_of_too(
-    revoked: World, mailoutbox: list[EmailMessage]
+    revoked: Sandbox, mailoutbox: list[EmailMessage]
 ) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state=Connection.State.PAUSED)
@@ -63,7 +63,7 @@ def test_a_key_that_is_refused_while_copying_is_paused_is_told_of_too(
     assert "Bondi Physio" in mail.subject
 
 
-def test_the_mail_shows_four_characters_of_the_key(revoked: World, mailoutbox: list[EmailMessage]) -> None:
+def test_the_mail_shows_four_characters_of_the_key(revoked: Sandbox, mailoutbox: list[EmailMessage]) -> None:
     key = revoked.store.issue_key("bondi")
     revoked.connect("bondi")
     revoked.store.revoke_key(key)
@@ -73,7 +73,7 @@ def test_the_mail_shows_four_characters_of_the_key(revoked: World, mailoutbox: l
     assert body[:-4] not in str(mailoutbox[0].body)
 
 
-def test_each_key_that_is_refused_is_told_of(revoked: World, mailoutbox: list[EmailMessage]) -> None:
+def test_each_key_that_is_refused_is_told_of(revoked: Sandbox, mailoutbox: list[EmailMessage]) -> None:
     work("bondi")
     revoked.store.issue_key("bondi")
     revoked.connect("bondi")
@@ -84,7 +84,7 @@ def test_each_key_that_is_refused_is_told_of(revoked: World, mailoutbox: list[Em
 
 
 def test_a_mail_server_that_fails_is_tried_again(
-    revoked: World, mailoutbox: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
+    revoked: Sandbox, mailoutbox: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: EmailMessage) -> int:
         raise SMTPServerDisconnected("gone")

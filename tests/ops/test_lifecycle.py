@@ -25,9 +25,7 @@ from sync.walk.lease import Lease, LeaseLost
 from tenants.context import clinic_context
 from tenants.labels import LabelRefused
 from tenants.models import Clinic, Domain
-from tests.sync.conftest import World, world
-
-__all__ = ["world"]
+from tests.cliniko_sandbox import Sandbox
 
 Run = Callable[..., dict[str, Any]]
 
@@ -68,8 +66,8 @@ def test_whoever_is_signed_in_is_out_with_the_next_click_and_stays_out_after_it_
     assert latest_line("bondi") == ("ops", "clinic_resumed", {"was": "suspended"})
 
 
-def test_a_worker_under_way_writes_nothing_more(world: World) -> None:
-    world.connect("bondi")
+def test_a_worker_under_way_writes_nothing_more(sandbox: Sandbox) -> None:
+    sandbox.connect("bondi")
     with clinic_context("bondi"):
         lease = Lease().__enter__()
     lifecycle.suspend("bondi", reason="unpaid", by=OPS)
@@ -77,7 +75,7 @@ def test_a_worker_under_way_writes_nothing_more(world: World) -> None:
         lease.renew()
 
 
-def test_whoever_suspends_and_whoever_changes_the_key_lock_in_the_same_order(world: World) -> None:
+def test_whoever_suspends_and_whoever_changes_the_key_lock_in_the_same_order(sandbox: Sandbox) -> None:
     def order(act: Callable[[], object]) -> list[str]:
         with CaptureQueriesContext(connection) as asked:
             act()
@@ -85,20 +83,20 @@ def test_whoever_suspends_and_whoever_changes_the_key_lock_in_the_same_order(wor
         locks = [each for each in sql if "FOR UPDATE" in each or "UPDATE public.tenants_clinic" in each]
         return list(dict.fromkeys("connection" if "sync_connection" in each else "clinic" for each in locks))
 
-    assert order(lambda: world.connect("bondi")) == ["connection", "clinic"]
+    assert order(lambda: sandbox.connect("bondi")) == ["connection", "clinic"]
     assert order(lambda: lifecycle.suspend("bondi", reason="unpaid", by=OPS)) == ["connection", "clinic"]
 
 
-def test_the_key_is_kept_and_used_again(world: World, run: Run) -> None:
+def test_the_key_is_kept_and_used_again(sandbox: Sandbox, run: Run) -> None:
     for label in ("bondi", "harbour"):
-        world.connect(label)
+        sandbox.connect(label)
     run("suspend", "bondi", "--reason", "unpaid")
     with clinic_context("bondi"):
         sealed = Connection.objects.get().sealed_key
     assert run("resume", "bondi")["state"] == "active"
     with clinic_context("bondi"):
         assert Connection.objects.get().sealed_key == sealed
-    world.sync("bondi")
+    sandbox.sync("bondi")
 
 
 def test_a_clinic_without_a_key_goes_back_to_its_setup(bondi: Clinic) -> None:
@@ -138,13 +136,13 @@ def test_a_suspension_has_a_reason(bondi: Clinic, reason: str) -> None:
     ],
 )
 def test_a_dry_run_changes_nothing_and_tells_nobody(
-    staff_of: Callable[..., User],
+    staff_member: Callable[..., User],
     run: Run,
     words: list[str],
     mailoutbox: list[EmailMessage],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    staff_of("bondi", "owner")
+    staff_member("bondi", "owner")
     before = [*Clinic.objects.order_by("pk").values()]
     with django_capture_on_commit_callbacks(execute=True):
         run(*words, "--dry-run")
@@ -174,11 +172,11 @@ def test_the_former_address_leads_to_the_same_page_at_the_new_one(bondi: Clinic,
 
 
 def test_a_note_that_was_being_written_during_the_rename_is_kept(
-    sign_in: Callable[..., Client], add_patient: Callable[..., str], mirrored: Callable[[str], None]
+    sign_in: Callable[..., Client], add_patient: Callable[..., str], mark_imported: Callable[[str], None]
 ) -> None:
     for label in ("bondi", "harbour"):
         add_patient(label)
-        mirrored(label)
+        mark_imported(label)
     browser = sign_in("bondi", "clinician")
     view = re.search(r'name="view" value="([^"]+)"', browser.get("/patients/42/").content.decode())
     assert view
@@ -220,8 +218,8 @@ def test_the_former_address_of_a_suspended_clinic_answers_like_an_unknown_one(bo
     assert len(answers) == 1
 
 
-def test_a_rename_says_whose_passkeys_stop_counting(bondi: Clinic, staff_of: Callable[..., User]) -> None:
-    person = staff_of("bondi", "owner")
+def test_a_rename_says_whose_passkeys_stop_counting(bondi: Clinic, staff_member: Callable[..., User]) -> None:
+    person = staff_member("bondi", "owner")
     with clinic_context("bondi"):
         Authenticator.objects.create(user=person, type=Authenticator.Type.WEBAUTHN, data={})
         Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={})

@@ -18,18 +18,16 @@ from ops.purge import purge
 from sync.tasks import sync_clinic, take_due_clinics
 from tenants.context import NoSuchClinic
 from tenants.models import Clinic, KeyBudget
-from tests.sync.conftest import World, world
-
-__all__ = ["world"]
+from tests.cliniko_sandbox import Sandbox
 
 
 @pytest.fixture
-def two_clinics_at_work(world: World) -> World:
+def two_clinics_at_work(sandbox: Sandbox) -> Sandbox:
     for label in ("bondi", "harbour"):
-        world.connect(label)
-        world.store.add_patient(label, id="42", first_name="Ada")
-        world.sync(label)
-    return world
+        sandbox.connect(label)
+        sandbox.store.add_patient(label, id="42", first_name="Ada")
+        sandbox.sync(label)
+    return sandbox
 
 
 def digest(schema_name: str) -> dict[str, str]:
@@ -66,26 +64,26 @@ def everywhere_in_public(words: str) -> set[str]:
 
 def test_exports_that_wait_to_be_fetched_go_too(bondi: Clinic, harbour: Clinic) -> None:
     for clinic in (bondi, harbour):
-        storage.prepare(clinic.schema_name)
-        storage.place(clinic.schema_name, 1).write_bytes(b"all of it")
+        storage.create_directory(clinic.schema_name)
+        storage.export_path(clinic.schema_name, 1).write_bytes(b"all of it")
     lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     purge("bondi", by=OPS, dry_run=True)
-    assert storage.place(bondi.schema_name, 1).exists()
+    assert storage.export_path(bondi.schema_name, 1).exists()
     purge("bondi", by=OPS)
-    assert storage.folders() == [harbour.schema_name]
-    assert storage.place(harbour.schema_name, 1).read_bytes() == b"all of it"
+    assert storage.list_schemas() == [harbour.schema_name]
+    assert storage.export_path(harbour.schema_name, 1).read_bytes() == b"all of it"
 
 
 def test_the_files_are_gone_before_a_certificate_says_so(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    storage.prepare(bondi.schema_name)
-    storage.place(bondi.schema_name, 1).write_bytes(b"all of it")
+    storage.create_directory(bondi.schema_name)
+    storage.export_path(bondi.schema_name, 1).write_bytes(b"all of it")
     lifecycle.suspend("bondi", reason="goodbye", by=OPS)
 
     def killed(*_: object, **__: object) -> None:
-        assert storage.folders() == []
+        assert storage.list_schemas() == []
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ops.purge._remove", killed)
+    monkeypatch.setattr("ops.purge._delete_everything", killed)
     with pytest.raises(KeyboardInterrupt):
         purge("bondi", by=OPS)
     bondi.refresh_from_db()
@@ -105,7 +103,7 @@ def test_what_restores_have_kept_of_the_clinic_goes_too(bondi: Clinic, harbour: 
 
 
 def test_nothing_is_left_but_the_certificate_and_the_labels(
-    two_clinics_at_work: World, bondi: Clinic, harbour: Clinic
+    two_clinics_at_work: Sandbox, bondi: Clinic, harbour: Clinic
 ) -> None:
     before = digest(harbour.schema_name)
     lifecycle.rename("bondi", "manly", by=OPS)
@@ -126,7 +124,7 @@ def test_nothing_is_left_but_the_certificate_and_the_labels(
             onboarding.create(label, name="Another", owner_email="owner@another.example")
 
 
-def test_messages_that_were_under_way_do_nothing(two_clinics_at_work: World, bondi: Clinic) -> None:
+def test_messages_that_were_under_way_do_nothing(two_clinics_at_work: Sandbox, bondi: Clinic) -> None:
     lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     purge("bondi", by=OPS)
     sync_clinic(schema_name=bondi.schema_name)
@@ -134,14 +132,14 @@ def test_messages_that_were_under_way_do_nothing(two_clinics_at_work: World, bon
     assert not schema_is_there(bondi.schema_name)
 
 
-def test_a_key_that_another_clinic_uses_keeps_its_count(two_clinics_at_work: World) -> None:
+def test_a_key_that_another_clinic_uses_keeps_its_count(two_clinics_at_work: Sandbox) -> None:
     assert KeyBudget.objects.count() == 2
     lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     purge("bondi", by=OPS)  # its key was used a moment ago, for all that is known by another
     assert KeyBudget.objects.count() == 2
 
 
-def test_a_clinic_that_works_is_not_purged(two_clinics_at_work: World, bondi: Clinic) -> None:
+def test_a_clinic_that_works_is_not_purged(two_clinics_at_work: Sandbox, bondi: Clinic) -> None:
     before = digest(bondi.schema_name)
     with pytest.raises(Refused, match="still works"):
         purge("bondi", by=OPS)
@@ -184,20 +182,20 @@ def test_a_purged_clinic_is_found_by_nothing_else(bondi: Clinic) -> None:
     ):
         with pytest.raises(NoSuchClinic):
             change()
-    assert [row["clinic"] for row in onboarding.listing()] == ["harbour"]
+    assert [row["clinic"] for row in onboarding.list_clinics()] == ["harbour"]
 
 
 def test_a_purge_that_met_a_lock_says_so_and_ends_with_the_next_call(
     bondi: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.purge.WAIT_FOR_LOCKS", "100ms")
+    monkeypatch.setattr("ops.purge.LOCK_TIMEOUT", "100ms")
     lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as somebody:
         somebody.execute(f"LOCK TABLE {bondi.schema_name}.sync_patient IN ACCESS SHARE MODE")
         with pytest.raises(Refused, match="run it again"):
             purge("bondi", by=OPS)
     assert schema_is_there(bondi.schema_name)
-    assert next((row["clinic"], row["state"]) for row in onboarding.listing()) == (
+    assert next((row["clinic"], row["state"]) for row in onboarding.list_clinics()) == (
         "bondi",
         "purged",
     )  # and not yet done
@@ -226,7 +224,7 @@ def test_the_label_is_typed_again_or_nothing_happens(
 
 
 def test_a_dry_run_counts_and_removes_nothing(
-    two_clinics_at_work: World, bondi: Clinic, capsys: pytest.CaptureFixture[str]
+    two_clinics_at_work: Sandbox, bondi: Clinic, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lifecycle.suspend("bondi", reason="goodbye", by=OPS)
     before = digest(bondi.schema_name)

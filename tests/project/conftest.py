@@ -11,9 +11,6 @@ from accounts.models import User
 from accounts.roles import Role
 from tenants.context import clinic_context
 from tests.conftest import PASSWORD
-from tests.sync.conftest import World, world
-
-__all__ = ["World", "world"]
 
 ADA, BO = "Ada Lindqvist", "Bo Nakagawa"  # patient 42 at bondi, patient 42 at harbour
 FIRST_ID = 7001  # far from where the sequences are, which rollbacks leave anywhere
@@ -21,7 +18,7 @@ FIRST_ID = 7001  # far from where the sequences are, which rollbacks leave anywh
 
 @pytest.fixture
 def alike(
-    staff_of: Callable[..., User], add_patient: Callable[..., str], mirrored: Callable[[str], None]
+    staff_member: Callable[..., User], add_patient: Callable[..., str], mark_imported: Callable[[str], None]
 ) -> dict[str, str]:
     """One member of staff of each role at both clinics, the rows equal to the last column; their e-mails by role."""
     emails = {role.value: f"{role}@clinic.example" for role in Role}
@@ -34,13 +31,13 @@ def alike(
             )
         first, last = name.split()
         add_patient(label, "42", first_name=first, last_name=last)
-        mirrored(label)
+        mark_imported(label)
     return emails
 
 
 @pytest.fixture
-def staff_browser(alike: dict[str, str]) -> Callable[..., Client]:
-    """`staff_browser("bondi", "owner")`: a browser with a session of that clinic, made without its sign-in page."""
+def staff_client(alike: dict[str, str]) -> Callable[..., Client]:
+    """`staff_client("bondi", "owner")`: a browser with a session of that clinic, made without its sign-in page."""
 
     def browser(label: str, role: str = Role.RECEPTION) -> Client:
         client = Client(HTTP_HOST=f"{label}.localhost")
@@ -59,6 +56,6 @@ def no_cliniko() -> Iterator[responses.RequestsMock]:
 
 
 @pytest.fixture
-def strict_browser_at(alike: object) -> Callable[[str], Client]:
-    """Like `browser_at`, and CSRF tokens are checked as in production."""
+def csrf_client(alike: object) -> Callable[[str], Client]:
+    """Like `clinic_client`, and CSRF tokens are checked as in production."""
     return lambda label: Client(enforce_csrf_checks=True, HTTP_HOST=f"{label}.localhost")

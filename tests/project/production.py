@@ -21,14 +21,25 @@ PRODUCTION = {
 }
 
 
-def run_python(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with these words in production, changed by `environment`; of our variables no other one is set."""
-    # Empty counts as unset and still wins over a .env that this machine may have.
+def production_environment(**changes: str) -> dict[str, str]:
+    """Return a process environment with PRODUCTION and `changes`, and no other variable of ours."""
+    # Empty counts as unset and still wins over a .env file.
     unset = dict.fromkeys((name.upper() for name in Environment.model_fields), "")
-    of_browsers = {"DJANGO_ALLOW_ASYNC_UNSAFE": ""}
-    env = {**os.environ, **unset, **of_browsers, **PRODUCTION, **environment}
+    return {**os.environ, **unset, "DJANGO_ALLOW_ASYNC_UNSAFE": "", **PRODUCTION, **changes}
+
+
+def run_python(*words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with these words in a production environment."""
     command = [sys.executable, *words]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=production_environment(**changes),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 @cache

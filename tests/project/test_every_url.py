@@ -21,21 +21,24 @@ def test_the_table_names_every_route_and_no_other(urlconf: str, table: list[Row]
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_method_that_the_table_does_not_name_is_refused(
-    browser_at: Callable[[str], Client], staff_browser: Callable[..., Client], method: str
+    clinic_client: Callable[[str], Client], staff_client: Callable[..., Client], method: str
 ) -> None:
     named = {row.route for row in AT_A_CLINIC if row.method == method}
     paths = {row.route: row.path for row in AT_A_CLINIC}
     to_sign_in, refusals = {302}, {403, 404, 405}
-    for browser, fine in ((browser_at("bondi"), refusals | to_sign_in), (staff_browser("bondi", Role.OWNER), refusals)):
+    for browser, fine in (
+        (clinic_client("bondi"), refusals | to_sign_in),
+        (staff_client("bondi", Role.OWNER), refusals),
+    ):
         got = {route: browser.generic(method, path).status_code for route, path in paths.items() if route not in named}
         assert {route: status for route, status in got.items() if status not in fine} == {}
 
 
 @pytest.mark.parametrize("row", AT_A_CLINIC, ids=str)
 def test_at_a_clinic_each_gets_what_the_table_says(
-    browser_at: Callable[[str], Client], staff_browser: Callable[..., Client], row: Row
+    clinic_client: Callable[[str], Client], staff_client: Callable[..., Client], row: Row
 ) -> None:
-    browsers = {"visitor": browser_at("bondi")} | {role.value: staff_browser("bondi", role) for role in Role}
+    browsers = {"visitor": clinic_client("bondi")} | {role.value: staff_client("bondi", role) for role in Role}
     got = {who: outcome(browser.generic(row.method, row.path)) for who, browser in browsers.items()}
     expected = {role.value: row.manager if role in MANAGERS else row.staff for role in Role}
     assert got == {"visitor": row.visitor} | expected | ({"admin": row.admin} if row.admin else {})
@@ -43,9 +46,9 @@ def test_at_a_clinic_each_gets_what_the_table_says(
 
 @pytest.mark.parametrize("row", AT_A_CLINIC, ids=str)
 def test_staff_of_another_clinic_are_visitors_here_and_stay_signed_in_there(
-    staff_browser: Callable[..., Client], row: Row
+    staff_client: Callable[..., Client], row: Row
 ) -> None:
-    browser = staff_browser("harbour", Role.OWNER)
+    browser = staff_client("harbour", Role.OWNER)
     cookie = browser.cookies["sessionid"].value
     assert outcome(browser.generic(row.method, row.path, headers={"Host": "bondi.localhost"})) == row.visitor
     browser.cookies["sessionid"] = cookie
@@ -54,13 +57,13 @@ def test_staff_of_another_clinic_are_visitors_here_and_stay_signed_in_there(
 
 @pytest.mark.parametrize("row", ON_THE_BASE_HOST, ids=str)
 def test_on_the_base_host_each_gets_what_the_table_says(
-    client: Client, staff_browser: Callable[..., Client], ops_browser: Callable[..., Client], row: BaseRow
+    client: Client, staff_client: Callable[..., Client], operator_client: Callable[..., Client], row: BaseRow
 ) -> None:
     browsers = {
         "visitor": client,
-        "a clinic's owner": staff_browser("bondi", Role.OWNER),
-        "ops": ops_browser("ana"),
-        "newcomer": ops_browser("ben", second_factor=False),
+        "a clinic's owner": staff_client("bondi", Role.OWNER),
+        "ops": operator_client("ana"),
+        "newcomer": operator_client("ben", second_factor=False),
     }
     got = {
         who: outcome(each.generic(row.method, row.path, headers={"Host": "localhost"}))
@@ -72,11 +75,11 @@ def test_on_the_base_host_each_gets_what_the_table_says(
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_on_the_base_host_a_method_that_the_table_does_not_name_is_refused(
-    client: Client, ops_browser: Callable[..., Client], method: str
+    client: Client, operator_client: Callable[..., Client], method: str
 ) -> None:
     named = {row.route for row in ON_THE_BASE_HOST if row.method == method}
     paths = {row.route: row.path for row in ON_THE_BASE_HOST if row.route not in named}
-    for browser in (client, ops_browser("ana")):
+    for browser in (client, operator_client("ana")):
         got = {
             route: browser.generic(method, path, headers={"Host": "localhost"}).status_code
             for route, path in paths.items()

@@ -75,17 +75,17 @@ def assert_private(answer: Any) -> None:
 
 
 @pytest.mark.parametrize("row", AT_A_CLINIC, ids=str)
-def test_every_answer_of_a_clinic_is_private(browser_at: Browsers, staff_browser: Browsers, row: Row) -> None:
-    for browser in (browser_at("bondi"), staff_browser("bondi", "owner"), staff_browser("bondi", "readonly")):
+def test_every_answer_of_a_clinic_is_private(clinic_client: Browsers, staff_client: Browsers, row: Row) -> None:
+    for browser in (clinic_client("bondi"), staff_client("bondi", "owner"), staff_client("bondi", "readonly")):
         assert_private(browser.generic(row.method, row.path))
 
 
 @pytest.mark.parametrize("row", ON_THE_BASE_HOST, ids=str)
-def test_every_answer_of_the_base_host_is_private(client: Client, ops_browser: Browsers, row: BaseRow) -> None:
+def test_every_answer_of_the_base_host_is_private(client: Client, operator_client: Browsers, row: BaseRow) -> None:
     answer = client.generic(row.method, row.path, headers={"Host": "localhost"})
     assert_private(answer)
     assert row.path.startswith("/ops/") or not answer.cookies
-    assert_private(ops_browser("ana").generic(row.method, row.path))
+    assert_private(operator_client("ana").generic(row.method, row.path))
 
 
 def broken(*_: object, **__: object) -> None:
@@ -106,54 +106,58 @@ def unlucky(browser: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
 
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_every_error_is_private_too(
-    strict_browser_at: Browsers, staff_browser: Browsers, monkeypatch: pytest.MonkeyPatch, signed_in: bool
+    csrf_client: Browsers, staff_client: Browsers, monkeypatch: pytest.MonkeyPatch, signed_in: bool
 ) -> None:
-    browser = strict_browser_at("bondi")
+    browser = csrf_client("bondi")
     browser.raise_request_exception = False
     if signed_in:
-        browser.cookies["sessionid"] = staff_browser("bondi").cookies["sessionid"].value
+        browser.cookies["sessionid"] = staff_client("bondi").cookies["sessionid"].value
     for status, answer in unlucky(browser, monkeypatch):
         assert answer.status_code == status
         assert_private(answer)
 
 
-def test_being_told_to_wait_is_private_too(browser_at: Browsers) -> None:
-    browser = browser_at("bondi")
+def test_being_told_to_wait_is_private_too(clinic_client: Browsers) -> None:
+    browser = clinic_client("bondi")
     for _ in range(6):
         answer = browser.post("/password/reset/", {"email": "a@b.example"})
     assert (answer.status_code, answer["Retry-After"]) == (429, "300")
     assert_private(answer)
 
 
-def test_an_open_invitation_and_a_search_are_private_too(browser_at: Browsers, staff_browser: Browsers) -> None:
+def test_an_open_invitation_and_a_search_are_private_too(clinic_client: Browsers, staff_client: Browsers) -> None:
     with clinic_context("bondi"):
         _, url = invitations.invite("new@clinic.example", "reception")
-    assert_private(browser_at("bondi").get(url.removeprefix("http://bondi.localhost:8000")))
-    found = staff_browser("bondi").post("/search", {"text": "ada"}, headers={"HX-Request": "true"})
+    assert_private(clinic_client("bondi").get(url.removeprefix("http://bondi.localhost:8000")))
+    found = staff_client("bondi").post("/search", {"text": "ada"}, headers={"HX-Request": "true"})
     assert "Ada" in found.content.decode()
     assert_private(found)
 
 
-def test_the_second_step_and_the_recovery_codes_are_private_too(browser_at: Browsers, staff_browser: Browsers) -> None:
+def test_the_second_step_and_the_recovery_codes_are_private_too(
+    clinic_client: Browsers, staff_client: Browsers
+) -> None:
     with clinic_context("bondi"):
         person = User.objects.get(email="reception@clinic.example")
     give_app("bondi", person)
     give_passkey("bondi", person)
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     step = browser.post("/login", {"login": person.email, "password": PASSWORD})["Location"]
     page = browser.get(step)
     assert "One more step" in page.content.decode()
     assert_private(page)
-    signed_in = staff_browser("bondi")
+    signed_in = staff_client("bondi")
     codes = signed_in.post("/account/recovery-codes/new", follow=True)
     assert "shown only now" in codes.content.decode()
     assert_private(codes)
 
 
-def test_a_failure_at_the_door_itself_is_kept_by_nobody(browser_at: Browsers, monkeypatch: pytest.MonkeyPatch) -> None:
-    browser = browser_at("bondi")
+def test_a_failure_at_the_door_itself_is_kept_by_nobody(
+    clinic_client: Browsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = clinic_client("bondi")
     browser.raise_request_exception = False
-    monkeypatch.setattr("tenants.middleware._address_of", broken)
+    monkeypatch.setattr("tenants.middleware._match_label", broken)
     answer = browser.get("/patients?patient_id=42")
     assert answer.status_code == 500
     assert "Something went wrong on our side" in answer.content.decode()
@@ -173,8 +177,8 @@ def test_a_host_of_nobody_is_private_and_sets_no_cookie(client: Client, host: st
     assert not answer.cookies
 
 
-def test_every_page_has_scripts_of_its_own_nonce_and_each_request_a_new_one(staff_browser: Browsers) -> None:
-    browser = staff_browser("bondi")
+def test_every_page_has_scripts_of_its_own_nonce_and_each_request_a_new_one(staff_client: Browsers) -> None:
+    browser = staff_client("bondi")
     nonces = []
     for path in ("/", "/patients/42/", "/patients/42/"):
         found = Page(browser.get(path).content.decode()).nonces
@@ -193,8 +197,8 @@ def test_no_style_and_no_script_of_ours_loads_from_elsewhere() -> None:
         assert not re.search(r"https?://|@import|url\(\s*['\"]?//", text), path.name
 
 
-def test_signing_out_clears_what_the_browser_kept_of_this_clinic_alone(staff_browser: Browsers) -> None:
-    answer = staff_browser("bondi").post("/logout")
+def test_signing_out_clears_what_the_browser_kept_of_this_clinic_alone(staff_client: Browsers) -> None:
+    answer = staff_client("bondi").post("/logout")
     assert answer["Clear-Site-Data"] == '"cache", "storage"'  # "cookies" would reach the other clinics' too
 
 
@@ -239,9 +243,9 @@ def test_in_production_every_cookie_is_bound_to_its_host_by_the_browser(
 
 
 def test_in_production_the_cookie_of_ops_is_bound_to_the_base_host(
-    in_production: Browsers, ops_person: Callable[..., User]
+    in_production: Browsers, operator: Callable[..., User]
 ) -> None:
-    email = ops_person("ana").email
+    email = operator("ana").email
     browser = in_production("bondi")
     browser.defaults["HTTP_HOST"] = "sidechart.example"
     step = browser.post("/ops/login", {"login": email, "password": PASSWORD})
@@ -273,8 +277,8 @@ def test_in_production_http_is_turned_to_https_and_remembered(in_production: Bro
     assert browser.get("/healthz", headers={"X-Forwarded-Proto": "http"}).status_code == 200
 
 
-def test_on_this_machine_cookies_are_as_strict_as_http_allows(browser_at: Browsers, alike: dict[str, str]) -> None:
-    found = cookies_of(every_way_in(browser_at("bondi"), alike["reception"]))
+def test_on_this_machine_cookies_are_as_strict_as_http_allows(clinic_client: Browsers, alike: dict[str, str]) -> None:
+    found = cookies_of(every_way_in(clinic_client("bondi"), alike["reception"]))
     assert set(found) == {"sessionid"} == {django_settings.SESSION_COOKIE_NAME}
     for morsel in found.values():
         assert (morsel["httponly"], morsel["samesite"], morsel["domain"], morsel["path"]) == (True, "Lax", "", "/")

@@ -77,18 +77,18 @@ def alike_but_for_its_secrets(page: str) -> str:
 
 @pytest.mark.parametrize("address", ["/patients?patient_id={}", "/patients/?patient_id={}", "/patients/{}/"])
 def test_a_stranger_cannot_tell_patients_apart_up_to_the_sign_in_page(
-    browser_at: Browsers, no_cliniko: responses.RequestsMock, address: str
+    clinic_client: Browsers, no_cliniko: responses.RequestsMock, address: str
 ) -> None:
     seen = set()
     for patient_id in (EXISTING, ARCHIVED, MERGED, DELETED, UNKNOWN, "9" * 20):
-        browser = browser_at("bondi")
+        browser = clinic_client("bondi")
         launched = browser.get(address.format(patient_id))
         page = browser.get(launched["Location"])
         for answer in (launched, page):
             headers = {name: value for name, value in answer.items() if name not in OF_THE_MOMENT}
             body = alike_but_for_its_secrets(answer.content.decode())
             seen.add((answer.status_code, alike_but_for_its_secrets(str(headers)), str(sorted(answer.cookies)), body))
-        assert len(launched["Location"]) == len(browser_at("bondi").get(address.format(EXISTING))["Location"])
+        assert len(launched["Location"]) == len(clinic_client("bondi").get(address.format(EXISTING))["Location"])
         assert len(patient_id) < 10 or patient_id not in launched["Location"] + page.content.decode()
     assert len(seen) == 2
     assert len(no_cliniko.calls) == 0
@@ -98,10 +98,10 @@ def test_a_stranger_cannot_tell_patients_apart_up_to_the_sign_in_page(
 
 
 def test_an_id_that_cliniko_does_not_know_leaves_only_who_looked(
-    staff_browser: Browsers, no_cliniko: responses.RequestsMock
+    staff_client: Browsers, no_cliniko: responses.RequestsMock
 ) -> None:
     no_cliniko.get(f"{API}/patients/{UNKNOWN}", status=404)
-    answer = staff_browser("bondi").get(f"/patients?patient_id={UNKNOWN}", follow=True)
+    answer = staff_client("bondi").get(f"/patients?patient_id={UNKNOWN}", follow=True)
     assert answer.status_code == 404
     assert "not in your clinic" in answer.content.decode()
     assert len(no_cliniko.calls) == 1
@@ -112,8 +112,8 @@ def test_an_id_that_cliniko_does_not_know_leaves_only_who_looked(
 
 
 @pytest.mark.parametrize("elsewhere", ELSEWHERE, ids=lambda value: ascii(value)[:40])
-def test_no_parameter_leads_off_this_host(browser_at: Browsers, elsewhere: str) -> None:
-    browser = browser_at("bondi")
+def test_no_parameter_leads_off_this_host(clinic_client: Browsers, elsewhere: str) -> None:
+    browser = clinic_client("bondi")
     given = dict.fromkeys(["next", "t", "redirect_to", "return", "url"], elsewhere)
     launched = browser.get("/patients", {"patient_id": EXISTING} | given)
     page = browser.get("/login", given)
@@ -129,14 +129,14 @@ def test_no_parameter_leads_off_this_host(browser_at: Browsers, elsewhere: str) 
 @pytest.mark.parametrize(
     "path", ["//evil.example/", "///evil.example/patients", "/\\evil.example/", "//evil.example//"]
 )
-def test_no_path_leads_off_this_host(browser_at: Browsers, staff_browser: Browsers, path: str) -> None:
-    for browser in (browser_at("bondi"), staff_browser("bondi")):
+def test_no_path_leads_off_this_host(clinic_client: Browsers, staff_client: Browsers, path: str) -> None:
+    for browser in (clinic_client("bondi"), staff_client("bondi")):
         answer = browser.generic("GET", "/", PATH_INFO=path)
         assert (answer.status_code, answer.get("Location")) == (404, None)
 
 
-def test_a_host_that_claims_to_be_another_changes_no_address(browser_at: Browsers) -> None:
-    answer = browser_at("bondi").get(
+def test_a_host_that_claims_to_be_another_changes_no_address(clinic_client: Browsers) -> None:
+    answer = clinic_client("bondi").get(
         "/patients?patient_id=42", headers={"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
     )
     assert urlsplit(answer["Location"]).netloc == ""
@@ -158,11 +158,11 @@ def cut() -> str:
 
 @pytest.mark.parametrize("make", [expired, tampered, cut])
 def test_a_ticket_that_does_not_count_leads_home_with_a_word_and_to_no_patient(
-    browser_at: Browsers, make: Callable[[], str]
+    clinic_client: Browsers, make: Callable[[], str]
 ) -> None:
     with clinic_context("bondi"):
         ticket = make()
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     assert browser.get("/login", {"t": ticket}).status_code == 200
     answer = browser.post("/login", WHO | {"t": ticket})
     assert answer["Location"] == "/"
@@ -170,8 +170,8 @@ def test_a_ticket_that_does_not_count_leads_home_with_a_word_and_to_no_patient(
     assert ADA not in browser.get("/").content.decode()
 
 
-def test_a_ticket_serves_nobody_after_sign_out(browser_at: Browsers) -> None:
-    browser = browser_at("bondi")
+def test_a_ticket_serves_nobody_after_sign_out(clinic_client: Browsers) -> None:
+    browser = clinic_client("bondi")
     ticket = browser.get("/patients/42/")["Location"].partition("t=")[2]
     assert browser.post("/login", WHO | {"t": ticket})["Location"] == "/patients/42/"
     browser.post("/logout")
@@ -181,11 +181,11 @@ def test_a_ticket_serves_nobody_after_sign_out(browser_at: Browsers) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_only_get_and_head_are_taken_whatever_token_comes_along(
-    strict_browser_at: Browsers, staff_browser: Browsers, method: str, signed_in: bool
+    csrf_client: Browsers, staff_client: Browsers, method: str, signed_in: bool
 ) -> None:
-    browser = strict_browser_at("bondi")
+    browser = csrf_client("bondi")
     if signed_in:
-        browser.cookies["sessionid"] = staff_browser("bondi").cookies["sessionid"].value
+        browser.cookies["sessionid"] = staff_client("bondi").cookies["sessionid"].value
     answer = browser.generic(method, "/patients?patient_id=42")
     assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
     with clinic_context("bondi"):
@@ -199,14 +199,14 @@ def test_only_get_and_head_are_taken_whatever_token_comes_along(
     ids=str,
 )
 def test_another_website_learns_nothing_by_fetching(
-    staff_browser: Browsers,
-    browser_at: Browsers,
+    staff_client: Browsers,
+    clinic_client: Browsers,
     no_cliniko: responses.RequestsMock,
     method: str,
     headers: dict[str, str],
 ) -> None:
     seen = set()
-    for browser in (staff_browser("bondi"), browser_at("bondi")):
+    for browser in (staff_client("bondi"), clinic_client("bondi")):
         for patient_id in (EXISTING, UNKNOWN):
             answer = browser.generic(method, f"/patients?patient_id={patient_id}", headers=headers)
             seen.add((answer.status_code, answer.content, answer.get("Location")))
@@ -217,13 +217,13 @@ def test_another_website_learns_nothing_by_fetching(
 
 
 def test_neighbours_that_a_javascript_number_merges_stay_two_people(
-    staff_browser: Browsers, add_patient: Callable[..., str]
+    staff_client: Browsers, add_patient: Callable[..., str]
 ) -> None:
     people = {"9007199254740992": "Even Evans", "9007199254740993": "Odette Odd"}
     for patient_id, name in people.items():
         first, last = name.split()
         add_patient("bondi", patient_id, first_name=first, last_name=last)
-    browser = staff_browser("bondi")
+    browser = staff_client("bondi")
     for patient_id, name in people.items():
         (other,) = set(people.values()) - {name}
         page = browser.get(f"/patients?patient_id={patient_id}", follow=True).content.decode()
@@ -242,9 +242,9 @@ def test_neighbours_that_a_javascript_number_merges_stay_two_people(
 )
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_an_odd_id_in_the_address_is_a_friendly_404(
-    staff_browser: Browsers, browser_at: Browsers, odd: str, signed_in: bool
+    staff_client: Browsers, clinic_client: Browsers, odd: str, signed_in: bool
 ) -> None:
-    browser = staff_browser("bondi") if signed_in else browser_at("bondi")
+    browser = staff_client("bondi") if signed_in else clinic_client("bondi")
     answer = browser.get(f"/patients/{odd if odd == '%ff' else quote(odd)}/")
     assert answer.status_code == 404
     assert "There is no page at this address" in answer.content.decode()
@@ -266,21 +266,21 @@ def test_an_odd_id_in_the_address_is_a_friendly_404(
     ],
     ids=lambda query: query[:30],
 )
-def test_a_huge_or_broken_launch_is_a_friendly_400(staff_browser: Browsers, query: str) -> None:
-    answer = staff_browser("bondi").get(f"/patients?{query}")
+def test_a_huge_or_broken_launch_is_a_friendly_400(staff_client: Browsers, query: str) -> None:
+    answer = staff_client("bondi").get(f"/patients?{query}")
     assert answer.status_code == 400
     assert "<h1>Which patient was this about?</h1>" in answer.content.decode()
 
 
-def test_too_many_parameters_are_a_friendly_400(staff_browser: Browsers, browser_at: Browsers) -> None:
-    for browser in (staff_browser("bondi"), browser_at("bondi")):
+def test_too_many_parameters_are_a_friendly_400(staff_client: Browsers, clinic_client: Browsers) -> None:
+    for browser in (staff_client("bondi"), clinic_client("bondi")):
         answer = browser.get("/patients?" + "a=1&" * 2000)
         assert answer.status_code == 400
         assert "could not be read" in answer.content.decode()
 
 
-def test_who_is_switched_off_between_launch_and_sign_in_sees_nobody(browser_at: Browsers) -> None:
-    browser = browser_at("bondi")
+def test_who_is_switched_off_between_launch_and_sign_in_sees_nobody(clinic_client: Browsers) -> None:
+    browser = clinic_client("bondi")
     ticket = browser.get("/patients/42/")["Location"].partition("t=")[2]
     with clinic_context("bondi"):
         User.objects.filter(email=WHO["login"]).update(is_active=False)

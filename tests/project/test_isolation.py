@@ -59,16 +59,16 @@ def test_the_two_are_alike_to_the_last_column(alike: dict[str, str]) -> None:
     assert len(rows[0]) == 5
 
 
-def test_each_clinic_shows_its_own_patient_of_the_same_id(staff_browser: Browsers) -> None:
+def test_each_clinic_shows_its_own_patient_of_the_same_id(staff_client: Browsers) -> None:
     for label, mine, theirs in (("bondi", ADA, BO), ("harbour", BO, ADA)):
-        browser = staff_browser(label)
+        browser = staff_client(label)
         pages = [text(browser.get(PATIENT)), text(browser.get("/")), text(browser.post("/search", {"text": "42"}))]
         assert all(mine in page and theirs not in page for page in pages)
         assert theirs not in text(browser.post("/search", {"text": theirs})).replace(f'value="{theirs}"', "")
 
 
-def test_a_session_is_nothing_at_the_other_clinic(staff_browser: Browsers, browser_at: Browsers) -> None:
-    at_bondi, at_harbour = staff_browser("bondi"), browser_at("harbour")
+def test_a_session_is_nothing_at_the_other_clinic(staff_client: Browsers, clinic_client: Browsers) -> None:
+    at_bondi, at_harbour = staff_client("bondi"), clinic_client("harbour")
     for method, path in (("GET", PATIENT), ("POST", "/logout"), ("POST", "/password/change/"), ("GET", "/login")):
         at_harbour.cookies["sessionid"] = at_bondi.cookies["sessionid"].value
         answer = at_harbour.generic(method, path)
@@ -78,83 +78,83 @@ def test_a_session_is_nothing_at_the_other_clinic(staff_browser: Browsers, brows
     assert ADA in text(at_bondi.get(PATIENT))
 
 
-def test_somebody_signed_in_at_both_leaves_one_clinic_only(staff_browser: Browsers) -> None:
-    at_bondi, at_harbour = staff_browser("bondi"), staff_browser("harbour")
+def test_somebody_signed_in_at_both_leaves_one_clinic_only(staff_client: Browsers) -> None:
+    at_bondi, at_harbour = staff_client("bondi"), staff_client("harbour")
     at_bondi.post("/logout")
     assert at_bondi.get(PATIENT).status_code == 302
     assert BO in text(at_harbour.get(PATIENT))
 
 
 def test_a_new_password_at_one_clinic_changes_nothing_at_the_other(
-    staff_browser: Browsers, browser_at: Browsers, email: str
+    staff_client: Browsers, clinic_client: Browsers, email: str
 ) -> None:
-    at_bondi, at_harbour = staff_browser("bondi"), staff_browser("harbour")
+    at_bondi, at_harbour = staff_client("bondi"), staff_client("harbour")
     changed = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
     assert at_bondi.post("/password/change/", changed).status_code == 302
     assert BO in text(at_harbour.get(PATIENT))
-    assert browser_at("harbour").post("/login", {"login": email, "password": NEW}).status_code == 200
-    assert browser_at("harbour").post("/login", {"login": email, "password": PASSWORD})["Location"] == "/"
+    assert clinic_client("harbour").post("/login", {"login": email, "password": NEW}).status_code == 200
+    assert clinic_client("harbour").post("/login", {"login": email, "password": PASSWORD})["Location"] == "/"
 
 
-def test_a_ticket_leads_to_no_patient_of_the_other_clinic_and_stays_good(browser_at: Browsers, email: str) -> None:
-    ticket = browser_at("bondi").get("/patients?patient_id=42")["Location"].partition("t=")[2]
+def test_a_ticket_leads_to_no_patient_of_the_other_clinic_and_stays_good(clinic_client: Browsers, email: str) -> None:
+    ticket = clinic_client("bondi").get("/patients?patient_id=42")["Location"].partition("t=")[2]
     sign_in = {"login": email, "password": PASSWORD, "t": ticket}
-    at_harbour = browser_at("harbour")
+    at_harbour = clinic_client("harbour")
     assert at_harbour.post("/login", sign_in)["Location"] == "/"
     assert at_harbour.get("/login", {"t": ticket})["Location"] == "/"
-    at_bondi = browser_at("bondi")
+    at_bondi = clinic_client("bondi")
     assert ADA in text(at_bondi.get(at_bondi.post("/login", sign_in)["Location"]))
 
 
 def test_a_reset_link_opens_nothing_at_the_other_clinic_and_stays_good(
-    browser_at: Browsers, staff_browser: Browsers, email: str
+    clinic_client: Browsers, staff_client: Browsers, email: str
 ) -> None:
-    at_bondi, at_harbour = staff_browser("bondi"), staff_browser("harbour")
-    browser_at("bondi").post("/password/reset/", {"email": email})
+    at_bondi, at_harbour = staff_client("bondi"), staff_client("harbour")
+    clinic_client("bondi").post("/password/reset/", {"email": email})
     where, page = password_form(at_harbour, mailed_path())
     assert "no longer valid" in page
     at_harbour.post(where, {"password1": NEW, "password2": NEW})
-    assert browser_at("harbour").post("/login", {"login": email, "password": NEW}).status_code == 200
+    assert clinic_client("harbour").post("/login", {"login": email, "password": NEW}).status_code == 200
     assert BO in text(at_harbour.get(PATIENT))
     assert ADA in text(at_bondi.get(PATIENT))
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     where, _ = password_form(browser, mailed_path())
     assert browser.post(where, {"password1": NEW, "password2": NEW})["Location"] == "/password/reset/key/done/"
 
 
-def test_a_reset_begun_at_one_clinic_is_not_ended_at_the_other(browser_at: Browsers, email: str) -> None:
+def test_a_reset_begun_at_one_clinic_is_not_ended_at_the_other(clinic_client: Browsers, email: str) -> None:
     """allauth keeps the key in the session between the link and the form: also in a copied session cookie."""
-    browser_at("bondi").post("/password/reset/", {"email": email})
-    browser = browser_at("bondi")
+    clinic_client("bondi").post("/password/reset/", {"email": email})
+    browser = clinic_client("bondi")
     where, _ = password_form(browser, mailed_path())
-    at_harbour = browser_at("harbour")
+    at_harbour = clinic_client("harbour")
     at_harbour.cookies["sessionid"] = browser.cookies["sessionid"].value
     assert "no longer valid" in text(at_harbour.post(where, {"password1": NEW, "password2": NEW}))
-    assert browser_at("harbour").post("/login", {"login": email, "password": NEW}).status_code == 200
+    assert clinic_client("harbour").post("/login", {"login": email, "password": NEW}).status_code == 200
     assert browser.post(where, {"password1": NEW, "password2": NEW})["Location"] == "/password/reset/key/done/"
 
 
 def test_an_invitation_makes_nobody_at_the_other_clinic_and_stays_good(
-    browser_at: Browsers, staff_browser: Browsers
+    clinic_client: Browsers, staff_client: Browsers
 ) -> None:
     with clinic_context("bondi"):
         _, url = invitations.invite("new@clinic.example", "owner")
     path = url.removeprefix("http://bondi.localhost:8000")
     answers = {"name": "New", "password1": NEW, "password2": NEW}
-    for at_harbour in (browser_at("harbour"), staff_browser("harbour")):
+    for at_harbour in (clinic_client("harbour"), staff_client("harbour")):
         assert at_harbour.get(path).status_code == 404
         assert at_harbour.post(path, answers).status_code == 404
     with clinic_context("harbour"):
         assert not User.objects.filter(email="new@clinic.example").exists()
         assert not Invitation.objects.exists()
-    assert browser_at("bondi").post(path, answers)["Location"] == "/welcome"
+    assert clinic_client("bondi").post(path, answers)["Location"] == "/welcome"
 
 
 @pytest.mark.parametrize("with_its_cookie", [True, False])
 def test_a_form_token_of_a_visitor_is_refused_at_the_other_clinic(
-    strict_browser_at: Browsers, email: str, with_its_cookie: bool
+    csrf_client: Browsers, email: str, with_its_cookie: bool
 ) -> None:
-    at_bondi, at_harbour = strict_browser_at("bondi"), strict_browser_at("harbour")
+    at_bondi, at_harbour = csrf_client("bondi"), csrf_client("harbour")
     token = token_in(text(at_bondi.get("/login")))
     at_harbour.get("/login")
     if with_its_cookie:
@@ -167,10 +167,10 @@ def test_a_form_token_of_a_visitor_is_refused_at_the_other_clinic(
 
 @pytest.mark.parametrize("with_its_cookie", [True, False])
 def test_a_form_token_of_staff_is_refused_at_the_other_clinic(
-    staff_browser: Browsers, strict_browser_at: Browsers, with_its_cookie: bool
+    staff_client: Browsers, csrf_client: Browsers, with_its_cookie: bool
 ) -> None:
-    cookies = {label: staff_browser(label, "owner").cookies["sessionid"].value for label in ("bondi", "harbour")}
-    at_bondi, at_harbour = strict_browser_at("bondi"), strict_browser_at("harbour")
+    cookies = {label: staff_client(label, "owner").cookies["sessionid"].value for label in ("bondi", "harbour")}
+    at_bondi, at_harbour = csrf_client("bondi"), csrf_client("harbour")
     at_bondi.cookies["sessionid"] = cookies["bondi"]
     form = {"email": "new@clinic.example", "role": "owner"}
     form["csrfmiddlewaretoken"] = token_in(text(at_bondi.get("/settings/staff/")))
@@ -183,15 +183,15 @@ def test_a_form_token_of_staff_is_refused_at_the_other_clinic(
     assert BO in text(at_harbour.get(PATIENT))
 
 
-def test_asking_too_often_at_one_clinic_leaves_the_other_alone(browser_at: Browsers, email: str) -> None:
-    at_bondi, at_harbour = browser_at("bondi"), browser_at("harbour")
+def test_asking_too_often_at_one_clinic_leaves_the_other_alone(clinic_client: Browsers, email: str) -> None:
+    at_bondi, at_harbour = clinic_client("bondi"), clinic_client("harbour")
     asked = [at_bondi.post("/password/reset/", {"email": email}).status_code for _ in range(8)]
     assert asked == [302] * 5 + [429] * 3
     assert at_harbour.post("/password/reset/", {"email": email}).status_code == 302
 
 
-def test_guessing_at_one_clinic_leaves_the_other_alone(browser_at: Browsers, email: str) -> None:
-    at_bondi, at_harbour = browser_at("bondi"), browser_at("harbour")
+def test_guessing_at_one_clinic_leaves_the_other_alone(clinic_client: Browsers, email: str) -> None:
+    at_bondi, at_harbour = clinic_client("bondi"), clinic_client("harbour")
     for _ in range(7):
         guessed = at_bondi.post("/login", {"login": email, "password": "wrong"})
     assert "Too many tries" in text(guessed)

@@ -14,10 +14,10 @@ def events(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, object
 
 
 def test_a_request_is_logged_with_its_clinic_and_its_id(
-    browser_at: Callable[[str], Client], caplog: pytest.LogCaptureFixture
+    clinic_client: Callable[[str], Client], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO"):
-        answer = browser_at("bondi").get("/login")
+        answer = clinic_client("bondi").get("/login")
     (line,) = events(caplog, "request")
     assert (line["clinic"], line["route"], line["status"]) == ("bondi", "login", 200)
     assert line["request_id"] == answer["X-Request-ID"]

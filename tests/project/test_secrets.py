@@ -155,7 +155,7 @@ def troubles(browser: Client, cliniko: responses.RequestsMock, monkeypatch: pyte
 @pytest.mark.parametrize("level", ["DEBUG", "INFO"])
 def test_no_log_line_names_a_patient_or_a_key(
     connected: responses.RequestsMock,
-    browser_at: Browsers,
+    clinic_client: Browsers,
     alike: dict[str, str],
     logs: io.StringIO,
     capfd: pytest.CaptureFixture[str],
@@ -163,7 +163,7 @@ def test_no_log_line_names_a_patient_or_a_key(
     level: str,
 ) -> None:
     logging.getLogger().setLevel(level)
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     a_day_at_the_clinic(browser, alike["reception"])
     troubles(browser, connected, monkeypatch)
     call_command("clinic", "sync", "bondi", "--json")
@@ -189,9 +189,9 @@ def test_loggers_that_quote_addresses_and_arguments_are_silent(
 
 
 def test_no_error_page_names_a_patient_or_a_key(
-    connected: responses.RequestsMock, staff_browser: Browsers, monkeypatch: pytest.MonkeyPatch
+    connected: responses.RequestsMock, staff_client: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = troubles(staff_browser("bondi"), connected, monkeypatch)
+    answers = troubles(staff_client("bondi"), connected, monkeypatch)
     assert [answer.status_code for answer in answers] == [404, 405, 503, 503, 503, 503, 500, 500]
     for answer in answers:
         said = answer.content.decode().replace(f'href="/patients/{PATIENT_ID}/"', "") + str(answer.headers)
@@ -199,9 +199,9 @@ def test_no_error_page_names_a_patient_or_a_key(
 
 
 def test_no_address_names_a_patient_but_the_patients_own(
-    connected: responses.RequestsMock, browser_at: Browsers, alike: dict[str, str]
+    connected: responses.RequestsMock, clinic_client: Browsers, alike: dict[str, str]
 ) -> None:
-    answers = a_day_at_the_clinic(browser_at("bondi"), alike["reception"])
+    answers = a_day_at_the_clinic(clinic_client("bondi"), alike["reception"])
     led_to = [
         answer[name] for answer in answers for name in ("Location", "HX-Redirect", "HX-Location") if name in answer
     ]
@@ -252,11 +252,11 @@ def tables_that_hold(schema: str, *words: str) -> set[str]:
 
 def test_the_database_holds_a_patient_where_patients_are_and_the_key_nowhere_in_clear(
     connected: responses.RequestsMock,
-    browser_at: Browsers,
+    clinic_client: Browsers,
     alike: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     a_day_at_the_clinic(browser, alike["reception"])
     troubles(browser, connected, monkeypatch)
     call_command("clinic", "sync", "bondi", "--json")
@@ -273,10 +273,10 @@ def test_the_database_holds_a_patient_where_patients_are_and_the_key_nowhere_in_
 
 def test_no_session_and_no_cache_key_names_a_patient(
     connected: responses.RequestsMock,
-    browser_at: Browsers,
+    clinic_client: Browsers,
     alike: dict[str, str],
 ) -> None:
-    a_day_at_the_clinic(browser_at("bondi"), alike["reception"])
+    a_day_at_the_clinic(clinic_client("bondi"), alike["reception"])
     with clinic_context("bondi"), connection.cursor() as cursor:
         sessions = str([session.get_decoded() for session in Session.objects.all()])
         cursor.execute("SELECT cache_key, value FROM cache_entry")
@@ -286,20 +286,20 @@ def test_no_session_and_no_cache_key_names_a_patient(
     assert found_in(sessions + cached, *PERSON, PATIENT_ID, *KEY_FORMS) == set()
 
 
-def test_no_page_shows_the_key_to_anybody(connected: responses.RequestsMock, staff_browser: Browsers) -> None:
+def test_no_page_shows_the_key_to_anybody(connected: responses.RequestsMock, staff_client: Browsers) -> None:
     for role in Role:
-        browser = staff_browser("bondi", role)
+        browser = staff_client("bondi", role)
         for row in AT_A_CLINIC:
             if row.method == "GET" and row.route != "login":
                 assert found_in(browser.get(row.path).content.decode(), *KEY_FORMS) == set()
 
 
 def test_no_page_of_the_console_shows_the_key_or_the_patient(
-    connected: responses.RequestsMock, ops_browser: Browsers
+    connected: responses.RequestsMock, operator_client: Browsers
 ) -> None:
     for row in ON_THE_BASE_HOST:
         if row.method == "GET":
-            page = ops_browser("ana").get(row.path).content.decode()
+            page = operator_client("ana").get(row.path).content.decode()
             assert found_in(page, *KEY_FORMS, *PERSON, PATIENT_ID) == set()
             assert row.route != "ops/clinics/<slug:label>/" or KEY.removesuffix("-au1")[-4:] in page
 
@@ -334,7 +334,7 @@ def test_an_export_holds_the_patient_and_no_key_and_says_neither(
     call_command("clinic", "sync", "bondi", "--json")
     with clinic_context("bondi"):
         sealed = Connection.objects.get().sealed_key
-    monkeypatch.setattr(archive, "ONE_MOMENT", "SELECT 1")  # a test's transaction began long ago
+    monkeypatch.setattr(archive, "SET_SNAPSHOT", "SELECT 1")  # a test's transaction began long ago
     call_command("clinic", "export", "bondi", "--to", str(tmp_path / "all.zip"))
     with ZipFile(tmp_path / "all.zip") as packed:
         content = "".join(packed.read(name).decode() for name in packed.namelist())
@@ -372,14 +372,14 @@ PASTED = "PastedKeyThatNobodyMaySee0123456789-au1"
 @pytest.mark.parametrize("status", [200, 401, 403, 429, 500])
 def test_a_key_pasted_on_the_page_is_repeated_nowhere(
     connected: responses.RequestsMock,
-    staff_browser: Browsers,
+    staff_client: Browsers,
     logs: io.StringIO,
     status: int,
 ) -> None:
     forms = {PASTED, PASTED.removesuffix("-au1"), b64encode(f"{PASTED}:".encode()).decode().rstrip("=")[:-1]}
     if status != 200:
         connected.replace(responses.GET, f"{API}/user", status=status, body=f"Bad key {PASTED}")
-    browser = staff_browser("bondi", Role.OWNER)
+    browser = staff_client("bondi", Role.OWNER)
     said = "".join(
         str(answer.headers) + answer.content.decode()
         for answer in (
@@ -394,23 +394,23 @@ def test_a_key_pasted_on_the_page_is_repeated_nowhere(
 
 
 def test_a_mistake_of_ours_while_a_key_is_tried_does_not_repeat_it(
-    connected: responses.RequestsMock, staff_browser: Browsers, logs: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    connected: responses.RequestsMock, staff_client: Browsers, logs: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ValueError(PASTED)
 
     monkeypatch.setattr("sync.connection.connect._store", fail)
-    browser = staff_browser("bondi", Role.OWNER)
+    browser = staff_client("bondi", Role.OWNER)
     browser.raise_request_exception = False
     answer = browser.post("/settings/key", {"key": PASTED})
     assert answer.status_code == 500
     assert found_in(answer.content.decode() + logs.getvalue(), PASTED) == set()
 
 
-def test_an_address_of_another_server_gets_no_key(connected: responses.RequestsMock, staff_browser: Browsers) -> None:
+def test_an_address_of_another_server_gets_no_key(connected: responses.RequestsMock, staff_client: Browsers) -> None:
     elsewhere = connected.get("https://evil.example/patients", json=CANARY)
     connected.get(f"{API}/patients/99", status=302, headers={"Location": "https://evil.example/patients"})
-    assert staff_browser("bondi").get("/patients/99/").status_code == 503
+    assert staff_client("bondi").get("/patients/99/").status_code == 503
     assert elsewhere.call_count == 0
 
 
@@ -441,7 +441,7 @@ def hostile(value: Any, name: str = "") -> Any:
     return value if kept or not isinstance(value, str | None) else HOSTILE
 
 
-def test_markup_in_everything_that_cliniko_sends_stays_text(alike: dict[str, str], staff_browser: Browsers) -> None:
+def test_markup_in_everything_that_cliniko_sends_stays_text(alike: dict[str, str], staff_client: Browsers) -> None:
     fields: list[dict[str, Any]] = [{"name": "x", "type": kind, "value": "x"} for kind in ("text", "paragraph")]
     fields.append({"name": "x", "type": "checkboxes", "options": [{"name": "x", "selected": True}]})
     extra = {"notes": "x", "pronouns": {"nominative": "x"}, "occupation": "x", "emergency_contact": "x"}
@@ -467,7 +467,7 @@ def test_markup_in_everything_that_cliniko_sends_stays_text(alike: dict[str, str
         "businesses": [named],
         "appointment_types": [named],
     }
-    browser = staff_browser("bondi", "owner")
+    browser = staff_client("bondi", "owner")
     assert Elements(browser.get("/patients/42/").content.decode()).tags.count("script") == 4
     with clinic_context("bondi"):
         for resource in RESOURCES:
@@ -490,14 +490,14 @@ def test_markup_in_everything_that_cliniko_sends_stays_text(alike: dict[str, str
 
 
 def test_markup_in_names_of_clinic_and_staff_stays_text(
-    alike: dict[str, str], staff_browser: Browsers, browser_at: Browsers
+    alike: dict[str, str], staff_client: Browsers, clinic_client: Browsers
 ) -> None:
     Clinic.objects.filter(label="bondi").update(name=HOSTILE)
-    browser = staff_browser("bondi", "owner")
+    browser = staff_client("bondi", "owner")
     with clinic_context("bondi"):
         User.objects.update(name=HOSTILE)
     pages = [browser.get(path) for path in ("/", "/settings/", "/settings/staff/", "/patients/42/")]
-    pages += [browser_at("bondi").get(path) for path in ("/login", "/password/reset/", "/nothing")]
+    pages += [clinic_client("bondi").get(path) for path in ("/login", "/password/reset/", "/nothing")]
     for page in pages:
         elements = Elements(page.content.decode())
         assert "&lt;x-canary" in page.content.decode()

@@ -28,7 +28,7 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
-def browser(connected: responses.RequestsMock, staff_browser: Callable[..., Client]) -> Client:
+def browser(connected: responses.RequestsMock, staff_client: Callable[..., Client]) -> Client:
     """Bondi's owner, where the canary patient has an alert and a card number that staff may uncover."""
     held = {
         "patients": CANARY | {"medicare": CARD},
@@ -39,7 +39,7 @@ def browser(connected: responses.RequestsMock, staff_browser: Callable[..., Clie
         for resource in RESOURCES:
             if resource.name in held:
                 write_page(resource, [held[resource.name]], sequence=next_sequence())
-    return staff_browser("bondi", "owner")
+    return staff_client("bondi", "owner")
 
 
 def opened(browser: Client) -> tuple[str, Any]:

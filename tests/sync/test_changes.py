@@ -11,11 +11,11 @@ from sync.resources import PATIENTS
 from sync.walk.store import mark_deleted, next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Clinic
+from tests.cliniko_sandbox import Sandbox
 from tests.payloads import patient_payload
-from tests.sync.conftest import World
 
 Change = tuple[str, Any, Any]
-Connect = Callable[[str], World]
+Connect = Callable[[str], Sandbox]
 LATER = "2026-02-01T00:00:00Z"
 
 
@@ -132,14 +132,14 @@ def test_whoever_writes_the_change_is_noted() -> None:
 
 
 def test_a_tick_and_a_launch_note_what_they_find_and_find_it_once(connected: Connect) -> None:
-    world = connected("bondi")
-    patient = world.store.add_patient("bondi", first_name="Ada")
-    world.sync("bondi")
-    world.store.edit("bondi", "patients", patient, first_name="Adele")
+    sandbox = connected("bondi")
+    patient = sandbox.store.add_patient("bondi", first_name="Ada")
+    sandbox.sync("bondi")
+    sandbox.store.edit("bondi", "patients", patient, first_name="Adele")
     with clinic_context("bondi"):
         refresh_patient(patient)
-    world.sync("bondi")
-    world.compare("bondi")
-    world.store.edit("bondi", "patients", patient, notes="Bring the scan.")
-    world.sync("bondi")
+    sandbox.sync("bondi")
+    sandbox.compare("bondi")
+    sandbox.store.edit("bondi", "patients", patient, notes="Bring the scan.")
+    sandbox.sync("bondi")
     assert changes(cliniko_id=patient) == [("first_name", "Ada", "Adele"), ("notes", None, "Bring the scan.")]

@@ -12,9 +12,9 @@ from sync.cliniko_users import ClinikoUser, ClinikoUsers, cliniko_users
 from sync.models import Connection
 from sync.refresh import Outcome
 from tenants.context import clinic_context
-from tests.sync.conftest import World
+from tests.cliniko_sandbox import Sandbox
 
-Connect = Callable[[str], World]
+Connect = Callable[[str], Sandbox]
 
 
 def asked(label: str = "bondi") -> ClinikoUsers:
@@ -22,27 +22,29 @@ def asked(label: str = "bondi") -> ClinikoUsers:
         return cliniko_users()
 
 
-def add_user(world: World, email: str | None, *, first: str = "Kim", active: bool = True, label: str = "bondi") -> str:
+def add_user(
+    sandbox: Sandbox, email: str | None, *, first: str = "Kim", active: bool = True, label: str = "bondi"
+) -> str:
     body = {"first_name": first, "last_name": "Vale", "email": email, "role": "receptionist", "user_active": active}
-    return world.store.add(label, "users", body)
+    return sandbox.store.add(label, "users", body)
 
 
 def test_all_users_are_read_with_the_inactive_ones(connected: Connect) -> None:
-    world = connected("bondi")
-    add_user(world, " Kim@Bondi.example ")
-    add_user(world, None, active=False)
-    add_user(world, "lee@harbour.example", label="harbour")
+    sandbox = connected("bondi")
+    add_user(sandbox, " Kim@Bondi.example ")
+    add_user(sandbox, None, active=False)
+    add_user(sandbox, "lee@harbour.example", label="harbour")
     users = asked().users
     assert ClinikoUser("Kim Vale", "kim@bondi.example", "receptionist", is_active=True) in users
     assert ClinikoUser("Kim Vale", "", "receptionist", is_active=False) in users
-    assert len(users) == len(world.store.all("bondi", "users"))
+    assert len(users) == len(sandbox.store.all("bondi", "users"))
     assert not any("harbour" in user.email for user in users)
 
 
 def test_a_list_of_several_pages_is_read_to_its_end(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     monkeypatch.setattr(client, "PER_PAGE", 2)
-    assert len(asked().users) == len(world.store.all("bondi", "users")) > 4
+    assert len(asked().users) == len(sandbox.store.all("bondi", "users")) > 4
 
 
 def test_half_a_list_is_none(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,16 +55,16 @@ def test_half_a_list_is_none(connected: Connect, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_key_that_may_not_see_users_says_so(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.forbid(world.store.key("bondi"), "users")
+    sandbox = connected("bondi")
+    sandbox.store.forbid(sandbox.store.key("bondi"), "users")
     assert asked() == ClinikoUsers(Outcome.KEY_FORBIDDEN)
     with clinic_context("bondi"):
         assert Connection.objects.get().state == "ok"
 
 
 def test_a_key_that_cliniko_no_longer_takes_is_remembered(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.revoke_key(world.store.key("bondi"))
+    sandbox = connected("bondi")
+    sandbox.store.revoke_key(sandbox.store.key("bondi"))
     assert asked().outcome == Outcome.KEY_INVALID
     with clinic_context("bondi"):
         assert Connection.objects.get().state == "key_invalid"

@@ -29,12 +29,12 @@ from sync.walk.lease import Lease, LeaseLost
 from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Clinic
+from tests.cliniko_sandbox import Sandbox
 from tests.payloads import appointment_payload, attendee_payload, class_payload, patient_payload
 from tests.sql import questions
-from tests.sync.conftest import World
 from tests.sync.walk.sandbox_records import differences
 
-Connect = Callable[[str], World]
+Connect = Callable[[str], Sandbox]
 CANARY = "Zugzwang"
 CARDS, NOTES = BY_NAME["card_numbers"], BY_NAME["notes"]
 LATER = "2026-02-01T00:00:00Z"
@@ -94,9 +94,9 @@ def tables_with(word: str, label: str = "bondi") -> set[str]:
     return found
 
 
-def test_every_field_that_cliniko_sends_is_in_a_group_or_kept_in_any_case(world: World) -> None:
-    patient = world.store.add_patient("bondi")
-    record = world.store.record("bondi", "patients", patient)
+def test_every_field_that_cliniko_sends_is_in_a_group_or_kept_in_any_case(sandbox: Sandbox) -> None:
+    patient = sandbox.store.add_patient("bondi")
+    record = sandbox.store.record("bondi", "patients", patient)
     assert record is not None
     sent = {
         "patients": rendered(record, "").keys() | blank_patient().keys(),
@@ -163,23 +163,23 @@ def test_one_group_left_out_takes_its_own_fields_and_no_other(bondi: Clinic, gro
 
 
 def test_a_page_a_launch_and_a_comparison_bring_nothing_that_is_left_out(connected: Connect) -> None:
-    world = connected("bondi")
-    patient = world.store.add_patient("bondi", notes=CANARY, medicare=CANARY)
-    world.store.add_appointment("bondi", patient, "2040-01-09T09:00:00Z", notes=CANARY)
+    sandbox = connected("bondi")
+    patient = sandbox.store.add_patient("bondi", notes=CANARY, medicare=CANARY)
+    sandbox.store.add_appointment("bondi", patient, "2040-01-09T09:00:00Z", notes=CANARY)
     for name in ("notes", "card_numbers", "appointment_notes"):
         leave_out(name)
-    world.sync("bondi")
+    sandbox.sync("bondi")
     assert tables_with(CANARY) == set()
-    world.store.edit("bondi", "patients", patient, notes=f"{CANARY} once", first_name="Adele")
+    sandbox.store.edit("bondi", "patients", patient, notes=f"{CANARY} once", first_name="Adele")
     with clinic_context("bondi"):
         PatientRefresh.objects.all().delete()
         assert refresh_patient(patient) == Outcome.FRESH
     assert payload_of(patient)["first_name"] == "Adele"
-    world.store.edit("bondi", "patients", patient, notes=f"{CANARY} twice")
-    world.sync("bondi")
-    world.compare("bondi")
+    sandbox.store.edit("bondi", "patients", patient, notes=f"{CANARY} twice")
+    sandbox.sync("bondi")
+    sandbox.compare("bondi")
     assert tables_with(CANARY) == set()
-    assert not differences(world.store, world.url, "bondi")
+    assert not differences(sandbox.store, sandbox.url, "bondi")
 
 
 def test_an_edit_of_what_is_left_out_writes_no_row(bondi: Clinic) -> None:
@@ -251,10 +251,10 @@ def test_both_choices_are_a_line_of_the_log_and_nothing_twice(bondi: Clinic) -> 
 
 
 def test_what_is_kept_again_is_read_anew_while_everybody_stays_on_the_screen(connected: Connect) -> None:
-    world = connected("bondi")
-    ids = [world.store.add_patient("bondi", notes=CANARY) for _ in range(5)]
-    world.store.archive("bondi", ids[0])
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    ids = [sandbox.store.add_patient("bondi", notes=CANARY) for _ in range(5)]
+    sandbox.store.archive("bondi", ids[0])
+    sandbox.sync("bondi")
     leave_out("notes")
     assert keep_again("notes")
     assert states() == {"notes": "restoring"}
@@ -265,38 +265,38 @@ def test_what_is_kept_again_is_read_anew_while_everybody_stays_on_the_screen(con
         record = patients.get(ids[1])
     assert record is not None
     assert [each.sentence for each in record.not_kept] == ["Being read from Cliniko again. Until then, look there."]
-    world.sync("bondi")
+    sandbox.sync("bondi")
     assert states() == {}
     assert {payload_of(each)["notes"] for each in ids} == {CANARY}
-    assert not differences(world.store, world.url, "bondi")
+    assert not differences(sandbox.store, sandbox.url, "bondi")
     with clinic_context("bondi"):
         assert not PatientChange.objects.exists()  # Cliniko changed nothing
 
 
 def test_a_comparison_under_way_is_not_taken_for_the_new_one(connected: Connect) -> None:
-    world = connected("bondi")
-    ids = [world.store.add_patient("bondi", notes=CANARY) for _ in range(3)]
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    ids = [sandbox.store.add_patient("bondi", notes=CANARY) for _ in range(3)]
+    sandbox.sync("bondi")
     leave_out("notes")
     with clinic_context("bondi"):
         reconcile.request(PATIENTS)
         Reconciliation.objects.filter(resource="patients").update(after_id=ids[-1])  # it has passed everybody
     keep_again("notes")
-    world.sync("bondi")
+    sandbox.sync("bondi")
     assert states() == {"notes": "restoring"}
     with clinic_context("bondi"):
         Reconciliation.objects.update(due_at=timezone.now())
-    world.sync("bondi")
+    sandbox.sync("bondi")
     assert states() == {}
     assert {payload_of(each).get("notes") for each in ids} == {CANARY}
 
 
 def test_archived_records_with_a_list_of_their_own_come_back_too(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.set_api("bondi", older=True)
-    patient = world.store.add_patient("bondi", notes=CANARY)
-    world.store.archive("bondi", patient)
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    sandbox.store.set_api("bondi", older=True)
+    patient = sandbox.store.add_patient("bondi", notes=CANARY)
+    sandbox.store.archive("bondi", patient)
+    sandbox.sync("bondi")
     assert payload_of(patient)["notes"] == CANARY
     with clinic_context("bondi"):
         assert not Cursor.objects.get(resource="patients").asks_hidden
@@ -305,14 +305,14 @@ def test_archived_records_with_a_list_of_their_own_come_back_too(connected: Conn
         excluded_fields.include(NOTES, by=OPS)
         with pytest.raises(LeaseLost):  # or a worker under way would save where it stood
             lease.renew()
-    world.sync("bondi")
+    sandbox.sync("bondi")
     assert payload_of(patient)["notes"] == CANARY
 
 
 def test_leaving_out_again_what_is_coming_back_takes_it_all(connected: Connect) -> None:
-    world = connected("bondi")
-    patient = world.store.add_patient("bondi", notes=CANARY)
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    patient = sandbox.store.add_patient("bondi", notes=CANARY)
+    sandbox.sync("bondi")
     leave_out("notes")
     keep_again("notes")
     with clinic_context("bondi"):
@@ -321,21 +321,21 @@ def test_leaving_out_again_what_is_coming_back_takes_it_all(connected: Connect) 
     assert tables_with(CANARY) == {"sync_patient"}
     assert leave_out("notes")
     assert tables_with(CANARY) == set()
-    world.sync("bondi")
-    world.compare("bondi")
+    sandbox.sync("bondi")
+    sandbox.compare("bondi")
     assert tables_with(CANARY) == set()
     assert states() == {"notes": "left_out"}
 
 
 def test_a_change_made_in_cliniko_after_everything_came_back_is_noted(connected: Connect) -> None:
-    world = connected("bondi")
-    patient = world.store.add_patient("bondi", notes="Before")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    patient = sandbox.store.add_patient("bondi", notes="Before")
+    sandbox.sync("bondi")
     leave_out("notes")
     keep_again("notes")
-    world.sync("bondi")
-    world.store.edit("bondi", "patients", patient, notes="After")
-    world.sync("bondi")
+    sandbox.sync("bondi")
+    sandbox.store.edit("bondi", "patients", patient, notes="After")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         assert list(PatientChange.objects.values_list("field", "before", "after")) == [("notes", "Before", "After")]
 
@@ -344,10 +344,10 @@ def test_a_change_made_in_cliniko_after_everything_came_back_is_noted(connected:
 def test_what_was_fetched_before_the_choice_is_stripped_when_it_is_written(
     connected: Connect, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    world = connected("bondi")
-    patient = world.store.add_patient("bondi", notes=CANARY, first_name="Ada")
-    world.sync("bondi")
-    world.store.edit("bondi", "patients", patient, notes=f"{CANARY} new", first_name="Adele")
+    sandbox = connected("bondi")
+    patient = sandbox.store.add_patient("bondi", notes=CANARY, first_name="Ada")
+    sandbox.sync("bondi")
+    sandbox.store.edit("bondi", "patients", patient, notes=f"{CANARY} new", first_name="Adele")
     real = getattr(Cliniko, method)
 
     def asked(self: Cliniko, name: str, *words: Any, **named: Any) -> Any:
@@ -358,7 +358,7 @@ def test_what_was_fetched_before_the_choice_is_stripped_when_it_is_written(
 
     monkeypatch.setattr(Cliniko, method, asked)
     if method == "list":
-        world.sync("bondi")
+        sandbox.sync("bondi")
     else:
         with clinic_context("bondi"):
             PatientRefresh.objects.all().delete()
@@ -368,15 +368,15 @@ def test_what_was_fetched_before_the_choice_is_stripped_when_it_is_written(
 
 
 def test_the_other_clinic_keeps_what_it_has(connected: Connect) -> None:
-    world = connected("bondi")
-    world.connect("harbour")
+    sandbox = connected("bondi")
+    sandbox.connect("harbour")
     for label in ("bondi", "harbour"):
-        world.store.add_patient(label, id="42", notes=CANARY)
-        world.sync(label)
+        sandbox.store.add_patient(label, id="42", notes=CANARY)
+        sandbox.sync(label)
     leave_out("notes")
     assert states("harbour") == {}
-    world.store.edit("harbour", "patients", "42", notes=f"{CANARY} new")
-    world.sync("harbour")
+    sandbox.store.edit("harbour", "patients", "42", notes=f"{CANARY} new")
+    sandbox.sync("harbour")
     assert payload_of(at="harbour")["notes"] == f"{CANARY} new"
     assert "notes" not in payload_of()
 
@@ -388,12 +388,12 @@ def test_without_a_record_there_is_nothing_to_wait_for(bondi: Clinic) -> None:
 
 
 def test_another_account_begins_with_the_same_choice(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", notes=CANARY)
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", notes=CANARY)
+    sandbox.sync("bondi")
     leave_out("notes")
     leave_out("card_numbers")
     keep_again("card_numbers")
     with clinic_context("bondi"):
-        connect.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
+        connect.connect(ApiKey(sandbox.store.key("harbour")), by=OPS, confirm_other_account=True)
     assert states() == {"notes": "left_out"}

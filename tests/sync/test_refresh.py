@@ -16,9 +16,9 @@ from sync.resources import PATIENTS
 from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Clinic
-from tests.sync.conftest import World
+from tests.cliniko_sandbox import Sandbox
 
-Connect = Callable[[str], World]
+Connect = Callable[[str], Sandbox]
 
 
 def refresh(cliniko_id: str = "42") -> Outcome:
@@ -51,38 +51,38 @@ def test_an_id_that_cliniko_does_not_know_leaves_no_row(connected: Connect) -> N
 
 
 def test_somebody_deleted_in_cliniko_becomes_a_tombstone(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42")
-    world.sync("bondi")
-    world.store.delete("bondi", "42")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42")
+    sandbox.sync("bondi")
+    sandbox.store.delete("bondi", "42")
     assert refresh() == Outcome.UNKNOWN
     with clinic_context("bondi"):
         assert Patient.objects.get(cliniko_id="42").deleted_at
 
 
 def test_a_second_asker_within_moments_makes_no_request(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42")
     refresh()
-    asked = world.store.count_requests()
+    asked = sandbox.store.count_requests()
     assert refresh() == Outcome.BUSY
-    assert world.store.count_requests() == asked
+    assert sandbox.store.count_requests() == asked
     with clinic_context("bondi"):
         PatientRefresh.objects.update(started_at=timezone.now() - timedelta(minutes=1))
     assert refresh() == Outcome.FRESH
 
 
 def test_a_page_asked_for_before_and_answered_after_does_not_undo_a_refresh(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Before")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Before")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         stale, sequence = Patient.objects.get(cliniko_id="42").payload, next_sequence()
-    world.store.edit("bondi", "patients", "42", first_name="After")
+    sandbox.store.edit("bondi", "patients", "42", first_name="After")
     assert refresh() == Outcome.FRESH
     with clinic_context("bondi"):
         write_page(PATIENTS, [stale], sequence=sequence)
-    assert world.mirrored_names("bondi") == {"42": "After"}
+    assert sandbox.mirrored_names("bondi") == {"42": "After"}
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_a_page_asked_for_before_and_answered_after_does_not_undo_a_refresh(conn
     ],
 )
 def test_what_is_known_to_fail_is_not_asked(connected: Connect, known: dict[str, str], outcome: Outcome) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(**known, resume_at=timezone.now() + timedelta(minutes=1))
-    asked = world.store.count_requests()
+    asked = sandbox.store.count_requests()
     assert refresh() == outcome
-    assert world.store.count_requests() == asked
+    assert sandbox.store.count_requests() == asked
 
 
 def test_a_clinic_without_a_key_says_so(bondi: object) -> None:
@@ -118,8 +118,8 @@ def test_a_cliniko_that_does_not_answer_is_said_to_and_held_against_nobody_else(
 
 
 def test_a_key_that_cliniko_no_longer_takes_is_remembered(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.revoke_key(world.store.key("bondi"))
+    sandbox = connected("bondi")
+    sandbox.store.revoke_key(sandbox.store.key("bondi"))
     assert refresh() == Outcome.KEY_INVALID
     with clinic_context("bondi"):
         held = Connection.objects.get()
@@ -150,12 +150,12 @@ def overtaken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_404_that_was_overtaken_by_an_answer_that_changed_nothing_hides_nobody(
     connected: Connect, overtaken: list[str]
 ) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Ada")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Ada")
+    sandbox.sync("bondi")
     assert refresh() == Outcome.FRESH
     assert overtaken == ["42", "42"]
-    assert world.mirrored_names("bondi") == {"42": "Ada"}
+    assert sandbox.mirrored_names("bondi") == {"42": "Ada"}
 
 
 def test_an_overtaken_404_for_somebody_who_was_never_here_is_believed(connected: Connect, overtaken: list[str]) -> None:
@@ -165,10 +165,10 @@ def test_an_overtaken_404_for_somebody_who_was_never_here_is_believed(connected:
 
 
 def test_a_404_that_nothing_has_overtaken_is_believed_at_once(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42")
-    world.sync("bondi")
-    world.store.delete("bondi", "42")
-    asked = world.store.count_requests()
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42")
+    sandbox.sync("bondi")
+    sandbox.store.delete("bondi", "42")
+    asked = sandbox.store.count_requests()
     assert refresh() == Outcome.UNKNOWN
-    assert world.store.count_requests() == asked + 1
+    assert sandbox.store.count_requests() == asked + 1

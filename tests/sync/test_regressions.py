@@ -43,10 +43,10 @@ from sync.walk.slice import WalkProgress
 from sync.walk.store import mark_deleted, next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Clinic
+from tests.cliniko_sandbox import Sandbox
 from tests.payloads import alert_payload, patient_payload
-from tests.sync.conftest import World
 
-Connect = Callable[[str], World]
+Connect = Callable[[str], Sandbox]
 Answer = Callable[..., Page]
 
 
@@ -65,14 +65,14 @@ def alerts_of(label: str, patient_id: str) -> list[str]:
 
 
 def test_an_alert_added_a_moment_before_the_click_is_on_the_screen(connected: Connect) -> None:
-    world = connected("bondi")
-    patient_id = world.store.add_patient("bondi", id="42")
-    world.sync("bondi")
-    alert = world.store.add_alert("bondi", patient_id, "Penicillin allergy")
+    sandbox = connected("bondi")
+    patient_id = sandbox.store.add_patient("bondi", id="42")
+    sandbox.sync("bondi")
+    alert = sandbox.store.add_alert("bondi", patient_id, "Penicillin allergy")
     with clinic_context("bondi"):
         assert refresh_patient(patient_id) == Outcome.FRESH
     assert alerts_of("bondi", patient_id) == ["Penicillin allergy"]
-    world.store.delete("bondi", alert, resource="medical_alerts")
+    sandbox.store.delete("bondi", alert, resource="medical_alerts")
     with clinic_context("bondi"):
         time.sleep(2.1)  # the first answer counts for two seconds
         assert refresh_patient(patient_id) == Outcome.FRESH
@@ -82,9 +82,9 @@ def test_an_alert_added_a_moment_before_the_click_is_on_the_screen(connected: Co
 def test_nobody_is_checked_just_now_while_their_alerts_cannot_be_read(
     connected: Connect, answering: Callable[..., None]
 ) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         Cursor.objects.update(checked_at=timezone.now() - timedelta(minutes=5))
         answering("medical_alerts", raising(ServerError("500")))
@@ -96,10 +96,10 @@ def test_nobody_is_checked_just_now_while_their_alerts_cannot_be_read(
 
 
 def test_a_key_that_may_no_longer_read_alerts_checks_nobody_before_the_screen_says_so(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42")
-    world.sync("bondi")
-    world.store.forbid(world.store.key("bondi"), "medical_alerts")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42")
+    sandbox.sync("bondi")
+    sandbox.store.forbid(sandbox.store.key("bondi"), "medical_alerts")
     with clinic_context("bondi"):
         assert refresh_patient("42") == Outcome.FRESH
         assert PatientRefresh.objects.get().checked_at is None
@@ -120,11 +120,11 @@ def test_alerts_of_somebody_merged_are_the_survivors_before_cliniko_moves_them(b
     assert alerts_of("bondi", "42") == ["Pacemaker"]
 
 
-def test_an_alert_that_cannot_be_read_is_not_no_alert(bondi: Clinic, mirrored: Callable[[str], None]) -> None:
+def test_an_alert_that_cannot_be_read_is_not_no_alert(bondi: Clinic, mark_imported: Callable[[str], None]) -> None:
     with clinic_context("bondi"):
         write_page(PATIENTS, [patient_payload("42")], sequence=next_sequence())
         write_page(ALERTS, [alert_payload("1", "42", "Pacemaker", archived_at="never")], sequence=next_sequence())
-    mirrored("bondi")
+    mark_imported("bondi")
     with clinic_context("bondi"):
         record = patients.get("42")
     assert record is not None
@@ -132,36 +132,36 @@ def test_an_alert_that_cannot_be_read_is_not_no_alert(bondi: Clinic, mirrored: C
 
 
 def test_nothing_of_one_account_is_left_when_the_clinic_moves_to_another(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Theirs", updated_at=stamp(timezone.now()))
-    world.store.add_patient("harbour", id="42", first_name="Ours", updated_at="2026-01-01T00:00:00Z")
-    world.store.add_patient("bondi", id="43", first_name="Only theirs")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Theirs", updated_at=stamp(timezone.now()))
+    sandbox.store.add_patient("harbour", id="42", first_name="Ours", updated_at="2026-01-01T00:00:00Z")
+    sandbox.store.add_patient("bondi", id="43", first_name="Only theirs")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
-        connect.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
+        connect.connect(ApiKey(sandbox.store.key("harbour")), by=OPS, confirm_other_account=True)
         assert not Patient.objects.exists()
-    world.sync("bondi")
-    assert world.mirrored_names("bondi") == {"42": "Ours"}
+    sandbox.sync("bondi")
+    assert sandbox.mirrored_names("bondi") == {"42": "Ours"}
 
 
 def test_a_clinic_knows_since_when_its_account_counts(connected: Connect) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     with clinic_context("bondi"):
-        connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+        connect.connect(ApiKey(sandbox.store.issue_key("bondi")), by=OPS)
         assert patients.account_since() is None
         before = timezone.now()
-        connect.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
+        connect.connect(ApiKey(sandbox.store.key("harbour")), by=OPS, confirm_other_account=True)
         since = patients.account_since()
         assert since is not None
         # What was on its way to a screen then is of the former account still.
         assert before + connect.STILL_OPENING <= since <= timezone.now() + connect.STILL_OPENING
-        connect.connect(ApiKey(world.store.issue_key("harbour")), by=OPS)
+        connect.connect(ApiKey(sandbox.store.issue_key("harbour")), by=OPS)
         assert patients.account_since() == since
 
 
 def test_a_change_of_the_key_is_a_line_in_the_log_and_a_refused_key_is_none(connected: Connect) -> None:
-    world = connected("bondi")
-    key = ApiKey(world.store.issue_key("bondi"))
+    sandbox = connected("bondi")
+    key = ApiKey(sandbox.store.issue_key("bondi"))
     with clinic_context("bondi"):
         before = Event.objects.count()
         connect.connect(key, by=OPS)
@@ -169,12 +169,12 @@ def test_a_change_of_the_key_is_a_line_in_the_log_and_a_refused_key_is_none(conn
         assert (Event.objects.count(), line.action, line.user_email) == (before + 1, Action.KEY_CHANGED, "ops")
         assert line.details == {"key": f"…{key.last4}", "account": "Bondi Physio"}
         with pytest.raises(connect.AnotherAccount):
-            connect.connect(ApiKey(world.store.key("harbour")), by=OPS)
+            connect.connect(ApiKey(sandbox.store.key("harbour")), by=OPS)
         assert Event.objects.count() == before + 1
 
 
 def test_a_key_that_cannot_be_recorded_is_not_taken(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
 
     def fail(*_: object, **__: object) -> None:
         raise AuditUnavailable
@@ -183,13 +183,15 @@ def test_a_key_that_cannot_be_recorded_is_not_taken(connected: Connect, monkeypa
     with clinic_context("bondi"):
         before = connection_state.load().key_last4
         with pytest.raises(AuditUnavailable):
-            connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+            connect.connect(ApiKey(sandbox.store.issue_key("bondi")), by=OPS)
         assert connection_state.load().key_last4 == before
 
 
-def test_the_first_key_ends_the_setup_and_brings_the_clinics_name(world: World, bondi: Clinic, harbour: Clinic) -> None:
+def test_the_first_key_ends_the_setup_and_brings_the_clinics_name(
+    sandbox: Sandbox, bondi: Clinic, harbour: Clinic
+) -> None:
     Clinic.objects.update(state=Clinic.State.SETUP, name="To be named", sync_due_at=timezone.now() + timedelta(hours=1))
-    world.connect("bondi")
+    sandbox.connect("bondi")
     bondi.refresh_from_db()
     harbour.refresh_from_db()
     assert (bondi.state, bondi.name, bondi.sync_due_at <= timezone.now()) == ("active", "Bondi Physio", True)
@@ -199,22 +201,22 @@ def test_the_first_key_ends_the_setup_and_brings_the_clinics_name(world: World, 
 def test_a_later_key_leaves_the_state_alone_and_brings_the_name_that_cliniko_has(
     connected: Connect, bondi: Clinic
 ) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     Clinic.objects.filter(pk=bondi.pk).update(state="closing", closing_on="2040-01-01", name="Bondi before")
     with clinic_context("bondi"):
-        connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+        connect.connect(ApiKey(sandbox.store.issue_key("bondi")), by=OPS)
     bondi.refresh_from_db()
     assert (bondi.state, bondi.name) == ("closing", "Bondi Physio")
 
 
 def test_a_new_key_takes_the_lease_from_a_worker_with_the_former_one(connected: Connect) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     for _ in range(120):
-        world.store.add_patient("bondi", first_name="Theirs")
+        sandbox.store.add_patient("bondi", first_name="Theirs")
 
     def change_key(resource: Resource, progress: WalkProgress) -> None:
         if resource.name == "patients":
-            connect.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
+            connect.connect(ApiKey(sandbox.store.key("harbour")), by=OPS, confirm_other_account=True)
 
     with clinic_context("bondi"):
         with pytest.raises(LeaseLost):
@@ -223,30 +225,30 @@ def test_a_new_key_takes_the_lease_from_a_worker_with_the_former_one(connected: 
 
 
 def test_an_account_that_was_nameless_before_is_not_taken_for_another(connected: Connect) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(account_subdomain="")
         with pytest.raises(connect.AnotherAccount):
-            connect.connect(ApiKey(world.store.key("harbour")), by=OPS)
+            connect.connect(ApiKey(sandbox.store.key("harbour")), by=OPS)
 
 
 def test_a_sync_by_hand_asks_nothing_before_the_limit_resets(connected: Connect) -> None:
-    world = connected("bondi")
-    asked = world.store.count_requests()
+    sandbox = connected("bondi")
+    asked = sandbox.store.count_requests()
     with clinic_context("bondi"):
         resume_at = timezone.now() + timedelta(minutes=1)
         Connection.objects.update(state=Connection.State.RATE_LIMITED, resume_at=resume_at)
         with pytest.raises(RateLimited) as limit:
             walk_run.run_sync()
     assert limit.value.until == resume_at
-    assert world.store.count_requests() == asked
+    assert sandbox.store.count_requests() == asked
 
 
 def test_a_late_refusal_of_the_former_key_says_nothing_of_the_new_one(connected: Connect) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     with clinic_context("bondi"):
         former = connection_state.load()
-        connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+        connect.connect(ApiKey(sandbox.store.issue_key("bondi")), by=OPS)
         connection_state.record_failure(KeyInvalid("401"), former)
         assert connection_state.load().state == Connection.State.OK
 
@@ -297,9 +299,9 @@ def test_a_refusal_for_another_reason_does_not_hide_archived_records(
 
 
 def test_a_tombstone_of_one_wrong_404_is_lifted_by_the_next_look(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         mark_deleted(PATIENTS, ["42"], sequence=next_sequence())
         assert refresh_patient("42") == Outcome.FRESH
@@ -316,13 +318,13 @@ def test_a_version_from_before_the_deletion_does_not_lift_a_tombstone(bondi: Cli
 
 
 def test_an_answer_that_cannot_be_read_is_not_fresh(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Before")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Before")
+    sandbox.sync("bondi")
     monkeypatch.setattr(Cliniko, "record", lambda *_: patient_payload("42", updated_at="yesterday"))
     with clinic_context("bondi"):
         assert refresh_patient("42") == Outcome.UNREADABLE
-    assert world.mirrored_names("bondi") == {"42": "Before"}
+    assert sandbox.mirrored_names("bondi") == {"42": "Before"}
 
 
 def test_a_birth_date_in_another_form_withholds_nobody(bondi: Clinic) -> None:
@@ -332,21 +334,21 @@ def test_a_birth_date_in_another_form_withholds_nobody(bondi: Clinic) -> None:
 
 
 def test_patients_that_may_not_be_read_are_said_to_and_the_rest_goes_on(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.forbid(world.store.key("bondi"), "patients")
+    sandbox = connected("bondi")
+    sandbox.store.forbid(sandbox.store.key("bondi"), "patients")
     with clinic_context("bondi"):
         with pytest.raises(KeyForbidden):
             walk_run.run_sync()
         assert current().state == Connection.State.KEY_FORBIDDEN
         assert Cursor.objects.get(resource="individual_appointments").checked_at
-        world.store.forbid(world.store.key("bondi"))
+        sandbox.store.forbid(sandbox.store.key("bondi"))
         assert walk_run.run_sync()
         assert current().state == Connection.State.OK
 
 
 def test_one_list_that_fails_does_not_keep_the_others_back(connected: Connect, answering: Callable[..., None]) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42")
     answering("appointment_types", raising(ServerError("500")))
     with clinic_context("bondi"):
         assert walk_run.run_sync()
@@ -399,32 +401,32 @@ def test_an_answer_that_comes_in_drops_is_given_up_in_time(
 
 
 def test_an_account_of_the_same_name_on_another_shard_is_another_one(connected: Connect) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(shard="uk1")
         with pytest.raises(connect.AnotherAccount):
-            connect.connect(ApiKey(world.store.key("bondi")), by=OPS)
+            connect.connect(ApiKey(sandbox.store.key("bondi")), by=OPS)
 
 
 def test_a_launch_of_somebody_just_merged_leaves_the_alerts_to_the_survivor(connected: Connect) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     for cliniko_id in ("42", "43"):
-        world.store.add_patient("bondi", id=cliniko_id)
-    world.store.add_alert("bondi", "43", "Pacemaker")
-    world.sync("bondi")
-    world.store.merge("bondi", "43", "42")
+        sandbox.store.add_patient("bondi", id=cliniko_id)
+    sandbox.store.add_alert("bondi", "43", "Pacemaker")
+    sandbox.sync("bondi")
+    sandbox.store.merge("bondi", "43", "42")
     with clinic_context("bondi"):
         assert refresh_patient("43") == Outcome.FRESH
     assert alerts_of("bondi", "42") == ["Pacemaker"]
 
 
 def test_a_comparison_wanted_while_one_is_under_way_is_made_after_it(connected: Connect) -> None:
-    world = connected("bondi")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         for _ in range(2):
             reconcile.request(PATIENTS)
-    world.sync("bondi")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         state = Reconciliation.objects.get(resource="patients")
         assert state.due_at - timezone.now() < timedelta(minutes=12)
@@ -434,11 +436,11 @@ def test_a_comparison_wanted_while_one_is_under_way_is_made_after_it(connected: 
 def test_deletions_are_found_where_their_list_cannot_be_asked_for_the_latest(
     connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Gone")
-    world.store.add_patient("bondi", id="43", first_name="Here")
-    world.sync("bondi")
-    world.store.delete("bondi", "42")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Gone")
+    sandbox.store.add_patient("bondi", id="43", first_name="Here")
+    sandbox.sync("bondi")
+    sandbox.store.delete("bondi", "42")
     real: Answer = Cliniko.list
 
     def older(self: Cliniko, name: str, **words: Any) -> Page:
@@ -447,13 +449,13 @@ def test_deletions_are_found_where_their_list_cannot_be_asked_for_the_latest(
         return real(self, name, **words)
 
     monkeypatch.setattr(Cliniko, "list", older)
-    world.sync("bondi")
-    assert world.mirrored_names("bondi") == {"43": "Here"}
+    sandbox.sync("bondi")
+    assert sandbox.mirrored_names("bondi") == {"43": "Here"}
 
 
 def test_a_comparison_that_was_put_off_goes_on_when_somebody_asks_for_it(connected: Connect) -> None:
-    world = connected("bondi")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         reconcile.request(PATIENTS)
         reconcile.postpone(PATIENTS)

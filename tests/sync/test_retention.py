@@ -31,11 +31,11 @@ from sync.walk import reconcile
 from sync.walk.store import mark_deleted, next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Clinic
+from tests.cliniko_sandbox import Sandbox
 from tests.payloads import alert_payload, appointment_payload, attendee_payload, class_payload, patient_payload
-from tests.sync.conftest import World
 from tests.sync.test_excluded_fields import tables_with
 
-Connect = Callable[[str], World]
+Connect = Callable[[str], Sandbox]
 LONG_AGO, LATER = "2026-01-02T00:00:00Z", "2026-02-01T00:00:00Z"
 
 
@@ -127,13 +127,13 @@ def test_what_hangs_on_somebody_merged_and_deleted_since_is_the_survivors(bondi:
 
 
 def test_a_patient_whom_cliniko_has_again_is_whole_again_and_nothing_changed(connected: Connect) -> None:
-    world = connected("bondi")
-    patient = world.store.add_patient("bondi", first_name="Ada")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    patient = sandbox.store.add_patient("bondi", first_name="Ada")
+    sandbox.sync("bondi")
     with clinic_context("bondi") as clinic:
         delete(patient, 91)
     a_night_passes(clinic)
-    world.compare("bondi")
+    sandbox.compare("bondi")
     with clinic_context("bondi"):
         row = Patient.objects.get(cliniko_id=patient)
         assert (row.payload["first_name"], row.deleted_at, row.search_names) == ("Ada", None, "ada")
@@ -142,11 +142,11 @@ def test_a_patient_whom_cliniko_has_again_is_whole_again_and_nothing_changed(con
 
 @pytest.mark.parametrize("found_by", ["a launch", "a tick", "the comparison"])
 def test_what_hung_on_a_patient_whom_cliniko_has_again_is_here_again(connected: Connect, found_by: str) -> None:
-    world = connected("bondi")
-    ada = world.store.add_patient("bondi", first_name="Ada")
-    world.store.add_alert("bondi", ada, "Penicillin", updated_at=LONG_AGO)
-    world.store.add_appointment("bondi", ada, "2026-03-01T09:00:00Z", updated_at=LONG_AGO)
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    ada = sandbox.store.add_patient("bondi", first_name="Ada")
+    sandbox.store.add_alert("bondi", ada, "Penicillin", updated_at=LONG_AGO)
+    sandbox.store.add_appointment("bondi", ada, "2026-03-01T09:00:00Z", updated_at=LONG_AGO)
+    sandbox.sync("bondi")
     with clinic_context("bondi") as clinic:
         delete(ada, 91)
         in_some_days = timezone.now() + timedelta(days=3)
@@ -157,10 +157,10 @@ def test_what_hung_on_a_patient_whom_cliniko_has_again_is_here_again(connected: 
         if found_by == "a launch":
             assert refresh_patient(ada) is Outcome.FRESH
         elif found_by == "a tick":
-            world.store.edit("bondi", "patients", ada, first_name="Adah")
+            sandbox.store.edit("bondi", "patients", ada, first_name="Adah")
         else:
             reconcile.request(PATIENTS)
-    world.sync("bondi")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         record = patients.get(ada)
     assert record is not None
@@ -170,9 +170,9 @@ def test_what_hung_on_a_patient_whom_cliniko_has_again_is_here_again(connected: 
 
 
 def test_nothing_is_compared_for_a_patient_who_was_gone_for_a_moment(connected: Connect) -> None:
-    world = connected("bondi")
-    ada = world.store.add_patient("bondi")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    ada = sandbox.store.add_patient("bondi")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         due = Reconciliation.objects.in_bulk()
         delete(ada, 1)

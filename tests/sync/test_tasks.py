@@ -139,7 +139,7 @@ def test_who_has_to_wait_goes_on_in_the_line_for_long_work(
 
 
 def test_a_first_import_waits_among_the_long_work_and_what_comes_after_it_among_the_short(
-    bondi: Clinic, harbour: Clinic, mirrored: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    bondi: Clinic, harbour: Clinic, mark_imported: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[str] = []
     monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda queue, **_: lines.append(queue))
@@ -147,7 +147,7 @@ def test_a_first_import_waits_among_the_long_work_and_what_comes_after_it_among_
     due(harbour, seconds=50)
     for imported in (False, True):
         if imported:
-            mirrored("bondi")
+            mark_imported("bondi")
         due(bondi, seconds=-1)
         tasks.tick()
         tasks.sync_clinic(schema_name=bondi.schema_name)

@@ -10,7 +10,7 @@ UPDATE public.tenants_keybudget SET
   used_at = used_at - make_interval(secs => %(seconds)s)"""
 
 
-def age(seconds: float) -> None:
+def advance_clock(seconds: float) -> None:
     """Let so much time pass for all that is stored."""
     with connection.cursor() as cursor:
         cursor.execute(OLDER, {"seconds": seconds})

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from sync.tasks import take_due_clinics
-from tenants.context import ClinicAlreadyEntered, NoSuchClinic, clinic_context, clinic_of_schema, current_clinic
+from tenants.context import ClinicAlreadyEntered, NoSuchClinic, clinic_context, clinic_context_for_schema, current_clinic
 from tenants.database import connection
 from tenants.models import Clinic
 
@@ -53,7 +53,7 @@ def test_an_unknown_clinic_is_named_in_the_refusal(db: None) -> None:
 
 def test_a_task_does_not_enter_a_suspended_clinic(bondi: Clinic) -> None:
     Clinic.objects.filter(pk=bondi.pk).update(state=Clinic.State.SUSPENDED)
-    with pytest.raises(NoSuchClinic), clinic_of_schema(bondi.schema_name):
+    with pytest.raises(NoSuchClinic), clinic_context_for_schema(bondi.schema_name):
         pass
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tenants import rate_limits
 from tenants.models import KeyBudget
 from tenants.rate_limits import BACKGROUND_BATCH, WINDOW, Allowance, Purpose
-from tests.tenants.backdating import age
+from tests.tenants.backdating import advance_clock
 
 BACKGROUND: Purpose = "background"
 LAUNCHES: Purpose = "launches"
@@ -95,9 +95,9 @@ def test_one_key_does_not_count_for_another(db: None) -> None:
 
 def test_what_was_asked_a_minute_ago_no_longer_counts(db: None) -> None:
     ask(140, "background")
-    age(58)
+    advance_clock(58)
     assert ask(1, "background") == 0
-    age(3)
+    advance_clock(3)
     assert ask(150, "background") == 140
 
 
@@ -120,7 +120,7 @@ def test_no_sixty_seconds_hold_more_than_the_limit_wherever_they_begin(
                 assert lately.total() >= SMALL.limit - SMALL.reserve
                 assert lately["background"] >= SMALL.least
         now += pause
-        age(pause)
+        advance_clock(pause)
 
 
 def told(purpose: Purpose, allowance: Allowance) -> datetime:
@@ -133,7 +133,7 @@ def spread(purposes: list[Purpose], allowance: Allowance) -> None:
     """Ask for these, three seconds apart."""
     for purpose in purposes:
         assert ask(1, purpose, allowance) == 1
-        age(3)
+        advance_clock(3)
 
 
 @pytest.mark.parametrize(
@@ -148,18 +148,18 @@ def spread(purposes: list[Purpose], allowance: Allowance) -> None:
 def test_a_launch_is_told_the_very_moment_from_which_it_may_ask(db: None, before: list[Purpose]) -> None:
     spread(before, SMALL)
     wait = (told("launches", SMALL) - timezone.now()).total_seconds()
-    age(wait - MOMENT)
+    advance_clock(wait - MOMENT)
     assert ask(1, "launches", SMALL) == 0
-    age(MOMENT)
+    advance_clock(MOMENT)
     assert ask(2, "launches", SMALL) == 1
 
 
 def test_background_work_is_told_when_it_is_worth_a_turn(db: None) -> None:
     spread([BACKGROUND] * 6, SMALL)
     wait = (told("background", SMALL) - timezone.now()).total_seconds()
-    age(wait - MOMENT)
+    advance_clock(wait - MOMENT)
     assert ask(9, "background", SMALL) == BACKGROUND_BATCH - 1
-    age(MOMENT)
+    advance_clock(MOMENT)
     assert ask(9, "background", SMALL) == 1
 
 
@@ -167,9 +167,9 @@ def test_background_work_that_a_flood_of_launches_holds_up_is_told_when_its_own_
     spread([BACKGROUND] * 2 + [LAUNCHES] * 10, SMALL)
     wait = (told("background", SMALL) - timezone.now()).total_seconds()
     assert wait < WINDOW.total_seconds() - 11
-    age(wait - MOMENT)
+    advance_clock(wait - MOMENT)
     assert ask(1, "background", SMALL) == 0
-    age(MOMENT)
+    advance_clock(MOMENT)
     assert ask(9, "background", SMALL) == 1
 
 
@@ -178,9 +178,9 @@ def test_a_key_that_cliniko_refused_asks_nothing_until_then_and_is_told_so(db: N
     until = timezone.now() + timedelta(seconds=30)
     rate_limits.block(KEY, until)
     assert [rate_limits.spend(KEY, purpose, USUAL) for purpose in PURPOSES] == [until, until]
-    age(30 - MOMENT)
+    advance_clock(30 - MOMENT)
     assert ask(1, "launches") == 0
-    age(MOMENT)
+    advance_clock(MOMENT)
     assert [ask(1, purpose) for purpose in PURPOSES] == [1, 1]
 
 
@@ -194,15 +194,15 @@ def test_a_later_refusal_does_not_shorten_an_earlier_one(db: None) -> None:
 
 def test_a_refused_request_is_not_counted(db: None) -> None:
     assert ask(150, "background") == 140
-    assert rate_limits.spent(KEY) == 140
-    age(61)
-    assert rate_limits.spent(KEY) == 0
+    assert rate_limits.count_recent(KEY) == 140
+    advance_clock(61)
+    assert rate_limits.count_recent(KEY) == 0
 
 
 def test_what_is_stored_does_not_grow(db: None) -> None:
     for _ in range(5):
         ask(12, "launches", SMALL)
-        age(61)
+        advance_clock(61)
     held = KeyBudget.objects.get(fingerprint=KEY)
     assert len(held.launches) <= SMALL.limit
 
@@ -211,6 +211,6 @@ def test_keys_that_asked_nothing_for_a_day_are_forgotten(db: None) -> None:
     for key in ("old", "new"):
         ask(1, "launches", key=key)
         if key == "old":
-            age(timedelta(days=1, minutes=1).total_seconds())
+            advance_clock(timedelta(days=1, minutes=1).total_seconds())
     rate_limits.delete_unused()
     assert list(KeyBudget.objects.values_list("fingerprint", flat=True)) == ["new"]

@@ -70,9 +70,9 @@ def test_rules_beyond_the_limits_are_refused(sign_in: SignIn, wrong: dict[str, s
         assert not SecurityPolicy.objects.exists()
 
 
-def test_the_page_says_who_has_a_second_step(sign_in: SignIn, staff_of: Staff) -> None:
-    give_app("bondi", staff_of("bondi"))
-    staff_of("bondi", "clinician")
+def test_the_page_says_who_has_a_second_step(sign_in: SignIn, staff_member: Staff) -> None:
+    give_app("bondi", staff_member("bondi"))
+    staff_member("bondi", "clinician")
     page = text(sign_in("bondi", "owner").get("/settings/security"))
     assert page.count("chip--good") == 1
     assert page.count("Password only") == 2
@@ -107,10 +107,10 @@ def test_afterwards_every_page_leads_to_the_set_up_and_from_there_on(sign_in: Si
     assert browser.get(PATIENT).status_code == 200
 
 
-def test_the_ticket_of_a_launch_goes_through_sign_in_and_set_up(browser_at: Any, staff_of: Staff) -> None:
-    email = staff_of("bondi").email
+def test_the_ticket_of_a_launch_goes_through_sign_in_and_set_up(clinic_client: Any, staff_member: Staff) -> None:
+    email = staff_member("bondi").email
     require()
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     ticket = browser.get(PATIENT)["Location"].partition("t=")[2]
     landed = browser.post("/login", {"login": email, "password": PASSWORD, "t": ticket})["Location"]
     sent = browser.get(landed)["Location"]
@@ -119,9 +119,9 @@ def test_the_ticket_of_a_launch_goes_through_sign_in_and_set_up(browser_at: Any,
     assert browser.get(f"/login?t={sent.partition('t=')[2]}")["Location"] == PATIENT
 
 
-def test_an_invited_person_sets_one_up_first_and_ends_on_the_ticket(browser_at: Any, bondi: object) -> None:
+def test_an_invited_person_sets_one_up_first_and_ends_on_the_ticket(clinic_client: Any, bondi: object) -> None:
     require()
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     ticket = browser.get(PATIENT)["Location"].partition("t=")[2]
     with clinic_context("bondi"):
         _, url = invitations.invite("new@clinic.example", "reception")
@@ -172,16 +172,16 @@ def test_a_fragment_takes_its_page_there(sign_in: SignIn) -> None:
 
 
 @pytest.mark.parametrize("give", [give_app, give_passkey])
-def test_whoever_has_one_notices_nothing(sign_in: SignIn, staff_of: Staff, give: Any) -> None:
+def test_whoever_has_one_notices_nothing(sign_in: SignIn, staff_member: Staff, give: Any) -> None:
     browser = sign_in("bondi")
-    give("bondi", staff_of("bondi"))
+    give("bondi", staff_member("bondi"))
     require()
     assert browser.get(PATIENT).status_code == 200
 
 
-def test_recovery_codes_alone_are_no_second_factor(sign_in: SignIn, staff_of: Staff) -> None:
+def test_recovery_codes_alone_are_no_second_factor(sign_in: SignIn, staff_member: Staff) -> None:
     browser = sign_in("bondi")
-    give_recovery_codes("bondi", staff_of("bondi"))
+    give_recovery_codes("bondi", staff_member("bondi"))
     require()
     assert browser.get(PATIENT).status_code == 302
 
@@ -198,8 +198,8 @@ def reset(browser: Client, user: User) -> Any:
     return browser.post(f"/settings/security/people/{user.pk}/reset")
 
 
-def test_an_owner_resets_somebodys_second_factor_and_they_are_told(sign_in: SignIn, staff_of: Staff) -> None:
-    theirs, user = sign_in("bondi"), staff_of("bondi")
+def test_an_owner_resets_somebodys_second_factor_and_they_are_told(sign_in: SignIn, staff_member: Staff) -> None:
+    theirs, user = sign_in("bondi"), staff_member("bondi")
     give_app("bondi", user)
     give_recovery_codes("bondi", user)
     owner = sign_in("bondi", "owner")
@@ -216,16 +216,16 @@ def test_an_owner_resets_somebodys_second_factor_and_they_are_told(sign_in: Sign
 
 
 @pytest.mark.parametrize("role", ["admin", "clinician", "readonly"])
-def test_nobody_but_an_owner_resets_one(sign_in: SignIn, staff_of: Staff, role: str) -> None:
-    user = staff_of("bondi")
+def test_nobody_but_an_owner_resets_one(sign_in: SignIn, staff_member: Staff, role: str) -> None:
+    user = staff_member("bondi")
     give_app("bondi", user)
     assert reset(sign_in("bondi", role), user).status_code == 403
     with clinic_context("bondi"):
         assert Authenticator.objects.count() == 1
 
 
-def test_an_owner_who_signed_in_long_ago_shows_first_that_it_is_them(sign_in: SignIn, staff_of: Staff) -> None:
-    owner, user = sign_in("bondi", "owner"), staff_of("bondi")
+def test_an_owner_who_signed_in_long_ago_shows_first_that_it_is_them(sign_in: SignIn, staff_member: Staff) -> None:
+    owner, user = sign_in("bondi", "owner"), staff_member("bondi")
     give_app("bondi", user)
     long_ago(owner)
     page = "http://bondi.localhost/settings/security"
@@ -236,22 +236,22 @@ def test_an_owner_who_signed_in_long_ago_shows_first_that_it_is_them(sign_in: Si
         assert Authenticator.objects.count() == 1
 
 
-def test_a_reset_reaches_nobody_of_the_other_clinic(sign_in: SignIn, staff_of: Staff) -> None:
+def test_a_reset_reaches_nobody_of_the_other_clinic(sign_in: SignIn, staff_member: Staff) -> None:
     for label in ("bondi", "harbour"):
-        give_app(label, staff_of(label))
-    reset(sign_in("bondi", "owner"), staff_of("bondi"))
+        give_app(label, staff_member(label))
+    reset(sign_in("bondi", "owner"), staff_member("bondi"))
     with clinic_context("harbour"):
         assert Authenticator.objects.count() == 1
 
 
 def test_when_the_mail_fails_the_owner_is_told(
-    sign_in: SignIn, staff_of: Staff, monkeypatch: pytest.MonkeyPatch
+    sign_in: SignIn, staff_member: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError
 
-    give_app("bondi", staff_of("bondi"))
+    give_app("bondi", staff_member("bondi"))
     owner = sign_in("bondi", "owner")
     monkeypatch.setattr("django.core.mail.EmailMessage.send", fail)
-    reset(owner, staff_of("bondi"))
+    reset(owner, staff_member("bondi"))
     assert "could not be sent" in text(owner.get("/settings/security"))

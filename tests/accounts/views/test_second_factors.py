@@ -58,8 +58,8 @@ def long_ago(browser: Client) -> None:
 
 
 @pytest.fixture
-def user(staff_of: Staff) -> User:
-    return staff_of("bondi")
+def user(staff_member: Staff) -> User:
+    return staff_member("bondi")
 
 
 @pytest.fixture
@@ -67,13 +67,13 @@ def here(user: User, sign_in: SignIn) -> Client:
     return sign_in("bondi")
 
 
-def test_an_app_is_set_up_and_asked_for_from_then_on(here: Client, user: User, browser_at: Any) -> None:
+def test_an_app_is_set_up_and_asked_for_from_then_on(here: Client, user: User, clinic_client: Any) -> None:
     done, secret = set_up_app(here)
     assert done["Location"] == "/account/recovery-codes"
     assert held_by(user) == ["recovery_codes", "totp"]
     with clinic_context("bondi"):
         cache.clear()
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     assert browser.post("/login", {"login": user.email, "password": PASSWORD})["Location"] == STEP
     assert browser.post(STEP, {"code": code(secret)})["Location"] == "/"
 
@@ -118,7 +118,7 @@ def test_secrets_stand_sealed_in_the_database_and_not_at_all_in_the_session(here
         assert secret not in str(dict(here.session.items()))
 
 
-def test_a_passkey_is_made_and_signs_in_alone(here: Client, user: User, browser_at: Any) -> None:
+def test_a_passkey_is_made_and_signs_in_alone(here: Client, user: User, clinic_client: Any) -> None:
     device = Device()
     made = here.post(
         "/account/passkeys/add",
@@ -126,7 +126,7 @@ def test_a_passkey_is_made_and_signs_in_alone(here: Client, user: User, browser_
     )
     assert made["Location"] == "/account/recovery-codes"
     assert "Blue key" in text(here.get("/account/"))
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     answer = device.get(ask(browser, "/login/passkey/ask"))
     assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/"
 
@@ -156,19 +156,19 @@ def test_recovery_codes_are_shown_once(here: Client, user: User) -> None:
     assert "10 left" in text(here.get("/account/"))
 
 
-def test_new_recovery_codes_end_the_old_ones(here: Client, user: User, browser_at: Any) -> None:
+def test_new_recovery_codes_end_the_old_ones(here: Client, user: User, clinic_client: Any) -> None:
     give_app("bondi", user)
     old, *_ = give_recovery_codes("bondi", user)
     here.post("/account/recovery-codes/new")
     new, *_ = re.findall(r"<li>(\d{8})</li>", text(here.get("/account/recovery-codes")))
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     browser.post("/login", {"login": user.email, "password": PASSWORD})
     assert browser.post(STEP, {"code": old}).status_code == 200
     assert browser.post(STEP, {"code": new}).status_code == 302
 
 
 def test_a_passkey_is_renamed_and_removed_by_its_owner_alone(
-    here: Client, user: User, staff_of: Staff, sign_in: SignIn
+    here: Client, user: User, staff_member: Staff, sign_in: SignIn
 ) -> None:
     give_passkey("bondi", user)
     with clinic_context("bondi"):
@@ -194,11 +194,11 @@ def test_recovery_codes_go_with_the_last_factor_and_not_before(here: Client, use
 
 
 def test_what_one_clinic_has_set_up_is_not_asked_for_at_the_other(
-    here: Client, user: User, sign_in: SignIn, staff_of: Staff
+    here: Client, user: User, sign_in: SignIn, staff_member: Staff
 ) -> None:
     set_up_app(here)
     assert sign_in("harbour").get("/patients/42/").status_code == 200
-    assert held_by(staff_of("harbour"), "harbour") == []
+    assert held_by(staff_member("harbour"), "harbour") == []
 
 
 def test_the_ticket_goes_through_the_set_up(here: Client) -> None:

@@ -19,8 +19,8 @@ Browsers = Callable[[str], Client]
 
 
 @pytest.fixture
-def user(staff_of: Callable[..., User]) -> User:
-    return staff_of("bondi")
+def user(staff_member: Callable[..., User]) -> User:
+    return staff_member("bondi")
 
 
 @pytest.fixture
@@ -42,16 +42,16 @@ def is_signed_in(browser: Client) -> bool:
     return browser.get("/patients/42/").status_code == 200
 
 
-def test_the_password_alone_signs_nobody_in_who_has_an_app(browser_at: Browsers, app_user: User) -> None:
-    browser = browser_at("bondi")
+def test_the_password_alone_signs_nobody_in_who_has_an_app(clinic_client: Browsers, app_user: User) -> None:
+    browser = clinic_client("bondi")
     assert sign_in(browser, app_user)["Location"] == STEP
     assert not is_signed_in(browser)
     assert browser.post(STEP, {"code": code()})["Location"] == "/"
     assert is_signed_in(browser)
 
 
-def test_the_ticket_goes_through_password_and_code(browser_at: Browsers, app_user: User) -> None:
-    browser = browser_at("bondi")
+def test_the_ticket_goes_through_password_and_code(clinic_client: Browsers, app_user: User) -> None:
+    browser = clinic_client("bondi")
     ticket = launch(browser, "42")
     step = sign_in(browser, app_user, ticket)["Location"]
     assert step == f"{STEP}?t={ticket}"
@@ -59,8 +59,8 @@ def test_the_ticket_goes_through_password_and_code(browser_at: Browsers, app_use
     assert browser.post(STEP, {"code": code(), "t": field(page, "t")})["Location"] == "/patients/42/"
 
 
-def test_a_wrong_code_keeps_the_ticket(browser_at: Browsers, app_user: User) -> None:
-    browser = browser_at("bondi")
+def test_a_wrong_code_keeps_the_ticket(clinic_client: Browsers, app_user: User) -> None:
+    browser = clinic_client("bondi")
     ticket = launch(browser, "42")
     sign_in(browser, app_user, ticket)
     refused = browser.post(STEP, {"code": "000000", "t": ticket})
@@ -68,72 +68,74 @@ def test_a_wrong_code_keeps_the_ticket(browser_at: Browsers, app_user: User) -> 
     assert field(refused.content.decode(), "t") == ticket
 
 
-def test_a_recovery_code_counts_once(browser_at: Browsers, app_user: User) -> None:
+def test_a_recovery_code_counts_once(clinic_client: Browsers, app_user: User) -> None:
     first, second, *_ = give_recovery_codes("bondi", app_user)
     for number, (tried, works) in enumerate(((first, True), (first, False), (second, True))):
-        browser = browser_at("bondi")
+        browser = clinic_client("bondi")
         ticket = launch(browser, str(42 + number))
         sign_in(browser, app_user, ticket)
         answer = browser.post(STEP, {"code": tried, "t": ticket})
         assert answer.get("Location") == (f"/patients/{42 + number}/" if works else None)
 
 
-def test_a_code_of_the_app_counts_once_as_long_as_it_is_shown_and_after(browser_at: Browsers, app_user: User) -> None:
+def test_a_code_of_the_app_counts_once_as_long_as_it_is_shown_and_after(
+    clinic_client: Browsers, app_user: User
+) -> None:
     shown = code(steps=1)
     for works in (True, False):
-        browser = browser_at("bondi")
+        browser = clinic_client("bondi")
         sign_in(browser, app_user)
         assert (browser.post(STEP, {"code": shown}).status_code == 302) == works
         with clinic_context("bondi"):  # allauth itself forgets a used code after half a minute
             cache.delete(f"allauth.mfa.totp.used?user={app_user.pk}&code={shown}")
 
 
-def test_a_passkey_is_a_second_step(browser_at: Browsers, user: User) -> None:
+def test_a_passkey_is_a_second_step(clinic_client: Browsers, user: User) -> None:
     device = give_passkey("bondi", user)
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     ticket = launch(browser, "42")
     assert sign_in(browser, user, ticket)["Location"].startswith(STEP)
     answer = device.get(ask(browser, f"{STEP}/passkey"), verified=False)
     assert browser.post(STEP, {"credential": answer, "t": ticket})["Location"] == "/patients/42/"
 
 
-def test_a_passkey_alone_signs_in_and_the_ticket_goes_along(browser_at: Browsers, user: User) -> None:
+def test_a_passkey_alone_signs_in_and_the_ticket_goes_along(clinic_client: Browsers, user: User) -> None:
     device = give_passkey("bondi", user)
     give_app("bondi", user)
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     ticket = launch(browser, "42")
     answer = device.get(ask(browser, "/login/passkey/ask"))
     assert browser.post("/login/passkey", {"credential": answer, "t": ticket})["Location"] == "/patients/42/"
 
 
-def test_a_passkey_that_saw_nobody_signs_nobody_in(browser_at: Browsers, user: User) -> None:
+def test_a_passkey_that_saw_nobody_signs_nobody_in(clinic_client: Browsers, user: User) -> None:
     device = give_passkey("bondi", user)
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     ticket = launch(browser, "42")
     answer = device.get(ask(browser, "/login/passkey/ask"), verified=False)
     assert browser.post("/login/passkey", {"credential": answer, "t": ticket})["Location"] == f"/login?t={ticket}"
     assert not is_signed_in(browser)
 
 
-def test_an_answer_for_the_second_step_is_no_sign_in_by_passkey(browser_at: Browsers, user: User) -> None:
+def test_an_answer_for_the_second_step_is_no_sign_in_by_passkey(clinic_client: Browsers, user: User) -> None:
     device = give_passkey("bondi", user)
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     sign_in(browser, user)
     answer = device.get(ask(browser, f"{STEP}/passkey"), verified=False)
     assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/login"
     assert not is_signed_in(browser)
 
 
-def test_an_answer_of_a_passkey_counts_once(browser_at: Browsers, user: User) -> None:
+def test_an_answer_of_a_passkey_counts_once(clinic_client: Browsers, user: User) -> None:
     device = give_passkey("bondi", user)
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     answer = device.get(ask(browser, "/login/passkey/ask"))
     assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/"
     browser.post("/logout")
     assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/login"
 
 
-def test_a_passkey_of_one_clinic_is_nothing_at_the_other(browser_at: Browsers, twins: str) -> None:
+def test_a_passkey_of_one_clinic_is_nothing_at_the_other(clinic_client: Browsers, twins: str) -> None:
     """The same person, id and all, at both; in the end even a row that somebody copied into the other's table."""
     with clinic_context("bondi"):
         user = User.objects.get(email=twins)
@@ -144,16 +146,16 @@ def test_a_passkey_of_one_clinic_is_nothing_at_the_other(browser_at: Browsers, t
         if data:
             with clinic_context("harbour"):
                 Authenticator.objects.create(user=user, type=Authenticator.Type.WEBAUTHN, data=data)
-        browser = browser_at("harbour")
+        browser = clinic_client("harbour")
         answer = device.get(ask(browser, "/login/passkey/ask"))
         assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/login"
         assert not is_signed_in(browser)
 
 
 @pytest.mark.parametrize("field_name", ["origin", "host"])
-def test_a_passkey_asked_for_by_another_site_is_refused(browser_at: Browsers, user: User, field_name: str) -> None:
+def test_a_passkey_asked_for_by_another_site_is_refused(clinic_client: Browsers, user: User, field_name: str) -> None:
     device = give_passkey("bondi", user)
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     asked = ask(browser, "/login/passkey/ask")
     if field_name == "host":
         device.host = "harbour.localhost"
@@ -172,9 +174,9 @@ def test_a_passkey_asked_for_by_another_site_is_refused(browser_at: Browsers, us
     ],
 )
 @pytest.mark.parametrize("path", ["/login/passkey", STEP])
-def test_no_answer_of_another_shape_breaks_it(browser_at: Browsers, user: User, odd: str, path: str) -> None:
+def test_no_answer_of_another_shape_breaks_it(clinic_client: Browsers, user: User, odd: str, path: str) -> None:
     give_passkey("bondi", user)
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     if path == STEP:
         sign_in(browser, user)
     ask(browser, "/login/passkey/ask" if path != STEP else f"{STEP}/passkey")
@@ -183,33 +185,33 @@ def test_no_answer_of_another_shape_breaks_it(browser_at: Browsers, user: User, 
 
 
 def test_a_secret_copied_to_another_person_or_clinic_does_not_open(
-    browser_at: Browsers, staff_of: Callable[..., User], twins: str
+    clinic_client: Browsers, staff_member: Callable[..., User], twins: str
 ) -> None:
     with clinic_context("bondi"):
         twin = User.objects.get(email=twins)
     of_bondi = give_app("bondi", twin).data
-    for label, thief in (("harbour", twin), ("bondi", staff_of("bondi", "owner"))):
+    for label, thief in (("harbour", twin), ("bondi", staff_member("bondi", "owner"))):
         held = give_app(label, thief)
         with clinic_context(label):
             held.data = of_bondi
             held.save()
-        browser = browser_at(label)
+        browser = clinic_client(label)
         sign_in(browser, thief)
         assert browser.post(STEP, {"code": code()}).status_code == 200
         assert not is_signed_in(browser)
 
 
-def test_the_session_changes_its_name_at_the_second_step(browser_at: Browsers, app_user: User) -> None:
-    browser = browser_at("bondi")
+def test_the_session_changes_its_name_at_the_second_step(clinic_client: Browsers, app_user: User) -> None:
+    browser = clinic_client("bondi")
     sign_in(browser, app_user)
     before = browser.session.session_key
     browser.post(STEP, {"code": code()})
     assert browser.session.session_key != before
 
 
-def test_the_tries_are_counted_by_person_and_clinic(browser_at: Browsers, app_user: User) -> None:
+def test_the_tries_are_counted_by_person_and_clinic(clinic_client: Browsers, app_user: User) -> None:
     for number in range(5):
-        browser = browser_at("bondi")
+        browser = clinic_client("bondi")
         sign_in(browser, app_user)
         browser.post(STEP, {"code": f"00000{number}"}, REMOTE_ADDR=f"203.0.113.{number}")
     refused = browser.post(STEP, {"code": code()}, REMOTE_ADDR="203.0.113.99")
@@ -217,21 +219,21 @@ def test_the_tries_are_counted_by_person_and_clinic(browser_at: Browsers, app_us
     assert not is_signed_in(browser)
 
 
-def test_tries_at_the_second_step_of_one_clinic_do_not_count_at_the_other(browser_at: Browsers, twins: str) -> None:
+def test_tries_at_the_second_step_of_one_clinic_do_not_count_at_the_other(clinic_client: Browsers, twins: str) -> None:
     for label in ("bondi", "harbour"):
         with clinic_context(label):
             user = User.objects.get(email=twins)
         give_app(label, user)
     for _ in range(6):
-        browser = browser_at("bondi")
+        browser = clinic_client("bondi")
         sign_in(browser, user)
         browser.post(STEP, {"code": "000000"})
-    browser = browser_at("harbour")
+    browser = clinic_client("harbour")
     sign_in(browser, user)
     assert browser.post(STEP, {"code": code()}).status_code == 302
 
 
-def test_passkeys_that_nobody_knows_are_tried_for_so_long_only(browser_at: Browsers) -> None:
-    browser = browser_at("bondi")
+def test_passkeys_that_nobody_knows_are_tried_for_so_long_only(clinic_client: Browsers) -> None:
+    browser = clinic_client("bondi")
     answers = [browser.post("/login/passkey", {"credential": "{}"}).status_code for _ in range(121)]
     assert answers == [302] * 120 + [429]

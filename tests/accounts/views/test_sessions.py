@@ -111,16 +111,18 @@ def test_a_page_that_asks_for_ever_is_signed_out_all_the_same(sign_in: SignIn) -
     assert "X-Session-Seconds" not in answer
 
 
-def test_after_the_end_the_sign_in_leads_back_to_the_patient(sign_in: SignIn, staff_of: Callable[..., User]) -> None:
+def test_after_the_end_the_sign_in_leads_back_to_the_patient(
+    sign_in: SignIn, staff_member: Callable[..., User]
+) -> None:
     browser = sign_in("bondi")
     age(seen=timedelta(hours=1))
     ticket = browser.get(PATIENT)["Location"].partition("t=")[2]
-    again = {"login": staff_of("bondi").email, "password": PASSWORD, "t": ticket}
+    again = {"login": staff_member("bondi").email, "password": PASSWORD, "t": ticket}
     assert browser.post("/login", again)["Location"] == PATIENT
 
 
-def test_a_form_sent_after_the_end_leads_back_to_its_page(strict_browser_at: Any, sign_in: SignIn) -> None:
-    signed_in, browser = sign_in("bondi"), strict_browser_at("bondi")
+def test_a_form_sent_after_the_end_leads_back_to_its_page(csrf_client: Any, sign_in: SignIn) -> None:
+    signed_in, browser = sign_in("bondi"), csrf_client("bondi")
     browser.cookies["sessionid"] = signed_in.cookies["sessionid"].value
     age(seen=timedelta(hours=1))
     answer = browser.post("/search", headers={"Referer": "http://bondi.localhost/patients/42/"})
@@ -154,8 +156,8 @@ def test_asking_how_long_puts_nothing_off_and_staying_does(sign_in: SignIn) -> N
         assert (answer.status_code, answer.json()) == (401, {})
 
 
-def test_nobody_is_told_of_a_session_who_has_none(browser_at: Any) -> None:
-    assert browser_at("bondi").get("/session").status_code == 401
+def test_nobody_is_told_of_a_session_who_has_none(clinic_client: Any) -> None:
+    assert clinic_client("bondi").get("/session").status_code == 401
 
 
 # --- Ending them -----------------------------------------------------------------------------------------------------
@@ -167,10 +169,10 @@ def numbers(email: str) -> list[int]:
 
 
 def test_own_sessions_are_listed_and_ended_one_by_one_or_all_others(
-    sign_in: SignIn, staff_of: Callable[..., User]
+    sign_in: SignIn, staff_member: Callable[..., User]
 ) -> None:
     here, there, elsewhere = (sign_in("bondi") for _ in range(3))
-    _, second, _ = numbers(staff_of("bondi").email)
+    _, second, _ = numbers(staff_member("bondi").email)
     page = here.get("/account/").content.decode()
     assert page.count("This one") == 1
     assert page.count("last seen") == 3
@@ -180,9 +182,9 @@ def test_own_sessions_are_listed_and_ended_one_by_one_or_all_others(
     assert [is_open(browser) for browser in (here, elsewhere)] == [True, False]
 
 
-def test_somebody_elses_session_is_not_ended_there(sign_in: SignIn, staff_of: Callable[..., User]) -> None:
+def test_somebody_elses_session_is_not_ended_there(sign_in: SignIn, staff_member: Callable[..., User]) -> None:
     mine, theirs = sign_in("bondi"), sign_in("bondi", "owner")
-    (number,) = numbers(staff_of("bondi", "owner").email)
+    (number,) = numbers(staff_member("bondi", "owner").email)
     mine.post(f"/account/sessions/{number}/end")
     mine.post("/account/sessions/end-others")
     assert is_open(theirs)
@@ -196,9 +198,9 @@ def test_sessions_of_the_same_number_at_another_clinic_go_on(sign_in: SignIn) ->
     assert is_open(at_harbour)
 
 
-def test_managers_sign_others_out_everywhere(sign_in: SignIn, staff_of: Callable[..., User]) -> None:
+def test_managers_sign_others_out_everywhere(sign_in: SignIn, staff_member: Callable[..., User]) -> None:
     theirs = [sign_in("bondi"), sign_in("bondi")]
-    number = staff_of("bondi").pk
+    number = staff_member("bondi").pk
     admin = sign_in("bondi", "admin")
     assert sign_in("bondi", "clinician").post(f"/settings/security/people/{number}/end-sessions").status_code == 403
     assert admin.post(f"/settings/security/people/{number}/end-sessions")["Location"] == "/settings/security"
@@ -206,17 +208,19 @@ def test_managers_sign_others_out_everywhere(sign_in: SignIn, staff_of: Callable
     assert is_open(admin)
 
 
-def test_signing_out_forgets_the_session(sign_in: SignIn, staff_of: Callable[..., User]) -> None:
+def test_signing_out_forgets_the_session(sign_in: SignIn, staff_member: Callable[..., User]) -> None:
     browser = sign_in("bondi")
     browser.post("/logout")
-    assert numbers(staff_of("bondi").email) == []
+    assert numbers(staff_member("bondi").email) == []
 
 
-def test_a_new_password_leaves_this_session_alone_and_no_other(sign_in: SignIn, staff_of: Callable[..., User]) -> None:
+def test_a_new_password_leaves_this_session_alone_and_no_other(
+    sign_in: SignIn, staff_member: Callable[..., User]
+) -> None:
     here, there = sign_in("bondi"), sign_in("bondi")
     new = {"oldpassword": PASSWORD, "password1": "a longer horse 43", "password2": "a longer horse 43"}
     here.post("/password/change/", new)
-    assert len(numbers(staff_of("bondi").email)) == 1
+    assert len(numbers(staff_member("bondi").email)) == 1
     assert [is_open(here), is_open(there)] == [True, False]
 
 

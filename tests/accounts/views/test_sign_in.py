@@ -25,12 +25,12 @@ def attempt(browser: Client, email: str, password: str = PASSWORD, **fields: str
 
 
 @pytest.fixture
-def email(staff_of: Callable[..., User]) -> str:
-    return staff_of("bondi").email
+def email(staff_member: Callable[..., User]) -> str:
+    return staff_member("bondi").email
 
 
-def test_a_visitor_is_sent_to_sign_in_and_then_to_the_page_they_asked_for(browser_at, email):
-    browser = browser_at("bondi")
+def test_a_visitor_is_sent_to_sign_in_and_then_to_the_page_they_asked_for(clinic_client, email):
+    browser = clinic_client("bondi")
     sent = browser.get(PATIENT)
     assert sent.status_code == 302
     assert sent["Location"].startswith("/login?t=")
@@ -40,15 +40,15 @@ def test_a_visitor_is_sent_to_sign_in_and_then_to_the_page_they_asked_for(browse
     assert browser.get(PATIENT).content == b"patient 42"
 
 
-def test_the_patient_stands_nowhere_in_the_addresses_of_sign_in(browser_at, email):
-    browser = browser_at("bondi")
+def test_the_patient_stands_nowhere_in_the_addresses_of_sign_in(clinic_client, email):
+    browser = clinic_client("bondi")
     sent = browser.get("/patients/1713650742029190111/")
     page = browser.get(sent["Location"]).content.decode()
     assert "1713650742029190111" not in sent["Location"] + page
 
 
-def test_two_tabs_each_end_on_their_own_patient(browser_at, email):
-    browser = browser_at("bondi")
+def test_two_tabs_each_end_on_their_own_patient(clinic_client, email):
+    browser = clinic_client("bondi")
     first = browser.get("/patients/42/")["Location"]
     second = browser.get("/patients/43/")["Location"]
     abandoned = browser.get("/patients/44/")["Location"]
@@ -57,8 +57,8 @@ def test_two_tabs_each_end_on_their_own_patient(browser_at, email):
     assert browser.get(second)["Location"] == "/patients/43/"
 
 
-def test_the_second_tabs_stale_form_ends_on_its_own_patient(strict_browser_at, email):
-    browser = strict_browser_at("bondi")
+def test_the_second_tabs_stale_form_ends_on_its_own_patient(csrf_client, email):
+    browser = csrf_client("bondi")
     tabs = {}
     for patient in ("42", "43"):
         page = browser.get(browser.get(f"/patients/{patient}/")["Location"]).content.decode()
@@ -69,8 +69,8 @@ def test_the_second_tabs_stale_form_ends_on_its_own_patient(strict_browser_at, e
     assert browser.get(stale["Location"])["Location"] == "/patients/43/"
 
 
-def test_a_form_without_a_token_signs_nobody_in(strict_browser_at, email):
-    browser = strict_browser_at("bondi")
+def test_a_form_without_a_token_signs_nobody_in(csrf_client, email):
+    browser = csrf_client("bondi")
     answer = attempt(browser, email, t="x" * 200)
     assert answer["Location"] == f"/login?t={'x' * 200}"
     assert "_auth_user_id" not in browser.session
@@ -78,49 +78,49 @@ def test_a_form_without_a_token_signs_nobody_in(strict_browser_at, email):
 
 
 @pytest.mark.parametrize("shape", ["<script>", "x", "/patients/42/", "x" * 9000])
-def test_a_stale_form_passes_nothing_on_but_a_ticket(strict_browser_at, email, shape):
-    assert attempt(strict_browser_at("bondi"), email, t=shape)["Location"] == "/login"
+def test_a_stale_form_passes_nothing_on_but_a_ticket(csrf_client, email, shape):
+    assert attempt(csrf_client("bondi"), email, t=shape)["Location"] == "/login"
 
 
-def test_any_other_stale_form_says_so(strict_browser_at):
-    answer = strict_browser_at("bondi").post("/logout")
+def test_any_other_stale_form_says_so(csrf_client):
+    answer = csrf_client("bondi").post("/logout")
     assert answer.status_code == 403
     assert "open for too long" in answer.content.decode()
 
 
-def test_a_stale_fragment_loads_its_page_again(strict_browser_at, sign_in):
-    browser = strict_browser_at("bondi")
+def test_a_stale_fragment_loads_its_page_again(csrf_client, sign_in):
+    browser = csrf_client("bondi")
     browser.cookies["sessionid"] = sign_in("bondi").cookies["sessionid"].value
     answer = browser.post("/search", headers={"HX-Request": "true"})
     assert (answer.status_code, answer["HX-Refresh"]) == (403, "true")
 
 
-def test_a_fragment_of_a_page_whose_session_is_over_is_told_so(strict_browser_at):
+def test_a_fragment_of_a_page_whose_session_is_over_is_told_so(csrf_client):
     around = {"HX-Request": "true", "HX-Current-URL": "http://bondi.localhost/patients/42/"}
-    answer = strict_browser_at("bondi").post("/search", headers=around)
+    answer = csrf_client("bondi").post("/search", headers=around)
     assert answer.status_code == 401
     assert answer["HX-Redirect"].startswith("/login?t=")
 
 
-def test_a_ticket_that_is_over_leads_home_with_a_word(browser_at, email):
-    browser = browser_at("bondi")
+def test_a_ticket_that_is_over_leads_home_with_a_word(clinic_client, email):
+    browser = clinic_client("bondi")
     answer = attempt(browser, email, t="x" * 200)
     assert answer["Location"] == "/"
     assert words(answer) == [TICKET_IS_OVER]
 
 
-def test_a_ticket_used_before_sign_out_is_worth_nothing_to_the_next_person(browser_at, email, staff_of):
-    browser = browser_at("bondi")
+def test_a_ticket_used_before_sign_out_is_worth_nothing_to_the_next_person(clinic_client, email, staff_member):
+    browser = clinic_client("bondi")
     ticket = browser.get("/patients/42/")["Location"].partition("t=")[2]
     assert attempt(browser, email, t=ticket)["Location"] == "/patients/42/"
     browser.post("/logout")
-    answer = attempt(browser, staff_of("bondi", "owner").email, t=ticket)
+    answer = attempt(browser, staff_member("bondi", "owner").email, t=ticket)
     assert answer["Location"] == "/"
     assert words(answer) == ["You have signed out.", TICKET_IS_OVER]
 
 
-def test_a_ticket_serves_one_session_as_often_as_it_likes(browser_at, email):
-    browser = browser_at("bondi")
+def test_a_ticket_serves_one_session_as_often_as_it_likes(clinic_client, email):
+    browser = clinic_client("bondi")
     ticket = browser.get("/patients/42/")["Location"].partition("t=")[2]
     attempt(browser, email, t=ticket)
     assert browser.get(f"/login?t={ticket}")["Location"] == "/patients/42/"
@@ -129,9 +129,9 @@ def test_a_ticket_serves_one_session_as_often_as_it_likes(browser_at, email):
         assert UsedTicket.objects.count() == 1
 
 
-def test_a_ticket_of_another_clinic_leads_home(browser_at, staff_of):
-    ticket = browser_at("harbour").get("/patients/42/")["Location"].partition("t=")[2]
-    answer = attempt(browser_at("bondi"), staff_of("bondi").email, t=ticket)
+def test_a_ticket_of_another_clinic_leads_home(clinic_client, staff_member):
+    ticket = clinic_client("harbour").get("/patients/42/")["Location"].partition("t=")[2]
+    answer = attempt(clinic_client("bondi"), staff_member("bondi").email, t=ticket)
     assert answer["Location"] == "/"
     assert words(answer) == [TICKET_IS_OVER]
 
@@ -149,19 +149,19 @@ def test_a_ticket_of_another_clinic_leads_home(browser_at, staff_of):
         "/patients/42/",
     ],
 )
-def test_nothing_follows_next(browser_at, staff_of, sign_in, elsewhere):
-    email = staff_of("bondi").email
-    assert attempt(browser_at("bondi"), email, next=elsewhere)["Location"] == "/"
+def test_nothing_follows_next(clinic_client, staff_member, sign_in, elsewhere):
+    email = staff_member("bondi").email
+    assert attempt(clinic_client("bondi"), email, next=elsewhere)["Location"] == "/"
     browser = sign_in("bondi")
     assert browser.get("/login", {"next": elsewhere})["Location"] == "/"
     assert browser.post("/logout", {"next": elsewhere})["Location"] == "/login"
-    asked = browser_at("bondi").post("/password/reset/", {"email": email, "next": elsewhere})
+    asked = clinic_client("bondi").post("/password/reset/", {"email": email, "next": elsewhere})
     assert asked["Location"] == "/password/reset/done/"
 
 
-def test_a_wrong_password_and_an_unknown_address_are_answered_alike(browser_at, staff_of):
-    known = attempt(browser_at("bondi"), staff_of("bondi", email="robin@clinic.example").email, "wrong")
-    unknown = attempt(browser_at("bondi"), "nobod@clinic.example", "wrong")
+def test_a_wrong_password_and_an_unknown_address_are_answered_alike(clinic_client, staff_member):
+    known = attempt(clinic_client("bondi"), staff_member("bondi", email="robin@clinic.example").email, "wrong")
+    unknown = attempt(clinic_client("bondi"), "nobod@clinic.example", "wrong")
     assert known.status_code == unknown.status_code == 200
     assert len(known.content) == len(unknown.content)
     assert 'role="alert"' in known.content.decode()
@@ -169,19 +169,19 @@ def test_a_wrong_password_and_an_unknown_address_are_answered_alike(browser_at, 
     assert said[0] == unknown.content.decode().split("<form")[1].split("csrfmiddlewaretoken")[0]
 
 
-def test_after_too_many_tries_they_are_still_answered_alike(browser_at, staff_of):
+def test_after_too_many_tries_they_are_still_answered_alike(clinic_client, staff_member):
     said = []
-    for email in (staff_of("bondi", email="robin@clinic.example").email, "nobod@clinic.example"):
+    for email in (staff_member("bondi", email="robin@clinic.example").email, "nobod@clinic.example"):
         for _ in range(6):
-            answer = attempt(browser_at("bondi"), email, "wrong")
+            answer = attempt(clinic_client("bondi"), email, "wrong")
         assert "Too many tries" in answer.content.decode()
         said.append((answer.status_code, len(answer.content.replace(email.encode(), b""))))
     assert said[0] == said[1]
 
 
-def test_an_unknown_address_costs_the_work_of_a_password(browser_at, staff_of, settings, monkeypatch):
+def test_an_unknown_address_costs_the_work_of_a_password(clinic_client, staff_member, settings, monkeypatch):
     settings.ACCOUNT_RATE_LIMITS = False
-    known, work = staff_of("bondi").email, MD5PasswordHasher.encode
+    known, work = staff_member("bondi").email, MD5PasswordHasher.encode
     hashed: list[str] = []
 
     def counted(hasher: MD5PasswordHasher, password: str, salt: str) -> str:
@@ -192,18 +192,18 @@ def test_an_unknown_address_costs_the_work_of_a_password(browser_at, staff_of, s
 
     def hashings(email: str) -> int:
         hashed.clear()
-        attempt(browser_at("bondi"), email, "wrong")
+        attempt(clinic_client("bondi"), email, "wrong")
         return len(hashed)
 
     assert hashings(known) == hashings("nobody@clinic.example") > 0
 
 
-def test_an_address_is_read_in_any_case_and_with_spaces(browser_at, email):
-    assert attempt(browser_at("bondi"), f"  {email.upper()} ")["Location"] == "/"
+def test_an_address_is_read_in_any_case_and_with_spaces(clinic_client, email):
+    assert attempt(clinic_client("bondi"), f"  {email.upper()} ")["Location"] == "/"
 
 
-def test_the_session_changes_its_name_at_sign_in(browser_at, email):
-    browser = browser_at("bondi")
+def test_the_session_changes_its_name_at_sign_in(clinic_client, email):
+    browser = clinic_client("bondi")
     browser.get("/login")
     before = browser.session.session_key
     attempt(browser, email)
@@ -211,18 +211,18 @@ def test_the_session_changes_its_name_at_sign_in(browser_at, email):
     assert browser.session.get_expire_at_browser_close()
 
 
-def test_a_closed_account_is_told_so_and_not_signed_in(browser_at, email):
+def test_a_closed_account_is_told_so_and_not_signed_in(clinic_client, email):
     with clinic_context("bondi"):
         User.objects.filter(email=email).update(is_active=False)
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     assert attempt(browser, email)["Location"] == "/inactive/"
     assert browser.get("/inactive/").status_code == 200
     assert browser.get("/")["Location"].startswith("/login")
 
 
-def test_nobody_signs_up(browser_at):
+def test_nobody_signs_up(clinic_client):
     for path in ("/signup", "/signup/", "/accounts/signup/"):
-        assert browser_at("bondi").get(path).status_code == 404
+        assert clinic_client("bondi").get(path).status_code == 404
 
 
 def test_sign_out_needs_a_form_and_clears_the_browser(sign_in):
@@ -236,19 +236,19 @@ def test_sign_out_needs_a_form_and_clears_the_browser(sign_in):
     assert browser.get("/logout")["Location"] == "/login"
 
 
-def test_too_many_wrong_passwords_rest_one_account_and_not_the_colleagues(browser_at, email, staff_of):
+def test_too_many_wrong_passwords_rest_one_account_and_not_the_colleagues(clinic_client, email, staff_member):
     for _ in range(5):
-        attempt(browser_at("bondi"), email, "wrong")
-    assert "Too many tries" in attempt(browser_at("bondi"), email).content.decode()
-    colleague = staff_of("bondi", "owner").email
-    assert attempt(browser_at("bondi"), colleague)["Location"] == "/"
-    far_away = browser_at("bondi").post("/login", {"login": email, "password": PASSWORD}, REMOTE_ADDR="203.0.113.9")
+        attempt(clinic_client("bondi"), email, "wrong")
+    assert "Too many tries" in attempt(clinic_client("bondi"), email).content.decode()
+    colleague = staff_member("bondi", "owner").email
+    assert attempt(clinic_client("bondi"), colleague)["Location"] == "/"
+    far_away = clinic_client("bondi").post("/login", {"login": email, "password": PASSWORD}, REMOTE_ADDR="203.0.113.9")
     assert far_away["Location"] == "/"
 
 
-def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_saw(browser_at, email, settings):
+def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_saw(clinic_client, email, settings):
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     form = {"login": email, "password": "wrong"}
     for number in range(5):
         browser.post("/login", form, headers={"X-Forwarded-For": f"198.51.100.{number}, 203.0.113.9"})
@@ -258,30 +258,30 @@ def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_saw(browser_at, em
     assert browser.post("/login", form, headers={"X-Forwarded-For": "203.0.113.10"})["Location"] == "/"
 
 
-def test_tries_at_one_clinic_do_not_count_at_the_other(browser_at, staff_of):
-    staff_of("bondi")
-    email = staff_of("harbour").email
+def test_tries_at_one_clinic_do_not_count_at_the_other(clinic_client, staff_member):
+    staff_member("bondi")
+    email = staff_member("harbour").email
     for _ in range(6):
-        attempt(browser_at("bondi"), email, "wrong")
-    assert attempt(browser_at("harbour"), email)["Location"] == "/"
+        attempt(clinic_client("bondi"), email, "wrong")
+    assert attempt(clinic_client("harbour"), email)["Location"] == "/"
 
 
-def test_a_flood_of_forms_is_told_to_wait(browser_at):
-    browser = browser_at("bondi")
+def test_a_flood_of_forms_is_told_to_wait(clinic_client):
+    browser = clinic_client("bondi")
     answers = [attempt(browser, f"robin{number}@clinic.example", "") for number in range(121)]
     assert [answer.status_code for answer in answers[119:]] == [200, 429]
     assert "Try again in five minutes" in answers[-1].content.decode()
 
 
-def test_a_flood_at_one_clinic_stops_nobody_at_the_other(browser_at, staff_of):
-    email = staff_of("harbour").email
-    floods = [attempt(browser_at("bondi"), f"robin{number}@clinic.example", "wrong") for number in range(121)]
+def test_a_flood_at_one_clinic_stops_nobody_at_the_other(clinic_client, staff_member):
+    email = staff_member("harbour").email
+    floods = [attempt(clinic_client("bondi"), f"robin{number}@clinic.example", "wrong") for number in range(121)]
     assert floods[-1].status_code == 429
-    assert attempt(browser_at("harbour"), email)["Location"] == "/"
+    assert attempt(clinic_client("harbour"), email)["Location"] == "/"
 
 
-def test_colleagues_behind_one_address_who_mistype_at_the_same_time_all_get_in(browser_at, staff_of):
-    emails = [staff_of("bondi", email=f"robin{number}@clinic.example").email for number in range(5)]
+def test_colleagues_behind_one_address_who_mistype_at_the_same_time_all_get_in(clinic_client, staff_member):
+    emails = [staff_member("bondi", email=f"robin{number}@clinic.example").email for number in range(5)]
     for email in emails * 4:
-        assert "do not belong together" in attempt(browser_at("bondi"), email, "wrong").content.decode()
-    assert [attempt(browser_at("bondi"), email).get("Location") for email in emails] == ["/"] * 5
+        assert "do not belong together" in attempt(clinic_client("bondi"), email, "wrong").content.decode()
+    assert [attempt(clinic_client("bondi"), email).get("Location") for email in emails] == ["/"] * 5

@@ -82,8 +82,8 @@ def test_the_doors_hold_for_each_role(sign_in, role):
     assert browser.get("/settings/staff/invite").status_code == 405
 
 
-def test_the_page_lists_this_clinics_people_and_invitations_only(sign_in, staff_of):
-    staff_of("harbour", email="kim@harbour.example")
+def test_the_page_lists_this_clinics_people_and_invitations_only(sign_in, staff_member):
+    staff_member("harbour", email="kim@harbour.example")
     with clinic_context("harbour"):
         invitations.invite("lee@harbour.example", "reception")
     with clinic_context("bondi"):
@@ -105,7 +105,7 @@ def test_an_owner_invites_somebody_by_mail(sign_in):
         assert (invitation.invited_by.role, invitation.role) == ("owner", "owner")
 
 
-def test_an_admin_makes_no_owner(sign_in, staff_of):
+def test_an_admin_makes_no_owner(sign_in, staff_member):
     answer = sign_in("bondi", Role.ADMIN).post("/settings/staff/invite", {"email": EMAIL, "role": "owner"})
     assert answer.status_code == 422
     with clinic_context("bondi"):
@@ -123,7 +123,7 @@ def test_whoever_is_here_already_is_not_invited_again(sign_in):
     assert "already has an account" in answer.content.decode()
 
 
-def test_when_mail_fails_the_link_is_shown_once(sign_in, settings, browser_at):
+def test_when_mail_fails_the_link_is_shown_once(sign_in, settings, clinic_client):
     browser = sign_in("bondi", Role.OWNER)
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
@@ -132,24 +132,24 @@ def test_when_mail_fails_the_link_is_shown_once(sign_in, settings, browser_at):
     assert "/invite/" not in browser.get("/settings/staff/").content.decode().replace("staff/invite", "")
 
 
-def test_an_invitation_is_taken_back(sign_in, browser_at):
+def test_an_invitation_is_taken_back(sign_in, clinic_client):
     with clinic_context("bondi"):
         invitation, url = invitations.invite(EMAIL, "reception")
     browser = sign_in("bondi", Role.OWNER)
     path = f"/settings/staff/invitations/{invitation.pk}/revoke"
     assert "no longer works" in browser.post(path, follow=True).content.decode()
     assert "taken back before" in browser.post(path, follow=True).content.decode()
-    assert browser_at("bondi").get(url.removeprefix("http://bondi.localhost:8000")).status_code == 410
+    assert clinic_client("bondi").get(url.removeprefix("http://bondi.localhost:8000")).status_code == 410
 
 
-def test_an_invitation_is_sent_again_with_a_new_link(sign_in, browser_at):
+def test_an_invitation_is_sent_again_with_a_new_link(sign_in, clinic_client):
     with clinic_context("bondi"):
         invitation, url = invitations.invite(EMAIL, "reception")
     browser = sign_in("bondi", Role.OWNER)
     path = f"/settings/staff/invitations/{invitation.pk}/resend"
     assert f"on its way to {EMAIL}" in browser.post(path, follow=True).content.decode()
     assert mail.outbox[0].to == [EMAIL]
-    assert browser_at("bondi").get(url.removeprefix("http://bondi.localhost:8000")).status_code == 410
+    assert clinic_client("bondi").get(url.removeprefix("http://bondi.localhost:8000")).status_code == 410
     assert "taken back before" in browser.post(path, follow=True).content.decode()
     assert len(mail.outbox) == 1
 
@@ -165,16 +165,16 @@ def test_an_admin_leaves_an_owners_invitation_as_it_is(sign_in):
         assert invitations.pending().get() == invitation
 
 
-def test_whoever_is_suspended_is_let_in_again_rather_than_invited(sign_in, staff_of):
-    staff_of("bondi", email=EMAIL)
+def test_whoever_is_suspended_is_let_in_again_rather_than_invited(sign_in, staff_member):
+    staff_member("bondi", email=EMAIL)
     with clinic_context("bondi"):
         User.objects.filter(email=EMAIL).update(is_active=False)
     answer = sign_in("bondi", Role.OWNER).post("/settings/staff/invite", {"email": EMAIL, "role": "reception"})
     assert "suspended: let them in again" in answer.content.decode()
 
 
-def test_the_database_keeps_addresses_apart_in_any_case_and_roles_known(bondi, staff_of):
-    user = staff_of("bondi")
+def test_the_database_keeps_addresses_apart_in_any_case_and_roles_known(bondi, staff_member):
+    user = staff_member("bondi")
     with clinic_context("bondi"):
         for broken in ({"email": user.email.title()}, {"email": EMAIL, "role": "boss"}):
             with pytest.raises(IntegrityError), transaction.atomic():

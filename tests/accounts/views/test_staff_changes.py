@@ -39,9 +39,9 @@ def logged(label: str = "bondi") -> list[tuple[str, str, dict[str, Any]]]:
         return list(Event.objects.order_by("pk").values_list("user_email", "action", "details"))
 
 
-def test_the_page_says_of_everybody_who_they_are_and_how_they_sign_in(sign_in: SignIn, staff_of: Staff) -> None:
-    give_app("bondi", staff_of("bondi"))
-    gone = staff_of("bondi", email=SAM)
+def test_the_page_says_of_everybody_who_they_are_and_how_they_sign_in(sign_in: SignIn, staff_member: Staff) -> None:
+    give_app("bondi", staff_member("bondi"))
+    gone = staff_member("bondi", email=SAM)
     owner = sign_in("bondi", "owner")
     change(owner, gone, "suspend")
     page = owner.get("/settings/staff/").content.decode()
@@ -52,28 +52,28 @@ def test_the_page_says_of_everybody_who_they_are_and_how_they_sign_in(sign_in: S
     assert page.count(">Suspended</span>") == 1
 
 
-def test_an_owner_changes_somebodys_role(sign_in: SignIn, staff_of: Staff) -> None:
-    person, twin = staff_of("bondi"), staff_of("harbour")
+def test_an_owner_changes_somebodys_role(sign_in: SignIn, staff_member: Staff) -> None:
+    person, twin = staff_member("bondi"), staff_member("harbour")
     assert "is Admin now" in change(sign_in("bondi", "owner"), person, "role", "admin")
     assert now(person) == ("admin", True)
     assert now(twin, "harbour") == ("reception", True)
 
 
-def test_a_new_role_counts_on_the_next_request(sign_in: SignIn, staff_of: Staff) -> None:
+def test_a_new_role_counts_on_the_next_request(sign_in: SignIn, staff_member: Staff) -> None:
     browser = sign_in("bondi", "admin")
-    change(sign_in("bondi", "owner"), staff_of("bondi", "admin"), "role", "readonly")
+    change(sign_in("bondi", "owner"), staff_member("bondi", "admin"), "role", "readonly")
     assert browser.get("/settings/staff/").status_code == 403
 
 
 def test_whoever_is_suspended_is_refused_on_their_next_request_and_at_sign_in(
-    sign_in: SignIn, staff_of: Staff, browser_at: Callable[[str], Client]
+    sign_in: SignIn, staff_member: Staff, clinic_client: Callable[[str], Client]
 ) -> None:
     browser, twins_browser = sign_in("bondi"), sign_in("harbour")
-    person = staff_of("bondi")
+    person = staff_member("bondi")
     assert browser.get("/patients/42/").status_code == 200
     assert "suspended and signed out" in change(sign_in("bondi", "owner"), person, "suspend")
     assert browser.get("/patients/42/")["Location"].startswith("/login")
-    again = browser_at("bondi").post("/login", {"login": person.email, "password": PASSWORD})
+    again = clinic_client("bondi").post("/login", {"login": person.email, "password": PASSWORD})
     assert again["Location"] == "/inactive/"
     with clinic_context("bondi"):
         assert not OpenSession.objects.filter(user=person).exists()
@@ -81,9 +81,9 @@ def test_whoever_is_suspended_is_refused_on_their_next_request_and_at_sign_in(
 
 
 def test_neither_a_passkey_nor_a_second_step_under_way_lets_a_suspended_person_in(
-    sign_in: SignIn, staff_of: Staff, browser_at: Callable[[str], Client]
+    sign_in: SignIn, staff_member: Staff, clinic_client: Callable[[str], Client]
 ) -> None:
-    person, by_passkey, at_the_step = staff_of("bondi"), browser_at("bondi"), browser_at("bondi")
+    person, by_passkey, at_the_step = staff_member("bondi"), clinic_client("bondi"), clinic_client("bondi")
     device = give_passkey("bondi", person)
     give_app("bondi", person)
     at_the_step.post("/login", {"login": person.email, "password": PASSWORD})
@@ -94,17 +94,17 @@ def test_neither_a_passkey_nor_a_second_step_under_way_lets_a_suspended_person_i
         assert browser.get("/patients/42/")["Location"].startswith("/login")
 
 
-def test_whoever_is_let_in_again_signs_in_anew(sign_in: SignIn, staff_of: Staff) -> None:
-    browser, person, owner = sign_in("bondi"), staff_of("bondi"), sign_in("bondi", "owner")
+def test_whoever_is_let_in_again_signs_in_anew(sign_in: SignIn, staff_member: Staff) -> None:
+    browser, person, owner = sign_in("bondi"), staff_member("bondi"), sign_in("bondi", "owner")
     change(owner, person, "suspend")
     assert "can sign in again" in change(owner, person, "reinstate")
     assert browser.get("/patients/42/")["Location"].startswith("/login")
     assert sign_in("bondi").get("/patients/42/").status_code == 200
 
 
-def test_an_admin_changes_everybody_but_owners(sign_in: SignIn, staff_of: Staff) -> None:
+def test_an_admin_changes_everybody_but_owners(sign_in: SignIn, staff_member: Staff) -> None:
     admin = sign_in("bondi", "admin")
-    owner, other, person = staff_of("bondi", "owner"), staff_of("bondi", "admin", SAM), staff_of("bondi")
+    owner, other, person = staff_member("bondi", "owner"), staff_member("bondi", "admin", SAM), staff_member("bondi")
     for what, role in (("role", "reception"), ("suspend", ""), ("reinstate", "")):
         assert "Your role cannot" in change(admin, owner, what, role)
     assert "Your role cannot make" in change(admin, person, "role", "owner")
@@ -115,8 +115,8 @@ def test_an_admin_changes_everybody_but_owners(sign_in: SignIn, staff_of: Staff)
     assert f"/settings/staff/{owner.pk}/" not in admin.get("/settings/staff/").content.decode()
 
 
-def test_an_admin_lets_no_owner_in_again(sign_in: SignIn, staff_of: Staff) -> None:
-    gone = staff_of("bondi", "owner", SAM)
+def test_an_admin_lets_no_owner_in_again(sign_in: SignIn, staff_member: Staff) -> None:
+    gone = staff_member("bondi", "owner", SAM)
     change(sign_in("bondi", "owner"), gone, "suspend")
     change(sign_in("bondi", "admin"), gone, "reinstate")
     assert now(gone) == ("owner", False)
@@ -124,41 +124,41 @@ def test_an_admin_lets_no_owner_in_again(sign_in: SignIn, staff_of: Staff) -> No
 
 @pytest.mark.parametrize(("role", "to"), [("admin", "owner"), ("admin", "readonly"), ("owner", "")])
 def test_nobody_changes_their_own_role_or_suspends_themself(
-    sign_in: SignIn, staff_of: Staff, role: str, to: str
+    sign_in: SignIn, staff_member: Staff, role: str, to: str
 ) -> None:
-    person = staff_of("bondi", role)
-    staff_of("bondi", "owner", SAM)
+    person = staff_member("bondi", role)
+    staff_member("bondi", "owner", SAM)
     assert "Your role cannot" in change(sign_in("bondi", role), person, "role" if to else "suspend", to)
     assert now(person) == (role, True)
 
 
-def test_an_owner_steps_down_while_another_one_is_there(sign_in: SignIn, staff_of: Staff) -> None:
-    owner, other = staff_of("bondi", "owner"), staff_of("bondi", "owner", SAM)
+def test_an_owner_steps_down_while_another_one_is_there(sign_in: SignIn, staff_member: Staff) -> None:
+    owner, other = staff_member("bondi", "owner"), staff_member("bondi", "owner", SAM)
     answer = sign_in("bondi", "owner").post(f"/settings/staff/{owner.pk}/role", {"role": "clinician"})
     assert answer["Location"] == "/"
     assert (now(owner), now(other)) == (("clinician", True), ("owner", True))
 
 
-def test_the_last_owner_who_can_sign_in_stays(sign_in: SignIn, staff_of: Staff) -> None:
-    owner, gone = staff_of("bondi", "owner"), staff_of("bondi", "owner", SAM)
-    staff_of("harbour", "owner", SAM)
+def test_the_last_owner_who_can_sign_in_stays(sign_in: SignIn, staff_member: Staff) -> None:
+    owner, gone = staff_member("bondi", "owner"), staff_member("bondi", "owner", SAM)
+    staff_member("harbour", "owner", SAM)
     browser = sign_in("bondi", "owner")
     change(browser, gone, "suspend")
     assert "only owner who can sign in" in change(browser, owner, "role", "admin")
     assert now(owner) == ("owner", True)
 
 
-def test_a_role_that_is_none_is_refused(sign_in: SignIn, staff_of: Staff) -> None:
-    person = staff_of("bondi")
+def test_a_role_that_is_none_is_refused(sign_in: SignIn, staff_member: Staff) -> None:
+    person = staff_member("bondi")
     path = f"/settings/staff/{person.pk}/role"
     assert sign_in("bondi", "owner").post(path, {"role": "boss"}).status_code == 400
     assert now(person) == ("reception", True)
 
 
 def test_each_change_of_staff_is_one_line_of_the_log(
-    sign_in: SignIn, staff_of: Staff, browser_at: Callable[[str], Client]
+    sign_in: SignIn, staff_member: Staff, clinic_client: Callable[[str], Client]
 ) -> None:
-    owner, person = sign_in("bondi", "owner"), staff_of("bondi")
+    owner, person = sign_in("bondi", "owner"), staff_member("bondi")
     for what, role in (("role", "admin"), ("role", "admin"), ("suspend", ""), ("suspend", ""), ("reinstate", "")):
         change(owner, person, what, role)  # what is so already changes nothing
     owner.post("/settings/staff/invite", {"email": SAM, "role": "clinician"})
@@ -169,7 +169,7 @@ def test_each_change_of_staff_is_one_line_of_the_log(
     with clinic_context("bondi"):
         _, url = invitations.invite(SAM, Role.READONLY)
     answers = {"name": "Sam Okafor", "password1": "a longer horse 43", "password2": "a longer horse 43"}
-    browser_at("bondi").post(url.removeprefix("http://bondi.localhost:8000"), answers)
+    clinic_client("bondi").post(url.removeprefix("http://bondi.localhost:8000"), answers)
     assert logged() == [
         (OWNER, "role_changed", {"whom": person.email, "role": "admin"}),
         (OWNER, "suspended", {"whom": person.email, "role": "admin"}),
@@ -183,12 +183,12 @@ def test_each_change_of_staff_is_one_line_of_the_log(
 
 
 def test_what_cannot_be_logged_does_not_happen(
-    sign_in: SignIn, staff_of: Staff, monkeypatch: pytest.MonkeyPatch
+    sign_in: SignIn, staff_member: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise AuditUnavailable
 
-    browser, person = sign_in("bondi", "owner"), staff_of("bondi")
+    browser, person = sign_in("bondi", "owner"), staff_member("bondi")
     theirs = sign_in("bondi")
     monkeypatch.setattr(staff, "record", fail)
     monkeypatch.setattr(invitations, "record", fail)
@@ -201,8 +201,8 @@ def test_what_cannot_be_logged_does_not_happen(
         assert not invitations.pending().exists()
 
 
-def test_whoever_makes_somebody_an_owner_shows_first_that_it_is_them(sign_in: SignIn, staff_of: Staff) -> None:
-    owner, person = sign_in("bondi", "owner"), staff_of("bondi")
+def test_whoever_makes_somebody_an_owner_shows_first_that_it_is_them(sign_in: SignIn, staff_member: Staff) -> None:
+    owner, person = sign_in("bondi", "owner"), staff_member("bondi")
     long_ago(owner)
     page = {"Referer": "http://bondi.localhost/settings/staff/"}
     invited = {"email": "new@clinic.example", "role": "owner"}

@@ -12,12 +12,12 @@ from accounts.models import User
 from tenants.context import clinic_context
 from tests.accounts.conftest import field
 from tests.accounts.second_factors import code, give_app
-from tests.accounts.views.test_second_step import STEP, Browsers, is_signed_in, launch, sign_in
+from tests.accounts.views.test_second_factor_sign_in import STEP, Browsers, is_signed_in, launch, sign_in
 
 
 @pytest.fixture
-def user(staff_of: Callable[..., User]) -> User:
-    return staff_of("bondi")
+def user(staff_member: Callable[..., User]) -> User:
+    return staff_member("bondi")
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def finish(browser: Client, user: User, ticket: str, patient: str) -> None:
 @pytest.mark.parametrize("order", list(itertools.permutations(["42", "43"])))
 @pytest.mark.parametrize("abandoned", [True, False])
 def test_tabs_left_at_the_code_each_end_on_their_own_patient(
-    browser_at: Browsers, app_user: User, order: tuple[str, ...], abandoned: bool
+    clinic_client: Browsers, app_user: User, order: tuple[str, ...], abandoned: bool
 ) -> None:
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     tickets = {}
     for patient in ("42", "43"):
         tickets[patient] = launch(browser, patient)
@@ -59,9 +59,9 @@ def test_tabs_left_at_the_code_each_end_on_their_own_patient(
 
 
 def test_a_launch_in_another_tab_ends_the_second_step_that_this_one_was_left_at(
-    browser_at: Browsers, app_user: User
+    clinic_client: Browsers, app_user: User
 ) -> None:
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     first = launch(browser, "42")
     sign_in(browser, app_user, first)
     second = launch(browser, "43")
@@ -72,25 +72,23 @@ def test_a_launch_in_another_tab_ends_the_second_step_that_this_one_was_left_at(
 
 
 def test_a_sign_in_form_that_was_open_before_signs_in_somebody_else(
-    browser_at: Browsers, app_user: User, staff_of: Callable[..., User]
+    clinic_client: Browsers, app_user: User, staff_member: Callable[..., User]
 ) -> None:
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     first, second = launch(browser, "42"), launch(browser, "43")
     sign_in(browser, app_user, first)
-    assert sign_in(browser, staff_of("bondi", "owner"), second)["Location"] == "/patients/43/"
+    assert sign_in(browser, staff_member("bondi", "owner"), second)["Location"] == "/patients/43/"
     assert browser.post(STEP, {"code": code(), "t": first})["Location"] == "/patients/42/"
 
 
-def test_a_stale_code_form_goes_back_to_its_own_ticket(
-    strict_browser_at: Callable[[str], Client], app_user: User
-) -> None:
-    browser = strict_browser_at("bondi")
+def test_a_stale_code_form_goes_back_to_its_own_ticket(csrf_client: Callable[[str], Client], app_user: User) -> None:
+    browser = csrf_client("bondi")
     ticket = launch(browser, "42")
     assert browser.post(STEP, {"code": code(), "t": ticket})["Location"] == f"/login?t={ticket}"
 
 
-def test_the_ticket_waits_while_a_new_password_is_chosen(browser_at: Browsers, user: User) -> None:
-    browser = browser_at("bondi")
+def test_the_ticket_waits_while_a_new_password_is_chosen(clinic_client: Browsers, user: User) -> None:
+    browser = clinic_client("bondi")
     ticket = launch(browser, "42")
     form = browser.get(f"/password/reset/?t={ticket}").content.decode()
     asked = browser.post("/password/reset/", {"email": user.email, "t": field(form, "t")})
@@ -100,9 +98,9 @@ def test_the_ticket_waits_while_a_new_password_is_chosen(browser_at: Browsers, u
 
 
 def test_the_mail_of_a_reset_carries_nothing_of_the_patient(
-    browser_at: Browsers, user: User, mailoutbox: list[Any]
+    clinic_client: Browsers, user: User, mailoutbox: list[Any]
 ) -> None:
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     ticket = launch(browser, "42")
     browser.post("/password/reset/", {"email": user.email, "t": ticket})
     assert ticket[:40] not in str(mailoutbox[-1].message())

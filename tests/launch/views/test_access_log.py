@@ -15,7 +15,7 @@ from audit.log import Action, record
 from audit.models import Event
 from sync.models import Connection
 from tenants.context import clinic_context
-from tests.audit.backdating import rewrite_log
+from tests.audit.tampering import rewrite_log
 from tests.launch.conftest import access_log
 from tests.launch.views.test_patient import merged_into
 
@@ -24,12 +24,12 @@ ADDRESSES = ["/settings/access", "/patients/42/access"]
 
 
 @pytest.fixture
-def owner(two_clinics: None, sign_in: Browsers) -> Client:
+def owner(two_clinics: None, force_login: Browsers) -> Client:
     """Bondi's owner; at both clinics a receptionist has opened patient 42, and at bondi a clinician searched."""
     for label in ("bondi", "harbour"):
-        sign_in(label).get("/patients/42/")
-    sign_in("bondi", role="clinician").post("/search", {"text": "ada"})
-    return sign_in("bondi", role="owner")
+        force_login(label).get("/patients/42/")
+    force_login("bondi", role="clinician").post("/search", {"text": "ada"})
+    return force_login("bondi", role="owner")
 
 
 def page_of(browser: Client, address: str) -> str:
@@ -69,8 +69,8 @@ def test_reading_it_is_a_line_of_its_own(owner: Client, address: str) -> None:
 
 @pytest.mark.parametrize("address", [*ADDRESSES, "/patients/42/access/csv", "/settings/access/csv"])
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
-def test_others_are_refused_which_is_a_line_too(owner: Client, sign_in: Browsers, address: str, role: str) -> None:
-    browser = sign_in("bondi", role=role)
+def test_others_are_refused_which_is_a_line_too(owner: Client, force_login: Browsers, address: str, role: str) -> None:
+    browser = force_login("bondi", role=role)
     answer = browser.post(address) if address.endswith("csv") else browser.get(address)
     assert answer.status_code == 403
     patient_id = "42" if "42" in address else ""
@@ -79,9 +79,9 @@ def test_others_are_refused_which_is_a_line_too(owner: Client, sign_in: Browsers
 
 @pytest.mark.parametrize(("role", "offered"), [("owner", True), ("admin", True), ("reception", False)])
 def test_the_patient_screen_leads_there_for_those_who_may(
-    owner: Client, sign_in: Browsers, role: str, offered: bool
+    owner: Client, force_login: Browsers, role: str, offered: bool
 ) -> None:
-    assert ("/patients/42/access" in page_of(sign_in("bondi", role=role), "/patients/42/")) is offered
+    assert ("/patients/42/access" in page_of(force_login("bondi", role=role), "/patients/42/")) is offered
 
 
 @pytest.mark.parametrize("address", [*ADDRESSES, "/patients/42/access/csv"])
@@ -107,9 +107,9 @@ def test_a_log_that_cannot_be_written_is_not_shown(
     ],
 )
 def test_filters_narrow_it(
-    owner: Client, staff_of: Callable[..., User], chosen: dict[str, str], actions: list[str]
+    owner: Client, staff_member: Callable[..., User], chosen: dict[str, str], actions: list[str]
 ) -> None:
-    clinician = staff_of("bondi", "clinician")
+    clinician = staff_member("bondi", "clinician")
     with clinic_context("bondi"):
         record(Action.OPS_ACCESS, by=User(email="ops@sidechart.example"))
     if chosen.get("person") == "clinician":
@@ -142,8 +142,8 @@ def test_a_page_that_is_none_is_harmless(owner: Client, before: str) -> None:
     assert owner.get("/settings/access", {"before": before}).status_code == 200
 
 
-def test_pages_of_a_hundred_lead_on_to_the_older_ones(owner: Client, staff_of: Callable[..., User]) -> None:
-    robin = staff_of("bondi")
+def test_pages_of_a_hundred_lead_on_to_the_older_ones(owner: Client, staff_member: Callable[..., User]) -> None:
+    robin = staff_member("bondi")
     with clinic_context("bondi"):
         for _ in range(148):
             record(Action.SEARCHED, by=robin)
@@ -157,10 +157,10 @@ def test_pages_of_a_hundred_lead_on_to_the_older_ones(owner: Client, staff_of: C
 
 
 def test_lines_of_a_merged_patient_are_on_the_survivors_page(
-    owner: Client, add_patient: Callable[..., str], staff_of: Callable[..., User]
+    owner: Client, add_patient: Callable[..., str], staff_member: Callable[..., User]
 ) -> None:
     add_patient("bondi", "43", first_name="Ada", **merged_into("42"))
-    robin = staff_of("bondi", email="robin@clinic.example")
+    robin = staff_member("bondi", email="robin@clinic.example")
     with clinic_context("bondi"):
         record(Action.VIEWED, by=robin, patient_id="43")
         record(Action.VIEWED, by=robin, patient_id="44")
@@ -195,7 +195,7 @@ def test_a_browser_that_fetches_ahead_gets_nothing(owner: Client) -> None:
 
 
 def test_the_csv_has_every_line_and_says_that_it_was_taken(
-    owner: Client, staff_of: Callable[..., User], monkeypatch: pytest.MonkeyPatch
+    owner: Client, staff_member: Callable[..., User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("launch.access_log.BATCH", 2)
     for _ in range(3):

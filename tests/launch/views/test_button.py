@@ -51,10 +51,10 @@ NOBODY_NAMED = [
 
 
 @pytest.fixture
-def owner(two_clinics: None, sign_in: Browsers) -> Client:
+def owner(two_clinics: None, force_login: Browsers) -> Client:
     with clinic_context("bondi"):
         Connection.objects.update(shard="au1")
-    return sign_in("bondi", role="owner")
+    return force_login("bondi", role="owner")
 
 
 def listen(browser: Client, *, secure: bool = False) -> str:
@@ -83,8 +83,8 @@ def works(label: str = "bondi") -> bool:
 
 
 @pytest.mark.parametrize("role", ["owner", "admin"])
-def test_owners_and_admins_read_what_to_enter_in_cliniko(two_clinics: None, sign_in: Browsers, role: str) -> None:
-    page = sign_in("bondi", role=role).get("/settings/button").content.decode()
+def test_owners_and_admins_read_what_to_enter_in_cliniko(two_clinics: None, force_login: Browsers, role: str) -> None:
+    page = force_login("bondi", role=role).get("/settings/button").content.decode()
     assert f'data-copy="{ADDRESS}"' in page
     assert f"<dd>{ADDRESS}</dd>" in page
     assert 'data-copy="Sidechart"' in page
@@ -102,16 +102,16 @@ def test_the_name_is_the_one_that_cliniko_approved(owner: Client, settings: Sett
 @pytest.mark.parametrize("path", ["/settings/button", "/settings/button/heard"])
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
 def test_others_are_told_that_it_is_not_for_their_role(
-    two_clinics: None, sign_in: Browsers, path: str, role: str
+    two_clinics: None, force_login: Browsers, path: str, role: str
 ) -> None:
-    assert sign_in("bondi", role=role).get(path).status_code == 403
+    assert force_login("bondi", role=role).get(path).status_code == 403
 
 
-def test_a_click_in_cliniko_turns_it_green(owner: Client, sign_in: Browsers) -> None:
+def test_a_click_in_cliniko_turns_it_green(owner: Client, force_login: Browsers) -> None:
     assert WORKS not in listen(owner)
     assert not works()
     assert "Not clicked yet" in owner.get("/settings/").content.decode()
-    assert sign_in("bondi").get("/patients?patient_id=42", headers=CLICKED).status_code == 302
+    assert force_login("bondi").get("/patients?patient_id=42", headers=CLICKED).status_code == 302
     told = listen(owner)
     assert WORKS in told
     assert "<bdi>Robin Reception</bdi> opened a patient from Cliniko at " in told
@@ -119,18 +119,18 @@ def test_a_click_in_cliniko_turns_it_green(owner: Client, sign_in: Browsers) -> 
     assert "Not clicked yet" not in owner.get("/settings/").content.decode()
 
 
-def test_it_says_nothing_of_the_patient(owner: Client, sign_in: Browsers) -> None:
-    sign_in("bondi").get("/patients?patient_id=1713650742029190531", headers=CLICKED)
+def test_it_says_nothing_of_the_patient(owner: Client, force_login: Browsers) -> None:
+    force_login("bondi").get("/patients?patient_id=1713650742029190531", headers=CLICKED)
     assert "1713650742029190531" not in listen(owner)
     assert access_log("bondi") == []
 
 
-def test_the_other_clinic_hears_nothing(owner: Client, sign_in: Browsers) -> None:
-    sign_in("bondi").get("/patients?patient_id=42", headers=CLICKED)
-    sign_in("bondi").get("/patient?patient_id=42", headers=CLICKED)
+def test_the_other_clinic_hears_nothing(owner: Client, force_login: Browsers) -> None:
+    force_login("bondi").get("/patients?patient_id=42", headers=CLICKED)
+    force_login("bondi").get("/patient?patient_id=42", headers=CLICKED)
     assert notes("harbour") == {}
     assert not works("harbour")
-    assert "No click has come yet" in listen(sign_in("harbour", role="owner"))
+    assert "No click has come yet" in listen(force_login("harbour", role="owner"))
 
 
 def test_a_slash_at_the_end_is_fine(owner: Client) -> None:
@@ -153,8 +153,8 @@ def test_an_address_that_was_typed_is_no_click(owner: Client, site: str) -> None
     assert not works()
 
 
-def test_a_visitors_click_has_arrived_and_proves_nothing_yet(owner: Client, browser_at: Browsers) -> None:
-    browser_at("bondi").get("/patients?patient_id=42", headers=CLICKED)
+def test_a_visitors_click_has_arrived_and_proves_nothing_yet(owner: Client, clinic_client: Browsers) -> None:
+    clinic_client("bondi").get("/patients?patient_id=42", headers=CLICKED)
     told = listen(owner)
     assert "Somebody who is not signed in opened the button&#x27;s address" in told
     assert "Sign in there, then click the button once more." in told
@@ -165,10 +165,10 @@ def test_a_visitors_click_has_arrived_and_proves_nothing_yet(owner: Client, brow
 @pytest.mark.parametrize("headers", [{"Sec-Purpose": "prefetch"}, {"Sec-Fetch-Dest": "image"}], ids=str)
 @pytest.mark.parametrize("path", ["/patients?patient_id=42", "/patient?patient_id=42", "/?patient_id=42", "/patients"])
 def test_what_nobody_looks_at_is_not_noted(
-    owner: Client, browser_at: Browsers, path: str, headers: dict[str, str]
+    owner: Client, clinic_client: Browsers, path: str, headers: dict[str, str]
 ) -> None:
     owner.get(path, headers=headers)
-    browser_at("bondi").get(path, headers=headers)
+    clinic_client("bondi").get(path, headers=headers)
     owner.head(path)
     owner.post(path)
     assert notes() == {}
@@ -204,9 +204,9 @@ def test_listening_keeps_no_session_open(owner: Client) -> None:
 
 @pytest.mark.parametrize(("path", "kind", "change"), NEAR_MISSES, ids=[path for path, _, _ in NEAR_MISSES])
 def test_a_click_on_a_wrong_address_opens_nobody_and_says_what_to_change(
-    owner: Client, sign_in: Browsers, path: str, kind: Kind, change: str
+    owner: Client, force_login: Browsers, path: str, kind: Kind, change: str
 ) -> None:
-    answer = sign_in("bondi").get(path, headers=CLICKED)
+    answer = force_login("bondi").get(path, headers=CLICKED)
     page = answer.content.decode()
     assert answer.status_code == 404
     assert MISTAKE in page
@@ -224,9 +224,9 @@ def test_a_click_on_a_wrong_address_opens_nobody_and_says_what_to_change(
 
 @pytest.mark.parametrize(("path", "kind", "change"), NEAR_MISSES, ids=[path for path, _, _ in NEAR_MISSES])
 def test_visitors_are_told_no_more_than_where_they_are(
-    owner: Client, browser_at: Browsers, path: str, kind: Kind, change: str
+    owner: Client, clinic_client: Browsers, path: str, kind: Kind, change: str
 ) -> None:
-    answer = browser_at("bondi").get(path, headers=CLICKED)
+    answer = clinic_client("bondi").get(path, headers=CLICKED)
     page = answer.content.decode()
     assert answer.status_code == 404
     assert ADDRESS in page
@@ -236,17 +236,17 @@ def test_visitors_are_told_no_more_than_where_they_are(
     assert notes() == {kind: "Somebody"}
 
 
-def test_visitors_learn_nothing_about_any_id_on_a_wrong_address(two_clinics: None, browser_at: Browsers) -> None:
-    pages = {browser_at("bondi").get(f"/patient?patient_id={each}").content for each in ("42", "99", "9" * 20)}
+def test_visitors_learn_nothing_about_any_id_on_a_wrong_address(two_clinics: None, clinic_client: Browsers) -> None:
+    pages = {clinic_client("bondi").get(f"/patient?patient_id={each}").content for each in ("42", "99", "9" * 20)}
     assert len(pages) == 1
 
 
 @pytest.mark.parametrize(("path", "kind", "change"), NOBODY_NAMED, ids=[path for path, _, _ in NOBODY_NAMED])
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_a_click_that_names_nobody_is_told(
-    owner: Client, browser_at: Browsers, path: str, kind: Kind, change: str, signed_in: bool
+    owner: Client, clinic_client: Browsers, path: str, kind: Kind, change: str, signed_in: bool
 ) -> None:
-    answer = (owner if signed_in else browser_at("bondi")).get(path, headers=CLICKED)
+    answer = (owner if signed_in else clinic_client("bondi")).get(path, headers=CLICKED)
     assert answer.status_code == 400
     assert "Which patient was this about?" in answer.content.decode()
     assert notes() == {kind: "Robin Owner" if signed_in else "Somebody"}
@@ -306,9 +306,9 @@ def test_an_address_that_was_typed_mends_no_mistake(owner: Client) -> None:
     assert "Put an s at the end" in listen(owner)
 
 
-def test_old_misses_are_forgotten(owner: Client, browser_at: Browsers) -> None:
+def test_old_misses_are_forgotten(owner: Client, clinic_client: Browsers) -> None:
     owner.get("/patient?patient_id=42", headers=CLICKED)
-    browser_at("bondi").get("/patients?patient_id=42", headers=CLICKED)
+    clinic_client("bondi").get("/patients?patient_id=42", headers=CLICKED)
     age(Kind.SIGNED_OUT, timedelta(minutes=11))
     told = listen(owner)
     assert "Put an s at the end" in told
@@ -341,7 +341,7 @@ def test_other_pages_over_http_are_no_clicks(owner: Client, settings: Settings) 
 
 
 def test_a_host_of_two_levels_is_noted_at_the_clinic_and_told_to_nobody_else(
-    owner: Client, browser_at: Browsers
+    owner: Client, clinic_client: Browsers
 ) -> None:
     hosts = ("www.bondi.localhost", "a.www.bondi.localhost", "www.nope.localhost")
     astray = [Client(HTTP_HOST=host).get("/patients?patient_id=42") for host in hosts]
@@ -390,9 +390,9 @@ def test_a_name_that_the_clinic_had_before_still_leads_to_the_patient_and_is_tol
 
 
 def test_a_flood_of_misses_grows_nothing_and_writes_once(
-    owner: Client, browser_at: Browsers, monkeypatch: pytest.MonkeyPatch
+    owner: Client, clinic_client: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     monkeypatch.setattr(
         "launch.button_clicks.NOTE_INTERVAL", timedelta(minutes=5)
     )  # a flood on a slow machine lasts longer
@@ -404,20 +404,20 @@ def test_a_flood_of_misses_grows_nothing_and_writes_once(
     assert sum(query["sql"].startswith("INSERT") for query in asked.captured_queries) == 2
 
 
-def test_a_second_click_later_takes_the_place_of_the_first(owner: Client, sign_in: Browsers) -> None:
+def test_a_second_click_later_takes_the_place_of_the_first(owner: Client, force_login: Browsers) -> None:
     owner.get("/patients?patient_id=42", headers=CLICKED)
-    sign_in("bondi").get("/patients?patient_id=42", headers=CLICKED)
+    force_login("bondi").get("/patients?patient_id=42", headers=CLICKED)
     assert notes() == {Kind.CLICK: "Robin Reception"}
 
 
 def test_the_clicks_of_staff_count_one_by_one_and_floods_of_strangers_do_not(
-    owner: Client, sign_in: Browsers, browser_at: Browsers, monkeypatch: pytest.MonkeyPatch
+    owner: Client, force_login: Browsers, clinic_client: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("launch.button_clicks.NOTE_INTERVAL", timedelta(minutes=5))
     for _ in range(3):
         owner.get("/patients?patient_id=42", headers=CLICKED)
-        browser_at("bondi").get("/patients?patient_id=42", headers=CLICKED)
-    sign_in("harbour").get("/patients?patient_id=42", headers=CLICKED)
+        clinic_client("bondi").get("/patients?patient_id=42", headers=CLICKED)
+    force_login("harbour").get("/patients?patient_id=42", headers=CLICKED)
     counted = {}
     for label in ("bondi", "harbour"):
         with clinic_context(label):
@@ -425,7 +425,7 @@ def test_the_clicks_of_staff_count_one_by_one_and_floods_of_strangers_do_not(
     assert counted == {"bondi": {"click": 3, "signed_out": 1}, "harbour": {"click": 1}}
 
 
-def test_a_click_outlives_the_account_of_who_made_it(owner: Client, staff_of: Callable[..., User]) -> None:
+def test_a_click_outlives_the_account_of_who_made_it(owner: Client, staff_member: Callable[..., User]) -> None:
     owner.get("/patients?patient_id=42", headers=CLICKED)
     with clinic_context("bondi"):
         User.objects.all().delete()

@@ -73,8 +73,10 @@ def test_without_its_row_nothing_is_uncovered(switched_on: Client, monkeypatch: 
     assert "NX123456" not in answer.content.decode()
 
 
-def test_the_wish_of_one_clinic_is_not_that_of_the_other(switched_on: Client, sign_in: Callable[..., Client]) -> None:
-    assert sign_in("harbour").post("/patients/42/card-numbers", headers=HTMX).status_code == 404
+def test_the_wish_of_one_clinic_is_not_that_of_the_other(
+    switched_on: Client, force_login: Callable[..., Client]
+) -> None:
+    assert force_login("harbour").post("/patients/42/card-numbers", headers=HTMX).status_code == 404
 
 
 def test_a_patient_without_cards_has_no_such_place(switched_on: Client, add_patient: Callable[..., str]) -> None:
@@ -84,8 +86,10 @@ def test_a_patient_without_cards_has_no_such_place(switched_on: Client, add_pati
 
 
 @pytest.mark.parametrize("role", ["owner", "admin"])
-def test_owners_and_admins_switch_them_on_and_off(carded: Client, sign_in: Callable[..., Client], role: str) -> None:
-    manager = sign_in("bondi", role=role)
+def test_owners_and_admins_switch_them_on_and_off(
+    carded: Client, force_login: Callable[..., Client], role: str
+) -> None:
+    manager = force_login("bondi", role=role)
     assert "Let staff uncover them" in manager.get("/settings/").content.decode()
     manager.post("/settings/card-numbers", {"shown": "yes"})
     assert "Show the numbers" in page_of(carded)
@@ -93,8 +97,8 @@ def test_owners_and_admins_switch_them_on_and_off(carded: Client, sign_in: Calla
     assert "Medicare" not in page_of(carded)
 
 
-def test_what_is_switched_on_already_is_no_line_of_the_log(sign_in: Callable[..., Client]) -> None:
-    manager = sign_in("bondi", role="owner")
+def test_what_is_switched_on_already_is_no_line_of_the_log(force_login: Callable[..., Client]) -> None:
+    manager = force_login("bondi", role="owner")
     for shown in ("no", "yes", "yes", "no", "no"):
         assert manager.post("/settings/card-numbers", {"shown": shown}).status_code == 302
     with clinic_context("bondi"):
@@ -103,13 +107,13 @@ def test_what_is_switched_on_already_is_no_line_of_the_log(sign_in: Callable[...
 
 
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
-def test_others_do_not(carded: Client, sign_in: Callable[..., Client], role: str) -> None:
-    assert sign_in("bondi", role=role).post("/settings/card-numbers", {"shown": "yes"}).status_code == 403
+def test_others_do_not(carded: Client, force_login: Callable[..., Client], role: str) -> None:
+    assert force_login("bondi", role=role).post("/settings/card-numbers", {"shown": "yes"}).status_code == 403
     assert "Medicare" not in page_of(carded)
 
 
-def test_switching_them_on_and_off_are_lines_in_the_log(sign_in: Callable[..., Client]) -> None:
-    owner = sign_in("bondi", role="owner")
+def test_switching_them_on_and_off_are_lines_in_the_log(force_login: Callable[..., Client]) -> None:
+    owner = force_login("bondi", role="owner")
     owner.post("/settings/card-numbers", {"shown": "yes"})
     owner.post("/settings/card-numbers", {"shown": "no"})
     with clinic_context("bondi"):

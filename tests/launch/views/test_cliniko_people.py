@@ -41,25 +41,25 @@ def text(answer: Any) -> str:
 
 
 def test_whoever_is_active_in_cliniko_and_not_here_can_be_ticked(
-    sign_in: SignIn, staff_of: Staff, cliniko_has: Callable[..., None]
+    force_login: SignIn, staff_member: Staff, cliniko_has: Callable[..., None]
 ) -> None:
     cliniko_has(kim=True, lee=True, sam=True, ann=False)
-    staff_of("bondi", email=LEE)
-    staff_of("harbour", email=KIM)
+    staff_member("bondi", email=LEE)
+    staff_member("harbour", email=KIM)
     with clinic_context("bondi"):
         invitations.invite(SAM, "reception")
-    page = text(sign_in("bondi", "owner").get(PEOPLE))
+    page = text(force_login("bondi", "owner").get(PEOPLE))
     assert f'value="{KIM}"' in page
     assert page.count('type="checkbox"') == 1
     assert "Inactive in Cliniko" not in page
 
 
 def test_a_leaver_stands_beside_the_button_that_suspends_them(
-    sign_in: SignIn, staff_of: Staff, cliniko_has: Callable[..., None]
+    force_login: SignIn, staff_member: Staff, cliniko_has: Callable[..., None]
 ) -> None:
     cliniko_has(kim=False, lee=False)
-    kim, owner = staff_of("bondi", email=KIM), sign_in("bondi", "owner")
-    staff_of("harbour", email=LEE)
+    kim, owner = staff_member("bondi", email=KIM), force_login("bondi", "owner")
+    staff_member("harbour", email=LEE)
     page = text(owner.get(PEOPLE))
     assert "Inactive in Cliniko" in page
     assert f'action="/settings/staff/{kim.pk}/suspend"' in page
@@ -70,27 +70,27 @@ def test_a_leaver_stands_beside_the_button_that_suspends_them(
 
 
 def test_an_admin_sees_that_an_owner_has_left_and_cannot_suspend_them(
-    sign_in: SignIn, staff_of: Staff, cliniko_has: Callable[..., None]
+    force_login: SignIn, staff_member: Staff, cliniko_has: Callable[..., None]
 ) -> None:
     cliniko_has(kim=False)
-    staff_of("bondi", "owner", KIM)
-    page = text(sign_in("bondi", "admin").get(PEOPLE))
+    staff_member("bondi", "owner", KIM)
+    page = text(force_login("bondi", "admin").get(PEOPLE))
     assert KIM in page
     assert "/suspend" not in page
     assert 'value="owner"' not in page
 
 
 def test_whoever_has_two_users_in_cliniko_has_left_with_the_last_one(
-    sign_in: SignIn, staff_of: Staff, monkeypatch: pytest.MonkeyPatch
+    force_login: SignIn, staff_member: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    staff_of("bondi", email=KIM)
+    staff_member("bondi", email=KIM)
     both = tuple(ClinikoUser("Kim Vale", KIM, "receptionist", active) for active in (True, False))
     monkeypatch.setattr("launch.cliniko_people.cliniko_users", lambda: ClinikoUsers(Outcome.FRESH, both))
-    assert "Everybody who is active in Cliniko is here" in text(sign_in("bondi", "owner").get(PEOPLE))
+    assert "Everybody who is active in Cliniko is here" in text(force_login("bondi", "owner").get(PEOPLE))
 
 
-def test_everybody_who_is_ticked_is_invited_with_the_role(sign_in: SignIn) -> None:
-    owner = sign_in("bondi", "owner")
+def test_everybody_who_is_ticked_is_invited_with_the_role(force_login: SignIn) -> None:
+    owner = force_login("bondi", "owner")
     page = text(owner.post(INVITE, {"email": [KIM, LEE], "role": "clinician"}, follow=True))
     assert "2 invitations are on the way" in page
     assert sorted(message.to[0] for message in mail.outbox) == [KIM, LEE]
@@ -100,17 +100,17 @@ def test_everybody_who_is_ticked_is_invited_with_the_role(sign_in: SignIn) -> No
         assert not invitations.pending().exists()
 
 
-def test_an_admin_invites_no_owner_by_a_tick(sign_in: SignIn) -> None:
-    page = text(sign_in("bondi", "admin").post(INVITE, {"email": KIM, "role": "owner"}, follow=True))
+def test_an_admin_invites_no_owner_by_a_tick(force_login: SignIn) -> None:
+    page = text(force_login("bondi", "admin").post(INVITE, {"email": KIM, "role": "owner"}, follow=True))
     assert "cannot be invited" in page
     assert mail.outbox == []
 
 
 def test_what_cannot_be_done_for_one_is_done_for_the_others(
-    sign_in: SignIn, staff_of: Staff, monkeypatch: pytest.MonkeyPatch
+    force_login: SignIn, staff_member: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    staff_of("bondi", email=LEE)
-    owner = sign_in("bondi", "owner")
+    staff_member("bondi", email=LEE)
+    owner = force_login("bondi", "owner")
     page = text(owner.post(INVITE, {"email": ["no address", LEE, KIM], "role": "reception"}, follow=True))
     assert "no address cannot be invited" in page
     assert f"{LEE} already has an account" in page
@@ -121,9 +121,9 @@ def test_what_cannot_be_done_for_one_is_done_for_the_others(
     assert "Nobody was ticked" in text(owner.post(INVITE, {"role": "reception"}, follow=True))
 
 
-def test_no_more_than_twenty_are_invited_at_once(sign_in: SignIn) -> None:
+def test_no_more_than_twenty_are_invited_at_once(force_login: SignIn) -> None:
     many = [f"person{number}@clinic.example" for number in range(21)]
-    page = text(sign_in("bondi", "owner").post(INVITE, {"email": many, "role": "readonly"}, follow=True))
+    page = text(force_login("bondi", "owner").post(INVITE, {"email": many, "role": "readonly"}, follow=True))
     assert "20 invitations are on the way" in page
     assert "Tick the others again" in page
     assert len(mail.outbox) == 20
@@ -131,18 +131,18 @@ def test_no_more_than_twenty_are_invited_at_once(sign_in: SignIn) -> None:
 
 @pytest.mark.parametrize("outcome", [*NOT_READ, Outcome.UNREACHABLE])
 def test_why_cliniko_could_not_be_asked_is_one_sentence(
-    sign_in: SignIn, cliniko_has: Callable[..., None], outcome: Outcome
+    force_login: SignIn, cliniko_has: Callable[..., None], outcome: Outcome
 ) -> None:
     cliniko_has(outcome)
-    answer = sign_in("bondi", "owner").get(PEOPLE)
+    answer = force_login("bondi", "owner").get(PEOPLE)
     assert answer.status_code == 200
     sentence = NOT_READ.get(outcome, NO_ANSWER).replace("'", "&#x27;")
     assert sentence in text(answer)
     assert "Everybody" not in text(answer)
 
 
-def test_the_staff_page_asks_for_this_part_by_itself_and_waits_for_nobody(sign_in: SignIn) -> None:
-    owner = sign_in("bondi", "owner")
+def test_the_staff_page_asks_for_this_part_by_itself_and_waits_for_nobody(force_login: SignIn) -> None:
+    owner = force_login("bondi", "owner")
     assert f'hx-get="{PEOPLE}"' in text(owner.get("/settings/staff/"))
     part = text(owner.get(PEOPLE, headers={"HX-Request": "true"}))
     assert "<html" not in part

@@ -20,9 +20,9 @@ def search(browser: Client, text: str) -> str:
     return browser.post("/search", {"text": text}, headers=HTMX).content.decode()
 
 
-def test_search_finds_this_clinics_patients_alone(two_clinics: None, sign_in: Callable[..., Client]) -> None:
-    assert 'href="/patients/42/"' in search(sign_in("bondi"), "ada")
-    assert "Nobody found" in search(sign_in("harbour"), "ada")
+def test_search_finds_this_clinics_patients_alone(two_clinics: None, force_login: Callable[..., Client]) -> None:
+    assert 'href="/patients/42/"' in search(force_login("bondi"), "ada")
+    assert "Nobody found" in search(force_login("harbour"), "ada")
 
 
 def test_a_result_says_who_and_how_old_and_the_phone(reception: Client, add_patient: Callable[..., str]) -> None:
@@ -93,13 +93,13 @@ def test_a_list_of_people_is_shown_only_with_its_row(reception: Client, add_pati
 
 
 def test_recently_opened_are_ones_own_latest_first(
-    reception: Client, add_patient: Callable[..., str], sign_in: Callable[..., Client]
+    reception: Client, add_patient: Callable[..., str], force_login: Callable[..., Client]
 ) -> None:
     for number, name in enumerate(["First", "Second", "Third"], start=50):
         add_patient("bondi", str(number), first_name=name)
     for patient_id in ("50", "51", "50"):
         reception.get(f"/patients/{patient_id}/")
-    sign_in("bondi", role="clinician").get("/patients/52/")
+    force_login("bondi", role="clinician").get("/patients/52/")
     page = reception.get("/").content.decode()
     assert page.index("First Lindqvist") < page.index("Second Lindqvist")
     assert page.count("First Lindqvist") == 1
@@ -121,17 +121,17 @@ def test_an_import_under_way_is_said(reception: Client) -> None:
 
 @pytest.mark.parametrize(("role", "may_act"), [("owner", True), ("reception", False)])
 def test_a_missing_key_is_said_with_a_step_for_those_who_can_take_it(
-    two_clinics: None, sign_in: Callable[..., Client], role: str, may_act: bool
+    two_clinics: None, force_login: Callable[..., Client], role: str, may_act: bool
 ) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state=Connection.State.NO_KEY, sealed_key="")
-    page = sign_in("bondi", role=role).get("/").content.decode()
+    page = force_login("bondi", role=role).get("/").content.decode()
     assert "not connected to Cliniko" in page
     assert ('class="button button--small" href="/settings/"' in page) is may_act
 
 
 @pytest.mark.parametrize("path", ["/", "/search"])
-def test_visitors_are_sent_to_sign_in(two_clinics: None, browser_at: Callable[[str], Client], path: str) -> None:
-    answer = browser_at("bondi").get(path)
+def test_visitors_are_sent_to_sign_in(two_clinics: None, clinic_client: Callable[[str], Client], path: str) -> None:
+    answer = clinic_client("bondi").get(path)
     assert answer.status_code == 302
     assert answer["Location"].startswith("/login")

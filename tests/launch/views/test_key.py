@@ -20,14 +20,12 @@ from sync.cliniko.client import Cliniko
 from sync.models import Connection, Cursor, Patient
 from tenants.context import clinic_context
 from tenants.models import Clinic, KeyBudget
-from tests.sync.conftest import World, world
-
-__all__ = ["world"]
+from tests.cliniko_sandbox import Sandbox
 
 
 @pytest.fixture
-def owner(world: World, sign_in: Callable[..., Client]) -> Client:
-    return sign_in("bondi", role="owner")
+def owner(sandbox: Sandbox, force_login: Callable[..., Client]) -> Client:
+    return force_login("bondi", role="owner")
 
 
 def paste(browser: Client, key: str, **more: str) -> Any:
@@ -46,12 +44,12 @@ def in_use(label: str = "bondi") -> str:
 
 @pytest.mark.parametrize("role", ["owner", "admin"])
 def test_a_key_that_works_is_taken_and_the_page_says_whose_it_is(
-    world: World, sign_in: Callable[..., Client], role: str
+    sandbox: Sandbox, force_login: Callable[..., Client], role: str
 ) -> None:
-    key = world.store.key("bondi")
-    browser = sign_in("bondi", role=role)
+    key = sandbox.store.key("bondi")
+    browser = force_login("bondi", role=role)
     said = words(browser.post("/settings/key", {"key": key}, follow=True))
-    name = world.store.all("bondi", "users")[0].body
+    name = sandbox.store.all("bondi", "users")[0].body
     assert f"Connected to Bondi Physio (au1) as {name['first_name']} {name['last_name']}, {name['role']}." in said
     assert "Patients: yes. Medical alerts: yes. Appointments: yes." in said
     assert key[-8:-4] in in_use()
@@ -59,40 +57,40 @@ def test_a_key_that_works_is_taken_and_the_page_says_whose_it_is(
     assert in_use("harbour") == ""
 
 
-def test_what_the_users_role_may_not_read_is_told_at_once(world: World, owner: Client) -> None:
-    world.store.forbid(world.store.key("bondi"), "medical_alerts")
-    said = words(owner.post("/settings/key", {"key": world.store.key("bondi")}, follow=True))
+def test_what_the_users_role_may_not_read_is_told_at_once(sandbox: Sandbox, owner: Client) -> None:
+    sandbox.store.forbid(sandbox.store.key("bondi"), "medical_alerts")
+    said = words(owner.post("/settings/key", {"key": sandbox.store.key("bondi")}, follow=True))
     assert "Medical alerts: no, this user’s role may not." in said
     assert "May not read Medical alerts" in words(owner.get("/settings/key"))
 
 
-def test_invoices_are_asked_about_though_they_are_not_copied(world: World, owner: Client) -> None:
-    key = world.store.key("bondi")
+def test_invoices_are_asked_about_though_they_are_not_copied(sandbox: Sandbox, owner: Client) -> None:
+    key = sandbox.store.key("bondi")
     said = words(owner.post("/settings/key", {"key": key}, follow=True))
     assert "Invoices: yes, though Sidechart does not copy them." in said
-    world.store.forbid(key, "invoices")
+    sandbox.store.forbid(key, "invoices")
     assert "Invoices: no, this user’s role may not." in words(owner.post("/settings/key", {"key": key}, follow=True))
-    world.store.misbehave("bondi", Fault.SERVER_ERROR, resource="invoices", times=9)
+    sandbox.store.misbehave("bondi", Fault.SERVER_ERROR, resource="invoices", times=9)
     said = words(owner.post("/settings/key", {"key": key}, follow=True))
     assert "Connected to Bondi Physio" in said
     assert "Invoices" not in said
 
 
-def test_a_limit_that_invoices_meet_is_kept_to(world: World, owner: Client) -> None:
-    world.store.misbehave("bondi", Fault.TOO_MANY_HOUR, resource="invoices")
+def test_a_limit_that_invoices_meet_is_kept_to(sandbox: Sandbox, owner: Client) -> None:
+    sandbox.store.misbehave("bondi", Fault.TOO_MANY_HOUR, resource="invoices")
     assert "Connected to Bondi Physio" in words(
-        owner.post("/settings/key", {"key": world.store.key("bondi")}, follow=True)
+        owner.post("/settings/key", {"key": sandbox.store.key("bondi")}, follow=True)
     )
     blocked = KeyBudget.objects.get(blocked_until__isnull=False).blocked_until
     assert blocked is not None
     assert blocked > timezone.now() + timedelta(minutes=30)
 
 
-def test_the_first_key_ends_the_set_up_and_brings_name_zone_and_word(world: World, owner: Client) -> None:
+def test_the_first_key_ends_the_set_up_and_brings_name_zone_and_word(sandbox: Sandbox, owner: Client) -> None:
     Clinic.objects.filter(label="bondi").update(
         state=Clinic.State.SETUP, name="To be named", sync_due_at="2100-01-01T00:00Z"
     )
-    paste(owner, world.store.key("bondi"))
+    paste(owner, sandbox.store.key("bondi"))
     clinic = Clinic.objects.get(label="bondi")
     assert (clinic.state, clinic.name) == (Clinic.State.ACTIVE, "Bondi Physio")
     assert clinic.sync_due_at <= timezone.now()
@@ -100,11 +98,11 @@ def test_the_first_key_ends_the_set_up_and_brings_name_zone_and_word(world: Worl
         held = Connection.objects.get()
         assert held.time_zone == "Australia/Sydney"
         total = Cursor.objects.get(resource="practitioners").total
-        assert total == len(world.store.all("bondi", "practitioners"))
+        assert total == len(sandbox.store.all("bondi", "practitioners"))
 
 
 def test_a_clock_that_nobody_knows_is_told_and_takes_no_known_one_away(
-    world: World, owner: Client, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Cliniko.settings
 
@@ -113,31 +111,33 @@ def test_a_clock_that_nobody_knows_is_told_and_takes_no_known_one_away(
         return page | {"account": page["account"] | {"time_zone": "Atlantis"}}
 
     monkeypatch.setattr(Cliniko, "settings", elsewhere)
-    paste(owner, world.store.key("bondi"))
+    paste(owner, sandbox.store.key("bondi"))
     assert "shown in UTC" in words(owner.get("/settings/key"))
     with clinic_context("bondi"):
         assert Connection.objects.get().time_zone == "UTC"
         Connection.objects.update(time_zone="Australia/Sydney")
-    paste(owner, world.store.issue_key("bondi"))
+    paste(owner, sandbox.store.issue_key("bondi"))
     assert "shown in UTC" not in words(owner.get("/settings/key"))
     with clinic_context("bondi"):
         assert Connection.objects.get().time_zone == "Australia/Sydney"
 
 
-def test_a_change_of_key_is_one_line_of_the_log_without_the_key(world: World, owner: Client) -> None:
-    paste(owner, world.store.key("bondi"))
+def test_a_change_of_key_is_one_line_of_the_log_without_the_key(sandbox: Sandbox, owner: Client) -> None:
+    paste(owner, sandbox.store.key("bondi"))
     with clinic_context("bondi"):
         line = Event.objects.get(action="key_changed")
     assert (line.user_email, line.details["account"]) == ("owner@clinic.example", "Bondi Physio")
-    assert world.store.key("bondi") not in str(line.details)
+    assert sandbox.store.key("bondi") not in str(line.details)
 
 
-def test_nothing_is_kept_that_the_log_cannot_take(world: World, owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_kept_that_the_log_cannot_take(
+    sandbox: Sandbox, owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AuditUnavailable("The access log cannot be written.")
 
     monkeypatch.setattr("sync.connection.connect.record", refuse)
-    assert paste(owner, world.store.key("bondi")).status_code == 503
+    assert paste(owner, sandbox.store.key("bondi")).status_code == 503
     assert in_use() == ""
 
 
@@ -175,9 +175,9 @@ BAD_KEYS = [
 
 @pytest.mark.parametrize(("pasted", "happened", "help"), BAD_KEYS, ids=[repr(bad[0][:40]) for bad in BAD_KEYS])
 def test_what_is_no_key_is_told_what_it_is_and_what_to_do(
-    world: World, owner: Client, pasted: str, happened: str, help: str
+    sandbox: Sandbox, owner: Client, pasted: str, happened: str, help: str
 ) -> None:
-    paste(owner, world.store.key("bondi"))
+    paste(owner, sandbox.store.key("bondi"))
     before = in_use()
     answer = paste(owner, pasted)
     said = words(answer)
@@ -189,20 +189,20 @@ def test_what_is_no_key_is_told_what_it_is_and_what_to_do(
     assert in_use() == before
 
 
-def test_a_revoked_key_may_have_been_deleted_in_cliniko(world: World, owner: Client) -> None:
-    key = world.store.key("bondi")
-    world.store.revoke_key(key)
+def test_a_revoked_key_may_have_been_deleted_in_cliniko(sandbox: Sandbox, owner: Client) -> None:
+    key = sandbox.store.key("bondi")
+    sandbox.store.revoke_key(key)
     said = words(paste(owner, key))
     assert NOT_ACCEPTED in said
     assert "was deleted in Cliniko" in said
     assert "still in use" not in said
 
 
-def test_a_key_without_rights_says_whose_it_is_and_who_can_widen_them(world: World, owner: Client) -> None:
-    world.store.forbid(world.store.key("bondi"), "patients")
-    said = words(paste(owner, world.store.key("bondi")))
+def test_a_key_without_rights_says_whose_it_is_and_who_can_widen_them(sandbox: Sandbox, owner: Client) -> None:
+    sandbox.store.forbid(sandbox.store.key("bondi"), "patients")
+    said = words(paste(owner, sandbox.store.key("bondi")))
     assert "may not read patients" in said
-    assert not any("/invoices" in each.path for each in world.store.requests("bondi"))
+    assert not any("/invoices" in each.path for each in sandbox.store.requests("bondi"))
     assert ADMINISTRATOR in said
     assert in_use() == ""
 
@@ -219,24 +219,24 @@ def test_a_key_without_rights_says_whose_it_is_and_who_can_widen_them(world: Wor
     ],
 )
 def test_what_cliniko_does_to_a_key_is_told_and_nothing_is_kept(
-    world: World, owner: Client, fault: Fault, happened: str, help: str
+    sandbox: Sandbox, owner: Client, fault: Fault, happened: str, help: str
 ) -> None:
-    world.store.misbehave("bondi", fault, times=None, seconds=30)
-    answer = paste(owner, world.store.key("bondi"))
+    sandbox.store.misbehave("bondi", fault, times=None, seconds=30)
+    answer = paste(owner, sandbox.store.key("bondi"))
     assert answer.status_code == 422
     assert happened in words(answer)
     assert help in words(answer)
     assert in_use() == ""
 
 
-def test_cliniko_out_of_reach_is_told(world: World, owner: Client, settings: Any) -> None:
+def test_cliniko_out_of_reach_is_told(sandbox: Sandbox, owner: Client, settings: Any) -> None:
     settings.CLINIKO_API_URL = "http://127.0.0.1:9/{shard}"
-    assert "does not answer, so the key could not be tried" in words(paste(owner, world.store.key("bondi")))
+    assert "does not answer, so the key could not be tried" in words(paste(owner, sandbox.store.key("bondi")))
 
 
 @pytest.mark.parametrize("around", ["{}\n", "  {}  ", "\r\n{}\r\n", "\u00a0{}\t"])
-def test_blanks_and_line_ends_around_a_key_do_not_matter(world: World, owner: Client, around: str) -> None:
-    assert paste(owner, around.format(world.store.key("bondi"))).status_code == 302
+def test_blanks_and_line_ends_around_a_key_do_not_matter(sandbox: Sandbox, owner: Client, around: str) -> None:
+    assert paste(owner, around.format(sandbox.store.key("bondi"))).status_code == 302
     assert in_use()
 
 
@@ -244,18 +244,18 @@ def test_blanks_and_line_ends_around_a_key_do_not_matter(world: World, owner: Cl
 
 
 @pytest.fixture
-def mirrored_bondi(world: World, owner: Client) -> World:
+def mirrored_bondi(sandbox: Sandbox, owner: Client) -> Sandbox:
     """Bondi's account is copied, with one patient and one note about them."""
-    paste(owner, world.store.key("bondi"))
-    world.store.add_patient("bondi", first_name="Ada")
-    world.sync("bondi")
+    paste(owner, sandbox.store.key("bondi"))
+    sandbox.store.add_patient("bondi", first_name="Ada")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         Note.objects.create(patient_id=Patient.objects.get().cliniko_id, text="Left knee", author="Kim")
-    return world
+    return sandbox
 
 
 def test_another_account_is_refused_until_somebody_ticks_what_will_be_forgotten(
-    mirrored_bondi: World, owner: Client
+    mirrored_bondi: Sandbox, owner: Client
 ) -> None:
     before, other = in_use(), mirrored_bondi.store.key("harbour")
     answer = paste(owner, other)
@@ -277,7 +277,7 @@ def test_another_account_is_refused_until_somebody_ticks_what_will_be_forgotten(
 
 @pytest.mark.parametrize("agreed_to", ["", "yes", "true", "au2/elsewhere", "au1/harbour"])
 def test_to_agree_to_one_account_is_not_to_agree_to_another(
-    mirrored_bondi: World, owner: Client, agreed_to: str
+    mirrored_bondi: Sandbox, owner: Client, agreed_to: str
 ) -> None:
     before = in_use()
     assert paste(owner, mirrored_bondi.store.key("harbour"), agreed_to=agreed_to).status_code == 422
@@ -290,27 +290,27 @@ def test_to_agree_to_one_account_is_not_to_agree_to_another(
 
 
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
-def test_others_may_not_change_the_key(world: World, sign_in: Callable[..., Client], role: str) -> None:
-    browser = sign_in("bondi", role=role)
+def test_others_may_not_change_the_key(sandbox: Sandbox, force_login: Callable[..., Client], role: str) -> None:
+    browser = force_login("bondi", role=role)
     assert browser.get("/settings/key").status_code == 403
-    assert paste(browser, world.store.key("bondi")).status_code == 403
+    assert paste(browser, sandbox.store.key("bondi")).status_code == 403
     assert in_use() == ""
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_whoever_signed_in_a_while_ago_confirms_it_first(world: World, owner: Client, method: str) -> None:
+def test_whoever_signed_in_a_while_ago_confirms_it_first(sandbox: Sandbox, owner: Client, method: str) -> None:
     with clinic_context("bondi"):
         session = owner.session
         session[CONFIRMED_AT] = time.time() - 3600
         session.save()
     answer = owner.generic(
-        method, "/settings/key", f"key={world.store.key('bondi')}", "application/x-www-form-urlencoded"
+        method, "/settings/key", f"key={sandbox.store.key('bondi')}", "application/x-www-form-urlencoded"
     )
     assert answer["Location"].startswith("/account/confirm?t=")
     assert in_use() == ""
 
 
-def test_the_field_keeps_nothing_and_asks_the_browser_to_keep_nothing(world: World, owner: Client) -> None:
+def test_the_field_keeps_nothing_and_asks_the_browser_to_keep_nothing(sandbox: Sandbox, owner: Client) -> None:
     field = re.search(r'<input[^>]*name="key"[^>]*>', owner.get("/settings/key").content.decode())
     assert field
     assert 'type="password"' in field[0]
@@ -318,7 +318,7 @@ def test_the_field_keeps_nothing_and_asks_the_browser_to_keep_nothing(world: Wor
     assert "value=" not in field[0]
 
 
-def test_a_new_key_does_not_end_a_pause(mirrored_bondi: World, owner: Client) -> None:
+def test_a_new_key_does_not_end_a_pause(mirrored_bondi: Sandbox, owner: Client) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state=Connection.State.PAUSED)
     assert paste(owner, mirrored_bondi.store.issue_key("bondi")).status_code == 302

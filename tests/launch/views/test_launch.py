@@ -38,8 +38,8 @@ def test_it_leads_staff_to_the_patient(reception: Client, path: str) -> None:
     assert (answer.status_code, answer["Location"]) == (302, "/patients/42/")
 
 
-def test_it_leads_visitors_to_sign_in_with_a_ticket(two_clinics: None, browser_at: Callable[[str], Client]) -> None:
-    answer = browser_at("bondi").get("/patients", {"patient_id": "42"})
+def test_it_leads_visitors_to_sign_in_with_a_ticket(two_clinics: None, clinic_client: Callable[[str], Client]) -> None:
+    answer = clinic_client("bondi").get("/patients", {"patient_id": "42"})
     assert answer.status_code == 302
     assert re.fullmatch(r"/login\?t=[A-Za-z0-9_-]+", answer["Location"])
 
@@ -47,7 +47,7 @@ def test_it_leads_visitors_to_sign_in_with_a_ticket(two_clinics: None, browser_a
 def test_visitors_learn_nothing_about_any_id(
     two_clinics: None,
     add_patient: Callable[..., str],
-    browser_at: Callable[[str], Client],
+    clinic_client: Callable[[str], Client],
     cliniko: Cliniko,
 ) -> None:
     survivor = {"links": {"self": f"{API}/patients/42"}}
@@ -58,7 +58,7 @@ def test_visitors_learn_nothing_about_any_id(
         with clinic_context("bondi"):
             ButtonClick.objects.all().delete()
         with CaptureQueriesContext(connection) as asked:
-            answer = browser_at("bondi").get("/patients", {"patient_id": patient_id})
+            answer = clinic_client("bondi").get("/patients", {"patient_id": patient_id})
         said = "\n".join(query["sql"] for query in asked.captured_queries)
         # That somebody clicked, and nothing else of this room or of the mirror.
         assert set(re.findall('(?:FROM|INTO|UPDATE|JOIN) "((?:sync|launch)_[a-z]+)"', said)) == {"launch_buttonclick"}
@@ -83,8 +83,8 @@ def test_a_launch_that_names_nobody_says_so(reception: Client, path: str, query:
 
 
 @pytest.mark.parametrize("query", MALFORMED.values(), ids=MALFORMED.keys())
-def test_visitors_are_told_so_too(two_clinics: None, browser_at: Callable[[str], Client], query: str) -> None:
-    answer = browser_at("bondi").get("/patients" + query)
+def test_visitors_are_told_so_too(two_clinics: None, clinic_client: Callable[[str], Client], query: str) -> None:
+    answer = clinic_client("bondi").get("/patients" + query)
     assert answer.status_code == 400
     assert "Which patient was this about?" in answer.content.decode()
     assert not answer.cookies
@@ -147,10 +147,10 @@ def test_at_the_other_clinic_the_same_browser_has_to_sign_in(reception: Client) 
 
 
 def test_after_sign_in_the_launched_patient_is_there(
-    two_clinics: None, browser_at: Callable[[str], Client], staff_of: Callable[..., object]
+    two_clinics: None, clinic_client: Callable[[str], Client], staff_member: Callable[..., object]
 ) -> None:
-    staff_of("bondi")
-    browser = browser_at("bondi")
+    staff_member("bondi")
+    browser = clinic_client("bondi")
     to_sign_in = browser.get("/patients", {"patient_id": "42"})["Location"]
     ticket = to_sign_in.partition("?t=")[2]
     answer = browser.post(

@@ -56,8 +56,8 @@ def desk(reception: Client) -> Desk:
 
 
 @pytest.fixture
-def colleague(two_clinics: None, sign_in: Callable[..., Client]) -> Desk:
-    return Desk(sign_in("bondi", role="clinician"))
+def colleague(two_clinics: None, force_login: Callable[..., Client]) -> Desk:
+    return Desk(force_login("bondi", role="clinician"))
 
 
 def test_a_note_says_who_and_when_and_is_on_everybodys_screen(desk: Desk, colleague: Desk) -> None:
@@ -74,17 +74,17 @@ def test_a_long_note_is_kept_to_its_last_word(desk: Desk) -> None:
 
 
 def test_a_note_is_of_this_clinic_and_this_patient(
-    desk: Desk, sign_in: Callable[..., Client], add_patient: Callable[..., str]
+    desk: Desk, force_login: Callable[..., Client], add_patient: Callable[..., str]
 ) -> None:
     add_patient("bondi", "43")
     desk.write("Prefers mornings")
-    assert "Prefers mornings" not in Desk(sign_in("harbour")).page()
+    assert "Prefers mornings" not in Desk(force_login("harbour")).page()
     assert "Prefers mornings" not in Desk(desk.browser, "43").page()
 
 
 @pytest.mark.parametrize(("role", "may"), [("owner", True), ("admin", True), ("clinician", True), ("readonly", False)])
-def test_who_may_write(two_clinics: None, sign_in: Callable[..., Client], role: str, may: bool) -> None:
-    browser = sign_in("bondi", role=role)
+def test_who_may_write(two_clinics: None, force_login: Callable[..., Client], role: str, may: bool) -> None:
+    browser = force_login("bondi", role=role)
     assert ('id="new-note"' in browser.get("/patients/42/").content.decode()) is may
     with clinic_context("bondi"):
         view = Event.objects.latest("pk").pk
@@ -209,9 +209,9 @@ def test_a_delete_is_undone_for_a_day_only(desk: Desk) -> None:
     assert note().deleted_at is not None
 
 
-def test_a_refusal_is_in_the_access_log(two_clinics: None, sign_in: Callable[..., Client]) -> None:
+def test_a_refusal_is_in_the_access_log(two_clinics: None, force_login: Callable[..., Client]) -> None:
     desk = Desk.__new__(Desk)
-    desk.browser, desk.patient_id, desk.view = sign_in("bondi", role="readonly"), "42", "1"
+    desk.browser, desk.patient_id, desk.view = force_login("bondi", role="readonly"), "42", "1"
     assert desk.post(text="Hello").status_code == 403
     assert access_log("bondi") == [("readonly@clinic.example", "denied", "42")]
 
@@ -244,11 +244,11 @@ def test_notes_outlive_a_deleted_patient_to_be_read(desk: Desk, add_patient: Cal
 
 
 def test_a_note_is_reached_through_its_own_patient_and_clinic_alone(
-    desk: Desk, sign_in: Callable[..., Client], add_patient: Callable[..., str]
+    desk: Desk, force_login: Callable[..., Client], add_patient: Callable[..., str]
 ) -> None:
     desk.write("Prefers mornings")
     add_patient("bondi", "43")
-    for other in (Desk(desk.browser, "43"), Desk(sign_in("harbour"))):
+    for other in (Desk(desk.browser, "43"), Desk(force_login("harbour"))):
         assert other.post(f"/{note().pk}/delete").status_code == 404
     assert note().deleted_at is None
 
@@ -260,7 +260,7 @@ def test_without_a_view_of_ones_own_nothing_is_written(desk: Desk, colleague: De
 
 
 def test_another_cliniko_account_shows_no_note_on_a_stranger(
-    desk: Desk, add_patient: Callable[..., str], mirrored: Callable[[str], None]
+    desk: Desk, add_patient: Callable[..., str], mark_imported: Callable[[str], None]
 ) -> None:
     desk.write("Prefers mornings")
     with clinic_context("bondi"):

@@ -13,9 +13,8 @@ from launch.models import ButtonClick, ClinicSettings
 from sync.models import Connection, Cursor
 from tenants.context import clinic_context
 from tests.accounts.second_factors import give_app
-from tests.sync.conftest import World, world
+from tests.cliniko_sandbox import Sandbox
 
-__all__ = ["world"]
 PASSWORD = "a few words of my own"
 
 
@@ -23,12 +22,12 @@ def said(browser: Client, path: str = "/welcome") -> str:
     return " ".join(browser.get(path).content.decode().split())
 
 
-def test_the_invitation_of_an_owner_leads_to_the_first_steps(browser_at: Callable[[str], Client]) -> None:
+def test_the_invitation_of_an_owner_leads_to_the_first_steps(clinic_client: Callable[[str], Client]) -> None:
     with clinic_context("bondi"):
         _, link = invitations.invite(email="new@bondi.example", role="owner")
     path = link.removeprefix("http://bondi.localhost:8000")
     form = {"name": "Kim", "password1": PASSWORD, "password2": PASSWORD}
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     assert browser.post(path, form)["Location"] == "/welcome"
     page = said(browser)
     assert "0 of 5 done" in page
@@ -37,32 +36,32 @@ def test_the_invitation_of_an_owner_leads_to_the_first_steps(browser_at: Callabl
 
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
 def test_others_are_led_to_the_search_and_know_nothing_of_first_steps(
-    browser_at: Callable[[str], Client], role: str
+    clinic_client: Callable[[str], Client], role: str
 ) -> None:
     with clinic_context("bondi"):
         _, link = invitations.invite(email="new@bondi.example", role=role)
     form = {"name": "Kim", "password1": PASSWORD, "password2": PASSWORD}
-    browser = browser_at("bondi")
+    browser = clinic_client("bondi")
     assert browser.post(link.removeprefix("http://bondi.localhost:8000"), form)["Location"] == "/"
     assert "First steps" not in said(browser, "/")
 
 
 @pytest.fixture
-def owner(sign_in: Callable[..., Client]) -> Client:
+def owner(force_login: Callable[..., Client]) -> Client:
     """Bondi's owner, alone at a new clinic."""
-    return sign_in("bondi", role="owner")
+    return force_login("bondi", role="owner")
 
 
 def test_each_step_is_done_when_the_thing_is_there(
-    owner: Client, staff_of: Callable[..., User], mirrored: Callable[[str], None]
+    owner: Client, staff_member: Callable[..., User], mark_imported: Callable[[str], None]
 ) -> None:
     assert "0 of 5 done" in said(owner)
-    mirrored("bondi")
+    mark_imported("bondi")
     assert "2 of 5 done" in said(owner)
     with clinic_context("bondi"):
         ButtonClick.objects.create(kind="click", at=timezone.now())
     assert "3 of 5 done" in said(owner)
-    give_app("bondi", staff_of("bondi", "owner"))
+    give_app("bondi", staff_member("bondi", "owner"))
     assert "4 of 5 done" in said(owner)
     with clinic_context("bondi"):
         invitations.invite(email="colleague@bondi.example", role="reception")
@@ -71,20 +70,20 @@ def test_each_step_is_done_when_the_thing_is_there(
     assert "Bondi Physio is ready." in page
 
 
-def test_what_is_there_no_more_is_done_no_more(owner: Client, mirrored: Callable[[str], None]) -> None:
-    mirrored("bondi")
+def test_what_is_there_no_more_is_done_no_more(owner: Client, mark_imported: Callable[[str], None]) -> None:
+    mark_imported("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid")
     assert "1 of 5 done" in said(owner)
 
 
 def test_another_clinics_steps_are_its_own(
-    owner: Client, sign_in: Callable[..., Client], mirrored: Callable[[str], None]
+    owner: Client, force_login: Callable[..., Client], mark_imported: Callable[[str], None]
 ) -> None:
-    mirrored("bondi")
+    mark_imported("bondi")
     owner.post("/welcome/later", {"step": "button"})
     assert "3 of 5 done" in said(owner)
-    assert "0 of 5 done" in said(sign_in("harbour", role="owner"))
+    assert "0 of 5 done" in said(force_login("harbour", role="owner"))
 
 
 @pytest.mark.parametrize("step", ["sign-in", "button", "colleagues"])
@@ -124,8 +123,8 @@ def test_going_on_where_nothing_was_ended_is_no_line_of_the_log(owner: Client) -
         assert [line["first_steps"] for line in lines] == ["ended", "taken up again"]
 
 
-def test_once_all_is_done_nobody_is_reminded_again(owner: Client, mirrored: Callable[[str], None]) -> None:
-    mirrored("bondi")
+def test_once_all_is_done_nobody_is_reminded_again(owner: Client, mark_imported: Callable[[str], None]) -> None:
+    mark_imported("bondi")
     for step in ("sign-in", "button", "colleagues"):
         owner.post("/welcome/later", {"step": step})
     assert "First steps" not in said(owner, "/")
@@ -136,22 +135,22 @@ def test_once_all_is_done_nobody_is_reminded_again(owner: Client, mirrored: Call
 
 
 def test_the_import_is_followed_and_the_page_comes_anew_when_it_is_done(
-    owner: Client, mirrored: Callable[[str], None]
+    owner: Client, mark_imported: Callable[[str], None]
 ) -> None:
-    mirrored("bondi")
+    mark_imported("bondi")
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="patients").update(imported_at=None, walked=300, total=1200)
     assert 'hx-get="/welcome/import"' in said(owner)
     part = owner.get("/welcome/import", headers={"HX-Request": "true"})
     assert "300 of 1,200 records." in " ".join(part.content.decode().split())
     assert "HX-Refresh" not in part
-    mirrored("bondi")
+    mark_imported("bondi")
     assert owner.get("/welcome/import", headers={"HX-Request": "true"})["HX-Refresh"] == "true"
     assert 'hx-get="/welcome/import"' not in said(owner)
 
 
-def test_the_first_key_leads_back_to_the_steps_and_a_later_one_does_not(world: World, owner: Client) -> None:
-    key = {"key": world.store.key("bondi")}
+def test_the_first_key_leads_back_to_the_steps_and_a_later_one_does_not(sandbox: Sandbox, owner: Client) -> None:
+    key = {"key": sandbox.store.key("bondi")}
     assert owner.post("/settings/key", key)["Location"] == "/welcome"
     assert "Connected to Bondi Physio (au1)" in said(owner)
     owner.post("/welcome/end")

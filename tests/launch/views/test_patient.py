@@ -17,7 +17,8 @@ from audit.models import Event
 from sync.models import Connection, Cursor
 from sync.refresh import Outcome
 from tenants.context import clinic_context
-from tests.launch.conftest import AddRecord, Cliniko, access_log, written
+from tests.conftest import AddRecord
+from tests.launch.conftest import Cliniko, access_log, written
 from tests.payloads import API, alert_payload, appointment_payload, patient_payload
 
 AddPatient = Callable[..., str]
@@ -46,8 +47,8 @@ def page_of(browser: Client, patient_id: str = "42", status: int = 200) -> str:
 # --- Who ---------------------------------------------------------------------------------------------------------
 
 
-def test_it_shows_the_patient_of_this_clinic(two_clinics: None, sign_in: SignIn) -> None:
-    at_bondi, at_harbour = page_of(sign_in("bondi")), page_of(sign_in("harbour"))
+def test_it_shows_the_patient_of_this_clinic(two_clinics: None, force_login: SignIn) -> None:
+    at_bondi, at_harbour = page_of(force_login("bondi")), page_of(force_login("harbour"))
     assert (heading(at_bondi), heading(at_harbour)) == ("Ada Lindqvist", "Ben Okoro")
     assert "Okoro" not in at_bondi
     assert "Lindqvist" not in at_harbour
@@ -71,8 +72,8 @@ def test_ids_that_a_float_would_merge_are_two_patients(reception: Client, add_pa
     assert heading(page_of(reception, "9007199254740993")) == "Odd Lindqvist"
 
 
-def test_visitors_are_sent_to_sign_in(two_clinics: None, browser_at: Callable[[str], Client]) -> None:
-    answer = browser_at("bondi").get("/patients/42/")
+def test_visitors_are_sent_to_sign_in(two_clinics: None, clinic_client: Callable[[str], Client]) -> None:
+    answer = clinic_client("bondi").get("/patients/42/")
     assert answer.status_code == 302
     assert answer["Location"].startswith("/login?t=")
     assert access_log("bondi") == []
@@ -344,12 +345,12 @@ def test_markup_in_an_address_of_mail_stays_in_its_attribute(reception: Client, 
     assert "?bcc=evil" not in page.split("mailto:")[1].split('"')[0]
 
 
-def test_it_uses_the_clinics_own_word(two_clinics: None, sign_in: SignIn, add_patient: AddPatient) -> None:
+def test_it_uses_the_clinics_own_word(two_clinics: None, force_login: SignIn, add_patient: AddPatient) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(patient_word="client")
     add_patient("bondi", "43", deleted_at="2026-01-01T00:00:00Z")
-    assert "This client was deleted in Cliniko" in page_of(sign_in("bondi"), "43")
-    assert "Find a client" in sign_in("bondi").get("/").content.decode()
+    assert "This client was deleted in Cliniko" in page_of(force_login("bondi"), "43")
+    assert "Find a client" in force_login("bondi").get("/").content.decode()
 
 
 def test_it_links_to_the_same_patient_in_cliniko(reception: Client) -> None:

@@ -82,16 +82,16 @@ def test_a_view_of_one_patient_shows_no_other(
 
 
 def test_a_view_of_a_colleague_does_not_count(
-    reception: Client, form: dict[str, str], sign_in: Callable[..., Client]
+    reception: Client, form: dict[str, str], force_login: Callable[..., Client]
 ) -> None:
-    assert ask(sign_in("bondi", role="clinician"), form).status_code == 403
+    assert ask(force_login("bondi", role="clinician"), form).status_code == 403
 
 
 def test_a_view_at_one_clinic_does_not_count_at_the_other(
-    reception: Client, form: dict[str, str], sign_in: Callable[..., Client]
+    reception: Client, form: dict[str, str], force_login: Callable[..., Client]
 ) -> None:
     # Same role, same e-mail, same user id; only the row of the view is not there.
-    assert ask(sign_in("harbour"), form).status_code == 403
+    assert ask(force_login("harbour"), form).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ def test_each_trouble_has_a_true_banner_over_the_mirrors_copy(
 
 @pytest.mark.parametrize(("role", "step"), [("owner", ">Clinic settings</a>"), ("reception", "tell an owner or admin")])
 def test_the_banners_next_step_is_one_that_this_person_can_take(
-    two_clinics: None, sign_in: Callable[..., Client], cliniko: Cliniko, role: str, step: str
+    two_clinics: None, force_login: Callable[..., Client], cliniko: Cliniko, role: str, step: str
 ) -> None:
-    browser = sign_in("bondi", role=role)
+    browser = force_login("bondi", role=role)
     form = form_of(browser.get("/patients/42/").content.decode())
     cliniko.outcome = Outcome.KEY_INVALID
     assert step in ask(browser, form).content.decode()
@@ -158,8 +158,8 @@ def test_it_takes_post_only(reception: Client) -> None:
 
 
 def test_when_the_session_is_over_it_leads_to_sign_in(
-    form: dict[str, str], browser_at: Callable[[str], Client]
+    form: dict[str, str], clinic_client: Callable[[str], Client]
 ) -> None:
-    answer = ask(browser_at("bondi"), form)
+    answer = ask(clinic_client("bondi"), form)
     assert answer.status_code == 401
     assert answer["HX-Redirect"].startswith("/login?t=")

@@ -20,7 +20,7 @@ from sync.models import ExcludedField, Patient, RetentionPolicy
 from sync.resources import PATIENTS
 from sync.walk.store import mark_deleted, next_sequence
 from tenants.context import clinic_context
-from tests.launch.conftest import AddRecord
+from tests.conftest import AddRecord
 from tests.payloads import appointment_payload
 
 SignIn = Callable[..., Client]
@@ -29,8 +29,8 @@ NOT_KEPT = "Not kept here, by your clinic"
 
 
 @pytest.fixture
-def owner(two_clinics: None, sign_in: SignIn) -> Client:
-    return sign_in("bondi", role="owner")
+def owner(two_clinics: None, force_login: SignIn) -> Client:
+    return force_login("bondi", role="owner")
 
 
 def page_of(browser: Client) -> str:
@@ -61,8 +61,8 @@ def test_the_page_names_every_group_and_links_to_what_belongs_to_privacy(owner: 
     assert 'href="/settings/privacy"' in owner.get("/settings/").content.decode()
 
 
-def test_an_admin_reads_the_page_and_changes_nothing(two_clinics: None, sign_in: SignIn) -> None:
-    admin = sign_in("bondi", role="admin")
+def test_an_admin_reads_the_page_and_changes_nothing(two_clinics: None, force_login: SignIn) -> None:
+    admin = force_login("bondi", role="admin")
     page = page_of(admin)
     assert "Only an owner can change this" in page
     assert "/settings/privacy/" not in page
@@ -96,13 +96,13 @@ def test_a_group_is_left_out_and_stored_again_with_a_line_each(owner: Client) ->
     assert len(lines()) == 2
 
 
-def test_harbour_keeps_what_bondi_removes(owner: Client, sign_in: SignIn) -> None:
+def test_harbour_keeps_what_bondi_removes(owner: Client, force_login: SignIn) -> None:
     choose(owner, "email", **TICKED)
     with clinic_context("bondi"):
         assert not Patient.objects.filter(payload__has_key="email").exists()
     with clinic_context("harbour"):
         assert Patient.objects.filter(payload__has_key="email").exists()
-    assert "Not stored</span>" not in page_of(sign_in("harbour", role="owner"))
+    assert "Not stored</span>" not in page_of(force_login("harbour", role="owner"))
 
 
 def test_card_numbers_are_hidden_or_covered_or_not_stored(owner: Client) -> None:
@@ -128,36 +128,36 @@ def test_card_numbers_are_hidden_or_covered_or_not_stored(owner: Client) -> None
     ],
 )
 def test_what_is_not_kept_is_never_taken_for_empty(
-    two_clinics: None, sign_in: SignIn, add_record: AddRecord, name: str, place: str
+    two_clinics: None, force_login: SignIn, add_record: AddRecord, name: str, place: str
 ) -> None:
     add_record("bondi", "individual_appointments", appointment_payload("7", "42", "2026-03-01T09:00:00Z"))
     with clinic_context("bondi"):
         excluded_fields.exclude(BY_NAME[name], by=OPS)
-    page = sign_in("bondi").get("/patients/42/").content.decode()
+    page = force_login("bondi").get("/patients/42/").content.decode()
     after = page.partition(place)[2]
     assert after
     assert NOT_KEPT in page
     with clinic_context("bondi"):
         excluded_fields.include(BY_NAME[name], by=OPS)
-    assert NOT_KEPT not in sign_in("harbour").get("/patients/42/").content.decode()
+    assert NOT_KEPT not in force_login("harbour").get("/patients/42/").content.decode()
 
 
 def test_a_contact_card_without_anything_does_not_say_that_cliniko_has_nothing(
-    two_clinics: None, sign_in: SignIn, add_patient: Callable[..., str]
+    two_clinics: None, force_login: SignIn, add_patient: Callable[..., str]
 ) -> None:
     later = "2026-02-01T00:00:00Z"
     add_patient("bondi", "42", patient_phone_numbers=[], updated_at=later)
     with clinic_context("bondi"):
         for name in ("email", "address"):
             excluded_fields.exclude(BY_NAME[name], by=OPS)
-    assert "No phone, e-mail or address in Cliniko" not in sign_in("bondi").get("/patients/42/").content.decode()
+    assert "No phone, e-mail or address in Cliniko" not in force_login("bondi").get("/patients/42/").content.decode()
 
 
 def test_an_access_pack_says_what_is_not_kept_and_has_none_of_it(
-    two_clinics: None, sign_in: SignIn, add_patient: Callable[..., str]
+    two_clinics: None, force_login: SignIn, add_patient: Callable[..., str]
 ) -> None:
     add_patient("bondi", "42", notes="Zugzwang", updated_at="2026-02-01T00:00:00Z")
-    owner = sign_in("bondi", role="owner")
+    owner = force_login("bondi", role="owner")
     choose(owner, "notes", **TICKED)
     pack = zipfile.ZipFile(io.BytesIO(owner.post("/patients/42/access/pack").content))
     assert "Not kept in Sidechart, by the clinic's choice" in pack.read("index.html").decode().replace("&#x27;", "'")
@@ -195,14 +195,14 @@ def deleted_long_ago(two_clinics: None) -> None:
         Patient.objects.filter(cliniko_id="42").update(deleted_at=timezone.now() - timedelta(days=91))
 
 
-def test_the_page_says_what_the_night_will_remove(deleted_long_ago: None, sign_in: SignIn) -> None:
-    assert "removes what was held of <strong>1</strong> deleted patient" in page_of(sign_in("bondi", role="owner"))
+def test_the_page_says_what_the_night_will_remove(deleted_long_ago: None, force_login: SignIn) -> None:
+    assert "removes what was held of <strong>1</strong> deleted patient" in page_of(force_login("bondi", role="owner"))
 
 
 def test_a_patient_of_whom_only_the_id_is_left_has_a_page_with_our_notes(
-    deleted_long_ago: None, sign_in: SignIn
+    deleted_long_ago: None, force_login: SignIn
 ) -> None:
-    browser = sign_in("bondi")
+    browser = force_login("bondi")
     with clinic_context("bondi"):
         write("42", "Owes us a key", by=User.objects.get())
         retention.delete_expired()

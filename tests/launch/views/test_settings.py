@@ -15,9 +15,9 @@ from tenants.context import clinic_context
 
 @pytest.mark.parametrize("role", ["owner", "admin"])
 def test_owners_and_admins_see_what_there_is_and_how_it_stands(
-    two_clinics: None, sign_in: Callable[..., Client], role: str
+    two_clinics: None, force_login: Callable[..., Client], role: str
 ) -> None:
-    page = sign_in("bondi", role=role).get("/settings/").content.decode()
+    page = force_login("bondi", role=role).get("/settings/").content.decode()
     assert "All is well. Last checked" in page
     assert "http://bondi.localhost:8000/patients<" in page
     assert 'href="/settings/staff/"' in page
@@ -25,23 +25,23 @@ def test_owners_and_admins_see_what_there_is_and_how_it_stands(
 
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
 def test_others_are_told_that_it_is_not_for_their_role(
-    two_clinics: None, sign_in: Callable[..., Client], role: str
+    two_clinics: None, force_login: Callable[..., Client], role: str
 ) -> None:
-    browser = sign_in("bondi", role=role)
+    browser = force_login("bondi", role=role)
     answer = browser.get("/settings/")
     assert answer.status_code == 403
     assert "not for your role" in answer.content.decode()
     assert "Clinic settings" not in browser.get("/").content.decode()
 
 
-def test_the_key_is_not_on_the_page(two_clinics: None, sign_in: Callable[..., Client]) -> None:
-    assert "not opened in this test" not in sign_in("bondi", role="owner").get("/settings/").content.decode()
+def test_the_key_is_not_on_the_page(two_clinics: None, force_login: Callable[..., Client]) -> None:
+    assert "not opened in this test" not in force_login("bondi", role="owner").get("/settings/").content.decode()
 
 
 def test_each_page_of_the_settings_has_its_line_and_leads_to_the_others(
-    two_clinics: None, sign_in: Callable[..., Client]
+    two_clinics: None, force_login: Callable[..., Client]
 ) -> None:
-    browser = sign_in("bondi", role="owner")
+    browser = force_login("bondi", role="owner")
     page = browser.get("/settings/").content.decode()
     for path in ("/settings/key", "/settings/sync", "/settings/staff/", "/settings/security", "/settings/access"):
         assert page.count(f'href="{path}"') == 2
@@ -52,21 +52,21 @@ def test_each_page_of_the_settings_has_its_line_and_leads_to_the_others(
     assert "Each person decides about a second step. Signed out after 30 idle minutes." in page
 
 
-def test_a_line_says_what_is_wrong(two_clinics: None, sign_in: Callable[..., Client]) -> None:
+def test_a_line_says_what_is_wrong(two_clinics: None, force_login: Callable[..., Client]) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid", key_last4="7nv3")
     assert "Cliniko refuses the key …7nv3. A new one is needed." in (
-        sign_in("bondi", role="owner").get("/settings/").content.decode()
+        force_login("bondi", role="owner").get("/settings/").content.decode()
     )
-    assert "…7nv3" not in sign_in("harbour", role="owner").get("/settings/").content.decode()
+    assert "…7nv3" not in force_login("harbour", role="owner").get("/settings/").content.decode()
 
 
 def test_days_on_the_pages_of_staff_are_the_clinics_own(
-    two_clinics: None, sign_in: Callable[..., Client], staff_of: Callable[..., User]
+    two_clinics: None, force_login: Callable[..., Client], staff_member: Callable[..., User]
 ) -> None:
-    owner = sign_in("bondi", "owner")
+    owner = force_login("bondi", "owner")
     evening = datetime(2024, 3, 9, 20, 30, tzinfo=UTC)  # in Sydney the morning of the 10th
-    person = staff_of("bondi", "owner")
+    person = staff_member("bondi", "owner")
     with clinic_context("bondi"):
         invitations.invite("new@clinic.example", "reception")
         Invitation.objects.update(expires_at=evening + timedelta(days=4380))

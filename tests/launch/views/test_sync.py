@@ -17,17 +17,16 @@ from sync.walk import run as walk_run
 from sync.walk.lease import Lease, LeaseLost
 from tenants.context import clinic_context
 from tenants.models import Clinic
-from tests.sync.conftest import World, world
+from tests.cliniko_sandbox import Sandbox
 
-__all__ = ["world"]
 State = Connection.State
 LATER = "2100-01-01T00:00Z"
 
 
 @pytest.fixture
-def owner(two_clinics: None, sign_in: Callable[..., Client]) -> Client:
+def owner(two_clinics: None, force_login: Callable[..., Client]) -> Client:
     Clinic.objects.update(sync_due_at=LATER)
-    return sign_in("bondi", role="owner")
+    return force_login("bondi", role="owner")
 
 
 def page_of(browser: Client, path: str = "/settings/sync") -> str:
@@ -55,45 +54,45 @@ def test_the_page_says_how_it_stands_and_when_it_runs_next(owner: Client) -> Non
     assert "<dt>Next run</dt><dd>at " in page
 
 
-def test_an_import_fills_its_bar_while_the_page_is_open(two_clinics: None, sign_in: Callable[..., Client]) -> None:
+def test_an_import_fills_its_bar_while_the_page_is_open(two_clinics: None, force_login: Callable[..., Client]) -> None:
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="patients").update(imported_at=None, after_id="1", walked=300, total=1200)
-    browser = sign_in("bondi", role="owner")
+    browser = force_login("bondi", role="owner")
     assert 'hx-trigger="every 3s"' in browser.get("/settings/sync").content.decode()
     part = browser.get("/settings/sync/standing", headers={"HX-Request": "true"}).content.decode()
     assert "300 of 1,200" in part
     assert 'value="25"' in part
     assert "First copy under way" in part
     assert "<html" not in part
-    assert "300 of 1,200" not in sign_in("harbour", role="owner").get("/settings/sync/standing").content.decode()
+    assert "300 of 1,200" not in force_login("harbour", role="owner").get("/settings/sync/standing").content.decode()
 
 
 def test_a_list_that_the_key_may_not_read_says_so_and_who_can_help(
-    two_clinics: None, sign_in: Callable[..., Client]
+    two_clinics: None, force_login: Callable[..., Client]
 ) -> None:
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="medical_alerts").update(refused_at=timezone.now())
-    page = sign_in("bondi", role="admin").get("/settings/sync").content.decode()
+    page = force_login("bondi", role="admin").get("/settings/sync").content.decode()
     assert "may not read medical alerts" in page
     assert "Somebody who manages users in Cliniko" in page
     assert "All is well" not in page
 
 
 def test_a_list_of_cancelled_ones_that_rests_is_told_at_this_clinic_alone(
-    two_clinics: None, sign_in: Callable[..., Client]
+    two_clinics: None, force_login: Callable[..., Client]
 ) -> None:
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="individual_appointments").update(asks_hidden=False)
         Cursor.objects.create(resource="individual_appointments/cancelled", refused_at=timezone.now())
     told = "which of them were cancelled"
-    assert told in sign_in("bondi", role="owner").get("/settings/sync").content.decode()
-    assert told not in sign_in("harbour", role="owner").get("/settings/sync").content.decode()
+    assert told in force_login("bondi", role="owner").get("/settings/sync").content.decode()
+    assert told not in force_login("harbour", role="owner").get("/settings/sync").content.decode()
 
 
 def test_looking_at_the_progress_does_not_keep_a_session_alive(
-    two_clinics: None, sign_in: Callable[..., Client]
+    two_clinics: None, force_login: Callable[..., Client]
 ) -> None:
-    browser = sign_in("bondi", role="owner")
+    browser = force_login("bondi", role="owner")
     assert "Set-Cookie" not in browser.get("/settings/sync/standing").headers
 
 
@@ -164,12 +163,12 @@ def test_sync_now_does_not_wait_for_a_cliniko_that_was_away(owner: Client) -> No
         assert connection_state.load().resume_at is None
 
 
-def test_everything_is_compared_when_asked_for(world: World, sign_in: Callable[..., Client]) -> None:
-    world.store.add_patient("bondi", first_name="Ada")
-    world.connect("bondi")
-    world.sync("bondi")
-    assert "Every record is read again" in send(sign_in("bondi", role="admin"), "compare")
-    world.sync("bondi")
+def test_everything_is_compared_when_asked_for(sandbox: Sandbox, force_login: Callable[..., Client]) -> None:
+    sandbox.store.add_patient("bondi", first_name="Ada")
+    sandbox.connect("bondi")
+    sandbox.sync("bondi")
+    assert "Every record is read again" in send(force_login("bondi", role="admin"), "compare")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         assert SyncRun.objects.order_by("-id").filter(resources__patients__mended=0).exists()
 
@@ -208,8 +207,8 @@ def test_pausing_twice_and_resuming_what_goes_on_change_nothing(owner: Client) -
     assert [action for action, _ in log_of("bondi")] == ["sync_paused"]
 
 
-def test_without_a_key_there_is_nothing_to_pause(sign_in: Callable[..., Client]) -> None:
-    assert "There is nothing to pause." in send(sign_in("bondi", role="owner"), "pause")
+def test_without_a_key_there_is_nothing_to_pause(force_login: Callable[..., Client]) -> None:
+    assert "There is nothing to pause." in send(force_login("bondi", role="owner"), "pause")
     assert log_of("bondi") == []
 
 
@@ -273,13 +272,13 @@ def test_a_run_that_read_and_found_nothing_new_says_so(owner: Client) -> None:
 
 
 def test_a_turn_that_spent_its_share_of_requests_is_to_be_continued(
-    world: World, sign_in: Callable[..., Client], settings: Any
+    sandbox: Sandbox, force_login: Callable[..., Client], settings: Any
 ) -> None:
-    world.connect("bondi")
+    sandbox.connect("bondi")
     settings.CLINIKO_REQUESTS_PER_MINUTE, settings.CLINIKO_REQUESTS_RESERVED = 14, 1
     with clinic_context("bondi"):
         assert walk_run.run_slice(seconds=60, pages=60).more
-    page = page_of(sign_in("bondi", role="owner"), "/settings/sync?runs=all")
+    page = page_of(force_login("bondi", role="owner"), "/settings/sync?runs=all")
     assert "To be continued" in page
     assert "it goes on by itself" in page
     assert ">Stopped<" not in page

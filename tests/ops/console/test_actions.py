@@ -22,10 +22,10 @@ TOMORROW = TOMORROW_NOON.date()
 
 
 def test_what_would_happen_is_said_first_and_done_on_the_second_click(
-    ops_browser: Browsers, mirrored: Callable[[str], None]
+    operator_client: Browsers, mark_imported: Callable[[str], None]
 ) -> None:
-    mirrored("bondi")
-    browser, long_ago = ops_browser("ana"), timezone.now() + timedelta(hours=5)
+    mark_imported("bondi")
+    browser, long_ago = operator_client("ana"), timezone.now() + timedelta(hours=5)
     with clinic_context("bondi"):
         Cursor.objects.update(due_at=long_ago)
     page = text(browser.get("/ops/do/compare?clinic=bondi"))
@@ -40,28 +40,28 @@ def test_what_would_happen_is_said_first_and_done_on_the_second_click(
 
 
 def test_nothing_is_done_to_a_clinic_that_was_not_chosen(
-    ops_browser: Browsers, mirrored: Callable[[str], None]
+    operator_client: Browsers, mark_imported: Callable[[str], None]
 ) -> None:
-    mirrored("bondi")
-    browser = ops_browser()
+    mark_imported("bondi")
+    browser = operator_client()
     assert browser.post("/ops/do/compare", {})["Location"] == "/ops/"
     browser.post("/ops/do/compare", {"clinic": ["bondi", "nobody"]})
     assert len(lines_of("bondi")) == 1
     assert lines_of("harbour") == []
 
 
-def test_a_clinic_without_a_key_is_compared_with_nothing(ops_browser: Browsers, bondi: Clinic) -> None:
-    answer = ops_browser().post("/ops/do/compare", {"clinic": "bondi"}, follow=True)
+def test_a_clinic_without_a_key_is_compared_with_nothing(operator_client: Browsers, bondi: Clinic) -> None:
+    answer = operator_client().post("/ops/do/compare", {"clinic": "bondi"}, follow=True)
     assert re.search("bondi: .* key", text(answer))
     assert (lines_of("bondi"), Event.objects.exists()) == ([], False)
 
 
 def test_what_cannot_be_logged_at_the_clinic_is_not_done(
-    ops_browser: Browsers, mirrored: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    operator_client: Browsers, mark_imported: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mirrored("bondi")
+    mark_imported("bondi")
 
-    mirrored("harbour")
+    mark_imported("harbour")
 
     def full_at_bondi(*said: Any, **more: Any) -> Any:
         if current_clinic().label == "bondi":
@@ -71,16 +71,18 @@ def test_what_cannot_be_logged_at_the_clinic_is_not_done(
     monkeypatch.setattr("ops.onboarding.record", full_at_bondi)
     with clinic_context("bondi"):
         Cursor.objects.update(due_at=TOMORROW_NOON)
-    answer = ops_browser().post("/ops/do/compare", {"clinic": ["bondi", "harbour"]}, follow=True)
+    answer = operator_client().post("/ops/do/compare", {"clinic": ["bondi", "harbour"]}, follow=True)
     assert "bondi: the log cannot be written, so nothing was changed." in text(answer)
     with clinic_context("bondi"):
         assert Cursor.objects.exclude(due_at=TOMORROW_NOON).count() == 0
     assert [event.details["clinic"] for event in Event.objects.all()] == ["harbour"]
 
 
-def test_copying_is_paused_and_goes_on(ops_browser: Browsers, mirrored: Callable[[str], None], harbour: Clinic) -> None:
-    mirrored("bondi")
-    browser = ops_browser("ana")
+def test_copying_is_paused_and_goes_on(
+    operator_client: Browsers, mark_imported: Callable[[str], None], harbour: Clinic
+) -> None:
+    mark_imported("bondi")
+    browser = operator_client("ana")
     for action, state in (("pause", "paused"), ("pause", "paused"), ("unpause", "ok"), ("unpause", "ok")):
         browser.post(f"/ops/do/{action}", {"clinic": ["bondi", "harbour"]})
         with clinic_context("bondi"):
@@ -101,7 +103,7 @@ def test_copying_is_paused_and_goes_on(ops_browser: Browsers, mirrored: Callable
     ],
 )
 def test_states_are_changed_for_many_at_once_and_each_clinic_reads_it(
-    ops_browser: Browsers,
+    operator_client: Browsers,
     bondi: Clinic,
     harbour: Clinic,
     action: str,
@@ -111,7 +113,7 @@ def test_states_are_changed_for_many_at_once_and_each_clinic_reads_it(
     recorded: str,
 ) -> None:
     Clinic.objects.update(state=before)
-    browser = ops_browser("ana")
+    browser = operator_client("ana")
     both = {"clinic": ["bondi", "harbour"]}
     assert "2 clinics" in text(browser.get(f"/ops/do/{action}?clinic=bondi&clinic=harbour"))
     assert Clinic.objects.filter(state=before).count() == 2
@@ -122,16 +124,16 @@ def test_states_are_changed_for_many_at_once_and_each_clinic_reads_it(
     assert [event.details["clinic"] for event in Event.objects.filter(action=recorded)] == ["bondi", "harbour"]
 
 
-def test_a_change_asked_for_twice_is_one_line(ops_browser: Browsers, bondi: Clinic) -> None:
-    browser = ops_browser()
+def test_a_change_asked_for_twice_is_one_line(operator_client: Browsers, bondi: Clinic) -> None:
+    browser = operator_client()
     for _ in range(2):
         browser.post("/ops/do/suspend", {"clinic": "bondi", "reason": "Unpaid"})
     assert (len(lines_of("bondi")), Event.objects.count()) == (1, 1)
     assert "is suspended already" in text(browser.get("/ops/clinics/bondi/"))
 
 
-def test_a_form_that_says_too_little_changes_nothing(ops_browser: Browsers, bondi: Clinic) -> None:
-    browser = ops_browser()
+def test_a_form_that_says_too_little_changes_nothing(operator_client: Browsers, bondi: Clinic) -> None:
+    browser = operator_client()
     for action, form in (("suspend", {}), ("close", {"on": "soon"}), ("rename", {})):
         assert browser.post(f"/ops/do/{action}", {"clinic": "bondi"} | form).status_code == 422
     yesterday = timezone.now().date() - timedelta(days=1)
@@ -143,9 +145,9 @@ def test_a_form_that_says_too_little_changes_nothing(ops_browser: Browsers, bond
 
 
 def test_a_clinic_is_renamed_one_at_a_time_and_leads_to_its_new_page(
-    ops_browser: Browsers, bondi: Clinic, harbour: Clinic
+    operator_client: Browsers, bondi: Clinic, harbour: Clinic
 ) -> None:
-    browser = ops_browser()
+    browser = operator_client()
     answer = browser.post("/ops/do/rename", {"clinic": ["bondi", "harbour"], "new_label": "coast"})
     assert answer["Location"] == "/ops/"
     assert "one clinic at a time" in text(browser.get("/ops/"))

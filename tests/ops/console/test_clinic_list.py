@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import Event
-from ops.console.actions import BULK
+from ops.console.actions import BULK_ACTIONS
 from ops.console.clinic_list import ClinicAdmin
 from ops.console.site import site
 from ops.models import DailyStats
@@ -44,11 +44,11 @@ def many_clinics(count: int) -> None:
     )
 
 
-def test_the_list_shows_how_each_clinic_stands(ops_browser: Browsers, bondi: Clinic, harbour: Clinic) -> None:
+def test_the_list_shows_how_each_clinic_stands(operator_client: Browsers, bondi: Clinic, harbour: Clinic) -> None:
     now = timezone.now()
     Clinic.objects.filter(label="bondi").update(sync_state="key_invalid", checked_at=now - timedelta(hours=3))
     Clinic.objects.filter(label="harbour").update(sync_state="paused", key_state="forbidden")
-    page = text(ops_browser().get("/ops/"))
+    page = text(operator_client().get("/ops/"))
     assert page.index("Bondi Physio") < page.index("Harbour Osteopathy")
     assert "key invalid" in page
     assert "forbidden" in page
@@ -59,20 +59,20 @@ def test_the_list_shows_how_each_clinic_stands(ops_browser: Browsers, bondi: Cli
 
 @pytest.mark.parametrize(("days", "said"), [(3, "Closing on"), (0, "Closed since"), (-3, "Closed since")])
 def test_a_clinic_that_closes_says_on_which_day_and_then_since_when(
-    ops_browser: Browsers, bondi: Clinic, harbour: Clinic, days: int, said: str
+    operator_client: Browsers, bondi: Clinic, harbour: Clinic, days: int, said: str
 ) -> None:
     day = timezone.now().date() + timedelta(days=days)
     Clinic.objects.filter(label="bondi").update(state="closing", closing_on=day)
-    browser = ops_browser()
+    browser = operator_client()
     for page in ("/ops/", "/ops/clinics/bondi/"):
         assert f"{said} {day:%-d %b %Y}" in text(browser.get(page))
     assert "Clos" not in text(browser.get("/ops/clinics/harbour/")).replace("Close", "")
 
 
-def test_the_list_is_narrowed_and_ordered(ops_browser: Browsers, bondi: Clinic, harbour: Clinic) -> None:
+def test_the_list_is_narrowed_and_ordered(operator_client: Browsers, bondi: Clinic, harbour: Clinic) -> None:
     Clinic.objects.filter(label="harbour").update(state="suspended", sync_state="unreachable")
     Clinic.objects.filter(label="bondi").update(sync_state="unreachable", key_state="invalid")
-    browser = ops_browser()
+    browser = operator_client()
 
     def found(query: str) -> list[str]:
         page = text(browser.get(f"/ops/?{query}", follow=True))
@@ -116,22 +116,22 @@ def test_the_list_is_narrowed_and_ordered(ops_browser: Browsers, bondi: Clinic, 
     ["state_reason__startswith=x", "label__regex=(", "created_at__year=99999", "days=1", "schema_name=x", "q=%00"],
 )
 def test_the_address_asks_for_nothing_that_the_page_does_not_offer(
-    ops_browser: Browsers, bondi: Clinic, asked: str
+    operator_client: Browsers, bondi: Clinic, asked: str
 ) -> None:
-    answer = ops_browser().get(f"/ops/?{asked}")
+    answer = operator_client().get(f"/ops/?{asked}")
     assert answer.status_code == 200
     assert "/ops/clinics/bondi/" in text(answer) or asked.startswith("q=")
 
 
-def test_without_a_clinic_the_list_says_what_to_do(ops_browser: Browsers, bondi: Clinic, harbour: Clinic) -> None:
+def test_without_a_clinic_the_list_says_what_to_do(operator_client: Browsers, bondi: Clinic, harbour: Clinic) -> None:
     Clinic.objects.update(state="purged")
-    assert "No clinic yet" in text(ops_browser().get("/ops/"))
+    assert "No clinic yet" in text(operator_client().get("/ops/"))
 
 
 def test_a_list_of_a_thousand_asks_the_database_as_often_as_one_of_two_and_enters_no_clinic(
-    ops_browser: Browsers, bondi: Clinic, harbour: Clinic
+    operator_client: Browsers, bondi: Clinic, harbour: Clinic
 ) -> None:
-    browser = ops_browser()
+    browser = operator_client()
     browser.get("/ops/")
 
     def statements() -> list[str]:
@@ -146,18 +146,18 @@ def test_a_list_of_a_thousand_asks_the_database_as_often_as_one_of_two_and_enter
     assert len(many) == len(few) <= 11
 
 
-def test_fifty_stand_on_a_page_and_the_rest_behind_it(ops_browser: Browsers, bondi: Clinic) -> None:
+def test_fifty_stand_on_a_page_and_the_rest_behind_it(operator_client: Browsers, bondi: Clinic) -> None:
     many_clinics(60)
-    browser = ops_browser()
+    browser = operator_client()
     first, second = text(browser.get("/ops/?q=clinic-")), text(browser.get("/ops/?q=clinic-&p=2"))
     assert first.count('name="_selected_action"') == 50
     assert second.count('name="_selected_action"') == 10
     assert "?p=2&amp;q=clinic-" in first
 
 
-def test_a_page_past_the_end_is_the_last_one_and_stays_narrowed(ops_browser: Browsers, bondi: Clinic) -> None:
+def test_a_page_past_the_end_is_the_last_one_and_stays_narrowed(operator_client: Browsers, bondi: Clinic) -> None:
     many_clinics(60)
-    browser, past = ops_browser(), "/ops/?p=99&q=clinic-"
+    browser, past = operator_client(), "/ops/?p=99&q=clinic-"
     page = text(browser.get(past))
     assert page.count('name="_selected_action"') == 10
     assert "/ops/clinics/bondi/" not in page
@@ -171,9 +171,9 @@ def chosen(action: str, *clinics: Clinic) -> dict[str, Any]:
 
 
 def test_those_chosen_in_the_list_are_led_to_the_page_that_says_what_will_happen(
-    ops_browser: Browsers, bondi: Clinic, harbour: Clinic
+    operator_client: Browsers, bondi: Clinic, harbour: Clinic
 ) -> None:
-    browser = ops_browser()
+    browser = operator_client()
     assert browser.post("/ops/", chosen("suspend", harbour, bondi))["Location"] == (
         "/ops/do/suspend?clinic=bondi&clinic=harbour"
     )
@@ -186,34 +186,34 @@ def test_those_chosen_in_the_list_are_led_to_the_page_that_says_what_will_happen
 
 
 @pytest.mark.parametrize("action", ["", "nothing", "rename", "delete_selected"])
-def test_the_list_does_nothing_that_it_does_not_offer(ops_browser: Browsers, bondi: Clinic, action: str) -> None:
-    answer = ops_browser().post("/ops/", chosen(action, bondi))
+def test_the_list_does_nothing_that_it_does_not_offer(operator_client: Browsers, bondi: Clinic, action: str) -> None:
+    answer = operator_client().post("/ops/", chosen(action, bondi))
     assert (answer.status_code, answer["Location"]) == (302, "/ops/")
     assert Clinic.objects.filter(label="bondi", state="active").exists()
 
 
-def test_with_nobody_chosen_the_list_says_so(ops_browser: Browsers, bondi: Clinic) -> None:
-    answer = ops_browser().post("/ops/", chosen("suspend"), follow=True)
+def test_with_nobody_chosen_the_list_says_so(operator_client: Browsers, bondi: Clinic) -> None:
+    answer = operator_client().post("/ops/", chosen("suspend"), follow=True)
     assert "Items must be selected" in text(answer)
 
 
 @pytest.mark.parametrize("ticked", ["x", "bondi", "\x00", "9" * 30])
-def test_what_is_no_number_is_not_ticked(ops_browser: Browsers, bondi: Clinic, ticked: str) -> None:
+def test_what_is_no_number_is_not_ticked(operator_client: Browsers, bondi: Clinic, ticked: str) -> None:
     form = {"action": "suspend", "index": "0", "_selected_action": ticked}
-    assert ops_browser().post("/ops/", form).status_code == 400
+    assert operator_client().post("/ops/", form).status_code == 400
 
 
-def test_each_box_and_button_of_the_list_says_what_it_is_for(ops_browser: Browsers, bondi: Clinic) -> None:
-    page = text(ops_browser().get("/ops/"))
+def test_each_box_and_button_of_the_list_says_what_it_is_for(operator_client: Browsers, bondi: Clinic) -> None:
+    page = text(operator_client().get("/ops/"))
     assert 'aria-label="Choose bondi"' in page
-    assert re.findall(r'name="action" value="(\w+)"', page) == [action.name for action in BULK]
+    assert re.findall(r'name="action" value="(\w+)"', page) == [action.name for action in BULK_ACTIONS]
     assert page.count('aria-sort="ascending"') == 1
 
 
 def test_the_admin_keeps_no_log_of_its_own_and_adds_and_changes_nothing(
-    ops_browser: Browsers, bondi: Clinic, rf: RequestFactory
+    operator_client: Browsers, bondi: Clinic, rf: RequestFactory
 ) -> None:
-    ops_browser().post("/ops/", chosen("suspend", bondi), follow=True)
+    operator_client().post("/ops/", chosen("suspend", bondi), follow=True)
     assert not LogEntry.objects.exists()
     admin = site.get_model_admin(Clinic)
     request = rf.get("/ops/")

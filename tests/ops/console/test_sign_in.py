@@ -66,9 +66,9 @@ def test_from_an_invitation_to_the_console_with_a_second_factor_on_the_way(db: N
     "path", ["/ops/", "/ops/log", "/ops/new", "/ops/clinics/bondi/", "/ops/do/compare?clinic=bondi", "/ops/nothing"]
 )
 def test_without_a_second_factor_there_is_its_set_up_and_nothing_else(
-    bondi: Clinic, ops_browser: Browsers, path: str
+    bondi: Clinic, operator_client: Browsers, path: str
 ) -> None:
-    browser = ops_browser(second_factor=False)
+    browser = operator_client(second_factor=False)
     for answer in (browser.get(path), browser.post(path)):
         assert answer.status_code in (302, 404)
         assert answer.get("Location", "/ops/account/").startswith("/ops/account/")
@@ -76,9 +76,9 @@ def test_without_a_second_factor_there_is_its_set_up_and_nothing_else(
 
 
 def test_the_password_alone_leads_to_the_second_step_and_the_code_to_the_page_asked_for(
-    bondi: Clinic, ops_person: Callable[..., User]
+    bondi: Clinic, operator: Callable[..., User]
 ) -> None:
-    browser, ana = base(), ops_person("ana")
+    browser, ana = base(), operator("ana")
     asked = browser.get("/ops/clinics/bondi/")["Location"]
     assert asked.startswith("/ops/login?t=")
     step = browser.post(asked, {"login": ana.email, "password": PASSWORD, "t": asked.partition("t=")[2]})["Location"]
@@ -90,9 +90,9 @@ def test_the_password_alone_leads_to_the_second_step_and_the_code_to_the_page_as
 
 
 def test_a_passkey_of_the_base_host_signs_in_and_one_asked_for_by_a_clinics_page_does_not(
-    ops_browser: Browsers, bondi: Clinic
+    operator_client: Browsers, bondi: Clinic
 ) -> None:
-    at_work, device = ops_browser("ana"), Device("localhost")
+    at_work, device = operator_client("ana"), Device("localhost")
     made = device.create(ask(at_work, "/ops/account/passkeys/ask"))
     assert at_work.post("/ops/account/passkeys/add", {"name": "Key", "credential": made}).status_code == 302
     fresh = base()
@@ -107,9 +107,9 @@ def test_a_passkey_of_the_base_host_signs_in_and_one_asked_for_by_a_clinics_page
 
 
 @pytest.fixture
-def triplets(bondi: Clinic, harbour: Clinic, ops_person: Callable[..., User]) -> str:
+def triplets(bondi: Clinic, harbour: Clinic, operator: Callable[..., User]) -> str:
     """The same id, e-mail address and password hash at both clinics and among ops; returns the address."""
-    ana = ops_person("ana")
+    ana = operator("ana")
     password = make_password(PASSWORD)
     User.objects.filter(pk=ana.pk).update(password=password)
     for label in ("bondi", "harbour"):
@@ -118,8 +118,8 @@ def triplets(bondi: Clinic, harbour: Clinic, ops_person: Callable[..., User]) ->
     return ana.email
 
 
-def test_a_clinics_session_is_nothing_at_the_base_host_and_lives_on(triplets: str, browser_at: Browsers) -> None:
-    at_bondi = browser_at("bondi")
+def test_a_clinics_session_is_nothing_at_the_base_host_and_lives_on(triplets: str, clinic_client: Browsers) -> None:
+    at_bondi = clinic_client("bondi")
     assert sign_in(at_bondi, triplets, at="/login") == "/"
     there = base()
     there.cookies["sessionid"] = at_bondi.cookies["sessionid"].value
@@ -129,20 +129,20 @@ def test_a_clinics_session_is_nothing_at_the_base_host_and_lives_on(triplets: st
 
 
 def test_a_session_of_ops_is_nothing_at_a_clinic_and_lives_on(
-    triplets: str, browser_at: Browsers, ops_browser: Browsers
+    triplets: str, clinic_client: Browsers, operator_client: Browsers
 ) -> None:
-    ana = ops_browser("ana")
+    ana = operator_client("ana")
     assert ana.get("/ops/").status_code == 200
-    at_bondi = browser_at("bondi")
+    at_bondi = clinic_client("bondi")
     at_bondi.cookies["sessionid"] = ana.cookies["sessionid"].value
     assert at_bondi.get("/")["Location"].startswith("/login")
     assert ana.get("/ops/").status_code == 200
 
 
 def test_not_even_a_copied_session_row_counts_on_the_other_side(
-    triplets: str, browser_at: Browsers, ops_browser: Browsers
+    triplets: str, clinic_client: Browsers, operator_client: Browsers
 ) -> None:
-    at_bondi, ana = browser_at("bondi"), ops_browser("ana")
+    at_bondi, ana = clinic_client("bondi"), operator_client("ana")
     sign_in(at_bondi, triplets, at="/login")
     with clinic_context("bondi"):
         of_clinic = Session.objects.get()
@@ -151,36 +151,36 @@ def test_not_even_a_copied_session_row_counts_on_the_other_side(
     Session.objects.create(session_key="a" * 32, **copied)
     with clinic_context("bondi"):
         Session.objects.create(session_key="b" * 32, session_data=of_ops.session_data, expire_date=of_ops.expire_date)
-    there, here = base(), browser_at("bondi")
+    there, here = base(), clinic_client("bondi")
     there.cookies["sessionid"], here.cookies["sessionid"] = "a" * 32, "b" * 32
     assert there.get("/ops/")["Location"].startswith("/ops/login")
     assert here.get("/")["Location"].startswith("/login")
 
 
-def test_staff_with_a_clinics_password_are_not_ops(staff_of: Callable[..., User]) -> None:
-    owner = staff_of("bondi", "owner")
+def test_staff_with_a_clinics_password_are_not_ops(staff_member: Callable[..., User]) -> None:
+    owner = staff_member("bondi", "owner")
     assert "do not belong together" in sign_in(base(), owner.email)
 
 
-def test_ops_are_nobody_at_a_clinics_own_sign_in(ops_person: Callable[..., User], browser_at: Browsers) -> None:
-    assert "do not belong together" in sign_in(browser_at("bondi"), ops_person("ana").email, at="/login")
+def test_ops_are_nobody_at_a_clinics_own_sign_in(operator: Callable[..., User], clinic_client: Browsers) -> None:
+    assert "do not belong together" in sign_in(clinic_client("bondi"), operator("ana").email, at="/login")
 
 
-def test_the_console_is_at_no_clinics_host(ops_person: Callable[..., User], sign_in: Browsers) -> None:
+def test_the_console_is_at_no_clinics_host(operator: Callable[..., User], sign_in: Browsers) -> None:
     assert sign_in("bondi", "owner").get("/ops/").status_code == 404
 
 
 @pytest.mark.parametrize(("idle", "open_for", "status"), [(14, 60, 200), (16, 60, 302), (1, 8 * 60 + 1, 302)])
 def test_a_session_of_ops_lasts_a_quarter_of_an_hour_idle_and_eight_hours_in_all(
-    ops_browser: Browsers, idle: int, open_for: int, status: int
+    operator_client: Browsers, idle: int, open_for: int, status: int
 ) -> None:
-    browser, now = ops_browser("ana"), timezone.now()
+    browser, now = operator_client("ana"), timezone.now()
     OpenSession.objects.update(seen_at=now - timedelta(minutes=idle), started_at=now - timedelta(minutes=open_for))
     assert browser.get("/ops/").status_code == status
 
 
-def test_whoever_is_suspended_is_out_on_the_next_click_and_ben_stays(ops_browser: Browsers) -> None:
-    ana, ben = ops_browser("ana"), ops_browser("ben")
+def test_whoever_is_suspended_is_out_on_the_next_click_and_ben_stays(operator_client: Browsers) -> None:
+    ana, ben = operator_client("ana"), operator_client("ben")
     assert operators.suspend("ana@sidechart.example")
     assert ana.get("/ops/")["Location"].startswith("/ops/login")
     assert ben.get("/ops/").status_code == 200
@@ -189,8 +189,8 @@ def test_whoever_is_suspended_is_out_on_the_next_click_and_ben_stays(ops_browser
     assert sign_in(base(), "ana@sidechart.example").startswith("/ops/login/second-step")
 
 
-def test_whoever_lost_phone_and_codes_sets_up_a_new_factor_before_anything_else(ops_browser: Browsers) -> None:
-    ana = ops_browser("ana")
+def test_whoever_lost_phone_and_codes_sets_up_a_new_factor_before_anything_else(operator_client: Browsers) -> None:
+    ana = operator_client("ana")
     assert operators.reset_second_factor("ana@sidechart.example")
     assert "reset the second step" in mail.outbox[0].body
     assert ana.get("/ops/")["Location"].startswith("/ops/login")
@@ -200,8 +200,8 @@ def test_whoever_lost_phone_and_codes_sets_up_a_new_factor_before_anything_else(
     assert not operators.reset_second_factor("ana@sidechart.example")
 
 
-def test_a_new_password_by_link_still_asks_for_the_second_factor(ops_person: Callable[..., User]) -> None:
-    ana, browser = ops_person("ana"), base()
+def test_a_new_password_by_link_still_asks_for_the_second_factor(operator: Callable[..., User]) -> None:
+    ana, browser = operator("ana"), base()
     link = operators.reset_password(ana.email)
     assert link.startswith(f"{ROOT}/ops/password/reset/key/")
     form = browser.get(link.removeprefix(ROOT), follow=True).redirect_chain[-1][0]
@@ -212,9 +212,9 @@ def test_a_new_password_by_link_still_asks_for_the_second_factor(ops_person: Cal
 
 
 def test_a_clinics_invitation_and_reset_link_are_nothing_on_the_base_host(
-    ops_person: Callable[..., User], bondi: Clinic
+    operator: Callable[..., User], bondi: Clinic
 ) -> None:
-    ana = ops_person("ana")
+    ana = operator("ana")
     with clinic_context("bondi"):
         User.objects.create(pk=ana.pk, email=ana.email, name="Ana", role="owner", password=ana.password)
         _, invited = invitations.invite("new@clinic.example", "owner")
@@ -226,9 +226,9 @@ def test_a_clinics_invitation_and_reset_link_are_nothing_on_the_base_host(
 
 
 def test_too_many_wrong_passwords_stop_and_those_at_a_clinic_stop_nobody_here(
-    triplets: str, browser_at: Browsers
+    triplets: str, clinic_client: Browsers
 ) -> None:
-    at_bondi = browser_at("bondi")
+    at_bondi = clinic_client("bondi")
     for _ in range(6):
         said = sign_in(at_bondi, triplets, "wrong", at="/login")
     assert "Too many tries" in said
@@ -238,8 +238,8 @@ def test_too_many_wrong_passwords_stop_and_those_at_a_clinic_stop_nobody_here(
     assert "Too many tries" in said
 
 
-def test_nobody_is_invited_twice_and_no_nonsense(ops_person: Callable[..., User]) -> None:
-    ops_person("ana")
+def test_nobody_is_invited_twice_and_no_nonsense(operator: Callable[..., User]) -> None:
+    operator("ana")
     for wrong in ("ana@sidechart.example", "nobody", "x" * 250 + "@sidechart.example"):
         with pytest.raises(Refused):
             operators.create(wrong)
@@ -249,14 +249,14 @@ def test_nobody_is_invited_twice_and_no_nonsense(ops_person: Callable[..., User]
     assert not mail.outbox
 
 
-def test_signing_out_ends_the_session(ops_browser: Browsers) -> None:
-    browser = ops_browser("ana")
+def test_signing_out_ends_the_session(operator_client: Browsers) -> None:
+    browser = operator_client("ana")
     assert browser.post("/ops/logout")["Location"] == "/ops/login"
     assert browser.get("/ops/")["Location"].startswith("/ops/login")
 
 
-def test_whoever_changes_their_second_step_is_told_by_mail(ops_person: Callable[..., User]) -> None:
-    line = record(Action.SECOND_FACTOR_ADDED, by=ops_person("ana"), kind="passkey")
+def test_whoever_changes_their_second_step_is_told_by_mail(operator: Callable[..., User]) -> None:
+    line = record(Action.SECOND_FACTOR_ADDED, by=operator("ana"), kind="passkey")
     send_sign_in_notice(schema_name="public", event_id=line.pk)
     (sent,) = mail.outbox
     assert (sent.to, sent.subject) == (["ana@sidechart.example"], "Your sign-in at Sidechart's console was changed")

@@ -29,10 +29,8 @@ from sync.models import Connection
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
 from tests.accounts.second_factors import give_app
+from tests.cliniko_sandbox import Sandbox
 from tests.services import ROOT
-from tests.sync.conftest import World, world
-
-__all__ = ["world"]
 
 Run = Callable[..., dict[str, object]]
 
@@ -117,11 +115,11 @@ def test_what_a_create_asked_for_twice_advises_makes_an_owner(
 
 
 def test_create_asked_for_again_knows_the_clinic_by_the_name_that_cliniko_gave_it(
-    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     create = ("create", "coogee", "--name", "Coogee", "--owner", "owner@coogee.example")
     run(*create)
-    run("set-key", "coogee", "--key-stdin", stdin=world.store.key("bondi"))
+    run("set-key", "coogee", "--key-stdin", stdin=sandbox.store.key("bondi"))
     assert Clinic.objects.get(label="coogee").name == "Bondi Physio"
     assert run(*create)["changed"] is False
     assert "taken" in refusal(capsys, *create[:4], "--owner", "somebody@else.example")
@@ -227,10 +225,10 @@ def test_list_and_show_say_how_clinics_stand(bondi: Clinic, harbour: Clinic, run
     assert (shown["state"], shown["key_state"], shown["last_run"]) == ("active", "missing", None)
 
 
-def test_list_and_show_are_plain_tables(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.store.add_patient("bondi", id="42", first_name="Ada")
-    world.connect("bondi")
-    world.sync("bondi")
+def test_list_and_show_are_plain_tables(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    sandbox.store.add_patient("bondi", id="42", first_name="Ada")
+    sandbox.connect("bondi")
+    sandbox.sync("bondi")
     Clinic.objects.filter(label="harbour").update(state="closing", closing_on="2100-03-01", key_state="invalid")
     capsys.readouterr()
     call_command("clinic", "list")
@@ -246,9 +244,9 @@ def test_list_and_show_are_plain_tables(world: World, capsys: pytest.CaptureFixt
     assert not re.search(r"[{}\[\]]|None|True", str(list(shown.values())).strip("[]"))
 
 
-def test_set_key_sync_and_show(world: World, run: Run, bondi: Clinic) -> None:
-    world.store.add_patient("bondi", id="42", first_name="Ada")
-    key = world.store.key("bondi")
+def test_set_key_sync_and_show(sandbox: Sandbox, run: Run, bondi: Clinic) -> None:
+    sandbox.store.add_patient("bondi", id="42", first_name="Ada")
+    key = sandbox.store.key("bondi")
     connected = run("set-key", "bondi", "--key-stdin", stdin=key + "\n")
     assert connected["account"] == "Bondi Physio"
     synced = run("sync", "bondi")
@@ -265,25 +263,25 @@ def test_set_key_sync_and_show(world: World, run: Run, bondi: Clinic) -> None:
 
 @pytest.mark.parametrize("words", [(), ("--full",), ("--dry-run",)])
 def test_the_key_of_a_suspended_clinic_stays_unused(
-    world: World, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
-    world.connect("bondi")
+    sandbox.connect("bondi")
     Clinic.objects.filter(label="bondi").update(state="suspended")
-    asked = world.store.count_requests()
+    asked = sandbox.store.count_requests()
     assert "suspended: nothing is synced" in refusal(capsys, "sync", "bondi", *words)
     Clinic.objects.filter(label="bondi").update(state="closing", closing_on=timezone.now().date())
     assert "bondi is closed: nothing is synced" in refusal(capsys, "sync", "bondi", *words)
-    assert world.store.count_requests() == asked
+    assert sandbox.store.count_requests() == asked
 
 
 @pytest.mark.parametrize(("spared", "hours"), [(0, 6), (2, 1)])  # the list itself, or its comparison alone
 def test_a_full_sync_says_what_was_not_compared_and_when_that_goes_on(
-    world: World, capsys: pytest.CaptureFixture[str], spared: int, hours: int
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str], spared: int, hours: int
 ) -> None:
     for label in ("bondi", "harbour"):
-        world.connect(label)
-        world.sync(label)
-    world.store.misbehave("bondi", Fault.FORBIDDEN, resource="medical_alerts", after=spared, times=None)
+        sandbox.connect(label)
+        sandbox.sync(label)
+    sandbox.store.misbehave("bondi", Fault.FORBIDDEN, resource="medical_alerts", after=spared, times=None)
     capsys.readouterr()
     with pytest.raises(SystemExit) as stopped:
         call_command("clinic", "sync", "bondi", "--full", "--json")
@@ -299,10 +297,10 @@ def test_a_full_sync_says_what_was_not_compared_and_when_that_goes_on(
 
 
 def test_set_key_says_what_the_key_may_read_as_the_page_does(
-    world: World, bondi: Clinic, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, bondi: Clinic, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = world.store.key("bondi")
-    world.store.forbid(key, "medical_alerts")
+    key = sandbox.store.key("bondi")
+    sandbox.store.forbid(key, "medical_alerts")
     monkeypatch.setattr(sys, "stdin", StringIO(key))
     call_command("clinic", "set-key", "bondi", "--key-stdin")
     said = " ".join(capsys.readouterr().out.split())
@@ -312,7 +310,7 @@ def test_set_key_says_what_the_key_may_read_as_the_page_does(
 
 
 def test_a_bad_key_is_refused_with_a_sentence_and_not_stored(
-    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for typed, sentence in (("MS0xLW5vdC1hLWtleQ-au1", "does not accept"), ("a b", "not a Cliniko API key")):
         monkeypatch.setattr(sys, "stdin", StringIO(typed))
@@ -324,9 +322,9 @@ def test_a_bad_key_is_refused_with_a_sentence_and_not_stored(
 
 
 def test_ops_reset_the_second_factor_of_somebody_who_lost_phone_and_codes(
-    run: Run, staff_of: Callable[..., User], mailoutbox: list[Any]
+    run: Run, staff_member: Callable[..., User], mailoutbox: list[Any]
 ) -> None:
-    owner, twin = staff_of("bondi", "owner"), staff_of("harbour", "owner")
+    owner, twin = staff_member("bondi", "owner"), staff_member("harbour", "owner")
     give_app("bondi", owner)
     give_app("harbour", twin)
     with clinic_context("bondi"):
@@ -365,29 +363,29 @@ def test_an_invitation_to_a_wrong_address_is_taken_back(bondi: Clinic, harbour: 
 
 
 def test_an_invitation_that_was_accepted_is_not_said_to_be_taken_back(
-    staff_of: Callable[..., User], capsys: pytest.CaptureFixture[str]
+    staff_member: Callable[..., User], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    person = staff_of("bondi", "owner")
+    person = staff_member("bondi", "owner")
     assert "has accepted it" in refusal(capsys, "invite", "bondi", "--email", person.email, "--take-back")
     assert "not an e-mail address" in refusal(capsys, "invite", "bondi", "--email", "nobody", "--take-back")
 
 
 def test_a_reset_that_cannot_be_is_refused_with_a_sentence(
-    staff_of: Callable[..., User], capsys: pytest.CaptureFixture[str]
+    staff_member: Callable[..., User], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    staff_of("bondi", "owner")
+    staff_member("bondi", "owner")
     words = ("reset-second-factor", "bondi", "--email")
     assert refusal(capsys, *words, "nobody@clinic.example").startswith("Nobody at bondi has the e-mail address")
     assert "nowhere" in refusal(capsys, "reset-second-factor", "nowhere", "--email", "owner@clinic.example")
 
 
 def test_a_reset_whose_mail_fails_says_so(
-    run: Run, staff_of: Callable[..., User], monkeypatch: pytest.MonkeyPatch
+    run: Run, staff_member: Callable[..., User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError
 
-    give_app("bondi", staff_of("bondi", "owner"))
+    give_app("bondi", staff_member("bondi", "owner"))
     monkeypatch.setattr("django.core.mail.EmailMessage.send", fail)
     assert run("reset-second-factor", "bondi", "--email", "owner@clinic.example")["mailed"] is False
 

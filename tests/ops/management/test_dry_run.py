@@ -19,9 +19,7 @@ from sync.models import Connection, Cursor, Patient, Reconciliation, SyncRun
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.accounts.second_factors import give_app
-from tests.sync.conftest import World, world
-
-__all__ = ["world"]
+from tests.cliniko_sandbox import Sandbox
 
 Tried = Callable[..., dict[str, Any]]
 WRITTEN_BY_A_SYNC = (Connection, Cursor, Reconciliation, SyncRun, Patient, Event)
@@ -41,9 +39,9 @@ def tried(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
     return answer
 
 
-def test_a_key_is_asked_about_at_cliniko_and_not_stored(world: World, tried: Tried, bondi: Clinic) -> None:
+def test_a_key_is_asked_about_at_cliniko_and_not_stored(sandbox: Sandbox, tried: Tried, bondi: Clinic) -> None:
     Clinic.objects.filter(pk=bondi.pk).update(state="setup")
-    key = world.store.key("bondi")
+    key = sandbox.store.key("bondi")
     told = tried("set-key", "bondi", "--key-stdin", stdin=key)
     assert (told["account"], told["may_read"]["patients"]) == ("Bondi Physio", True)
     with clinic_context("bondi"):
@@ -55,13 +53,13 @@ def test_a_key_is_asked_about_at_cliniko_and_not_stored(world: World, tried: Tri
 
 
 def test_a_key_of_another_account_is_refused_as_it_would_be(
-    world: World, tried: Tried, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox, tried: Tried, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.connect("bondi")
+    sandbox.connect("bondi")
     with pytest.raises(SystemExit):
-        tried("set-key", "bondi", "--key-stdin", stdin=world.store.key("harbour"))
+        tried("set-key", "bondi", "--key-stdin", stdin=sandbox.store.key("harbour"))
     assert "belongs to another Cliniko account" in capsys.readouterr().err
-    told = tried("set-key", "bondi", "--key-stdin", "--confirm-other-account", stdin=world.store.key("harbour"))
+    told = tried("set-key", "bondi", "--key-stdin", "--confirm-other-account", stdin=sandbox.store.key("harbour"))
     assert told["account"] == "Harbour Osteopathy"
     with clinic_context("bondi"):
         assert Connection.objects.get().account_name == "Bondi Physio"
@@ -76,8 +74,10 @@ def test_nobody_is_invited(bondi: Clinic, tried: Tried, mailoutbox: list[EmailMe
     assert mailoutbox == []
 
 
-def test_no_second_step_is_reset(staff_of: Callable[..., User], tried: Tried, mailoutbox: list[EmailMessage]) -> None:
-    owner = staff_of("bondi", "owner")
+def test_no_second_step_is_reset(
+    staff_member: Callable[..., User], tried: Tried, mailoutbox: list[EmailMessage]
+) -> None:
+    owner = staff_member("bondi", "owner")
     give_app("bondi", owner)
     with clinic_context("bondi"):
         OpenSession.objects.create(user=owner, browser="Chrome")
@@ -88,8 +88,8 @@ def test_no_second_step_is_reset(staff_of: Callable[..., User], tried: Tried, ma
     assert mailoutbox == []
 
 
-def test_looking_notes_nothing(world: World, tried: Tried, staff_of: Callable[..., User]) -> None:
-    world.connect("bondi")
+def test_looking_notes_nothing(sandbox: Sandbox, tried: Tried, staff_member: Callable[..., User]) -> None:
+    sandbox.connect("bondi")
     before = list(Clinic.objects.order_by("pk").values())
     assert [row["clinic"] for row in tried("list")] == ["bondi", "harbour"]  # type: ignore[index]
     assert tried("show", "bondi")["key_state"] == "ok"
@@ -107,26 +107,26 @@ def everything(label: str) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-def test_nothing_is_synced_and_cliniko_is_not_asked(world: World, tried: Tried, settings: Settings) -> None:
+def test_nothing_is_synced_and_cliniko_is_not_asked(sandbox: Sandbox, tried: Tried, settings: Settings) -> None:
     settings.CLINIKO_REQUESTS_PER_MINUTE = 200
-    world.store.add_patient("bondi", id="42", first_name="Ada")
-    world.connect("bondi")
-    before, asked = everything("bondi"), world.store.count_requests()
+    sandbox.store.add_patient("bondi", id="42", first_name="Ada")
+    sandbox.connect("bondi")
+    before, asked = everything("bondi"), sandbox.store.count_requests()
     told = tried("sync", "bondi")
     assert (told["state"], told["requests_left"]) == ("importing", 189)  # eleven were made when it connected
     assert told["resources"]["patients"] == {"asks_for": "first copy", "here": 0}
-    assert (everything("bondi"), world.store.count_requests()) == (before, asked)
-    world.sync("bondi")
-    before, asked = everything("bondi"), world.store.count_requests()
+    assert (everything("bondi"), sandbox.store.count_requests()) == (before, asked)
+    sandbox.sync("bondi")
+    before, asked = everything("bondi"), sandbox.store.count_requests()
     assert tried("sync", "bondi")["resources"]["patients"] == {"asks_for": "changes", "here": 1}
     assert tried("sync", "bondi", "--full")["resources"]["patients"]["asks_for"] == "all"
-    assert (everything("bondi"), world.store.count_requests()) == (before, asked)
+    assert (everything("bondi"), sandbox.store.count_requests()) == (before, asked)
 
 
 def test_nothing_is_sealed_again_and_what_does_not_open_is_named(
-    world: World, tried: Tried, settings: Settings, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox, tried: Tried, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.connect("bondi")
+    sandbox.connect("bondi")
     before = everything("bondi")
     former, new = settings.SEALING_KEYS, "the-new-sealing-key-" * 2
     settings.SEALING_KEYS = [new, *former]

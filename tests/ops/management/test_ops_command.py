@@ -46,19 +46,19 @@ def test_an_account_from_its_invitation_to_its_suspension(run: Run) -> None:
         assert run(action, "ana@sidechart.example") == {"email": "ana@sidechart.example", "changed": changed}
 
 
-def test_factor_and_password_are_reset(run: Run, ops_person: Callable[..., User]) -> None:
-    email = ops_person("ana").email
+def test_factor_and_password_are_reset(run: Run, operator: Callable[..., User]) -> None:
+    email = operator("ana").email
     assert run("reset-second-factor", email)["changed"]
     assert not run("reset-second-factor", email)["changed"]
     assert run("reset-password", email)["reset_url"].startswith("http://localhost:8000/ops/password/reset/key/")
 
 
 def test_without_json_it_speaks_in_sentences(
-    capsys: pytest.CaptureFixture[str], db: None, ops_person: Callable[..., User]
+    capsys: pytest.CaptureFixture[str], db: None, operator: Callable[..., User]
 ) -> None:
     call_command("ops", "list")
     assert "Nobody yet" in capsys.readouterr().out
-    ops_person("ana")
+    operator("ana")
     for words, said in (
         (["list"], "ana@sidechart.example  Ana   active  yes"),
         (["suspend", "ana@sidechart.example"], "gets in no more"),

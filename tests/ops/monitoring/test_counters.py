@@ -19,9 +19,7 @@ from sync import tasks
 from sync.metrics import RUNS, status_class
 from tenants import metrics
 from tenants.models import KeyBudget, MetricSample
-from tests.sync.conftest import World, world
-
-__all__ = ["world"]
+from tests.cliniko_sandbox import Sandbox
 
 
 def scraped() -> dict[str, float]:
@@ -36,10 +34,10 @@ def launches(outcome: str) -> float:
 
 
 def test_a_launch_is_counted_by_how_each_of_its_steps_ended(
-    sign_in: Callable[..., Client], browser_at: Callable[[str], Client], add_patient: Callable[..., str]
+    sign_in: Callable[..., Client], clinic_client: Callable[[str], Client], add_patient: Callable[..., str]
 ) -> None:
     add_patient("bondi")
-    browser_at("bondi").get("/patients?patient_id=42")
+    clinic_client("bondi").get("/patients?patient_id=42")
     signed_in = sign_in("bondi")
     signed_in.get("/patients?patient_id=42", follow=True)
     signed_in.get("/patients?patient_id=no")
@@ -86,9 +84,9 @@ def test_a_histogram_counts_every_limit_that_was_kept(db: None) -> None:
     }
 
 
-def test_requests_to_cliniko_and_turns_are_counted(world: World) -> None:
-    world.connect("bondi")
-    world.sync("bondi")
+def test_requests_to_cliniko_and_turns_are_counted(sandbox: Sandbox) -> None:
+    sandbox.connect("bondi")
+    sandbox.sync("bondi")
     found = scraped()
     assert found['sidechart_cliniko_requests_total{purpose="launches",status="2xx"}'] > 1
     assert found['sidechart_cliniko_requests_total{purpose="background",status="2xx"}'] > 5
@@ -113,16 +111,16 @@ def test_what_several_processes_write_adds_up(db: None) -> None:
 
 def test_nothing_is_written_before_it_is_due(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     RUNS.add(result="stopped")
-    metrics.flush_when_due()
+    metrics.flush_if_due()
     assert not MetricSample.objects.exists()
     monkeypatch.setattr(metrics, "FLUSH_INTERVAL", 0)
-    metrics.flush_when_due()
+    metrics.flush_if_due()
     assert MetricSample.objects.get().value == 1
 
 
 def test_a_request_is_answered_before_its_numbers_are_written() -> None:
     receivers = [each[1]() for each in request_finished.receivers]
-    assert metrics.flush_when_due in receivers
+    assert metrics.flush_if_due in receivers
 
 
 def test_with_the_database_down_the_numbers_wait(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def test_launches_of_before_the_first_look_are_of_no_day_also_when_all_days_were
 
 
 def test_a_visit_that_a_suspension_overtakes_notes_nothing(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    look = daily_stats._look
+    look = daily_stats._read_clinic
 
     def overtaken(now: datetime) -> Any:
         seen = look(now)
@@ -67,20 +67,20 @@ def test_a_visit_that_a_suspension_overtakes_notes_nothing(bondi: Clinic, monkey
         Clinic.objects.filter(pk=bondi.pk).update(state="suspended")
         return seen
 
-    monkeypatch.setattr(daily_stats, "_look", overtaken)
+    monkeypatch.setattr(daily_stats, "_read_clinic", overtaken)
     daily_stats.measure(bondi, now=NOON)
     assert not DailyStats.objects.exists()
 
 
-def test_the_worst_lag_of_an_hour_is_kept(bondi: Clinic, mirrored: Callable[[str], None]) -> None:
-    mirrored("bondi")
+def test_the_worst_lag_of_an_hour_is_kept(bondi: Clinic, mark_imported: Callable[[str], None]) -> None:
+    mark_imported("bondi")
     for behind in (60, 900, 30):
         with clinic_context("bondi"):
             Cursor.objects.update(checked_at=NOON - timedelta(seconds=behind))
             Connection.objects.update(state="ok")
         daily_stats.measure(bondi, now=NOON)
     assert DailyStats.objects.get().lag_by_hour[12] == 900
-    chart = daily_stats.lag(NOON, bondi)
+    chart = daily_stats.lag_chart(NOON, bondi)
     assert [bar.told for bar in chart.bars if bar.told] == ["15 min"]
     assert chart.summary == "At most 15 min."
 
@@ -88,16 +88,16 @@ def test_the_worst_lag_of_an_hour_is_kept(bondi: Clinic, mirrored: Callable[[str
 def test_of_two_measurements_at_once_one_notes_nothing(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     daily_stats.measure(bondi, now=NOON)
     launched("bondi", 1)
-    look = daily_stats._look
+    look = daily_stats._read_clinic
 
     def overtaken(now: datetime) -> Any:
-        monkeypatch.setattr(daily_stats, "_look", look)
+        monkeypatch.setattr(daily_stats, "_read_clinic", look)
         seen = look(now)
         connection.set_schema_to_public()
         daily_stats.measure(bondi, now=NOON)
         return seen
 
-    monkeypatch.setattr(daily_stats, "_look", overtaken)
+    monkeypatch.setattr(daily_stats, "_read_clinic", overtaken)
     daily_stats.measure(bondi, now=NOON)
     assert DailyStats.objects.get().launches == 1
 
@@ -113,5 +113,5 @@ def test_numbers_of_more_than_a_year_ago_are_forgotten(bondi: Clinic) -> None:
     for ago in (399, 401):
         day = timezone.now().date() - timedelta(days=ago)
         DailyStats.objects.create(clinic=bondi, day=day, lag_by_hour=[None] * 24)
-    daily_stats.forget()
+    daily_stats.delete_old()
     assert DailyStats.objects.count() == 1

@@ -16,19 +16,19 @@ from tests.sql import questions
 
 @pytest.fixture(autouse=True)
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "_seen_complete", False)
+    monkeypatch.setattr(views, "_migrations_complete", False)
 
 
 @pytest.mark.parametrize("host", ["localhost", "bondi.localhost"])
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_all_is_well(browser_at: Callable[[str], Client], host: str, path: str) -> None:
+def test_all_is_well(clinic_client: Callable[[str], Client], host: str, path: str) -> None:
     answer = Client(HTTP_HOST=host).get(path)
     assert (answer.status_code, answer.content) == (200, b"ok\n")
 
 
 @pytest.mark.parametrize("host", ["localhost", "bondi.localhost"])
 def test_a_process_whose_tables_are_not_there_yet_is_alive_but_not_ready(
-    browser_at: Callable[[str], Client], host: str
+    clinic_client: Callable[[str], Client], host: str
 ) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM public.django_migrations WHERE app = 'tenants'")

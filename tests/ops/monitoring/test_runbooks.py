@@ -14,10 +14,9 @@ from ops.management.commands.clinic import Command
 from sync.models import Connection
 from sync.walk import run as walk_run
 from tenants.context import clinic_context
+from tests.cliniko_sandbox import Sandbox
 from tests.services import ROOT
-from tests.sync.conftest import World, world
 
-__all__ = ["world"]
 DOCS = ROOT / "docs"
 RULES: list[dict[str, Any]] = [
     rule for group in yaml.safe_load((DOCS / "alerts.yml").read_text())["groups"] for rule in group["rules"]
@@ -94,8 +93,8 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(there)
 
 
-def test_after_a_401_storm_a_sync_in_the_foreground_brings_the_clinic_back(world: World) -> None:
-    world.connect("bondi")
+def test_after_a_401_storm_a_sync_in_the_foreground_brings_the_clinic_back(sandbox: Sandbox) -> None:
+    sandbox.connect("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid")
         assert walk_run.run_slice(seconds=5, pages=5).never

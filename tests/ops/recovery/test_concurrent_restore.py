@@ -6,43 +6,43 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.stack import wait_until
-from tests.ops.committed_clinics import House, house
+from tests.ops.committed_clinics import Installation, installation
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("restore")]
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[House]:
-    with house(tmp_path_factory.mktemp("house"), f"{worker_id}_at_once") as built:
+def both(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Installation]:
+    with installation(tmp_path_factory.mktemp("house"), f"{worker_id}_at_once") as built:
         yield built
 
 
 @pytest.fixture(autouse=True)
-def harbour_is_as_it_was(both: House) -> Iterator[None]:
+def harbour_is_as_it_was(both: Installation) -> Iterator[None]:
     before = both.digest("harbour")
     yield
     assert both.digest("harbour") == before
 
 
-def backup_of(both: House, folder: Path) -> str:
+def backup_of(both: Installation, folder: Path) -> str:
     return str(both.answer("backup", str(folder))["backup"])
 
 
-def wait_for_the_restore(both: House) -> None:
+def wait_for_the_restore(both: Installation) -> None:
     waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with both.connect() as connection:
         connection.autocommit = True
         wait_until(lambda: connection.execute(waiting.encode()).fetchall(), what="a restore that waits")
 
 
-def test_a_name_with_a_separator_of_lines_in_it_is_no_hindrance(both: House, tmp_path: Path) -> None:
+def test_a_name_with_a_separator_of_lines_in_it_is_no_hindrance(both: Installation, tmp_path: Path) -> None:
     with both.connect() as connection:
         connection.execute("UPDATE tenants_clinic SET name = %s WHERE label = 'bondi'", ["Bondi\u2028\x85Physio"])
     both.answer("clinic", "restore", "bondi", "--from", backup_of(both, tmp_path), "--drop-former")
 
 
 @pytest.mark.parametrize("state", ["asked", "being_made", "ready"])
-def test_exports_of_then_are_over(both: House, tmp_path: Path, state: str) -> None:
+def test_exports_of_then_are_over(both: Installation, tmp_path: Path, state: str) -> None:
     both.rows(
         "bondi",
         "INSERT INTO exports_export (asked_by, asked_at, state, expires_at, fetched_by, size, failure)"  # noqa: S608 - ours
@@ -53,7 +53,7 @@ def test_exports_of_then_are_over(both: House, tmp_path: Path, state: str) -> No
     assert held == [("failed", "The clinic was restored from a backup. Please ask again.")]
 
 
-def test_a_clinic_that_gets_another_name_meanwhile_is_restored_all_the_same(both: House, tmp_path: Path) -> None:
+def test_a_clinic_that_gets_another_name_meanwhile_is_restored_all_the_same(both: Installation, tmp_path: Path) -> None:
     backup, former = backup_of(both, tmp_path), both.schema("bondi")
     with both.connect() as holder:
         holder.execute("SELECT 1 FROM tenants_clinic WHERE label = 'bondi' FOR UPDATE")
@@ -67,7 +67,7 @@ def test_a_clinic_that_gets_another_name_meanwhile_is_restored_all_the_same(both
     assert former not in both.schemas()
 
 
-def test_whoever_is_suspended_meanwhile_stays_suspended(both: House, tmp_path: Path) -> None:
+def test_whoever_is_suspended_meanwhile_stays_suspended(both: Installation, tmp_path: Path) -> None:
     backup = backup_of(both, tmp_path)
     with both.connect() as holder:
         holder.execute("SELECT 1 FROM tenants_clinic WHERE label = 'bondi' FOR UPDATE")
@@ -80,7 +80,7 @@ def test_whoever_is_suspended_meanwhile_stays_suspended(both: House, tmp_path: P
     both.rows("bondi", "UPDATE accounts_user SET is_active = true")
 
 
-def test_another_cliniko_account_is_not_brought_back_unasked(both: House, tmp_path: Path) -> None:
+def test_another_cliniko_account_is_not_brought_back_unasked(both: Installation, tmp_path: Path) -> None:
     backup = backup_of(both, tmp_path)
     both.rows("bondi", "UPDATE sync_connection SET account_subdomain = 'moved-to'")
     there, words = both.schemas(), ("clinic", "restore", "bondi", "--from", backup)
@@ -90,14 +90,14 @@ def test_another_cliniko_account_is_not_brought_back_unasked(both: House, tmp_pa
     assert both.rows("bondi", "SELECT account_subdomain FROM sync_connection") == [("bondi",)]
 
 
-def test_a_restore_that_is_only_tried_changes_nothing(both: House, tmp_path: Path) -> None:
+def test_a_restore_that_is_only_tried_changes_nothing(both: Installation, tmp_path: Path) -> None:
     backup, before, there = backup_of(both, tmp_path), both.digest("bondi"), both.schemas()
     tried = both.answer("clinic", "restore", "bondi", "--from", backup, "--dry-run")
     assert (tried["key_opens"], tried["has_owner"], tried["former_schema"]) == (True, True, "")
     assert (both.digest("bondi"), both.schemas()) == (before, there)
 
 
-def test_what_is_dropped_is_not_said_to_be_kept(both: House, tmp_path: Path) -> None:
+def test_what_is_dropped_is_not_said_to_be_kept(both: Installation, tmp_path: Path) -> None:
     said = both.answer("clinic", "restore", "bondi", "--from", backup_of(both, tmp_path), "--drop-former")
     assert said["former_schema"] == ""
     both.answer("clinic", "restore", "bondi", "--from", backup_of(both, tmp_path / "again"))
@@ -107,7 +107,7 @@ def test_what_is_dropped_is_not_said_to_be_kept(both: House, tmp_path: Path) -> 
     assert both.answer("clinic", "drop-former", "bondi")["dropped"]
 
 
-def test_a_purge_waits_for_a_restore_and_leaves_nothing_of_it(both: House, tmp_path: Path) -> None:
+def test_a_purge_waits_for_a_restore_and_leaves_nothing_of_it(both: Installation, tmp_path: Path) -> None:
     backup, held_in = backup_of(both, tmp_path), both.schema("bondi")
     both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
     both.answer("clinic", "suspend", "bondi", "--reason", "goodbye")

@@ -13,24 +13,23 @@ from accounts.models import User
 from sync.connection import state as connection_state
 from tenants.context import clinic_context
 from tests.accounts.second_factors import SECRET
-from tests.sync.conftest import World, world
+from tests.cliniko_sandbox import Sandbox
 
-__all__ = ["world"]
 OLD, NEW = "the-old-sealing-key-" * 2, "the-new-sealing-key-" * 2
 
 
 @pytest.fixture
-def sealed(world: World, staff_of: Callable[..., User], settings: Settings) -> World:
+def sealed(sandbox: Sandbox, staff_member: Callable[..., User], settings: Settings) -> Sandbox:
     """Both clinics with a key, and somebody with an authenticator app and recovery codes."""
     settings.SEALING_KEYS = [OLD]
     for label in ("bondi", "harbour"):
-        world.connect(label)
-        robin = staff_of(label)
+        sandbox.connect(label)
+        robin = staff_member(label)
         with clinic_context(label):
             for kind, name in (("totp", "secret"), ("recovery_codes", "seed")):
                 data = {name: second_factors.seal(f"{kind} of {label}", robin.pk)}
                 Authenticator.objects.create(user=robin, type=kind, data=data)
-    return world
+    return sandbox
 
 
 def opened(label: str) -> list[str]:
@@ -43,7 +42,7 @@ def opened(label: str) -> list[str]:
 
 
 def test_everything_of_every_clinic_opens_with_the_new_key_alone(
-    sealed: World, settings: Settings, capsys: pytest.CaptureFixture[str]
+    sealed: Sandbox, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {label: opened(label) for label in ("bondi", "harbour")}
     settings.SEALING_KEYS = [NEW, OLD]
@@ -55,7 +54,7 @@ def test_everything_of_every_clinic_opens_with_the_new_key_alone(
 
 
 def test_what_does_not_open_is_named_left_as_it_is_and_fails_the_command(
-    sealed: World, settings: Settings, capsys: pytest.CaptureFixture[str]
+    sealed: Sandbox, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.SEALING_KEYS = [NEW]
     with pytest.raises(SystemExit) as stopped:
@@ -70,10 +69,10 @@ def test_what_does_not_open_is_named_left_as_it_is_and_fails_the_command(
 
 
 def test_the_second_factors_of_ops_open_with_the_new_key_alone_too(
-    settings: Settings, ops_person: Callable[..., User], capsys: pytest.CaptureFixture[str]
+    settings: Settings, operator: Callable[..., User], capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.SEALING_KEYS = [OLD]
-    ops_person("ana")
+    operator("ana")
     settings.SEALING_KEYS = [NEW, OLD]
     call_command("clinic", "reseal", "--json")
     settings.SEALING_KEYS = [NEW]

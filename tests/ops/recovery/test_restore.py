@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.stack import wait_until
-from tests.ops.committed_clinics import House, house
+from tests.ops.committed_clinics import Installation, installation
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("restore")]
 
@@ -17,24 +17,24 @@ NOTE = "SELECT text FROM launch_note"
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[House]:
-    with house(tmp_path_factory.mktemp("house"), worker_id) as built:
+def both(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Installation]:
+    with installation(tmp_path_factory.mktemp("house"), worker_id) as built:
         yield built
 
 
 @pytest.fixture(scope="module")
-def backed_up_schema(both: House) -> str:
+def backed_up_schema(both: Installation) -> str:
     """Where bondi was when the backup was made."""
     return both.schema("bondi")
 
 
 @pytest.fixture(scope="module")
-def backup(both: House, backed_up_schema: str) -> str:
+def backup(both: Installation, backed_up_schema: str) -> str:
     return str(both.answer("backup")["backup"])
 
 
 @pytest.fixture(autouse=True)
-def harbour_is_as_it_was(both: House, backup: str) -> Iterator[None]:
+def harbour_is_as_it_was(both: Installation, backup: str) -> Iterator[None]:
     before = both.digest("harbour")
     yield
     assert both.digest("harbour") == before
@@ -52,11 +52,11 @@ def test_a_backup_is_readable_by_its_owner_alone(backup: str) -> None:
     assert [path.suffix for path in Path(backup).parent.iterdir()] == [".dump"]
 
 
-def test_a_folder_that_cannot_be_written_to_is_refused(both: House) -> None:
+def test_a_folder_that_cannot_be_written_to_is_refused(both: Installation) -> None:
     assert "Nothing can be written to /proc" in both.refusal("backup", "/proc/here")
 
 
-def test_what_was_lost_is_back_and_nobody_is_signed_in(both: House, backup: str) -> None:
+def test_what_was_lost_is_back_and_nobody_is_signed_in(both: Installation, backup: str) -> None:
     former = both.schema("bondi")
     both.rows("bondi", "DELETE FROM launch_note; DELETE FROM sync_patient")
     said = both.answer("clinic", "restore", "bondi", "--from", backup)
@@ -69,12 +69,12 @@ def test_what_was_lost_is_back_and_nobody_is_signed_in(both: House, backup: str)
     assert both.schemas() >= {former, said["schema"], both.schema("harbour")}
 
 
-def test_the_key_and_second_factors_open_in_the_new_schema(both: House, backup: str) -> None:
+def test_the_key_and_second_factors_open_in_the_new_schema(both: Installation, backup: str) -> None:
     both.answer("clinic", "restore", "bondi", "--from", backup)
     assert both.secrets("bondi") == "bondi-secret-of-the-clinic-au1 ABCDEFGH"
 
 
-def test_a_key_that_no_longer_opens_leaves_the_clinic_without_one(both: House, backup: str) -> None:
+def test_a_key_that_no_longer_opens_leaves_the_clinic_without_one(both: Installation, backup: str) -> None:
     said = both.answer("clinic", "restore", "bondi", "--from", backup, SEALING_KEYS="another-key-" * 4)
     assert (said["key_opens"], said["second_factors_lost"]) == (False, 1)
     assert both.rows("bondi", "SELECT state, key_state, sealed_key FROM sync_connection") == [("no_key", "missing", "")]
@@ -84,7 +84,7 @@ def test_a_key_that_no_longer_opens_leaves_the_clinic_without_one(both: House, b
     assert both.rows("bondi", "SELECT count(*) FROM mfa_authenticator") == [(1,)]
 
 
-def test_the_log_holds_and_says_so(both: House, backup: str) -> None:
+def test_the_log_holds_and_says_so(both: Installation, backup: str) -> None:
     both.rows("bondi", "UPDATE accounts_user SET name = 'x'")
     said = both.answer("clinic", "restore", "bondi", "--from", backup)
     action, details = both.rows("bondi", "SELECT action, details FROM audit_event ORDER BY id DESC LIMIT 1")[0]
@@ -93,7 +93,7 @@ def test_the_log_holds_and_says_so(both: House, backup: str) -> None:
     assert f"{said['log_lines']} lines, as they were written" in doctor
 
 
-def test_everything_is_compared_with_cliniko_from_the_old_cursors(both: House, backup: str) -> None:
+def test_everything_is_compared_with_cliniko_from_the_old_cursors(both: Installation, backup: str) -> None:
     cursor = "SELECT cursor FROM sync_cursor WHERE resource = 'patients'"
     both.answer("clinic", "restore", "bondi", "--from", backup)
     before = both.rows("bondi", cursor)
@@ -103,7 +103,7 @@ def test_everything_is_compared_with_cliniko_from_the_old_cursors(both: House, b
     assert both.rows("bondi", "SELECT count(*) FROM sync_reconciliation WHERE after_id IS NOT NULL") != [(0,)]
 
 
-def test_whoever_was_suspended_since_stays_suspended(both: House, backup: str) -> None:
+def test_whoever_was_suspended_since_stays_suspended(both: Installation, backup: str) -> None:
     both.answer("clinic", "restore", "bondi", "--from", backup)
     both.rows("bondi", "UPDATE accounts_user SET is_active = false WHERE role = 'reception'")
     assert both.answer("clinic", "restore", "bondi", "--from", backup)["stay_suspended"] == 1
@@ -111,7 +111,7 @@ def test_whoever_was_suspended_since_stays_suspended(both: House, backup: str) -
     both.rows("bondi", "UPDATE accounts_user SET is_active = true")
 
 
-def test_what_was_left_out_since_stays_left_out_and_what_it_left_out_then_too(both: House, backup: str) -> None:
+def test_what_was_left_out_since_stays_left_out_and_what_it_left_out_then_too(both: Installation, backup: str) -> None:
     emails = "SELECT count(*) FROM sync_patient WHERE payload ? 'email'"
     both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
     assert both.rows("bondi", emails) == [(301,)]
@@ -132,14 +132,14 @@ def test_what_was_left_out_since_stays_left_out_and_what_it_left_out_then_too(bo
 
 
 @pytest.mark.parametrize("disaster", ["DROP SCHEMA {} CASCADE", "DROP TABLE {}.accounts_user CASCADE"])
-def test_a_schema_that_is_gone_or_torn_is_no_hindrance(both: House, backup: str, disaster: str) -> None:
+def test_a_schema_that_is_gone_or_torn_is_no_hindrance(both: Installation, backup: str, disaster: str) -> None:
     with both.connect() as connection:
         connection.execute(disaster.format(both.schema("bondi")).encode())
     both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
     assert both.rows("bondi", NOTE) == [("Ada brings a dog",)]
 
 
-def test_what_it_had_before_is_dropped_when_ops_say_so(both: House, backup: str) -> None:
+def test_what_it_had_before_is_dropped_when_ops_say_so(both: Installation, backup: str) -> None:
     former = both.schema("bondi")
     both.answer("clinic", "restore", "bondi", "--from", backup)
     assert both.answer("clinic", "drop-former", "harbour")["dropped"] == []
@@ -148,7 +148,7 @@ def test_what_it_had_before_is_dropped_when_ops_say_so(both: House, backup: str)
     assert both.schemas() == {both.schema("bondi"), both.schema("harbour")}
 
 
-def test_a_backup_from_before_a_migration_is_brought_up_to_date(both: House, tmp_path: Path) -> None:
+def test_a_backup_from_before_a_migration_is_brought_up_to_date(both: Installation, tmp_path: Path) -> None:
     back = both.run("migrate_schemas", "exports", "zero", f"--schema={both.schema('bondi')}", "--verbosity=0")
     assert back.returncode == 0, back.stderr
     old = str(both.answer("backup", str(tmp_path))["backup"])
@@ -156,7 +156,7 @@ def test_a_backup_from_before_a_migration_is_brought_up_to_date(both: House, tmp
     assert both.rows("bondi", "SELECT * FROM exports_export") == []
 
 
-def test_a_backup_of_a_newer_version_is_refused(both: House, backup: str, tmp_path: Path) -> None:
+def test_a_backup_of_a_newer_version_is_refused(both: Installation, backup: str, tmp_path: Path) -> None:
     both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
     both.rows("bondi", "INSERT INTO django_migrations (app, name, applied) VALUES ('launch', '9999_new', now())")
     newer = str(both.answer("backup", str(tmp_path))["backup"])
@@ -164,7 +164,7 @@ def test_a_backup_of_a_newer_version_is_refused(both: House, backup: str, tmp_pa
     both.rows("bondi", "DELETE FROM django_migrations WHERE name = '9999_new'")
 
 
-def test_a_log_that_was_rewritten_is_refused_unless_accepted(both: House, backup: str, tmp_path: Path) -> None:
+def test_a_log_that_was_rewritten_is_refused_unless_accepted(both: Installation, backup: str, tmp_path: Path) -> None:
     both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
     both.rows(
         "bondi", "ALTER TABLE audit_event DISABLE TRIGGER audit_append_only; UPDATE audit_event SET user_email = 'x'"
@@ -176,7 +176,7 @@ def test_a_log_that_was_rewritten_is_refused_unless_accepted(both: House, backup
     both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
 
 
-def test_what_is_no_backup_of_this_clinic_is_refused(both: House, backup: str, tmp_path: Path) -> None:
+def test_what_is_no_backup_of_this_clinic_is_refused(both: Installation, backup: str, tmp_path: Path) -> None:
     (tmp_path / "nonsense").write_text("hello")
     assert "There is no file" in both.refusal("clinic", "restore", "bondi", "--from", "/nowhere")
     assert "pg_restore" in both.refusal("clinic", "restore", "bondi", "--from", str(tmp_path / "nonsense"))
@@ -184,7 +184,7 @@ def test_what_is_no_backup_of_this_clinic_is_refused(both: House, backup: str, t
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.9])
-def test_a_backup_that_was_cut_short_changes_nothing(both: House, backup: str, tmp_path: Path, kept: float) -> None:
+def test_a_backup_that_was_cut_short_changes_nothing(both: Installation, backup: str, tmp_path: Path, kept: float) -> None:
     whole = Path(backup).read_bytes()
     (tmp_path / "cut.dump").write_bytes(whole[: int(len(whole) * kept)])
     before = both.digest("bondi")
@@ -192,7 +192,7 @@ def test_a_backup_that_was_cut_short_changes_nothing(both: House, backup: str, t
     assert both.digest("bondi") == before
 
 
-def test_a_clinic_made_since_or_of_another_installation_is_refused(both: House, backup: str) -> None:
+def test_a_clinic_made_since_or_of_another_installation_is_refused(both: Installation, backup: str) -> None:
     with both.connect() as connection:
         connection.execute("UPDATE tenants_clinic SET created_at = created_at + interval '1 s' WHERE label = 'bondi'")
     assert "does not hold the clinic" in both.refusal("clinic", "restore", "bondi", "--from", backup)
@@ -200,7 +200,7 @@ def test_a_clinic_made_since_or_of_another_installation_is_refused(both: House, 
         connection.execute("UPDATE tenants_clinic SET created_at = created_at - interval '1 s' WHERE label = 'bondi'")
 
 
-def test_a_purged_clinic_stays_purged(both: House, backup: str) -> None:
+def test_a_purged_clinic_stays_purged(both: Installation, backup: str) -> None:
     with both.connect() as connection:
         connection.execute("UPDATE tenants_clinic SET state = 'purged' WHERE label = 'bondi'")
     assert "stays purged" in both.refusal("clinic", "restore", "bondi", "--from", backup)
@@ -208,7 +208,7 @@ def test_a_purged_clinic_stays_purged(both: House, backup: str) -> None:
         connection.execute("UPDATE tenants_clinic SET state = 'active' WHERE label = 'bondi'")
 
 
-def wait_for_a_lock(both: House) -> None:
+def wait_for_a_lock(both: Installation) -> None:
     """Until somebody waits for a lock that the test holds."""
     waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with both.connect() as connection:
@@ -218,7 +218,7 @@ def wait_for_a_lock(both: House) -> None:
 
 @pytest.mark.parametrize("moment", ["before the tables are loaded", "before the clinic is led to them"])
 def test_killed_while_it_waits_it_leaves_the_clinic_as_it_was(
-    both: House, backup: str, backed_up_schema: str, moment: str
+    both: Installation, backup: str, backed_up_schema: str, moment: str
 ) -> None:
     before = both.digest("bondi")
     takes_the_name = f"ALTER SCHEMA {backed_up_schema} RENAME TO held_by_the_test"
@@ -237,7 +237,7 @@ def test_killed_while_it_waits_it_leaves_the_clinic_as_it_was(
     assert both.rows("bondi", NOTE) == [("Ada brings a dog",)]
 
 
-def test_killed_at_any_other_moment_it_is_done_or_not_begun(both: House, backup: str) -> None:
+def test_killed_at_any_other_moment_it_is_done_or_not_begun(both: Installation, backup: str) -> None:
     began = time.monotonic()
     both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
     whole = time.monotonic() - began
@@ -254,7 +254,7 @@ def test_killed_at_any_other_moment_it_is_done_or_not_begun(both: House, backup:
     both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
 
 
-def test_two_restores_of_one_clinic_at_once_are_refused(both: House, backup: str) -> None:
+def test_two_restores_of_one_clinic_at_once_are_refused(both: Installation, backup: str) -> None:
     with both.connect() as holder:
         holder.execute("SELECT 1 FROM tenants_clinic WHERE label = 'bondi' FOR UPDATE")
         first = both.start("clinic", "restore", "bondi", "--from", backup, "--drop-former")
@@ -277,7 +277,7 @@ for name in ("pg_dump", "psql"):
 """
 
 
-def test_programs_that_are_older_than_the_server_or_missing_are_refused(both: House, tmp_path: Path) -> None:
+def test_programs_that_are_older_than_the_server_or_missing_are_refused(both: Installation, tmp_path: Path) -> None:
     old = tmp_path / "pg_dump"
     old.write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6'\n")
     old.chmod(0o755)
@@ -297,6 +297,6 @@ def test_programs_that_are_older_than_the_server_or_missing_are_refused(both: Ho
         ("ops", "list"),
     ],
 )
-def test_a_database_that_is_down_is_one_sentence(both: House, words: tuple[str, ...]) -> None:
+def test_a_database_that_is_down_is_one_sentence(both: Installation, words: tuple[str, ...]) -> None:
     said = both.refusal(*words, DATABASE_URL="postgresql://nobody@127.0.0.1:9/nothing")
     assert said.startswith("The database does not answer.")

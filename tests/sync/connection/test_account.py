@@ -15,9 +15,9 @@ from sync.models import Connection
 from sync.walk import run as walk_run
 from tenants.context import clinic_context
 from tenants.models import Clinic
-from tests.sync.conftest import World
+from tests.cliniko_sandbox import Sandbox
 
-Connect = Callable[[str], World]
+Connect = Callable[[str], Sandbox]
 Answers = Callable[..., list[str]]
 NEW = {"account": {"name": "Bondi Sports", "subdomain": "bondi-sports", "time_zone": "Perth"}}
 NEW |= {"terminology": {"patient": "Athlete"}}
@@ -56,16 +56,16 @@ def told(label: str) -> tuple[str, str, str, str, str]:
 
 
 def test_a_day_after_the_key_name_clock_and_words_are_taken_over(connected: Connect, answers: Answers) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     connected("harbour")
     before = told("harbour")
     asked = answers(NEW)
-    world.sync("bondi")
+    sandbox.sync("bondi")
     assert asked == []
     a_day_later("bondi")
     for _ in range(3):
-        world.sync("bondi")
-        world.sync("harbour")
+        sandbox.sync("bondi")
+        sandbox.sync("harbour")
     assert asked == ["settings"]
     assert told("bondi") == ("Bondi Sports", "Bondi Sports", "bondi-sports", "Australia/Perth", "athlete")
     assert told("harbour") == before
@@ -73,12 +73,12 @@ def test_a_day_after_the_key_name_clock_and_words_are_taken_over(connected: Conn
 
 @pytest.mark.parametrize("page", [{}, {"account": {"time_zone": "Atlantis", "subdomain": "no label"}}, {"account": 7}])
 def test_what_is_not_said_any_more_stays(connected: Connect, answers: Answers, page: dict[str, object]) -> None:
-    world = connected("harbour")
+    sandbox = connected("harbour")
     before = told("harbour")
     assert before[-2:] == ("Pacific/Auckland", "client")
     answers(page)
     a_day_later("harbour")
-    world.sync("harbour")
+    sandbox.sync("harbour")
     assert told("harbour") == before
 
 
@@ -86,33 +86,33 @@ def test_what_is_not_said_any_more_stays(connected: Connect, answers: Answers, p
 def test_an_account_that_does_not_tell_holds_up_nothing(
     connected: Connect, answers: Answers, failure: ClinikoError
 ) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Ada")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Ada")
     asked = answers(failure)
     a_day_later("bondi")
-    world.sync("bondi")
-    world.sync("bondi")
-    assert world.mirrored_names("bondi") == {"42": "Ada"}
+    sandbox.sync("bondi")
+    sandbox.sync("bondi")
+    assert sandbox.mirrored_names("bondi") == {"42": "Ada"}
     assert asked == ["settings"]
     with clinic_context("bondi"):
         assert connection_state.load().state == Connection.State.OK
 
 
 def test_an_answer_that_never_comes_holds_up_one_turn_a_day(connected: Connect, answers: Answers) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     answers(Unreachable("A time-out."))
     a_day_later("bondi")
     with clinic_context("bondi"):
         with pytest.raises(Unreachable):
             walk_run.run_sync()
         assert walk_run.run_sync()
-    assert world.mirrored_names("bondi") == {}
+    assert sandbox.mirrored_names("bondi") == {}
 
 
 def test_what_the_former_key_was_told_is_not_written_over_the_new_accounts(
     connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     a_day_later("bondi")
     held: list[object] = []
     settings = Cliniko.settings
@@ -121,7 +121,7 @@ def test_what_the_former_key_was_told_is_not_written_over_the_new_accounts(
         page = settings(client)
         if not held:
             held.append(page)
-            connect.connect(ApiKey(world.store.key("harbour")), by=OPS, confirm_other_account=True)
+            connect.connect(ApiKey(sandbox.store.key("harbour")), by=OPS, confirm_other_account=True)
         return page
 
     monkeypatch.setattr(Cliniko, "settings", overtaken)

@@ -28,11 +28,11 @@ from sync.walk import run as walk_run
 from sync.walk.schedule import mark_all_due
 from tenants.context import clinic_context
 from tenants.models import Clinic, KeyBudget
-from tests.sync.conftest import World
+from tests.cliniko_sandbox import Sandbox
 from tests.sync.in_process import API_URL, InProcess, list_at_once
-from tests.tenants.backdating import age
+from tests.tenants.backdating import advance_clock
 
-Connect = Callable[[str], World]
+Connect = Callable[[str], Sandbox]
 KEY = "MS0xLWNhbmFyeS1zZWNyZXQ"
 KEYS = ["one of our keys, long enough to be taken for a key"]
 
@@ -47,21 +47,21 @@ def state(label: str = "bondi") -> str:
         return current().state
 
 
-def use_up(world: World, label: str = "bondi") -> None:
+def use_up(sandbox: Sandbox, label: str = "bondi") -> None:
     """Leave nothing of this minute to anybody."""
-    share = share_for(ApiKey(world.store.key(label)), "launches")
+    share = share_for(ApiKey(sandbox.store.key(label)), "launches")
     now = timezone.now()
     KeyBudget.objects.filter(fingerprint=share.fingerprint).update(background=[now] * 20, launches=[now] * 180)
 
 
 @pytest.fixture
-def modest(connected: Connect, settings: Settings) -> World:
+def modest(connected: Connect, settings: Settings) -> Sandbox:
     """Bondi is connected and synced, and may make as many requests as Cliniko really allows."""
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Ada")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Ada")
+    sandbox.sync("bondi")
     settings.CLINIKO_REQUESTS_PER_MINUTE = 200
-    return world
+    return sandbox
 
 
 # --- The fingerprint ---
@@ -85,7 +85,7 @@ def test_a_fingerprint_tells_nothing_of_the_key() -> None:
         assert found not in hashlib.new(digest, KEY.encode()).hexdigest()
 
 
-def test_the_key_is_nowhere_in_what_is_counted(modest: World) -> None:
+def test_the_key_is_nowhere_in_what_is_counted(modest: Sandbox) -> None:
     key = ApiKey(modest.store.key("bondi"))
     with database.cursor() as cursor:
         cursor.execute("SELECT string_agg(each::text, ' ') FROM public.tenants_keybudget each")
@@ -97,7 +97,7 @@ def test_the_key_is_nowhere_in_what_is_counted(modest: World) -> None:
 # --- Turns and launches ---
 
 
-def test_a_turn_that_spent_its_share_goes_on_later_and_leaves_the_state_as_it_was(modest: World) -> None:
+def test_a_turn_that_spent_its_share_goes_on_later_and_leaves_the_state_as_it_was(modest: Sandbox) -> None:
     use_up(modest)
     with clinic_context("bondi"):
         mark_all_due()
@@ -115,17 +115,17 @@ def test_a_turn_that_spent_its_share_goes_on_later_and_leaves_the_state_as_it_wa
 
 
 def test_an_import_that_spent_its_share_is_still_importing(connected: Connect, settings: Settings) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     settings.CLINIKO_REQUESTS_PER_MINUTE = 200
-    use_up(world)
+    use_up(sandbox)
     assert turn().more
     assert state() == IMPORTING
-    age(61)
+    advance_clock(61)
     assert turn() == walk_run.SliceOutcome()
     assert state() == "ok"
 
 
-def test_a_refusal_of_clinikos_is_told_as_its_limit(modest: World) -> None:
+def test_a_refusal_of_clinikos_is_told_as_its_limit(modest: Sandbox) -> None:
     modest.store.misbehave("bondi", Fault.TOO_MANY, seconds=30)
     with clinic_context("bondi"):
         mark_all_due()
@@ -135,7 +135,7 @@ def test_a_refusal_of_clinikos_is_told_as_its_limit(modest: World) -> None:
     assert state() == "rate_limited"
 
 
-def test_a_launch_without_a_share_asks_nothing_and_holds_it_against_nobody(modest: World) -> None:
+def test_a_launch_without_a_share_asks_nothing_and_holds_it_against_nobody(modest: Sandbox) -> None:
     use_up(modest)
     asked = modest.store.count_requests()
     with clinic_context("bondi"):
@@ -144,7 +144,7 @@ def test_a_launch_without_a_share_asks_nothing_and_holds_it_against_nobody(modes
     assert state() == "ok"
 
 
-def test_launches_have_a_share_when_the_background_has_none(modest: World) -> None:
+def test_launches_have_a_share_when_the_background_has_none(modest: Sandbox) -> None:
     share = share_for(ApiKey(modest.store.key("bondi")), "background")
     now = timezone.now()
     KeyBudget.objects.filter(fingerprint=share.fingerprint).update(background=[now] * 140, launches=[])
@@ -160,14 +160,14 @@ def test_launches_have_a_share_when_the_background_has_none(modest: World) -> No
 
 
 @pytest.fixture
-def sharing(modest: World, harbour: Clinic) -> World:
+def sharing(modest: Sandbox, harbour: Clinic) -> Sandbox:
     """Harbour has bondi's key."""
     with clinic_context("harbour"):
         connect.connect(ApiKey(modest.store.key("bondi")), by=OPS)
     return modest
 
 
-def test_clinics_with_the_same_key_have_one_budget(sharing: World) -> None:
+def test_clinics_with_the_same_key_have_one_budget(sharing: Sandbox) -> None:
     with clinic_context("bondi"):
         left = connection_state.requests_left()
     turn("harbour")
@@ -178,13 +178,13 @@ def test_clinics_with_the_same_key_have_one_budget(sharing: World) -> None:
     assert after < left
 
 
-def test_clinics_with_keys_of_their_own_do_not_wait_for_each_other(modest: World, connected: Connect) -> None:
+def test_clinics_with_keys_of_their_own_do_not_wait_for_each_other(modest: Sandbox, connected: Connect) -> None:
     connected("harbour")
     use_up(modest)
     assert turn("harbour") == walk_run.SliceOutcome()
 
 
-def test_when_cliniko_refuses_the_key_at_one_clinic_the_other_asks_nothing(sharing: World) -> None:
+def test_when_cliniko_refuses_the_key_at_one_clinic_the_other_asks_nothing(sharing: Sandbox) -> None:
     sharing.store.misbehave("bondi", Fault.TOO_MANY, seconds=30)
     with clinic_context("bondi"), pytest.raises(RateLimited) as limit:
         walk_run.run_sync()
@@ -194,7 +194,7 @@ def test_when_cliniko_refuses_the_key_at_one_clinic_the_other_asks_nothing(shari
     with clinic_context("harbour"):
         assert refresh_patient("42") == Outcome.RATE_LIMITED
     assert sharing.store.count_requests() == asked
-    age(31)
+    advance_clock(31)
     assert turn("harbour") == walk_run.SliceOutcome()
 
 
@@ -211,7 +211,7 @@ class Clock:
 
     def pass_by(self, seconds: float) -> None:
         self.ahead += timedelta(seconds=seconds)
-        age(seconds)
+        advance_clock(seconds)
 
 
 class Slow(InProcess):

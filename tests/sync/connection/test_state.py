@@ -18,16 +18,16 @@ from sync.resources import ALERTS
 from sync.walk import run as walk_run
 from tenants.context import clinic_context
 from tenants.models import Clinic
-from tests.sync.conftest import World
+from tests.cliniko_sandbox import Sandbox
 
-Connect = Callable[[str], World]
+Connect = Callable[[str], Sandbox]
 Answering = Callable[[str, Callable[[], Page]], None]
 
 
 def test_a_refused_key_does_not_end_a_pause_and_is_not_hidden_by_it(connected: Connect) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     connected("harbour")
-    world.store.revoke_key(world.store.key("bondi"))
+    sandbox.store.revoke_key(sandbox.store.key("bondi"))
     with clinic_context("bondi"):
         Connection.objects.update(state=Connection.State.PAUSED)
         assert refresh_patient("42") == Outcome.KEY_INVALID
@@ -65,8 +65,8 @@ def raising(failure: ClinikoError) -> Callable[[], Page]:
 def test_a_key_that_gave_something_is_no_longer_refused_whatever_hinders_then(
     connected: Connect, answering: Answering, hindrance: ClinikoError
 ) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Ada")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Ada")
     answering(ALERTS.name, raising(hindrance))
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid")
@@ -80,8 +80,8 @@ def test_a_key_that_gave_something_is_no_longer_refused_whatever_hinders_then(
 def test_a_key_that_is_refused_again_after_some_answers_is_told_of_once(
     connected: Connect, answering: Answering
 ) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Ada")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Ada")
     answering(ALERTS.name, raising(KeyInvalid("401")))
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid", owners_notified_at=timezone.now())
@@ -103,8 +103,8 @@ def test_an_answer_from_before_a_refusal_does_not_outlive_it(connected: Connect)
 
 
 def test_a_launch_that_is_answered_says_that_the_key_is_taken_again(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Ada")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Ada")
     with clinic_context("bondi"):
         Connection.objects.update(state="unreachable", key_state="invalid")
         assert refresh_patient("42") == Outcome.FRESH
@@ -123,21 +123,21 @@ def test_a_refusal_counts_also_when_the_key_was_thought_to_be_refused_before(con
 
 
 def test_what_cliniko_says_of_a_former_key_is_not_held_against_the_new_one(connected: Connect) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     with clinic_context("bondi"):
         former = connection_state.load()
-        connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+        connect.connect(ApiKey(sandbox.store.issue_key("bondi")), by=OPS)
         connection_state.record_failure(KeyInvalid("401"), former)
         assert connection_state.load().key_state == "ok"
     assert Clinic.objects.get(label="bondi").key_state == "ok"
 
 
 def test_a_refusal_that_was_taken_back_halfway_is_asked_about_again(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Ada")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Ada")
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="ok")  # as a process that was killed in between leaves
         assert not walk_run.run_slice(seconds=60, pages=60).never
         held = connection_state.load()
         assert (held.state, held.key_state) == ("ok", "ok")
-    assert world.mirrored_names("bondi") == {"42": "Ada"}
+    assert sandbox.mirrored_names("bondi") == {"42": "Ada"}

@@ -136,9 +136,9 @@ def test_nothing_of_the_other_clinic_is_read(add_patient: Add) -> None:
         assert not patients.summaries(["42"])
 
 
-def test_appointments_are_told_apart_by_time_and_named(add_patient: Add, mirrored: Callable[[str], None]) -> None:
+def test_appointments_are_told_apart_by_time_and_named(add_patient: Add, mark_imported: Callable[[str], None]) -> None:
     add_patient("bondi")
-    mirrored("bondi")
+    mark_imported("bondi")
     now = timezone.now()
     times = [(now + timedelta(days=days)).isoformat() for days in (-30, -3, 2, 20)]
     write("practitioners", {"id": "1", "display_name": "Ingrid Østergård", "updated_at": "2026-01-01T00:00:00Z"})
@@ -159,19 +159,19 @@ def test_appointments_are_told_apart_by_time_and_named(add_patient: Add, mirrore
 
 
 def test_an_empty_list_of_alerts_says_so_while_alerts_are_not_here(
-    add_patient: Add, mirrored: Callable[[str], None]
+    add_patient: Add, mark_imported: Callable[[str], None]
 ) -> None:
     add_patient("bondi")
     assert "still being copied" in record().alerts_note
-    mirrored("bondi")
+    mark_imported("bondi")
     assert record().alerts_note == ""
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="medical_alerts").update(refused_at=timezone.now())
     assert "may not read" in record().alerts_note
 
 
-def test_somebody_new_has_a_note_until_the_next_check(add_patient: Add, mirrored: Callable[[str], None]) -> None:
-    mirrored("bondi")
+def test_somebody_new_has_a_note_until_the_next_check(add_patient: Add, mark_imported: Callable[[str], None]) -> None:
+    mark_imported("bondi")
     with clinic_context("bondi"):
         Cursor.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
     add_patient("bondi")
@@ -179,10 +179,10 @@ def test_somebody_new_has_a_note_until_the_next_check(add_patient: Add, mirrored
 
 
 def test_lists_that_fail_while_single_reads_work_are_said_to_be_old(
-    add_patient: Add, mirrored: Callable[[str], None]
+    add_patient: Add, mark_imported: Callable[[str], None]
 ) -> None:
     add_patient("bondi")
-    mirrored("bondi")
+    mark_imported("bondi")
     with clinic_context("bondi"):
         models.Patient.objects.update(first_seen_at=timezone.now() - timedelta(days=1))
         Cursor.objects.filter(resource="medical_alerts").update(checked_at=timezone.now() - timedelta(hours=3))
@@ -244,8 +244,8 @@ def test_odd_payloads_show_as_empty_and_never_fail(add_patient: Add, odd: Any) -
 
 
 @pytest.mark.parametrize("state", [state for state in Connection.State if state != Connection.State.OK])
-def test_every_state_but_ok_has_a_sentence(mirrored: Callable[[str], None], state: str) -> None:
-    mirrored("bondi")
+def test_every_state_but_ok_has_a_sentence(mark_imported: Callable[[str], None], state: str) -> None:
+    mark_imported("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(state=state)
         assert current().sentence.endswith(".")

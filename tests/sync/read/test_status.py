@@ -13,13 +13,13 @@ WEEKLY = "that is noticed in the weekly comparison."
 
 
 @pytest.fixture
-def resting(mirrored: Callable[[str], None]) -> Callable[..., dict[str, str]]:
+def resting(mark_imported: Callable[[str], None]) -> Callable[..., dict[str, str]]:
     """`resting("patients/deleted")`: these lists of bondi's rest; what is told by resource. Harbour's are all read."""
 
     def rest(*lists: str, asks_hidden: bool = False, read_before: bool = True) -> dict[str, str]:
         now = timezone.now()
         for label in ("bondi", "harbour"):
-            mirrored(label)
+            mark_imported(label)
         with clinic_context("bondi"):
             Cursor.objects.update(asks_hidden=asks_hidden)
             for name in lists:
@@ -61,10 +61,10 @@ def test_a_list_that_is_no_longer_asked_for_is_not_told(resting: Callable[..., d
 
 
 def test_a_list_beside_the_main_one_that_cliniko_fails_to_give_is_told(
-    mirrored: Callable[[str], None],
+    mark_imported: Callable[[str], None],
 ) -> None:
     for label in ("bondi", "harbour"):
-        mirrored(label)
+        mark_imported(label)
     with clinic_context("bondi"):
         Cursor.objects.create(resource="patients/deleted", failures=2)
     assert onboarding.report("bondi")["incomplete"] == {

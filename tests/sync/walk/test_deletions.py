@@ -7,34 +7,34 @@ from sync.refresh import Outcome, refresh_patient
 from sync.walk import run as walk_run
 from sync.walk.schedule import mark_all_due
 from tenants.context import clinic_context
-from tests.sync.conftest import World
+from tests.cliniko_sandbox import Sandbox
 
-Connect = Callable[[str], World]
+Connect = Callable[[str], Sandbox]
 
 
 def test_somebody_who_was_launched_before_the_import_and_deleted_before_it_counts_is_not_shown(
     connected: Connect,
 ) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Gone")
-    world.store.add_patient("bondi", id="43", first_name="Here")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Gone")
+    sandbox.store.add_patient("bondi", id="43", first_name="Here")
     with clinic_context("bondi"):
         assert refresh_patient("42") == Outcome.FRESH
-    world.store.delete("bondi", "42")
-    world.sync("bondi")
-    assert world.mirrored_names("bondi") == {"43": "Here"}
+    sandbox.store.delete("bondi", "42")
+    sandbox.sync("bondi")
+    assert sandbox.mirrored_names("bondi") == {"43": "Here"}
 
 
 def test_somebody_deleted_while_the_list_of_deleted_ones_fails_from_the_start_is_not_shown(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Gone")
-    world.store.add_patient("bondi", id="43", first_name="Here")
-    world.store.misbehave("bondi", Fault.FORBIDDEN, resource="patients/deleted", times=None)
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Gone")
+    sandbox.store.add_patient("bondi", id="43", first_name="Here")
+    sandbox.store.misbehave("bondi", Fault.FORBIDDEN, resource="patients/deleted", times=None)
     with clinic_context("bondi"):
         walk_run.run_sync()
-    world.store.delete("bondi", "42")
-    world.store.behave("bondi")
+    sandbox.store.delete("bondi", "42")
+    sandbox.store.behave("bondi")
     with clinic_context("bondi"):
         mark_all_due()
-    world.sync("bondi")
-    assert world.mirrored_names("bondi") == {"43": "Here"}
+    sandbox.sync("bondi")
+    assert sandbox.mirrored_names("bondi") == {"43": "Here"}

@@ -15,24 +15,24 @@ from sync.walk import run as walk_run
 from sync.walk.lease import Lease
 from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
+from tests.cliniko_sandbox import Sandbox
 from tests.payloads import patient_payload
-from tests.sync.conftest import World
 
-Connect = Callable[[str], World]
+Connect = Callable[[str], Sandbox]
 GONE = ("70", "71", "72")
 
 
 @pytest.fixture
-def compared(connected: Connect) -> World:
+def compared(connected: Connect) -> Sandbox:
     """bondi's patients are to be compared, and three of them are not in Cliniko any more."""
-    world = connected("bondi")
-    world.store.add_patient("bondi", id="42", first_name="Here")
-    world.store.add_patient("bondi", id="80", first_name="Also here")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    sandbox.store.add_patient("bondi", id="42", first_name="Here")
+    sandbox.store.add_patient("bondi", id="80", first_name="Also here")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         write_page(PATIENTS, [patient_payload(each) for each in GONE], sequence=next_sequence())
         reconcile.request(PATIENTS)
-    return world
+    return sandbox
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_record_that_was_asked_for_is_not_asked_for_again_when_the_next_one_fails(
-    compared: World, asked: list[str]
+    compared: Sandbox, asked: list[str]
 ) -> None:
     with clinic_context("bondi"):
         walk_run.run_sync(everything=False)
@@ -66,7 +66,7 @@ def test_a_record_that_was_asked_for_is_not_asked_for_again_when_the_next_one_fa
         assert (state.after_id, state.compared, state.mended) == (None, 2, 3)
 
 
-def test_once_the_turn_is_over_the_rest_waits_for_the_next(compared: World, asked: list[str]) -> None:
+def test_once_the_turn_is_over_the_rest_waits_for_the_next(compared: Sandbox, asked: list[str]) -> None:
     with clinic_context("bondi"), Lease() as lease:
         step = reconcile.compare_page(connection_state.open_client(), lease, PATIENTS, over=lambda: True)
         assert asked == ["70"]
@@ -74,7 +74,7 @@ def test_once_the_turn_is_over_the_rest_waits_for_the_next(compared: World, aske
         assert Reconciliation.objects.get(resource="patients").after_id == "70"
 
 
-def test_a_launch_that_finds_somebody_outdoes_an_older_404(compared: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_launch_that_finds_somebody_outdoes_an_older_404(compared: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [RecordNotFound("404"), patient_payload("70"), RecordNotFound("404"), RecordNotFound("404")]
 
     def record(self: Cliniko, resource: str, cliniko_id: str) -> Any:

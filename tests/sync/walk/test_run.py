@@ -26,15 +26,15 @@ from sync.walk.slice import WalkProgress
 from sync.walk.store import ReadPage, store_page
 from tenants.context import clinic_context
 from tenants.models import KeyBudget
-from tests.sync.conftest import World
+from tests.cliniko_sandbox import Sandbox
 
-Connect = Callable[[str], World]
+Connect = Callable[[str], Sandbox]
 A_WHILE_AGO = stamp(timezone.now() - timedelta(days=3))
 
 
-def people(world: World, label: str, count: int, **fields: str) -> list[str]:
+def people(sandbox: Sandbox, label: str, count: int, **fields: str) -> list[str]:
     return [
-        world.store.add_patient(
+        sandbox.store.add_patient(
             label, first_name=f"P{number}", created_at=A_WHILE_AGO, updated_at=A_WHILE_AGO, **fields
         )
         for number in range(count)
@@ -42,10 +42,10 @@ def people(world: World, label: str, count: int, **fields: str) -> list[str]:
 
 
 def test_the_first_import_brings_everybody_archived_ones_too(connected: Connect) -> None:
-    world = connected("bondi")
-    ids = people(world, "bondi", 230)
-    world.store.archive("bondi", ids[7])
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    ids = people(sandbox, "bondi", 230)
+    sandbox.store.archive("bondi", ids[7])
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         assert set(Patient.objects.values_list("cliniko_id", flat=True)) == set(ids)
         assert Patient.objects.get(cliniko_id=ids[7]).archived_at
@@ -53,35 +53,35 @@ def test_the_first_import_brings_everybody_archived_ones_too(connected: Connect)
 
 
 def test_two_clinics_with_the_same_ids_mix_nothing(connected: Connect) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     connected("harbour")
     for label, name in (("bondi", "Ada"), ("harbour", "Ben")):
-        world.store.add_patient(label, id="42", first_name=name)
+        sandbox.store.add_patient(label, id="42", first_name=name)
     for label in ("bondi", "harbour", "bondi"):
-        world.sync(label)
-    assert world.mirrored_names("bondi") == {"42": "Ada"}
-    assert world.mirrored_names("harbour") == {"42": "Ben"}
+        sandbox.sync(label)
+    assert sandbox.mirrored_names("bondi") == {"42": "Ada"}
+    assert sandbox.mirrored_names("harbour") == {"42": "Ben"}
 
 
 def test_a_tick_brings_edits_and_new_people(connected: Connect) -> None:
-    world = connected("bondi")
-    first, *_ = people(world, "bondi", 3)
-    world.sync("bondi")
-    world.store.edit("bondi", "patients", first, first_name="Renamed")
-    new = world.store.add_patient("bondi", first_name="New")
-    world.sync("bondi")
-    names = world.mirrored_names("bondi")
+    sandbox = connected("bondi")
+    first, *_ = people(sandbox, "bondi", 3)
+    sandbox.sync("bondi")
+    sandbox.store.edit("bondi", "patients", first, first_name="Renamed")
+    new = sandbox.store.add_patient("bondi", first_name="New")
+    sandbox.sync("bondi")
+    names = sandbox.mirrored_names("bondi")
     assert (names[first], names[new]) == ("Renamed", "New")
 
 
 def test_archiving_and_merging_reach_the_mirror(connected: Connect) -> None:
-    world = connected("bondi")
-    gone, loser, survivor = people(world, "bondi", 3)
-    world.store.add_alert("bondi", loser, "Penicillin allergy")
-    world.sync("bondi")
-    world.store.archive("bondi", gone)
-    world.store.merge("bondi", loser, survivor)
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    gone, loser, survivor = people(sandbox, "bondi", 3)
+    sandbox.store.add_alert("bondi", loser, "Penicillin allergy")
+    sandbox.sync("bondi")
+    sandbox.store.archive("bondi", gone)
+    sandbox.store.merge("bondi", loser, survivor)
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         assert Patient.objects.get(cliniko_id=gone).archived_at
         assert Patient.objects.get(cliniko_id=loser).merged_into == survivor
@@ -91,61 +91,61 @@ def test_archiving_and_merging_reach_the_mirror(connected: Connect) -> None:
 
 
 def test_edits_between_the_pages_of_an_import_lose_nobody(connected: Connect) -> None:
-    world = connected("bondi")
-    ids = people(world, "bondi", 450)
+    sandbox = connected("bondi")
+    ids = people(sandbox, "bondi", 450)
 
     def meanwhile(resource: Resource, progress: WalkProgress) -> None:
         if resource.name == "patients":
             for cliniko_id in ids[:150:10]:
-                world.store.edit("bondi", "patients", cliniko_id, first_name=f"Page{progress.done}")
-            world.store.add_patient("bondi", first_name="Late")
+                sandbox.store.edit("bondi", "patients", cliniko_id, first_name=f"Page{progress.done}")
+            sandbox.store.add_patient("bondi", first_name="Late")
 
     with clinic_context("bondi"):
         walk_run.run_sync(on_page=meanwhile)
-    world.sync("bondi")
-    assert world.mirrored_names("bondi") == {
-        cliniko_id: world.store.patient("bondi", cliniko_id).body["first_name"]  # type: ignore[union-attr]
-        for cliniko_id in world.mirrored_names("bondi")
+    sandbox.sync("bondi")
+    assert sandbox.mirrored_names("bondi") == {
+        cliniko_id: sandbox.store.patient("bondi", cliniko_id).body["first_name"]  # type: ignore[union-attr]
+        for cliniko_id in sandbox.mirrored_names("bondi")
     }
-    assert set(ids) <= world.mirrored_names("bondi").keys()
-    assert list(world.mirrored_names("bondi").values()).count("Late") == 5
+    assert set(ids) <= sandbox.mirrored_names("bondi").keys()
+    assert list(sandbox.mirrored_names("bondi").values()).count("Late") == 5
 
 
 def test_a_tick_reads_hundreds_of_records_of_one_second(connected: Connect) -> None:
-    world = connected("bondi")
-    ids = people(world, "bondi", 320)
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    ids = people(sandbox, "bondi", 320)
+    sandbox.sync("bondi")
     at_once = stamp(timezone.now())
     for cliniko_id in reversed(ids):
-        world.store.edit("bondi", "patients", cliniko_id, first_name="Bulk", updated_at=at_once)
-    later = world.store.add_patient("bondi", first_name="Later")
-    world.sync("bondi")
-    names = world.mirrored_names("bondi")
+        sandbox.store.edit("bondi", "patients", cliniko_id, first_name="Bulk", updated_at=at_once)
+    later = sandbox.store.add_patient("bondi", first_name="Later")
+    sandbox.sync("bondi")
+    names = sandbox.mirrored_names("bondi")
     assert {names[cliniko_id] for cliniko_id in ids} == {"Bulk"}
     assert names[later] == "Later"
 
 
 def test_an_import_stopped_after_any_page_goes_on_where_it_was_and_asks_nothing_twice(connected: Connect) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     connected("harbour")
-    asked = {label: world.store.count_requests(label) for label in ("bondi", "harbour")}
-    ids = {label: people(world, label, 250) for label in ("bondi", "harbour")}
+    asked = {label: sandbox.store.count_requests(label) for label in ("bondi", "harbour")}
+    ids = {label: people(sandbox, label, 250) for label in ("bondi", "harbour")}
     with clinic_context("bondi"):
         while not walk_run.run_sync(pages=1, everything=False):
             continue
     with clinic_context("harbour"):
         walk_run.run_sync()
-    spent = [world.store.count_requests(label) - asked[label] for label in ("bondi", "harbour")]
+    spent = [sandbox.store.count_requests(label) - asked[label] for label in ("bondi", "harbour")]
     assert spent[0] == spent[1]
     for label in ("bondi", "harbour"):
-        assert world.mirrored_names(label).keys() == set(ids[label])
+        assert sandbox.mirrored_names(label).keys() == set(ids[label])
 
 
 def test_an_error_between_rows_and_cursor_leaves_both_as_they_were(
     connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = connected("bondi")
-    people(world, "bondi", 120)
+    sandbox = connected("bondi")
+    people(sandbox, "bondi", 120)
 
     def write_and_die(page: ReadPage, *, sequence: int, carefully: bool) -> int:
         store_page(page, sequence=sequence, carefully=carefully)
@@ -159,13 +159,13 @@ def test_an_error_between_rows_and_cursor_leaves_both_as_they_were(
         assert not Practitioner.objects.exists()
         assert not Cursor.objects.exclude(imported_at=None, after_id="").exclude(resource__endswith="/deleted").exists()
         walk_run.run_sync()
-    assert len(world.mirrored_names("bondi")) == 120
+    assert len(sandbox.mirrored_names("bondi")) == 120
 
 
 def test_records_that_did_not_change_are_not_written_again(connected: Connect) -> None:
-    world = connected("bondi")
-    people(world, "bondi", 5)
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    people(sandbox, "bondi", 5)
+    sandbox.sync("bondi")
     versions = "SELECT cliniko_id, xmin::text FROM sync_patient ORDER BY 1"
     with clinic_context("bondi"), database.cursor() as cursor:
         before = cursor.execute(versions).fetchall()
@@ -175,27 +175,27 @@ def test_records_that_did_not_change_are_not_written_again(connected: Connect) -
 
 
 def test_a_key_that_cliniko_refuses_stops_the_polling_until_it_changes(connected: Connect) -> None:
-    world = connected("bondi")
-    world.sync("bondi")
-    world.store.revoke_key(world.store.key("bondi"))
+    sandbox = connected("bondi")
+    sandbox.sync("bondi")
+    sandbox.store.revoke_key(sandbox.store.key("bondi"))
     with clinic_context("bondi"):
         mark_all_due()
         assert walk_run.run_slice(seconds=5, pages=50).never
         assert connection_state.load().state == Connection.State.KEY_INVALID
-        asked = world.store.count_requests()
+        asked = sandbox.store.count_requests()
         assert walk_run.run_slice(seconds=5, pages=50).never
-        assert world.store.count_requests() == asked
-        connect.connect(ApiKey(world.store.issue_key("bondi")), by=OPS)
+        assert sandbox.store.count_requests() == asked
+        connect.connect(ApiKey(sandbox.store.issue_key("bondi")), by=OPS)
         assert walk_run.run_slice(seconds=5, pages=50) == walk_run.SliceOutcome()
         assert connection_state.load().state == Connection.State.OK
 
 
 def test_a_resource_that_the_key_may_not_read_leaves_the_others_running(connected: Connect) -> None:
-    world = connected("bondi")
-    world.store.forbid(world.store.key("bondi"), "medical_alerts")
-    (patient_id,) = people(world, "bondi", 1)
-    world.store.add_appointment("bondi", patient_id, stamp(timezone.now() + timedelta(days=1)))
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    sandbox.store.forbid(sandbox.store.key("bondi"), "medical_alerts")
+    (patient_id,) = people(sandbox, "bondi", 1)
+    sandbox.store.add_appointment("bondi", patient_id, stamp(timezone.now() + timedelta(days=1)))
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         record = patients.get(patient_id)
         assert record is not None
@@ -205,9 +205,9 @@ def test_a_resource_that_the_key_may_not_read_leaves_the_others_running(connecte
 
 
 def test_the_limit_ends_the_turn_and_nothing_is_asked_before_it_resets(connected: Connect) -> None:
-    world = connected("bondi")
-    people(world, "bondi", 300)
-    world.store.set_requests_per_minute("bondi", 2)
+    sandbox = connected("bondi")
+    people(sandbox, "bondi", 300)
+    sandbox.store.set_requests_per_minute("bondi", 2)
     with clinic_context("bondi"):
         with pytest.raises(RateLimited):
             walk_run.run_sync()
@@ -215,21 +215,21 @@ def test_the_limit_ends_the_turn_and_nothing_is_asked_before_it_resets(connected
         assert held.state == Connection.State.RATE_LIMITED
         assert held.resume_at is not None
         assert timedelta(0) < held.resume_at - timezone.now() <= timedelta(seconds=61)
-        asked = world.store.count_requests()
+        asked = sandbox.store.count_requests()
         assert walk_run.run_slice(seconds=5, pages=50).not_before == held.resume_at
-        assert world.store.count_requests() == asked
-        world.store.set_requests_per_minute("bondi", None)
+        assert sandbox.store.count_requests() == asked
+        sandbox.store.set_requests_per_minute("bondi", None)
         Connection.objects.update(resume_at=timezone.now())
     KeyBudget.objects.update(blocked_until=None)
-    world.sync("bondi")
-    assert len(world.mirrored_names("bondi")) == 300
+    sandbox.sync("bondi")
+    assert len(sandbox.mirrored_names("bondi")) == 300
 
 
 def test_a_key_of_another_account_is_refused_unless_confirmed(connected: Connect) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     with clinic_context("bondi"):
         stored = connection_state.load().sealed_key
-        other = ApiKey(world.store.key("harbour"))
+        other = ApiKey(sandbox.store.key("harbour"))
         with pytest.raises(connect.AnotherAccount, match="nothing was changed"):
             connect.connect(other, by=OPS)
         assert connection_state.load().sealed_key == stored
@@ -237,10 +237,10 @@ def test_a_key_of_another_account_is_refused_unless_confirmed(connected: Connect
 
 
 def test_a_key_that_does_not_work_is_never_stored(connected: Connect) -> None:
-    world = connected("bondi")
-    working = world.store.key("bondi")
-    blind = world.store.issue_key("bondi")
-    world.store.forbid(blind, "patients")
+    sandbox = connected("bondi")
+    working = sandbox.store.key("bondi")
+    blind = sandbox.store.issue_key("bondi")
+    sandbox.store.forbid(blind, "patients")
     with clinic_context("bondi"):
         stored = connection_state.load().sealed_key
         for bad, refusal in (("MS0xLW5vdC1hLWtleQ-au1", KeyInvalid), (blind, KeyForbidden)):
@@ -250,11 +250,11 @@ def test_a_key_that_does_not_work_is_never_stored(connected: Connect) -> None:
             ApiKey("two words")
         assert connection_state.load().sealed_key == stored
     assert working
-    world.sync("bondi")
+    sandbox.sync("bondi")
 
 
 def test_one_process_at_a_time_syncs_a_clinic(connected: Connect) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     with clinic_context("bondi"):
         with Lease(), pytest.raises(LeaseHeld):
             walk_run.run_sync()
@@ -262,12 +262,12 @@ def test_one_process_at_a_time_syncs_a_clinic(connected: Connect) -> None:
     connected("harbour")
     with clinic_context("harbour"), Lease():
         pass
-    assert world.store.count_requests("bondi")
+    assert sandbox.store.count_requests("bondi")
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing(connected: Connect) -> None:
-    world = connected("bondi")
-    people(world, "bondi", 250)
+    sandbox = connected("bondi")
+    people(sandbox, "bondi", 250)
 
     def lose(resource: Resource, progress: WalkProgress) -> None:
         if resource.name == PATIENTS.name:
@@ -299,12 +299,12 @@ def test_a_cliniko_that_does_not_answer_is_left_alone_for_longer_and_longer(
 
 
 def test_alerts_that_were_taken_back_in_cliniko_are_no_longer_shown(connected: Connect) -> None:
-    world = connected("bondi")
-    (patient_id,) = people(world, "bondi", 1)
-    alert = world.store.add_alert("bondi", patient_id, "Latex allergy")
-    world.sync("bondi")
-    world.store.archive("bondi", alert, resource="medical_alerts")
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    (patient_id,) = people(sandbox, "bondi", 1)
+    alert = sandbox.store.add_alert("bondi", patient_id, "Latex allergy")
+    sandbox.sync("bondi")
+    sandbox.store.archive("bondi", alert, resource="medical_alerts")
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         record = patients.get(patient_id)
         assert record is not None
@@ -313,21 +313,21 @@ def test_alerts_that_were_taken_back_in_cliniko_are_no_longer_shown(connected: C
 
 
 @pytest.mark.parametrize("hostile", ["evil.example/", "a@evil", "", "-", "a b"])
-def test_a_subdomain_that_is_no_label_goes_into_no_link(world: World, hostile: str) -> None:
-    with world.store.writing() as accounts:
+def test_a_subdomain_that_is_no_label_goes_into_no_link(sandbox: Sandbox, hostile: str) -> None:
+    with sandbox.store.writing() as accounts:
         accounts.execute("UPDATE accounts SET settings = json_set(settings, '$.account.subdomain', ?)", (hostile,))
-    world.connect("bondi")
+    sandbox.connect("bondi")
     with clinic_context("bondi"):
         assert patients.clinic_facts().cliniko_url == ""
 
 
 def test_an_appointment_with_somebody_who_left_still_names_them(connected: Connect) -> None:
-    world = connected("bondi")
-    (patient_id,) = people(world, "bondi", 1)
-    world.store.add_appointment("bondi", patient_id, stamp(timezone.now() + timedelta(days=1)))
-    first = world.store.all("bondi", "practitioners")[0]
-    world.store.edit("bondi", "practitioners", first.id, active=False)
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    (patient_id,) = people(sandbox, "bondi", 1)
+    sandbox.store.add_appointment("bondi", patient_id, stamp(timezone.now() + timedelta(days=1)))
+    first = sandbox.store.all("bondi", "practitioners")[0]
+    sandbox.store.edit("bondi", "practitioners", first.id, active=False)
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         record = patients.get(patient_id)
     assert record is not None
@@ -335,32 +335,32 @@ def test_an_appointment_with_somebody_who_left_still_names_them(connected: Conne
 
 
 def test_a_class_stands_among_the_appointments_of_who_attends_it(connected: Connect) -> None:
-    world = connected("bondi")
-    ada, bo = people(world, "bondi", 2)
-    coming = world.store.add_class("bondi", stamp(timezone.now() + timedelta(days=1)))
-    past = world.store.add_class("bondi", stamp(timezone.now() - timedelta(days=1)))
-    place = world.store.add_attendee("bondi", coming, ada)
-    world.store.add_attendee("bondi", past, ada, arrived=False)
-    world.sync("bondi")
+    sandbox = connected("bondi")
+    ada, bo = people(sandbox, "bondi", 2)
+    coming = sandbox.store.add_class("bondi", stamp(timezone.now() + timedelta(days=1)))
+    past = sandbox.store.add_class("bondi", stamp(timezone.now() - timedelta(days=1)))
+    place = sandbox.store.add_attendee("bondi", coming, ada)
+    sandbox.store.add_attendee("bondi", past, ada, arrived=False)
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         record = patients.get(ada)
         assert record is not None
         assert [(each.status, bool(each.practitioner)) for each in record.coming] == [("booked", True)]
         assert [each.status for each in record.past] == ["did_not_arrive"]
         assert not patients.get(bo).coming  # type: ignore[union-attr]
-    world.store.cancel_attendee("bondi", place)
-    world.sync("bondi")
+    sandbox.store.cancel_attendee("bondi", place)
+    sandbox.sync("bondi")
     with clinic_context("bondi"):
         assert [each.status for each in patients.get(ada).coming] == ["cancelled"]  # type: ignore[union-attr]
 
 
 def test_a_full_sync_of_a_new_clinic_reads_everything_once(connected: Connect) -> None:
-    world = connected("bondi")
-    people(world, "bondi", 130)
-    asked = world.store.count_requests("bondi")
-    world.compare("bondi")
+    sandbox = connected("bondi")
+    people(sandbox, "bondi", 130)
+    asked = sandbox.store.count_requests("bondi")
+    sandbox.compare("bondi")
     listed = [
-        each for each in world.store.requests("bondi")[asked:] if each.path.partition("?")[0].endswith("/patients")
+        each for each in sandbox.store.requests("bondi")[asked:] if each.path.partition("?")[0].endswith("/patients")
     ]
     assert len(listed) == 2
 
@@ -368,9 +368,9 @@ def test_a_full_sync_of_a_new_clinic_reads_everything_once(connected: Connect) -
 def test_a_value_that_the_database_refuses_costs_one_record_and_the_walk_goes_on(
     connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = connected("bondi")
+    sandbox = connected("bondi")
     for cliniko_id, name in (("42", "Ada"), ("43", "Ben"), ("44", "Cleo")):
-        world.store.add_patient("bondi", id=cliniko_id, first_name=name)
+        sandbox.store.add_patient("bondi", id=cliniko_id, first_name=name)
     execute = store._execute
 
     def refuse_43(statement: str, words: dict[str, list[str]]) -> int:
@@ -379,8 +379,8 @@ def test_a_value_that_the_database_refuses_costs_one_record_and_the_walk_goes_on
         return execute(statement, words)
 
     monkeypatch.setattr(store, "_execute", refuse_43)
-    world.sync("bondi")
-    assert world.mirrored_names("bondi") == {"42": "Ada", "44": "Cleo"}
+    sandbox.sync("bondi")
+    assert sandbox.mirrored_names("bondi") == {"42": "Ada", "44": "Cleo"}
     with clinic_context("bondi"):
         assert [*RefusedPayload.objects.values_list("cliniko_id", "patient_id")] == [("43", "")]
         assert Cursor.objects.get(resource="patients").imported_at

@@ -25,7 +25,7 @@ from sync.walk.schedule import reconcile_all
 from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import KeyBudget
-from tests.sync.conftest import World
+from tests.cliniko_sandbox import Sandbox
 from tests.sync.walk.sandbox_records import Differences, api_of, differences, held, rendered, truth
 
 PER_PAGE = 4
@@ -98,7 +98,7 @@ def every_list() -> list[tuple[str, str]]:
 
 
 @dataclass
-class Cast(World):
+class Cast(Sandbox):
     """bondi is tried hard; harbour is mirrored already and must stay as it is."""
 
     harbour: str = field(default="")
