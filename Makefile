@@ -58,6 +58,7 @@ bench: setup ## How fast and how right the mirror is, beside other importers (AR
 check: setup ## Style, types, layers, settings, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	git ls-files 'templates/*.html' 'sandbox/**/*.html' | xargs $(BIN)/djade --check --target-version 5.2
 	$(BIN)/lint-imports
 	$(BIN)/mypy .
 	$(CHECK_ENVIRONMENT) $(BIN)/python manage.py check --deploy --fail-level WARNING
