@@ -10,8 +10,8 @@ from launch.models import ClinicSettings
 from sync import excluded_fields, retention
 from sync.excluded_fields import GroupStatus
 from sync.field_groups import REQUIRED
-from sync.models import RetentionPolicy
 from sync.read import status
+from sync.retention import RetentionPolicy
 
 NOT_TICKED = "Tick the box: what is removed does not come back by itself."
 _CHIPS = {"kept": ("Stored", "good"), "left_out": ("Not stored", "warn"), "restoring": ("Being read again", "accent")}

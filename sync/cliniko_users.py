@@ -10,7 +10,7 @@ from sync.cliniko.client import Cliniko
 from sync.cliniko.errors import BudgetSpent, ClinikoError, KeyInvalid, RateLimited, Unreachable
 from sync.cliniko.payloads import text
 from sync.connection import state as connection_state
-from sync.refresh import Outcome, blocked, outcome_of
+from sync.connection.outcome import Outcome, blocked, outcome_of
 
 RESOURCE = "users"
 SECONDS_A_PAGE = 4.0

@@ -1,7 +1,6 @@
 """Re-reading one patient on a launch, through the same write path as every page."""
 
 from contextlib import closing
-from enum import Enum, auto
 
 from django.db import connection as database
 from django.db import transaction
@@ -12,28 +11,17 @@ from sync.cliniko.client import Cliniko
 from sync.cliniko.errors import ClinikoError, KeyForbidden, KeyInvalid, NotFilterable, RateLimited
 from sync.cliniko.payloads import linked_id
 from sync.connection import state as connection_state
+from sync.connection.outcome import Outcome, blocked, outcome_of
 from sync.models import Connection, Cursor, MedicalAlert, PatientRefresh, RefusedPayload
 from sync.resources import ALERTS, PATIENTS
 from sync.walk.single import fetch_single
 from sync.walk.store import mark_deleted, next_sequence, write_page
 
+__all__ = ["Outcome", "refresh_patient"]
+
 # One request for a patient at a time, however many ask, and none so soon after the last that nobody can have edited.
 UNANSWERED_SECONDS = 5
 ANSWERED_SECONDS = 2
-
-
-class Outcome(Enum):
-    """How a re-read ended."""
-
-    FRESH = auto()  # the mirror holds what Cliniko holds now
-    UNKNOWN = auto()  # Cliniko has no such patient; a mirrored one is a tombstone now
-    UNREADABLE = auto()  # Cliniko's answer lacks what every record has; the mirror is as it was
-    BUSY = auto()  # somebody else asks for this patient right now, or asked a moment ago
-    RATE_LIMITED = auto()
-    UNREACHABLE = auto()
-    KEY_INVALID = auto()
-    KEY_FORBIDDEN = auto()
-    NO_KEY = auto()
 
 
 def refresh_patient(cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
@@ -101,18 +89,6 @@ def _reread_alerts(client: Cliniko, patient_id: str, held: Connection, *, moved_
     return True
 
 
-def blocked() -> Outcome | None:
-    """An outcome that is known without asking: no key, a refused key, a limit that has not reset."""
-    held = connection_state.load()
-    waiting = held.resume_at is not None and held.resume_at > timezone.now()
-    if held.state == Connection.State.RATE_LIMITED:
-        return Outcome.RATE_LIMITED if waiting else None
-    if not held.sealed_key:
-        return Outcome.NO_KEY
-    stands_still = held.state in (Connection.State.KEY_INVALID, Connection.State.PAUSED)
-    return Outcome.KEY_INVALID if stands_still and held.key_state == Connection.KeyState.INVALID else None
-
-
 def _claim(cliniko_id: str) -> bool:
     """True for one caller at a time, decided by the database."""
     table = database.ops.quote_name(PatientRefresh._meta.db_table)
@@ -135,12 +111,3 @@ def _mark_missing(cliniko_id: str, sequence: int, held: Connection) -> Outcome:
     # An id that Cliniko does not know leaves no row behind, or any website could fill the table by launching.
     PatientRefresh.objects.filter(cliniko_id=cliniko_id).delete()
     return Outcome.UNKNOWN
-
-
-def outcome_of(failure: ClinikoError) -> Outcome:
-    """The outcome that this failure of a request means."""
-    if isinstance(failure, RateLimited):
-        return Outcome.RATE_LIMITED
-    if isinstance(failure, KeyForbidden):
-        return Outcome.KEY_FORBIDDEN
-    return Outcome.KEY_INVALID if isinstance(failure, KeyInvalid) else Outcome.UNREACHABLE

@@ -28,6 +28,8 @@ from sync.models import (
     SyncRun,
 )
 
+__all__ = ["RUNS_KEPT_FOR", "RemovalCounts", "RetentionPolicy", "delete_expired", "due_tonight", "policy", "set_policy"]
+
 RUNS_KEPT_FOR = timedelta(days=30)
 A_NIGHT = timedelta(days=1)
 _REDUCE = """
