@@ -9,11 +9,11 @@ from typing import Any
 
 from bench.shelf import Patient
 from sandbox.cliniko.clock import stamp
-from sandbox.cliniko.people import person
-from sandbox.cliniko.records import Record
-from sandbox.cliniko.rendering import rendered
-from sandbox.cliniko.seeding import ids
-from sandbox.cliniko.settings import account_settings
+from sandbox.cliniko.seed.patients import person
+from sandbox.cliniko.data.records import Record
+from sandbox.cliniko.api.serializers import rendered
+from sandbox.cliniko.seed.account import ids
+from sandbox.cliniko.seed.account_settings import account_settings
 
 ACCOUNT = "bench"
 BASE = "https://api.au1.cliniko.com/v1"  # what records call themselves; nobody follows these links

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from embedded import services
 from sandbox import demo
-from sandbox.cast import Options
+from sandbox.demo_data import Options
 
 ROOT = Path(__file__).resolve().parent.parent
 

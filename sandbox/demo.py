@@ -16,9 +16,9 @@ import requests
 from rich.console import Console
 
 from embedded import services
-from sandbox import welcome
-from sandbox.browsing import Browser
-from sandbox.cast import OPS, Options
+from sandbox import banner
+from sandbox.browser import Browser
+from sandbox.demo_data import OPS, Options
 from sandbox.onboarding import Onboarding, connect, mirrored
 from sandbox.supervisor import Child, DemoError, Supervisor, plain_environment, require_free
 
@@ -79,7 +79,7 @@ class Demo:
                 require_free(port, option)
             with self._services(), self._everything_stopped_afterwards():
                 self._bring_up()
-                welcome.show(self._console, self._options, time.monotonic() - began)
+                banner.show(self._console, self._options, time.monotonic() - began)
                 self._supervisor.watch()
 
     def _bring_up(self) -> None:

@@ -5,8 +5,8 @@ import sys
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.browsing import Browser, Fields
-from sandbox.cast import DemoClinic, Person
+from sandbox.browser import Browser, Fields
+from sandbox.demo_data import DemoClinic, Person
 from sandbox.supervisor import DemoError, Supervisor
 
 ALREADY_STAFF = "already has an account"

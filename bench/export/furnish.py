@@ -14,7 +14,7 @@ from django.db import connection
 
 from bench import people
 from ops import onboarding
-from sandbox.cliniko.shapes import blank_appointment
+from sandbox.cliniko.data.blank_records import blank_appointment
 from sync.resources import PATIENTS
 from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context

@@ -25,7 +25,7 @@ from bench.services import new_database
 from bench.subjects import Place
 from bench.sync.attempts import Say
 from bench.sync.options import Options
-from sandbox.browsing import Browser, Fields
+from sandbox.browser import Browser, Fields
 
 LABEL = "bench"
 APPOINTMENTS = 60

@@ -3,7 +3,7 @@
 from random import Random
 
 from bench.people import ACCOUNT
-from sandbox.cliniko.names import draw_name
+from sandbox.cliniko.seed.names import draw_name
 from sandbox.cliniko.store import Store
 
 EDITS, ARCHIVES, DELETIONS = 5, 2, 1  # after each page; and one new patient, and one merge

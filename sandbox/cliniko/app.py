@@ -7,16 +7,16 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 
-from sandbox.cliniko import wording
-from sandbox.cliniko.answers import answer_api_error, answer_http_error, answer_sandbox_error, finish
-from sandbox.cliniko.api import api
+from sandbox.cliniko.api.views import api
+from sandbox.cliniko.app_state import limits_of, store_of
 from sandbox.cliniko.clock import Clock, utc_now
-from sandbox.cliniko.current import limits_of, store_of
-from sandbox.cliniko.edits import edits
+from sandbox.cliniko.error_handlers import answer_api_error, answer_http_error, answer_sandbox_error, finish
 from sandbox.cliniko.errors import ApiError, SandboxError
-from sandbox.cliniko.integrations import integrations
-from sandbox.cliniko.limits import Limits
-from sandbox.cliniko.pages import pages
+from sandbox.cliniko.pages import template_filters
+from sandbox.cliniko.pages.edit_views import edits
+from sandbox.cliniko.pages.integrations import integrations
+from sandbox.cliniko.pages.views import pages
+from sandbox.cliniko.rate_limit import Limits
 from sandbox.cliniko.store import Store
 
 __all__ = ["APPROVED", "create_app", "limits_of", "store_of"]
@@ -40,7 +40,7 @@ def create_app(
     now: Clock = utc_now,
 ) -> Flask:
     """Build the sandbox over a database file (made when missing), or over a store that brings its own clock."""
-    app = Sandbox(__name__)
+    app = Sandbox(__name__, template_folder="pages/templates", static_folder="pages/static")
     app.extensions["cliniko_store"] = database if isinstance(database, Store) else Store(database, now=now)
     app.extensions["cliniko_limits"] = Limits(requests_per_minute)
     app.extensions["cliniko_approved"] = tuple(approved_apps)
@@ -50,5 +50,5 @@ def create_app(
     app.register_error_handler(SandboxError, answer_sandbox_error)
     app.register_error_handler(HTTPException, answer_http_error)
     app.after_request(finish)
-    wording.register(app)
+    template_filters.register(app)
     return app

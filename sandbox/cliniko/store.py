@@ -4,15 +4,15 @@ import json
 from random import Random
 from typing import Any
 
-from sandbox.cliniko.accounts import Accounts, first_key_body
-from sandbox.cliniko.bookings import Bookings
+from sandbox.cliniko.data.accounts import Accounts, first_key_body
+from sandbox.cliniko.data.blank_records import blank_patient
+from sandbox.cliniko.data.bookings import Bookings
+from sandbox.cliniko.data.records import FIRST_ID, GIVEN, INSERT, Record, take
+from sandbox.cliniko.data.request_log import RequestLog
 from sandbox.cliniko.errors import SandboxError
-from sandbox.cliniko.misbehaviour import Misbehaviour
-from sandbox.cliniko.records import FIRST_ID, GIVEN, INSERT, Record, take
-from sandbox.cliniko.request_log import RequestLog
-from sandbox.cliniko.seeding import Seeding
-from sandbox.cliniko.settings import account_settings
-from sandbox.cliniko.shapes import blank_patient
+from sandbox.cliniko.faults.queue import Misbehaviour
+from sandbox.cliniko.seed.account import Seeding
+from sandbox.cliniko.seed.account_settings import account_settings
 
 RESERVED = {"api", "static"}  # words of our own in the first place of an address
 

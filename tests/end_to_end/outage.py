@@ -15,7 +15,7 @@ from embedded import services
 from embedded.postgres import Postgres
 from embedded.processes import identify
 from sandbox.cliniko.app import create_app, store_of
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.kinds import Fault
 from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
 from sandbox.supervisor import Supervisor, plain_environment

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import requests
 
-from sandbox.browsing import Browser
-from sandbox.cast import DemoClinic, Options, Person
+from sandbox.browser import Browser
+from sandbox.demo_data import DemoClinic, Options, Person
 from sandbox.cliniko.app import create_app, store_of
 from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store

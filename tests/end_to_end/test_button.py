@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from sandbox.cliniko.accounts import ConnectedApp
+from sandbox.cliniko.data.accounts import ConnectedApp
 from tests.end_to_end.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from sandbox.cast import Person
+from sandbox.demo_data import Person
 from tests.end_to_end.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.kinds import Fault
 from tests.end_to_end.stack import Stack
 from tests.end_to_end.test_click import expect_patient
 from tests.end_to_end.test_sign_in import code_of

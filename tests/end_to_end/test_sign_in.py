@@ -10,7 +10,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import BrowserContext, Page, expect
 
-from sandbox.cast import Person
+from sandbox.demo_data import Person
 from tests.end_to_end.passkeys import add_device
 from tests.end_to_end.stack import Stack, wait_until
 from tests.end_to_end.test_click import expect_patient, sign_in

@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 import pytest
 
-from sandbox.cliniko.records import Record
-from sandbox.cliniko.shapes import blank_patient
+from sandbox.cliniko.data.blank_records import blank_patient
+from sandbox.cliniko.data.records import Record
 
 SECOND = "2026-01-01T00:00:00Z"
 

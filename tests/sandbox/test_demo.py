@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from embedded import processes, services
-from sandbox.browsing import Browser, Fields
-from sandbox.cast import OPS, DemoClinic, Options
+from sandbox.browser import Browser, Fields
+from sandbox.demo_data import OPS, DemoClinic, Options
 from sandbox.supervisor import Supervisor
 from tests.services import ROOT
 

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sandbox.cliniko.distortions import DISTORTIONS
+from sandbox.cliniko.api.fault_injection import DELIVERIES
 from sandbox.cliniko.errors import SandboxError
-from sandbox.cliniko.failures import FAILURES
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.error_responses import FAILURES
+from sandbox.cliniko.faults.kinds import Fault
+from sandbox.cliniko.faults.response_bodies import DISTORTIONS
 from sandbox.cliniko.store import Store
-from sandbox.cliniko.trouble import DELIVERIES
 from tests.services import ROOT
 
 NOW = 1772442000  # 2026-03-02T09:00:00Z

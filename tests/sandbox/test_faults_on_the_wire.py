@@ -7,7 +7,7 @@ from base64 import b64encode
 import pytest
 import requests
 
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.kinds import Fault
 from sandbox.cliniko.server import serve
 from tests.sandbox.conftest import MANNERS
 

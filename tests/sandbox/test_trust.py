@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.cliniko.trust import is_trusted
+from sandbox.cliniko.pages.app_urls import is_trusted
 
 APPROVED = ("https://*.example.com/patients", "http://*.localhost:8000/patients")
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sandbox.cliniko.rendering import rendered
+from sandbox.cliniko.api.serializers import rendered
 from sandbox.cliniko.store import Store
-from sync.cliniko.payloads import moment
+from sync.cliniko.payloads import timestamp
 from sync.models import ExcludedField
 from sync.resources import RESOURCES, Resource
 
@@ -22,8 +22,8 @@ def in_cliniko(store: Store, account: str, resource: Resource, base: str) -> See
         payload = {name: told for name, told in rendered(record, base).items() if name not in fields}
         seen[str(record.id)] = {
             "payload": payload,
-            "archived_at": moment(payload, "archived_at"),
-            "cancelled_at": moment(payload, "cancelled_at"),
+            "archived_at": timestamp(payload, "archived_at"),
+            "cancelled_at": timestamp(payload, "cancelled_at"),
             "merged_into": record.body.get("merged_with_patient"),
             "patient_id": str(record.patient_id or ""),
         }

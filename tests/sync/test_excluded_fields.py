@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from audit.log import OPS, Action
 from audit.models import Event
-from sandbox.cliniko.rendering import rendered
-from sandbox.cliniko.shapes import blank_appointment, blank_attendee, blank_class, blank_patient
+from sandbox.cliniko.api.serializers import rendered
+from sandbox.cliniko.data.blank_records import blank_appointment, blank_attendee, blank_class, blank_patient
 from sync import excluded_fields
 from sync.cliniko.client import ApiKey, Cliniko
 from sync.connection import connect
@@ -264,7 +264,7 @@ def test_what_is_kept_again_is_read_anew_while_everybody_stays_on_the_screen(con
         assert Cursor.objects.get(resource="patients").imported_at
         record = patients.get(ids[1])
     assert record is not None
-    assert [each.sentence for each in record.not_kept] == ["Being read from Cliniko again. Until then, look there."]
+    assert [each.sentence for each in record.not_stored] == ["Being read from Cliniko again. Until then, look there."]
     sandbox.sync("bondi")
     assert states() == {}
     assert {payload_of(each)["notes"] for each in ids} == {CANARY}
@@ -279,7 +279,7 @@ def test_a_comparison_under_way_is_not_taken_for_the_new_one(connected: Connect)
     sandbox.sync("bondi")
     leave_out("notes")
     with clinic_context("bondi"):
-        reconcile.request(PATIENTS)
+        reconcile.request_comparison(PATIENTS)
         Reconciliation.objects.filter(resource="patients").update(after_id=ids[-1])  # it has passed everybody
     keep_again("notes")
     sandbox.sync("bondi")

@@ -11,11 +11,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.signals import CONFIRMED_AT
+from accounts.signals import REAUTHENTICATED_AT
 from audit.log import AuditUnavailable
 from audit.models import Event
 from launch.models import Note
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.kinds import Fault
 from sync.cliniko.client import Cliniko
 from sync.models import Connection, Cursor, Patient
 from tenants.context import clinic_context
@@ -301,7 +301,7 @@ def test_others_may_not_change_the_key(sandbox: Sandbox, force_login: Callable[.
 def test_whoever_signed_in_a_while_ago_confirms_it_first(sandbox: Sandbox, owner: Client, method: str) -> None:
     with clinic_context("bondi"):
         session = owner.session
-        session[CONFIRMED_AT] = time.time() - 3600
+        session[REAUTHENTICATED_AT] = time.time() - 3600
         session.save()
     answer = owner.generic(
         method, "/settings/key", f"key={sandbox.store.key('bondi')}", "application/x-www-form-urlencoded"

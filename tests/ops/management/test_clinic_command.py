@@ -24,11 +24,11 @@ from audit.models import Event
 from ops import onboarding
 from ops.management.commands.clinic import Command
 from saas.environment import Environment
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.kinds import Fault
 from sync.models import Connection
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
-from tests.accounts.second_factors import give_app
+from tests.accounts.second_factors import add_app
 from tests.cliniko_sandbox import Sandbox
 from tests.services import ROOT
 
@@ -325,8 +325,8 @@ def test_ops_reset_the_second_factor_of_somebody_who_lost_phone_and_codes(
     run: Run, staff_member: Callable[..., User], mailoutbox: list[Any]
 ) -> None:
     owner, twin = staff_member("bondi", "owner"), staff_member("harbour", "owner")
-    give_app("bondi", owner)
-    give_app("harbour", twin)
+    add_app("bondi", owner)
+    add_app("harbour", twin)
     with clinic_context("bondi"):
         OpenSession.objects.create(user=owner, browser="Chrome")
     answer = run("reset-second-factor", "bondi", "--email", "Owner@Clinic.example")
@@ -385,7 +385,7 @@ def test_a_reset_whose_mail_fails_says_so(
     def fail(*_: object) -> None:
         raise OSError
 
-    give_app("bondi", staff_member("bondi", "owner"))
+    add_app("bondi", staff_member("bondi", "owner"))
     monkeypatch.setattr("django.core.mail.EmailMessage.send", fail)
     assert run("reset-second-factor", "bondi", "--email", "owner@clinic.example")["mailed"] is False
 

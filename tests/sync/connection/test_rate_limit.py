@@ -15,7 +15,7 @@ from pytest_django import Settings
 from audit.log import OPS
 from sandbox.cliniko.app import create_app, store_of
 from sandbox.cliniko.clock import moment
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.kinds import Fault
 from sync.cliniko.client import ApiKey, Cliniko
 from sync.cliniko.errors import BudgetSpent, RateLimited
 from sync.connection import connect

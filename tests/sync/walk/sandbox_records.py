@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from django.db import connection as database
 
-from sandbox.cliniko.records import Record
-from sandbox.cliniko.rendering import rendered
+from sandbox.cliniko.data.records import Record
+from sandbox.cliniko.api.serializers import rendered
 from sandbox.cliniko.store import Store
 from sync.cliniko.payloads import linked_id
 from sync.resources import BY_NAME, RESOURCES, Resource

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.kinds import Fault
 from sync.refresh import Outcome, refresh_patient
 from sync.walk import run as walk_run
 from sync.walk.schedule import mark_all_due

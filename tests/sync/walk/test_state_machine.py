@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 )
 
 from audit.log import OPS
-from sandbox.cliniko.faults import Fault
-from sandbox.cliniko.records import Record
+from sandbox.cliniko.faults.kinds import Fault
+from sandbox.cliniko.data.records import Record
 from sync import excluded_fields
 from sync.field_groups import BY_NAME as GROUPS
 from sync.field_groups import FieldGroup

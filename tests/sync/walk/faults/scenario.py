@@ -10,9 +10,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from sandbox.cliniko.clock import stamp
-from sandbox.cliniko.faults import Fault
-from sandbox.cliniko.records import FIRST_ID, Record
-from sandbox.cliniko.shapes import blank_appointment, blank_attendee, blank_class, blank_patient
+from sandbox.cliniko.faults.kinds import Fault
+from sandbox.cliniko.data.records import FIRST_ID, Record
+from sandbox.cliniko.data.blank_records import blank_appointment, blank_attendee, blank_class, blank_patient
 from sandbox.cliniko.store import Store
 from sync.cliniko.client import ApiKey
 from sync.cliniko.errors import ClinikoError
@@ -20,7 +20,7 @@ from sync.connection.sealing import seal
 from sync.models import Connection, Cursor, Reconciliation, RefusedPayload
 from sync.resources import BY_NAME, RESOURCES, listings
 from sync.walk import run as walk_run
-from sync.walk.reconcile import request
+from sync.walk.reconcile import request_comparison
 from sync.walk.schedule import reconcile_all
 from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
@@ -246,4 +246,4 @@ class Cast(Sandbox):
         """A comparison of these is wanted."""
         with clinic_context("bondi"):
             for name in resources:
-                request(BY_NAME[name])
+                request_comparison(BY_NAME[name])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.kinds import Fault
 from sync.cliniko.client import Cliniko
 from tests.sync.walk.faults.scenario import MOVING, Cast, number
 

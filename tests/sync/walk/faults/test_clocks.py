@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from sandbox.cliniko.clock import utc_now
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.kinds import Fault
 from tests.sync.walk.faults.scenario import MOVING, Cast, number, place_of, words_of
 
 HOUR = 3600.0

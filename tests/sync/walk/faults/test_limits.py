@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.kinds import Fault
 from sync.cliniko.errors import RateLimited
 from sync.connection import state as connection_state
 from sync.models import Connection

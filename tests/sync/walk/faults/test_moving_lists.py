@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from sandbox.cliniko.clock import stamp
 from sandbox.cliniko.errors import SandboxError
-from sandbox.cliniko.faults import Fault
-from sandbox.cliniko.records import Record
-from sandbox.cliniko.shapes import blank_patient
+from sandbox.cliniko.faults.kinds import Fault
+from sandbox.cliniko.data.records import Record
+from sandbox.cliniko.data.blank_records import blank_patient
 from tests.sync.walk.faults.conftest import set_per_page
 from tests.sync.walk.faults.scenario import HOLDERS, MOVING, Cast, number, place_of, words_of
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ops import onboarding
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.kinds import Fault
 from sync.models import RefusedPayload
 from tenants.context import clinic_context
 from tests.sync.walk.faults.scenario import Cast, number

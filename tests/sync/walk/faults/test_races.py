@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.kinds import Fault
 from sync.cliniko.client import Cliniko
 from sync.cliniko.errors import ClinikoError
 from sync.models import Connection

@@ -4,9 +4,9 @@ from flask import Response, g, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from sandbox.cliniko.current import store
+from sandbox.cliniko.api.fault_injection import clock_error
+from sandbox.cliniko.app_state import store
 from sandbox.cliniko.errors import ApiError, SandboxError
-from sandbox.cliniko.trouble import clock_error
 
 
 def answer_api_error(error: ApiError) -> tuple[Response, int, dict[str, str]]:

@@ -4,9 +4,9 @@ import re
 
 from flask import Request
 
-from sandbox.cliniko.accounts import Account, Key
+from sandbox.cliniko.data.accounts import Account, Key
 from sandbox.cliniko.errors import Forbidden, NotAcceptable, Unauthorized
-from sandbox.cliniko.limits import Limits
+from sandbox.cliniko.rate_limit import Limits
 from sandbox.cliniko.store import Store
 
 # Reference: docs.api.cliniko.com, "Identifying your application": APP_VENDOR_NAME (APP_VENDOR_EMAIL)

@@ -5,11 +5,11 @@ from typing import Any
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from sandbox.cliniko.accounts import Account
-from sandbox.cliniko.current import store
-from sandbox.cliniko.lookup import find_patients
-from sandbox.cliniko.records import Record
-from sandbox.cliniko.wording import age
+from sandbox.cliniko.app_state import store
+from sandbox.cliniko.data.accounts import Account
+from sandbox.cliniko.data.records import Record
+from sandbox.cliniko.pages.search import find_patients
+from sandbox.cliniko.pages.template_filters import age
 
 pages = Blueprint("pages", __name__)
 ATTACHED = ("medical_alerts", "individual_appointments")

@@ -6,9 +6,9 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sandbox.cliniko.clinic import TYPES
 from sandbox.cliniko.clock import stamp
-from sandbox.cliniko.shapes import blank_appointment
+from sandbox.cliniko.data.blank_records import blank_appointment
+from sandbox.cliniko.seed.clinic import TYPES
 
 ALERTS = (
     "Penicillin allergy",

@@ -3,11 +3,11 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from sandbox.cliniko.accounts import Account, ConnectedApp
-from sandbox.cliniko.current import approved_apps, store
+from sandbox.cliniko.app_state import approved_apps, store
+from sandbox.cliniko.data.accounts import Account, ConnectedApp
 from sandbox.cliniko.errors import SandboxError
-from sandbox.cliniko.pages import account_or_404
-from sandbox.cliniko.trust import NOT_TRUSTED, is_trusted
+from sandbox.cliniko.pages.app_urls import NOT_TRUSTED, is_trusted
+from sandbox.cliniko.pages.views import account_or_404
 
 integrations = Blueprint("integrations", __name__, url_prefix="/<account>/settings/integrations")
 EMPTY = ConnectedApp("", "")

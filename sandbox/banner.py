@@ -6,7 +6,7 @@ from rich.console import Console, Group
 from rich.panel import Panel
 from rich.text import Text
 
-from sandbox.cast import OPS, DemoClinic, Options
+from sandbox.demo_data import OPS, DemoClinic, Options
 
 TRY = (
     "Open a patient in Cliniko, choose Open in > Sidechart, sign in; change the patient in Cliniko and do it again.",

@@ -3,10 +3,10 @@
 import sqlite3
 from dataclasses import dataclass
 
-from sandbox.cliniko.database import Database
+from sandbox.cliniko.data.database import Database
+from sandbox.cliniko.data.resources import RESOURCES
 from sandbox.cliniko.errors import SandboxError
-from sandbox.cliniko.faults import OF_LISTS, Fault
-from sandbox.cliniko.resources import RESOURCES
+from sandbox.cliniko.faults.kinds import OF_LISTS, Fault
 
 OTHERS = ("user", "settings")  # paths of the API that belong to no list
 

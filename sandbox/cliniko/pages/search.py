@@ -3,7 +3,7 @@
 import unicodedata
 from dataclasses import dataclass
 
-from sandbox.cliniko.records import Record
+from sandbox.cliniko.data.records import Record
 from sandbox.cliniko.store import Store
 
 PER_PAGE = 30

@@ -7,14 +7,14 @@ from itertools import accumulate, islice
 from random import Random
 from typing import Any
 
-from sandbox.cliniko import clinic
-from sandbox.cliniko.classes import attendance, classes
-from sandbox.cliniko.clinic import MOST_ATTENDEES
 from sandbox.cliniko.clock import moment, stamp
-from sandbox.cliniko.diary import House, alerts, appointments
-from sandbox.cliniko.people import person
-from sandbox.cliniko.records import FIRST_ID, Record
-from sandbox.cliniko.settings import zone_of
+from sandbox.cliniko.data.records import FIRST_ID, Record
+from sandbox.cliniko.seed import clinic
+from sandbox.cliniko.seed.account_settings import zone_of
+from sandbox.cliniko.seed.appointments import House, alerts, appointments
+from sandbox.cliniko.seed.classes import attendance, classes
+from sandbox.cliniko.seed.clinic import MOST_ATTENDEES
+from sandbox.cliniko.seed.patients import person
 
 DUPLICATES = 5  # patients that staff once entered twice and later merged
 COLUMNS = ("created_at", "updated_at", "cancelled_at")

@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from sandbox.cliniko.accounts import Account
+from sandbox.cliniko.app_state import store
 from sandbox.cliniko.clock import stamp
-from sandbox.cliniko.current import store
+from sandbox.cliniko.data.accounts import Account
 from sandbox.cliniko.errors import SandboxError
-from sandbox.cliniko.pages import account_or_404, patient_or_404
-from sandbox.cliniko.settings import zone_of
+from sandbox.cliniko.pages.views import account_or_404, patient_or_404
+from sandbox.cliniko.seed.account_settings import zone_of
 
 edits = Blueprint("edits", __name__, url_prefix="/<account>/patients")
 TEXTS = ("title", "first_name", "last_name", "preferred_first_name", "email", "occupation", "notes")

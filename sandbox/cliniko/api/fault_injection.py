@@ -5,20 +5,20 @@ from datetime import timedelta
 from flask import Response, g, request
 from werkzeug.datastructures import MultiDict
 
-from sandbox.cliniko import delivery
+from sandbox.cliniko.app_state import store
 from sandbox.cliniko.clock import stamp
-from sandbox.cliniko.current import store
-from sandbox.cliniko.distortions import DISTORTIONS, distorted
-from sandbox.cliniko.failures import failure
-from sandbox.cliniko.faults import Fault
-from sandbox.cliniko.misbehaviour import Hit
+from sandbox.cliniko.faults import transport
+from sandbox.cliniko.faults.error_responses import failure
+from sandbox.cliniko.faults.kinds import Fault
+from sandbox.cliniko.faults.queue import Hit
+from sandbox.cliniko.faults.response_bodies import DISTORTIONS, distorted
 
 DELIVERIES = {
-    Fault.SLOW: delivery.slow,
-    Fault.DRIP: delivery.drip,
-    Fault.RESET: delivery.reset,
-    Fault.TRUNCATED: delivery.truncate,
-    Fault.CUT_SHORT: delivery.cut_short,
+    Fault.SLOW: transport.slow,
+    Fault.DRIP: transport.drip,
+    Fault.RESET: transport.reset,
+    Fault.TRUNCATED: transport.truncate,
+    Fault.CUT_SHORT: transport.cut_short,
 }
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sandbox.cliniko.database import Database
+from sandbox.cliniko.data.database import Database
 
 KEPT = 20_000
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from sandbox.cliniko.clock import moment
+from sandbox.cliniko.data.resources import Field, Resource
 from sandbox.cliniko.errors import BadRequest
-from sandbox.cliniko.resources import Field, Resource
 
 FILTER = re.compile(r"([a-z][a-z0-9_]*):(!\?|\?|\*|>=|<=|!=|~~|~|>|<|=)(.*)", re.DOTALL)
 PRESENCE = {"?": "{} IS NOT NULL", "!?": "{} IS NULL", "*": "1"}

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from flask import Response
 
-from sandbox.cliniko.faults import Fault
-from sandbox.cliniko.misbehaviour import Hit
+from sandbox.cliniko.faults.kinds import Fault
+from sandbox.cliniko.faults.queue import Hit
 
 ELSEWHERE = "https://evil.example/"
 JSON, PAGE = "application/json", "text/html"

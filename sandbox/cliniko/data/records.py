@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox.cliniko.database import Database
+from sandbox.cliniko.data.database import Database
+from sandbox.cliniko.data.resources import BOOKINGS, COLUMNS, RESOURCES
 from sandbox.cliniko.errors import SandboxError
-from sandbox.cliniko.resources import BOOKINGS, COLUMNS, RESOURCES
 
 GIVEN = {"id", "created_at", "updated_at", "archived_at"}  # columns that a new record may bring along
 FIRST_ID = 1713650742029190001

@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from sandbox.cliniko import listing, trouble
-from sandbox.cliniko.accounts import Account, Key
-from sandbox.cliniko.current import limits, store
+from sandbox.cliniko.api import fault_injection, lists
+from sandbox.cliniko.api.authentication import admit, signed_by
+from sandbox.cliniko.api.serializers import rendered, tombstone
+from sandbox.cliniko.app_state import limits, store
+from sandbox.cliniko.data.accounts import Account, Key
+from sandbox.cliniko.data.resources import OLDER, RESOURCES, Resource
 from sandbox.cliniko.errors import Forbidden, NotFound
-from sandbox.cliniko.gate import admit, signed_by
-from sandbox.cliniko.rendering import rendered, tombstone
-from sandbox.cliniko.resources import OLDER, RESOURCES, Resource
 
 MISSING = "The resource you were looking for could not be found."
 
@@ -30,12 +30,12 @@ def take_shard(endpoint: str | None, values: dict[str, Any] | None) -> None:
 def check_caller() -> Response | None:
     g.key = signed_by(request, store(), g.shard)
     g.account = admit(request, store(), limits(), g.key)
-    return trouble.meet(g.account.name)
+    return fault_injection.meet(g.account.name)
 
 
 @api.after_request
 def spoil(response: Response) -> Response:
-    return trouble.spoil(response)
+    return fault_injection.spoil(response)
 
 
 @api.get("/user")
@@ -84,8 +84,8 @@ def _single(resource: Resource, id: str) -> Response:
 
 
 def _list(resource: Resource, *, subset: str = "", also: tuple[str, ...] = ()) -> Response:
-    asked = listing.question(resource, trouble.heard(request.args), subset=subset, also=also)
-    page = listing.answer(store(), _account().name, asked)
+    asked = lists.question(resource, fault_injection.heard(request.args), subset=subset, also=also)
+    page = lists.answer(store(), _account().name, asked)
     shape = tombstone if (subset, resource.name) == ("deleted", "patients") else rendered
     return jsonify(
         {
@@ -96,7 +96,7 @@ def _list(resource: Resource, *, subset: str = "", also: tuple[str, ...] = ()) -
     )
 
 
-def _page_links(asked: listing.Question, page: listing.Page) -> dict[str, str]:
+def _page_links(asked: lists.Question, page: lists.Page) -> dict[str, str]:
     links = {"self": _page_url(asked.page)}
     if asked.page * asked.per_page < page.total:
         links["next"] = _page_url(asked.page + 1)

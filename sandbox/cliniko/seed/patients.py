@@ -4,9 +4,9 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from sandbox.cliniko.custom_fields import custom_fields
-from sandbox.cliniko.names import PREFERRED, draw_name
-from sandbox.cliniko.shapes import blank_patient
+from sandbox.cliniko.data.blank_records import blank_patient
+from sandbox.cliniko.seed.custom_fields import custom_fields
+from sandbox.cliniko.seed.names import PREFERRED, draw_name
 
 PLACES = {
     "Australia": (

@@ -2,7 +2,7 @@
 
 from flask import Flask, current_app
 
-from sandbox.cliniko.limits import Limits
+from sandbox.cliniko.rate_limit import Limits
 from sandbox.cliniko.store import Store
 
 

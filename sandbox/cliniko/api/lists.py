@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from werkzeug.datastructures import MultiDict
 
-from sandbox.cliniko.database import Database
+from sandbox.cliniko.api.filters import Condition, condition
+from sandbox.cliniko.data.database import Database
+from sandbox.cliniko.data.records import Record
+from sandbox.cliniko.data.resources import Resource
 from sandbox.cliniko.errors import BadRequest
-from sandbox.cliniko.filters import Condition, condition
-from sandbox.cliniko.records import Record
-from sandbox.cliniko.resources import Resource
 
 MOST_PER_PAGE = 100
 LAST_PAGE = 10**9

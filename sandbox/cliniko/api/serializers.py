@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from sandbox.cliniko.records import Record
-from sandbox.cliniko.resources import RESOURCES
+from sandbox.cliniko.data.records import Record
+from sandbox.cliniko.data.resources import RESOURCES
 
 
 def rendered(record: Record, base: str) -> dict[str, Any]:

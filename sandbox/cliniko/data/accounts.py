@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.cliniko.database import Database
+from sandbox.cliniko.data.database import Database
 from sandbox.cliniko.errors import SandboxError
 
 

@@ -4,9 +4,9 @@ from datetime import date
 
 from flask import Flask
 
+from sandbox.cliniko.api.serializers import full_name
 from sandbox.cliniko.clock import moment
-from sandbox.cliniko.rendering import full_name
-from sandbox.cliniko.settings import zone_called
+from sandbox.cliniko.seed.account_settings import zone_called
 
 
 def register(app: Flask) -> None:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.cliniko.failures import ELSEWHERE
-from sandbox.cliniko.faults import Fault
+from sandbox.cliniko.faults.error_responses import ELSEWHERE
+from sandbox.cliniko.faults.kinds import Fault
 
 Body = dict[str, Any]
 LASTING = {"id", "created_at", "updated_at", "links"}

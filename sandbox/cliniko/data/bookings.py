@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from sandbox.cliniko.clock import moment, stamp
+from sandbox.cliniko.data.blank_records import blank_appointment, blank_attendee, blank_class
+from sandbox.cliniko.data.records import FIRST_ID, GIVEN, Record, Records, take
+from sandbox.cliniko.data.resources import BOOKINGS
 from sandbox.cliniko.errors import SandboxError
-from sandbox.cliniko.records import FIRST_ID, GIVEN, Record, Records, take
-from sandbox.cliniko.resources import BOOKINGS
-from sandbox.cliniko.shapes import blank_appointment, blank_attendee, blank_class
 
 CANCELLABLE = GIVEN | {"cancelled_at"}
 USUAL = {name: str(FIRST_ID) for name in ("practitioner", "business", "appointment_type")}

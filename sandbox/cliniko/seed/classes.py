@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Any
 
-from sandbox.cliniko.clinic import CLASSES, MOST_ATTENDEES
 from sandbox.cliniko.clock import stamp
-from sandbox.cliniko.diary import House, cancellation
-from sandbox.cliniko.shapes import blank_attendee, blank_class
+from sandbox.cliniko.data.blank_records import blank_attendee, blank_class
+from sandbox.cliniko.seed.appointments import House, cancellation
+from sandbox.cliniko.seed.clinic import CLASSES, MOST_ATTENDEES
 
 TIMETABLE = ((0, time(7, 15)), (2, time(12, 30)), (4, time(17, 0)))  # weekday, by the clinic's clock
 WEEKS_BEHIND, WEEKS_AHEAD = 26, 6
