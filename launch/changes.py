@@ -50,7 +50,7 @@ def in_words(record: PatientRecord, before: dict[str, Any]) -> tuple[Told, ...]:
     """What of the screen differs from a record with the fields in `before`, which are Cliniko's."""
     if not before:
         return ()
-    then, now = record.shown_with(before), record.shown_with({})
+    then, now = record.fields_with(before), record.fields_with({})
     pairs = [(field, label, say(then[field]), say(now[field])) for field, (label, say) in _SHOWN.items()]
     held, holds = _own_fields(then["custom_sections"]), _own_fields(now["custom_sections"])
     pairs += [(name, name, held.get(name, NOTHING), holds.get(name, NOTHING)) for name in held | holds]
@@ -80,7 +80,7 @@ _SHOWN: dict[str, tuple[str, Callable[[Any], str]]] = {
     "pronouns": ("Pronouns", _text),
     "date_of_birth": ("Birth date", _day),
     "sex": ("Sex", _text),
-    "consent": ("Consent", CONSENT.__getitem__),
+    "privacy_policy_accepted": ("Consent", CONSENT.__getitem__),
     "phones": ("Phone", _phones),
     "email": ("E-mail", _text),
     "address_lines": ("Address", lambda lines: ", ".join(lines) or NOTHING),

@@ -59,7 +59,7 @@ def screen_of(record: PatientRecord, *, now: datetime) -> Screen:
         word=facts.patient_word,
         today=today,
         age=age_in_words(record.age_text(today)),
-        next=_first(record.coming),
+        next=_first(record.upcoming),
         last=_first(record.past),
         years=_by_year(record.past, zone),
         attendance=attendance_of(record.past, today, zone),
@@ -76,8 +76,8 @@ def age_in_words(age: str) -> str:
 def version_of(record: PatientRecord) -> str:
     """The same text for the same record, whenever it was checked."""
     # Coming appointments slip into the past while a page is open; that alone is no change.
-    appointments = sorted((*record.coming, *record.past), key=lambda appointment: appointment.cliniko_id)
-    content = (replace(record, checked_at=None, coming=(), past=()), appointments)
+    appointments = sorted((*record.upcoming, *record.past), key=lambda appointment: appointment.cliniko_id)
+    content = (replace(record, checked_at=None, upcoming=(), past=()), appointments)
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
 

@@ -32,7 +32,7 @@ class GroupStatus:
     since: datetime | None = None
 
     @property
-    def is_left_out(self) -> bool:
+    def is_excluded(self) -> bool:
         return self.state == "left_out"
 
 
@@ -45,7 +45,7 @@ def by_group() -> tuple[GroupStatus, ...]:
 
 def excluded_groups() -> list[FieldGroup]:
     """The groups that the clinic chose not to keep."""
-    return [each.group for each in by_group() if each.is_left_out]
+    return [each.group for each in by_group() if each.is_excluded]
 
 
 def is_excluded(name: str) -> bool:
@@ -121,7 +121,7 @@ def _remove(resource: Resource, fields: list[str]) -> None:
 def _read_again(resource: Resource) -> None:
     """A comparison reads every record and writes what differs. Hidden records that have lists of their own are read
     from these, from the beginning; a worker under way with one would save where it stands, so it loses its lease."""
-    reconcile.request(resource)
+    reconcile.request_comparison(resource)
     apart = [f"{resource.name}/{name.removesuffix('_at')}" for name in resource.hidden]
     anew = {"imported_at": None, "after_id": "", "cursor": None, "position": None, "walk_clock": None}
     if Cursor.objects.filter(resource__in=apart).update(**anew, due_at=timezone.now()):

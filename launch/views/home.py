@@ -50,7 +50,7 @@ def _show(request: StaffRequest, template: str, **context: object) -> HttpRespon
             record_access(request, Action.LISTED)
     with timezone.override(facts.time_zone):
         mirror = status.current()
-        copied = status.patients_here() if mirror.importing else None
+        copied = status.patient_count() if mirror.importing else None
         context |= {"mirror": mirror, "copied": copied, "word": facts.patient_word}
         if may(request.user, Permission.VIEW_SETTINGS):
             context["first_steps"] = onboarding.open_ones(request.user)

@@ -92,7 +92,7 @@ def how_it_stands(request: StaffRequest) -> dict[str, Any]:
     under_way, next_run = runs.is_running(), request.clinic.sync_due_at
     if now.until:
         next_run = max(now.until, next_run)
-    stands_still = now.needs_somebody and now.state != status.State.KEY_FORBIDDEN
+    stands_still = now.needs_action and now.state != status.State.KEY_FORBIDDEN
     return {
         "mirror": now,
         "importing": importing,

@@ -11,7 +11,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from sync import field_groups, models
-from sync.cliniko.payloads import day, moment, needed_moment, text
+from sync.cliniko.payloads import day, timestamp, required_timestamp, text
 from sync.read.records import (
     Alert,
     Appointment,
@@ -43,26 +43,26 @@ def get(cliniko_id: str) -> PatientRecord | None:
         return None
     lists = held["lists"] or {}
     clinic = _facts(held["connection"])
-    first_seen_at = needed_moment(held, "first_seen_at")
+    first_seen_at = required_timestamp(held, "first_seen_at")
     incomplete = partial(_note, lists=lists, refused=held["refused"], since=first_seen_at, zone=clinic.time_zone)
     coming, past = _appointments(held["bookings"] or [])
-    checks = [moment(lists.get("patients", {}), "checked_at"), moment(held, "refreshed_at")]
+    checks = [timestamp(lists.get("patients", {}), "checked_at"), timestamp(held, "refreshed_at")]
     return PatientRecord(
         cliniko_id=cliniko_id,
         clinic=clinic,
         merged_from=tuple(held["family"]),
         date_of_birth=day(held, "date_of_birth"),
-        updated_at=needed_moment(held, "updated_at"),
-        archived_at=moment(held, "archived_at"),
-        deleted_at=moment(held, "deleted_at"),
+        updated_at=required_timestamp(held, "updated_at"),
+        archived_at=timestamp(held, "archived_at"),
+        deleted_at=timestamp(held, "deleted_at"),
         merged_into=held["merged_into"],
         checked_at=max((time for time in checks if time), default=first_seen_at),
         alerts=tuple(map(_alert, held["alerts"] or [])),
-        coming=coming,
+        upcoming=coming,
         past=past,
-        alerts_note=incomplete("medical_alerts", "Alerts"),
-        appointments_note=next(filter(None, (incomplete(*of) for of in _BOOKINGS)), ""),
-        not_kept=field_groups.not_stored(held["left_out"] or {}, held["payload"]),
+        alerts_warning=incomplete("medical_alerts", "Alerts"),
+        appointments_warning=next(filter(None, (incomplete(*of) for of in _BOOKINGS)), ""),
+        not_stored=field_groups.not_stored(held["left_out"] or {}, held["payload"]),
         payload=held["payload"],
         changes=tuple(map(_change, held["changes"] or [])),
         **fields_from(held["payload"]),
@@ -70,7 +70,7 @@ def get(cliniko_id: str) -> PatientRecord | None:
 
 
 def _change(held: dict[str, Any]) -> Change:
-    return Change(held["field"], held["before"], held["after"], needed_moment(held, "changed_at"))
+    return Change(held["field"], held["before"], held["after"], required_timestamp(held, "changed_at"))
 
 
 def summaries(cliniko_ids: Iterable[str]) -> dict[str, PatientSummary]:
@@ -99,7 +99,7 @@ def _facts(held: dict[str, str] | None) -> ClinicFacts:
 def _note(resource: str, what: str, *, lists: dict[str, Any], refused: list[str], since: datetime, zone: str) -> str:
     """Why a list may lack something, though the patient was checked just now: lists and single reads fail apart."""
     cursor = lists.get(resource, {})
-    checked_at = moment(cursor, "checked_at")
+    checked_at = timestamp(cursor, "checked_at")
     if cursor.get("refused_at"):
         return f"{what} cannot be shown: the Cliniko user who made the API key may not read them. Look in Cliniko."
     if resource in refused:
@@ -121,14 +121,14 @@ def _appointments(bookings: list[dict[str, Any]]) -> tuple[tuple[Appointment, ..
 
 
 def _alert(held: dict[str, Any]) -> Alert:
-    return Alert(held["cliniko_id"], held["name"], needed_moment(held, "first_seen_at"))
+    return Alert(held["cliniko_id"], held["name"], required_timestamp(held, "first_seen_at"))
 
 
 def _appointment(booking: dict[str, Any]) -> Appointment:
     return Appointment(
         cliniko_id=booking["cliniko_id"],
-        starts_at=needed_moment(booking, "starts_at"),
-        ends_at=moment(booking, "ends_at"),
+        starts_at=required_timestamp(booking, "starts_at"),
+        ends_at=timestamp(booking, "ends_at"),
         practitioner=text(booking, "practitioner"),
         business=text(booking, "business"),
         appointment_type=text(booking, "appointment_type"),

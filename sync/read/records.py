@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sync.cliniko.payloads import day, items, moment, text
+from sync.cliniko.payloads import day, items, timestamp, text
 from sync.field_groups import SHOWN_IN_PLACE, NotStored
 from tenants.dates import birth_date
 
@@ -122,7 +122,7 @@ class PatientRecord:
     reminder_type: str
     notes: str
     appointment_notes: str
-    consent: bool | None
+    privacy_policy_accepted: bool | None
     concession: str
     custom_sections: tuple[CustomSection, ...]
     created_at: datetime | None
@@ -133,11 +133,11 @@ class PatientRecord:
     merged_from: tuple[str, ...]
     checked_at: datetime | None
     alerts: tuple[Alert, ...] = ()
-    coming: tuple[Appointment, ...] = ()
+    upcoming: tuple[Appointment, ...] = ()
     past: tuple[Appointment, ...] = ()
-    alerts_note: str = ""
-    appointments_note: str = ""
-    not_kept: tuple[NotStored, ...] = ()
+    alerts_warning: str = ""
+    appointments_warning: str = ""
+    not_stored: tuple[NotStored, ...] = ()
     payload: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     changes: tuple[Change, ...] = field(default=(), repr=False, compare=False)
 
@@ -147,9 +147,9 @@ class PatientRecord:
         return "updated_at" not in self.payload
 
     @property
-    def quietly_not_kept(self) -> tuple[NotStored, ...]:
+    def other_not_stored(self) -> tuple[NotStored, ...]:
         """Groups that are not here and have no place of their own on the screen."""
-        return tuple(each for each in self.not_kept if each.group.name not in SHOWN_IN_PLACE)
+        return tuple(each for each in self.not_stored if each.group.name not in SHOWN_IN_PLACE)
 
     def changed_since(self, since: datetime) -> tuple[Change, ...]:
         """What Cliniko changed after `since`, a row a field, latest first: from what it was then to what it is now. A
@@ -173,10 +173,10 @@ class PatientRecord:
         }
         return tuple(CardNumber(label, number) for label, number in found.items() if number)
 
-    def shown_with(self, other: dict[str, Any]) -> dict[str, Any]:
+    def fields_with(self, other: dict[str, Any]) -> dict[str, Any]:
         """The fields read from the payload alone, with other values for some of Cliniko's fields."""
         payload = self.payload | other
-        dates = {"date_of_birth": day(payload, "date_of_birth"), "archived_at": moment(payload, "archived_at")}
+        dates = {"date_of_birth": day(payload, "date_of_birth"), "archived_at": timestamp(payload, "archived_at")}
         return fields_from(payload) | dates
 
     def age_on(self, today: date) -> int | None:
@@ -212,17 +212,17 @@ def fields_from(payload: dict[str, Any]) -> dict[str, Any]:
         "first_name last_name title sex gender_identity email emergency_contact occupation referral_source "
         "reminder_type notes appointment_notes".split()
     )
-    consent = payload.get("accepted_privacy_policy")
+    accepted = payload.get("accepted_privacy_policy")
     return {field: text(payload, field) for field in plain} | {
         "name": full_name(payload),
         "preferred_name": text(payload, "preferred_first_name"),
         "pronouns": pronouns(payload),
         "phones": phones(payload),
         "address_lines": address_lines(payload),
-        "consent": consent if isinstance(consent, bool) else None,
+        "privacy_policy_accepted": accepted if isinstance(accepted, bool) else None,
         "concession": text(payload, "concession_type"),
         "custom_sections": custom_sections(payload),
-        "created_at": moment(payload, "created_at"),
+        "created_at": timestamp(payload, "created_at"),
     }
 
 

@@ -33,7 +33,7 @@ class SyncStatus:
     importing: bool
 
     @property
-    def needs_somebody(self) -> bool:
+    def needs_action(self) -> bool:
         """Whether it stays so until an owner or admin does something."""
         return self.state in (State.NO_KEY, State.KEY_INVALID, State.KEY_FORBIDDEN, State.PAUSED)
 
@@ -81,7 +81,7 @@ def current() -> SyncStatus:
     )
 
 
-def patients_here() -> int:
+def patient_count() -> int:
     """How many live patients the mirror holds."""
     return models.Patient.objects.filter(deleted_at=None).count()
 

@@ -109,7 +109,7 @@ def test_a_key_that_may_no_longer_read_alerts_checks_nobody_before_the_screen_sa
         assert PatientRefresh.objects.get().checked_at is not None
         record = patients.get("42")
     assert record is not None
-    assert "may not read them" in record.alerts_note
+    assert "may not read them" in record.alerts_warning
 
 
 def test_alerts_of_somebody_merged_are_the_survivors_before_cliniko_moves_them(bondi: Clinic) -> None:
@@ -128,7 +128,7 @@ def test_an_alert_that_cannot_be_read_is_not_no_alert(bondi: Clinic, mark_import
     with clinic_context("bondi"):
         record = patients.get("42")
     assert record is not None
-    assert "Not all alerts could be read" in record.alerts_note
+    assert "Not all alerts could be read" in record.alerts_warning
 
 
 def test_nothing_of_one_account_is_left_when_the_clinic_moves_to_another(connected: Connect) -> None:
@@ -154,7 +154,7 @@ def test_a_clinic_knows_since_when_its_account_counts(connected: Connect) -> Non
         since = patients.account_since()
         assert since is not None
         # What was on its way to a screen then is of the former account still.
-        assert before + connect.STILL_OPENING <= since <= timezone.now() + connect.STILL_OPENING
+        assert before + connect.ACCOUNT_CHANGE_GRACE <= since <= timezone.now() + connect.ACCOUNT_CHANGE_GRACE
         connect.connect(ApiKey(sandbox.store.issue_key("harbour")), by=OPS)
         assert patients.account_since() == since
 
@@ -425,7 +425,7 @@ def test_a_comparison_wanted_while_one_is_under_way_is_made_after_it(connected: 
     sandbox.sync("bondi")
     with clinic_context("bondi"):
         for _ in range(2):
-            reconcile.request(PATIENTS)
+            reconcile.request_comparison(PATIENTS)
     sandbox.sync("bondi")
     with clinic_context("bondi"):
         state = Reconciliation.objects.get(resource="patients")
@@ -457,10 +457,10 @@ def test_a_comparison_that_was_put_off_goes_on_when_somebody_asks_for_it(connect
     sandbox = connected("bondi")
     sandbox.sync("bondi")
     with clinic_context("bondi"):
-        reconcile.request(PATIENTS)
+        reconcile.request_comparison(PATIENTS)
         reconcile.postpone(PATIENTS)
         assert PATIENTS not in reconcile.due_resources()
-        reconcile.request(PATIENTS)
+        reconcile.request_comparison(PATIENTS)
         assert PATIENTS in reconcile.due_resources()
 
 

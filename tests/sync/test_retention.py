@@ -159,14 +159,14 @@ def test_what_hung_on_a_patient_whom_cliniko_has_again_is_here_again(connected: 
         elif found_by == "a tick":
             sandbox.store.edit("bondi", "patients", ada, first_name="Adah")
         else:
-            reconcile.request(PATIENTS)
+            reconcile.request_comparison(PATIENTS)
     sandbox.sync("bondi")
     with clinic_context("bondi"):
         record = patients.get(ada)
     assert record is not None
     assert record.deleted_at is None
     assert [alert.name for alert in record.alerts] == ["Penicillin"]
-    assert len(record.coming + record.past) == 1
+    assert len(record.upcoming + record.past) == 1
 
 
 def test_nothing_is_compared_for_a_patient_who_was_gone_for_a_moment(connected: Connect) -> None:

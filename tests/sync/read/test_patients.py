@@ -153,21 +153,21 @@ def test_appointments_are_told_apart_by_time_and_named(add_patient: Add, mark_im
     )
     found = record()
     assert [(a.cliniko_id, a.status) for a in found.past] == [("2", "arrived"), ("1", "did_not_arrive")]
-    assert [(a.cliniko_id, a.status) for a in found.coming] == [("3", "cancelled"), ("4", "booked")]
-    assert found.coming[0].practitioner == "Ingrid Østergård"
-    assert not found.appointments_note
+    assert [(a.cliniko_id, a.status) for a in found.upcoming] == [("3", "cancelled"), ("4", "booked")]
+    assert found.upcoming[0].practitioner == "Ingrid Østergård"
+    assert not found.appointments_warning
 
 
 def test_an_empty_list_of_alerts_says_so_while_alerts_are_not_here(
     add_patient: Add, mark_imported: Callable[[str], None]
 ) -> None:
     add_patient("bondi")
-    assert "still being copied" in record().alerts_note
+    assert "still being copied" in record().alerts_warning
     mark_imported("bondi")
-    assert record().alerts_note == ""
+    assert record().alerts_warning == ""
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="medical_alerts").update(refused_at=timezone.now())
-    assert "may not read" in record().alerts_note
+    assert "may not read" in record().alerts_warning
 
 
 def test_somebody_new_has_a_note_until_the_next_check(add_patient: Add, mark_imported: Callable[[str], None]) -> None:
@@ -175,7 +175,7 @@ def test_somebody_new_has_a_note_until_the_next_check(add_patient: Add, mark_imp
     with clinic_context("bondi"):
         Cursor.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
     add_patient("bondi")
-    assert record().alerts_note
+    assert record().alerts_warning
 
 
 def test_lists_that_fail_while_single_reads_work_are_said_to_be_old(
@@ -186,8 +186,8 @@ def test_lists_that_fail_while_single_reads_work_are_said_to_be_old(
     with clinic_context("bondi"):
         models.Patient.objects.update(first_seen_at=timezone.now() - timedelta(days=1))
         Cursor.objects.filter(resource="medical_alerts").update(checked_at=timezone.now() - timedelta(hours=3))
-    assert "were last copied " in record().alerts_note
-    assert record().appointments_note == ""
+    assert "were last copied " in record().alerts_warning
+    assert record().appointments_warning == ""
 
 
 def test_alerts_of_this_patient_only(add_patient: Add) -> None:

@@ -199,8 +199,8 @@ def test_a_resource_that_the_key_may_not_read_leaves_the_others_running(connecte
     with clinic_context("bondi"):
         record = patients.get(patient_id)
         assert record is not None
-        assert "may not read them" in record.alerts_note
-        assert len(record.coming) == 1
+        assert "may not read them" in record.alerts_warning
+        assert len(record.upcoming) == 1
         assert connection_state.load().state == Connection.State.OK
 
 
@@ -331,7 +331,7 @@ def test_an_appointment_with_somebody_who_left_still_names_them(connected: Conne
     with clinic_context("bondi"):
         record = patients.get(patient_id)
     assert record is not None
-    assert record.coming[0].practitioner
+    assert record.upcoming[0].practitioner
 
 
 def test_a_class_stands_among_the_appointments_of_who_attends_it(connected: Connect) -> None:
@@ -345,13 +345,13 @@ def test_a_class_stands_among_the_appointments_of_who_attends_it(connected: Conn
     with clinic_context("bondi"):
         record = patients.get(ada)
         assert record is not None
-        assert [(each.status, bool(each.practitioner)) for each in record.coming] == [("booked", True)]
+        assert [(each.status, bool(each.practitioner)) for each in record.upcoming] == [("booked", True)]
         assert [each.status for each in record.past] == ["did_not_arrive"]
-        assert not patients.get(bo).coming  # type: ignore[union-attr]
+        assert not patients.get(bo).upcoming  # type: ignore[union-attr]
     sandbox.store.cancel_attendee("bondi", place)
     sandbox.sync("bondi")
     with clinic_context("bondi"):
-        assert [each.status for each in patients.get(ada).coming] == ["cancelled"]  # type: ignore[union-attr]
+        assert [each.status for each in patients.get(ada).upcoming] == ["cancelled"]  # type: ignore[union-attr]
 
 
 def test_a_full_sync_of_a_new_clinic_reads_everything_once(connected: Connect) -> None:
