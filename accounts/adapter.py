@@ -35,7 +35,7 @@ class StaffAdapter(DefaultAccountAdapter):
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("home")
 
-    def forgive_failed_sign_ins(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+    def clear_failed_sign_ins(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         """Whoever has just chosen a new password may use it at once, from the address where they did."""
         self._delete_login_attempts_cached_email(request, email=user.get_username())
 

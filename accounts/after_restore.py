@@ -33,12 +33,12 @@ def reset_accounts(*, sealed_in: str, suspended_since: list[str]) -> RestoredSta
     for model in (Session, OpenSession, UsedTicket, CacheEntry):
         model._default_manager.all().delete()
     invitations.pending().update(revoked_at=timezone.now())
-    suspended_again = resuspend(suspended_since)
+    suspended_again = suspend_again(suspended_since)
     lost = second_factors.reseal(sealed_in=sealed_in)
     owner = User.objects.filter(role=Role.OWNER, is_active=True).exists()
     return RestoredStaff(suspended_again, lost, owner)
 
 
-def resuspend(emails: list[str]) -> int:
+def suspend_again(emails: list[str]) -> int:
     """Suspend these people of the clinic we are inside of; how many of them were not."""
     return User.objects.filter(email__in=emails, is_active=True).update(is_active=False)

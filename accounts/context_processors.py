@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts import second_factors
 
 
-def signed_in(request: HttpRequest) -> dict[str, Any]:
+def current_session(request: HttpRequest) -> dict[str, Any]:
     """`held_session`, and `second_factor_from`: the day from which the factor they lack is required, asked for once and
     only where a template tells it."""
     held = getattr(request, "held_session", None)

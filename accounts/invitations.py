@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from accounts.addresses import absolute_url
+from accounts.links import absolute_url
 from accounts.models import Invitation, User, clean_email
-from accounts.roles import Role, grantable
+from accounts.roles import Role, grantable_roles
 from audit.log import OPS, Action, Actor, record
 from tenants.context import current_clinic
 
@@ -46,14 +46,14 @@ def invite(email: str, role: str, invited_by: User | None = None, *, for_ops: Ac
     link is known here and now only.
     """
     email = clean_email(email)
-    if invited_by is not None and role not in grantable(invited_by):
+    if invited_by is not None and role not in grantable_roles(invited_by):
         raise RoleRefused(f"Your role cannot invite somebody as {Role(role).label}.")
     _require_newcomer(email)
     token = secrets.token_urlsafe(32)
     now = timezone.now()
     try:
         with transaction.atomic():
-            _cancel(pending().filter(email=email), by=invited_by, at=now)
+            _revoke(pending().filter(email=email), by=invited_by, at=now)
             invitation = Invitation.objects.create(
                 email=email,
                 role=Role(role),
@@ -123,28 +123,28 @@ def reissue(invitation_id: int, *, by: User) -> tuple[Invitation, str]:
     return invite(held.email, held.role, by)
 
 
-def cancel(invitation_id: int, *, by: User) -> bool:
+def revoke(invitation_id: int, *, by: User) -> bool:
     """Take a pending invitation back. False when it is not pending (any more). Raises RoleRefused."""
     with transaction.atomic():
-        taken = _cancel(pending().filter(pk=invitation_id), by=by, at=timezone.now())
+        taken = _revoke(pending().filter(pk=invitation_id), by=by, at=timezone.now())
         for held in taken:
             record(Action.INVITATION_REVOKED, by=by, whom=held.email, role=held.role)
     return bool(taken)
 
 
-def cancel_by_email(email: str, *, by: Actor) -> bool:
+def revoke_by_email(email: str, *, by: Actor) -> bool:
     """As `revoke`, by ops, who know an address and no number."""
     with transaction.atomic():
-        taken = _cancel(pending().filter(email=clean_email(email)), by=None, at=timezone.now())
+        taken = _revoke(pending().filter(email=clean_email(email)), by=None, at=timezone.now())
         for held in taken:
             record(Action.INVITATION_REVOKED, by=by, whom=held.email, role=held.role)
     return bool(taken)
 
 
-def _cancel(which: QuerySet[Invitation], *, by: User | None, at: datetime) -> list[Invitation]:
+def _revoke(which: QuerySet[Invitation], *, by: User | None, at: datetime) -> list[Invitation]:
     """Those that were taken back. Only an owner decides about an owner's. Inside a transaction."""
     taken = list(which.select_for_update())
-    if by is not None and any(held.role not in grantable(by) for held in taken):
+    if by is not None and any(held.role not in grantable_roles(by) for held in taken):
         raise RoleRefused("Your role cannot change the invitation of an owner.")
     Invitation.objects.filter(pk__in=[held.pk for held in taken]).update(revoked_at=at)
     return taken

@@ -66,9 +66,9 @@ class SessionTimeoutMiddleware:
             request.session.flush()
             request.user = AnonymousUser()
             return self.get_response(request)
-        if held.proves(request):
+        if held.authenticates(request):
             request.user = held.row.user  # or Django would ask for the same person again
-        if sessions.is_by_a_person(request):
+        if sessions.is_user_activity(request):
             held.extend()
         request.held_session = held  # type: ignore[attr-defined] # ours, for templates
         response = self.get_response(request)

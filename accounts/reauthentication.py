@@ -16,12 +16,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import second_factors, tickets
-from accounts.factor_forms import CodeForm, PasswordForm, ReauthenticationPasskeyForm
 from accounts.models import User
 from accounts.roles import View
-from accounts.signals import CONFIRMED_AT
+from accounts.second_factor_forms import CodeForm, PasswordForm, ReauthenticationPasskeyForm
+from accounts.signals import REAUTHENTICATED_AT
 
-LASTS_SECONDS = 5 * 60
+VALID_SECONDS = 5 * 60
 NOTHING_YET = "Nothing was changed yet. Show that it is you, then do it once more."
 
 
@@ -33,7 +33,7 @@ def reauthentication_required(view: View) -> View:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if time.time() - request.session.get(CONFIRMED_AT, 0) < LASTS_SECONDS:
+        if time.time() - request.session.get(REAUTHENTICATED_AT, 0) < VALID_SECONDS:
             return view(request, *args, **kwargs)
         if request.method == "POST":
             messages.info(request, NOTHING_YET)
@@ -60,7 +60,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         "code_form": CodeForm(user=user, data=posted["code"]),
     }
     if any(form.is_valid() for form in forms.values()):
-        request.session[CONFIRMED_AT] = time.time()
+        request.session[REAUTHENTICATED_AT] = time.time()
         return redirect(tickets.redeem(tickets.from_request(request), request) or "mfa_index")
     types = set(Authenticator.objects.filter(user=user).values_list("type", flat=True))
     context = {"has_passkey": "webauthn" in types, "has_code": bool(types - {"webauthn"})}
@@ -68,9 +68,9 @@ def confirm(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def ask_for_passkey(request: HttpRequest) -> HttpResponse:
+def passkey_options(request: HttpRequest) -> HttpResponse:
     """What the browser's passkey dialog needs to know to confirm who is signed in."""
-    second_factors.begin_passkey(request, ReauthenticationPasskeyForm.purpose)
+    second_factors.begin_passkey_prompt(request, ReauthenticationPasskeyForm.purpose)
     return JsonResponse(begin_authentication(request.user))
 
 

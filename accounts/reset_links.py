@@ -7,7 +7,7 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from accounts.addresses import absolute_url
+from accounts.links import absolute_url
 from accounts.models import User, schema_name
 from tenants.context import current_clinic
 

@@ -60,7 +60,7 @@ PERMISSIONS: dict[str, frozenset[Permission]] = {
 }
 
 # As the staff page and docs/clinics.md say it.
-SENTENCES: dict[Permission, str] = {
+PERMISSION_LABELS: dict[Permission, str] = {
     Permission.VIEW_PATIENTS: "Search and open patients, read notes",
     Permission.WRITE_NOTES: "Write the clinic's own notes",
     Permission.VIEW_SETTINGS: "See and change the clinic's settings",
@@ -76,11 +76,11 @@ SENTENCES: dict[Permission, str] = {
 }
 
 
-def table() -> list[tuple[str, list[tuple[Role, bool]]]]:
+def permission_table() -> list[tuple[str, list[tuple[Role, bool]]]]:
     """Each permission's sentence, and of each role whether it holds it."""
     return [
         (sentence, [(role, permission in PERMISSIONS[role]) for role in Role])
-        for permission, sentence in SENTENCES.items()
+        for permission, sentence in PERMISSION_LABELS.items()
     ]
 
 
@@ -90,7 +90,7 @@ def may(user: object, permission: Permission) -> bool:
     return permission in PERMISSIONS.get(role, frozenset())
 
 
-def grantable(user: object) -> tuple[Role, ...]:
+def grantable_roles(user: object) -> tuple[Role, ...]:
     """The roles that `user` may hand out, and whose bearers they may change: nobody hands out more than they hold."""
     if not may(user, Permission.MANAGE_STAFF):
         return ()

@@ -103,12 +103,12 @@ def remove(factor: Authenticator) -> None:
         Authenticator.objects.filter(user_id=user_id).delete()
 
 
-def begin_passkey(request: HttpRequest, purpose: str) -> None:
+def begin_passkey_prompt(request: HttpRequest, purpose: str) -> None:
     """Note what the passkey that is about to be asked for may be used for: an answer counts for nothing else."""
     request.session[_PURPOSE] = purpose
 
 
-def is_passkey_for(request: HttpRequest, purpose: str) -> bool:
+def pop_passkey_purpose(request: HttpRequest, purpose: str) -> bool:
     return bool(request.session.pop(_PURPOSE, "") == purpose)
 
 

@@ -15,7 +15,7 @@ from django.utils.crypto import constant_time_compare
 from accounts.models import OpenSession, SecurityPolicy, User, in_public
 from audit.log import Action, record
 
-OPENED = "opened"  # in the session: which OpenSession it belongs to
+OPEN_SESSION_ID = "opened"  # in the session: which OpenSession it belongs to
 SEEN_INTERVAL = timedelta(seconds=15)  # whoever clicks more often than this costs no more writes
 OPERATOR_POLICY: dict[str, Any] = {"require_second_factor_from": date.min, "idle_minutes": 15, "absolute_hours": 8}
 
@@ -34,7 +34,7 @@ class CurrentSession:
     def seconds_left(self) -> int:
         return max(0, int((self.ends_at() - timezone.now()).total_seconds()))
 
-    def proves(self, request: HttpRequest) -> bool:
+    def authenticates(self, request: HttpRequest) -> bool:
         """Whether its person may be taken for signed in as they are; if not, Django has a closer look."""
         user = self.row.user
         return user.is_active and constant_time_compare(
@@ -55,9 +55,9 @@ def policy() -> SecurityPolicy:
     return SecurityPolicy.objects.first() or SecurityPolicy()
 
 
-def begin(request: HttpRequest, user: User) -> None:
-    row = OpenSession.objects.create(user=user, browser=browser_of(request.headers.get("User-Agent", "")))
-    request.session[OPENED] = row.pk
+def start(request: HttpRequest, user: User) -> None:
+    row = OpenSession.objects.create(user=user, browser=browser_name(request.headers.get("User-Agent", "")))
+    request.session[OPEN_SESSION_ID] = row.pk
 
 
 def current(request: HttpRequest) -> CurrentSession | None:
@@ -104,7 +104,7 @@ def end(which: QuerySet[OpenSession], *, of: User, by: User) -> int:
     return ended
 
 
-def is_by_a_person(request: HttpRequest) -> bool:
+def is_user_activity(request: HttpRequest) -> bool:
     """Whether somebody did something: opened a page, sent a form, or triggered a fragment, as sidechart.js then says.
 
     What a page asks for by itself, however often, keeps no session open.
@@ -122,7 +122,7 @@ _SYSTEMS = (
 )
 
 
-def browser_of(user_agent: str) -> str:
+def browser_name(user_agent: str) -> str:
     """`Chrome on Windows`: enough to know one's own devices again."""
     browser = next((name for sign, name in _BROWSERS if sign in user_agent), "Browser")
     system = next((name for sign, name in _SYSTEMS if sign in user_agent), "")
@@ -130,4 +130,4 @@ def browser_of(user_agent: str) -> str:
 
 
 def _number(request: HttpRequest) -> int:
-    return request.session.get(OPENED) or 0
+    return request.session.get(OPEN_SESSION_ID) or 0

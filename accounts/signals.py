@@ -11,41 +11,41 @@ from django.http import HttpRequest
 
 from accounts import sessions
 from accounts.models import User, schema_name
-from accounts.sign_in_events import note
+from accounts.sign_in_events import log_sign_in_change
 from audit.log import Action
 
 SESSION_CLINIC = "clinic"
-CONFIRMED_AT = "confirmed_at"
+REAUTHENTICATED_AT = "confirmed_at"
 
 
 @receiver(user_logged_in)
 def bind_session_to_clinic(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
     request.session[SESSION_CLINIC] = schema_name()
-    request.session[CONFIRMED_AT] = time.time()
-    sessions.begin(request, user)
+    request.session[REAUTHENTICATED_AT] = time.time()
+    sessions.start(request, user)
 
 
 @receiver(user_logged_out)
-def end_session(sender: Any, request: HttpRequest, **_: Any) -> None:
+def delete_open_session(sender: Any, request: HttpRequest, **_: Any) -> None:
     sessions.end_current(request)
 
 
 @receiver(password_changed)
-def note_new_password(sender: Any, user: User, **_: Any) -> None:
-    note(Action.PASSWORD_CHANGED, user, "password")
+def log_password_change(sender: Any, user: User, **_: Any) -> None:
+    log_sign_in_change(Action.PASSWORD_CHANGED, user, "password")
 
 
 @receiver(password_reset)
-def note_password_by_link(sender: Any, user: User, **_: Any) -> None:
-    note(Action.PASSWORD_CHANGED, user, "password", through="a link")
+def log_password_reset(sender: Any, user: User, **_: Any) -> None:
+    log_sign_in_change(Action.PASSWORD_CHANGED, user, "password", through="a link")
 
 
 @receiver(password_changed)
 @receiver(password_reset)
-def end_sessions_of_the_old_password(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
+def end_other_sessions(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
     sessions.others(request, user).delete()
 
 
 @receiver(password_reset)
-def forgive_failed_sign_ins(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    get_adapter().forgive_failed_sign_ins(request, user)
+def clear_failed_sign_ins(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
+    get_adapter().clear_failed_sign_ins(request, user)

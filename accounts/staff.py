@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import User
-from accounts.roles import Role, grantable
+from accounts.roles import Role, grantable_roles
 from audit.log import Action, record
 
 
@@ -21,20 +21,20 @@ class LastOwner(ChangeRefused):
 
 def roles_for(person: User, *, by: User) -> tuple[Role, ...]:
     """The roles that `by` may give this person, none where they may change nothing. Only owners give up their own."""
-    if person.role not in grantable(by) or (person.pk == by.pk and by.role != Role.OWNER):
+    if person.role not in grantable_roles(by) or (person.pk == by.pk and by.role != Role.OWNER):
         return ()
-    return grantable(by)
+    return grantable_roles(by)
 
 
 def may_suspend(person: User, *, by: User) -> bool:
     """Whether `by` may suspend this person, or let them in again: nobody does that to themself."""
-    return person.pk != by.pk and person.role in grantable(by)
+    return person.pk != by.pk and person.role in grantable_roles(by)
 
 
 def change_role(person: User, role: Role, *, by: User) -> None:
     """Give somebody another role. Raises ChangeRefused, LastOwner."""
     with transaction.atomic():
-        person, by, is_last_owner = _hold(person, by)
+        person, by, is_last_owner = _lock(person, by)
         if role not in roles_for(person, by=by):
             raise ChangeRefused(f"Your role cannot make {person.name} {Role(role).label}.")
         if role == person.role:
@@ -48,7 +48,7 @@ def change_role(person: User, role: Role, *, by: User) -> None:
 def suspend(person: User, *, by: User) -> None:
     """Let somebody in no more, and end their sessions. Raises ChangeRefused, LastOwner."""
     with transaction.atomic():
-        person, by, is_last_owner = _hold(person, by)
+        person, by, is_last_owner = _lock(person, by)
         if not may_suspend(person, by=by):
             raise ChangeRefused(f"Your role cannot suspend {person.name}.")
         if not person.is_active:
@@ -63,7 +63,7 @@ def suspend(person: User, *, by: User) -> None:
 def reinstate(person: User, *, by: User) -> None:
     """Let somebody in again, with the role, password and second step that they had. Raises ChangeRefused."""
     with transaction.atomic():
-        person, by, _ = _hold(person, by)
+        person, by, _ = _lock(person, by)
         if not may_suspend(person, by=by):
             raise ChangeRefused(f"Your role cannot let {person.name} in again.")
         if person.is_active:
@@ -72,7 +72,7 @@ def reinstate(person: User, *, by: User) -> None:
         record(Action.REINSTATED, by=by, whom=person.email, role=person.role)
 
 
-def _hold(person: User, by: User) -> tuple[User, User, bool]:
+def _lock(person: User, by: User) -> tuple[User, User, bool]:
     """Both as they are now, and whether `person` is the last owner; true until the transaction ends.
 
     Two owners who take each other's role at the same moment come here one after the other, and the second one finds

@@ -11,10 +11,10 @@ from django.conf import settings
 from django.utils import timezone
 from django_tenants.utils import get_public_schema_name
 
-from accounts import notices, reset_links
+from accounts import emails, reset_links
 from accounts.models import CacheEntry, OpenSession, UsedTicket, User
 from audit.models import Event
-from tenants.context import NoSuchClinic, clinic_of_schema, for_every_clinic
+from tenants.context import NoSuchClinic, clinic_context_for_schema, for_every_clinic
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 def send_reset_link(*, schema_name: str, user_id: int) -> None:
     """Mail somebody a link to a new password. `user_id` 0 is nobody: the page asks for that, too, to take as long."""
     try:
-        with clinic_of_schema(schema_name):
+        with clinic_context_for_schema(schema_name):
             user = User.objects.filter(pk=user_id, is_active=True).first()
             if user:
                 reset_links.send(user)
@@ -36,13 +36,13 @@ def send_reset_link(*, schema_name: str, user_id: int) -> None:
 @shared_task(
     name="accounts.send_sign_in_notice", autoretry_for=(OSError, SMTPException), max_retries=3, default_retry_delay=20
 )
-def send_sign_in_notice(*, schema_name: str, event_id: int) -> None:
+def send_sign_in_changed(*, schema_name: str, event_id: int) -> None:
     """Mail somebody that their password or second step was changed, as that line of the log says."""
     at_ops = schema_name == get_public_schema_name()
     try:
-        with nullcontext() if at_ops else clinic_of_schema(schema_name):
+        with nullcontext() if at_ops else clinic_context_for_schema(schema_name):
             event = Event.objects.get(pk=event_id)
-            notices.send_changed(User.objects.get(email=event.user_email), event)
+            emails.send_sign_in_changed(User.objects.get(email=event.user_email), event)
     except NoSuchClinic:
         log.warning("task_without_clinic", schema_name=schema_name)
 

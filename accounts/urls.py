@@ -4,15 +4,15 @@ from allauth.account.views import account_inactive, password_reset_from_key_done
 from django.urls import path, re_path
 
 from accounts import reauthentication
-from accounts.views import policy, second_factors, second_step, sessions, sign_in, staff
+from accounts.views import policy, second_factor_sign_in, second_factors, sessions, sign_in, staff
 
 # Of staff at their clinic, and of ops on the base host.
-own_sign_in = [
+sign_in_urls = [
     path("login", sign_in.SignIn.as_view(), name="account_login"),
-    path("login/second-step", second_step.second_step, name="mfa_authenticate"),
-    path("login/second-step/passkey", second_step.ask_for_passkey_of_step, name="passkey_of_step"),
-    path("login/passkey", second_step.PasskeySignIn.as_view(), name="mfa_login_webauthn"),
-    path("login/passkey/ask", second_step.ask_for_any_passkey, name="passkey_of_sign_in"),
+    path("login/second-step", second_factor_sign_in.verify_second_factor, name="mfa_authenticate"),
+    path("login/second-step/passkey", second_factor_sign_in.second_factor_passkey_options, name="passkey_of_step"),
+    path("login/passkey", second_factor_sign_in.PasskeySignIn.as_view(), name="mfa_login_webauthn"),
+    path("login/passkey/ask", second_factor_sign_in.sign_in_passkey_options, name="passkey_of_sign_in"),
     path("logout", sign_in.SignOut.as_view(), name="account_logout"),
     path("inactive/", account_inactive, name="account_inactive"),
     path("password/change/", sign_in.ChangePassword.as_view(), name="account_change_password"),
@@ -23,11 +23,11 @@ own_sign_in = [
     ),
     path("password/reset/key/done/", password_reset_from_key_done, name="account_reset_password_from_key_done"),
     path("invite/<str:token>/", staff.invitation, name="invitation"),
-    path("account/", second_factors.own_sign_in, name="mfa_index"),
+    path("account/", second_factors.sign_in_settings, name="mfa_index"),
     path("account/confirm", reauthentication.confirm, name="confirm"),
-    path("account/confirm/passkey", reauthentication.ask_for_passkey, name="passkey_of_confirm"),
+    path("account/confirm/passkey", reauthentication.passkey_options, name="passkey_of_confirm"),
     path("account/passkeys/add", second_factors.add_passkey, name="passkey_add"),
-    path("account/passkeys/ask", second_factors.ask_for_new_passkey, name="passkey_of_add"),
+    path("account/passkeys/ask", second_factors.new_passkey_options, name="passkey_of_add"),
     path("account/passkeys/<int:passkey_id>/rename", second_factors.rename_passkey, name="passkey_rename"),
     path("account/passkeys/<int:passkey_id>/remove", second_factors.remove_passkey, name="passkey_remove"),
     path("account/app", second_factors.set_up_app, name="app"),
@@ -40,7 +40,7 @@ own_sign_in = [
 ]
 
 urlpatterns = [
-    *own_sign_in,
+    *sign_in_urls,
     path("password/reset/", sign_in.RequestPasswordReset.as_view(), name="account_reset_password"),
     path("password/reset/done/", sign_in.PasswordResetRequested.as_view(), name="account_reset_password_done"),
     path("settings/security", policy.security, name="security"),

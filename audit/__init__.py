@@ -1,1 +1,1 @@
-"""The clinic's log: who did what, when; rows are only ever added, and chained."""
+"""The audit log: who did what and when, append-only and hash-chained. Pages call it the access log."""

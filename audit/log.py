@@ -1,4 +1,4 @@
-"""Writing to the clinic's log, and checking that nobody has rewritten it."""
+"""Write to the audit log and verify its hash chain."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +12,7 @@ __all__ = ["OPS", "Action", "Actor", "AuditUnavailable", "ChainCheck", "record",
 
 
 class Actor(Protocol):
-    """Whoever does something: a member of staff, or ops, who have no row at the clinic and so no `pk`."""
+    """A user, or a Sidechart operator. Operators have no row in the clinic's schema, so their `pk` there is None."""
 
     @property
     def pk(self) -> int | None: ...
@@ -23,7 +23,7 @@ class Actor(Protocol):
 
 @dataclass(frozen=True)
 class OperatorActor:
-    """We, who look after the clinics."""
+    """A Sidechart operator, as a clinic's log names them."""
 
     pk: int | None = None
     email: str = "ops"
@@ -33,14 +33,14 @@ OPS = OperatorActor()
 
 
 class AuditUnavailable(Exception):
-    """The log cannot be written, so what was to be recorded must not happen."""
+    """The audit log can't be written, so the action it would have recorded must not happen."""
 
 
 def record(action: Action, *, by: Actor, patient_id: str = "", **details: str | int) -> Event:
-    """Add a line to the log of the clinic we are inside of. Raises AuditUnavailable.
+    """Add an event to the audit log of the current schema. Raises AuditUnavailable.
 
-    Inside a transaction the log is held until that ends, so write the line last. `details` go on pages and into
-    exports: short texts, nothing of a patient, no secret.
+    Call it last in a transaction: from here until the commit, other writers to this log wait. Pages and exports show
+    `details`: short texts, no patient data, no secrets.
     """
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     try:
@@ -53,13 +53,13 @@ def record(action: Action, *, by: Actor, patient_id: str = "", **details: str | 
             request_id=request_id,
         )
     except DatabaseError as failure:
-        raise AuditUnavailable("The access log cannot be written.") from failure
+        raise AuditUnavailable("The access log can't be written.") from failure
 
 
 @dataclass(frozen=True)
 class ChainCheck:
-    """What a check found: so many lines, the digest of the last one ("" for none), and where the first line is that was
-    changed, removed or put in (None when all is as it was written)."""
+    """The number of events, the last one's digest ("" for none), and the id of the first event that was changed,
+    removed or inserted (None: the chain is valid)."""
 
     length: int
     head: str
@@ -67,25 +67,27 @@ class ChainCheck:
 
 
 def verify_chain(*, known_length: int = 0, known_head: str = "") -> ChainCheck:
-    """Read the whole log again, digest by digest. `known_length` and `known_head` are what an earlier check found:
-    lines that were cut off at the end show by them alone."""
+    """Recompute every digest of the current schema's log.
+
+    `known_length` and `known_head` come from an earlier check. Only they reveal that events were cut off the end.
+    """
     with connection.cursor() as cursor:
         cursor.execute(VERIFY_CHAIN)
         length, head, broken_at = cursor.fetchone()
         cursor.execute("SELECT digest FROM audit_event WHERE id = %s", [known_length])
-        held = cursor.fetchone()
-    if known_length and (held is None or held[0] != known_head):
+        known = cursor.fetchone()
+    if known_length and (known is None or known[0] != known_head):
         broken_at = min(broken_at or known_length, known_length)
     return ChainCheck(length, head, broken_at)
 
 
 VERIFY_CHAIN = """
-    WITH lines AS (
-        SELECT id, digest, row_number() OVER line AS number, lag(digest, 1, '') OVER line AS before,
+    WITH events AS (
+        SELECT id, digest, row_number() OVER chain AS number, lag(digest, 1, '') OVER chain AS before,
             previous, audit_digest(event) AS computed
-        FROM audit_event AS event WINDOW line AS (ORDER BY id)
+        FROM audit_event AS event WINDOW chain AS (ORDER BY id)
     )
     SELECT count(*), coalesce((SELECT digest FROM audit_event ORDER BY id DESC LIMIT 1), ''),
         min(number) FILTER (WHERE id <> number OR previous <> before OR digest <> computed)
-    FROM lines
+    FROM events
 """

@@ -1,4 +1,4 @@
-"""Who did what. The database numbers, chains and keeps the rows: see migrations/0001_initial.py."""
+"""The audit log's table. Triggers number, chain and protect its rows: see migrations/0001_initial.py."""
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -7,44 +7,45 @@ from django.db.models.functions import Now
 
 
 class Action(models.TextChoices):
-    """What can be in the log, as the pages say it after a name."""
+    """What an event records. Pages show the label after the user's name and before the patient's, if any."""
 
-    VIEWED = "viewed", "opened"
-    LISTED = "listed", "saw the list of those opened last"
-    SEARCHED = "searched", "searched"
-    NOT_FOUND = "not_found", "looked for, not found"
+    VIEWED = "viewed", "viewed"
+    LISTED = "listed", "viewed the list of recently opened patients"
+    SEARCHED = "searched", "searched for patients"
+    NOT_FOUND = "not_found", "couldn't find"
     DENIED = "denied", "was refused"
-    REVEALED = "revealed", "uncovered a number of"
+    REVEALED = "revealed", "revealed a card number of"
     EXPORTED = "exported", "exported"
-    LOG_READ = "log_read", "read the access log"
+    LOG_READ = "log_read", "viewed the access log"
     NOTE_WRITTEN = "note_written", "wrote a note on"
     NOTE_DELETED = "note_deleted", "deleted a note on"
     KEY_CHANGED = "key_changed", "changed the Cliniko API key"
     SETTINGS_CHANGED = "settings_changed", "changed settings"
     INVITED = "invited", "invited"
-    INVITATION_REVOKED = "invitation_revoked", "took back the invitation of"
-    JOINED = "joined", "accepted the invitation"
-    ROLE_CHANGED = "role_changed", "changed the role of"
+    INVITATION_REVOKED = "invitation_revoked", "cancelled an invitation"
+    JOINED = "joined", "accepted an invitation"
+    ROLE_CHANGED = "role_changed", "changed a role"
     SUSPENDED = "suspended", "suspended"
-    REINSTATED = "reinstated", "let in again"
-    PASSWORD_CHANGED = "password_changed", "chose a new password"
-    SECOND_FACTOR_ADDED = "second_factor_added", "set up a second factor"
-    SECOND_FACTOR_REMOVED = "second_factor_removed", "removed a second factor"
-    SECOND_FACTOR_RESET = "second_factor_reset", "reset the second factor of"
-    SESSIONS_ENDED = "sessions_ended", "ended sessions of"
+    REINSTATED = "reinstated", "unsuspended"
+    PASSWORD_CHANGED = "password_changed", "changed their password"
+    SECOND_FACTOR_ADDED = "second_factor_added", "added a two-step verification method"
+    SECOND_FACTOR_REMOVED = "second_factor_removed", "removed a two-step verification method"
+    SECOND_FACTOR_RESET = "second_factor_reset", "reset two-step verification"
+    SESSIONS_ENDED = "sessions_ended", "ended sessions"
     SYNC_PAUSED = "sync_paused", "paused the sync"
-    SYNC_RESUMED = "sync_resumed", "let the sync go on"
+    SYNC_RESUMED = "sync_resumed", "resumed the sync"
     CLINIC_SUSPENDED = "clinic_suspended", "suspended the clinic"
-    CLINIC_RESUMED = "clinic_resumed", "let the clinic work again"
+    CLINIC_RESUMED = "clinic_resumed", "resumed the clinic"
     CLINIC_RENAMED = "clinic_renamed", "renamed the clinic"
-    CLINIC_CLOSING = "clinic_closing", "set the day the clinic closes"
-    OPS_ACCESS = "ops_access", "looked into the clinic"
+    CLINIC_CLOSING = "clinic_closing", "set the clinic's closing date"
+    OPS_ACCESS = "ops_access", "accessed the clinic"
 
 
 class Event(models.Model):
-    """One line of the log. `details` holds short texts, never a patient's data, a secret or what was searched for.
+    """One event of the audit log. The database sets `id`, `previous` and `digest`.
 
-    Names of accounts are kept as text: the log outlives them. `id`, `previous` and `digest` are the database's.
+    `user_email` is text, because events outlive accounts. `details` holds short texts: never patient data, secrets or
+    search terms.
     """
 
     user_id = models.BigIntegerField(null=True)

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import notices, second_factors, sessions
+from accounts import emails, second_factors, sessions
 from accounts.forms import SecurityPolicyForm
 from accounts.models import User
 from accounts.reauthentication import reauthentication_required
@@ -80,7 +80,7 @@ def _as_words(form: SecurityPolicyForm) -> dict[str, str]:
 def _tell(person: User, *, by: str) -> bool:
     """Mail the person, who should know if it was not them who asked. False when no mail went out."""
     try:
-        notices.send_reset(person, by=by)
+        emails.send_second_factor_reset(person, by=by)
     except (OSError, SMTPException):
         return False
     return True

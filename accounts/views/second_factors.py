@@ -15,17 +15,17 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from accounts import second_factors, sessions, tickets
-from accounts.factor_forms import AddPasskeyForm, AuthenticatorAppForm, PasskeyNameForm
 from accounts.models import User
 from accounts.reauthentication import reauthentication_required
-from accounts.sign_in_events import note
+from accounts.second_factor_forms import AddPasskeyForm, AuthenticatorAppForm, PasskeyNameForm
+from accounts.sign_in_events import log_sign_in_change
 from audit.log import Action
 
 Type = Authenticator.Type
 
 
 @require_safe
-def own_sign_in(request: HttpRequest) -> HttpResponse:
+def sign_in_settings(request: HttpRequest) -> HttpResponse:
     held = list(Authenticator.objects.filter(user=_person(request)).order_by("created_at"))
     codes = next((each for each in held if each.type == Type.RECOVERY_CODES), None)
     context = {
@@ -50,15 +50,15 @@ def add_passkey(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         WebAuthn.add(person, form.cleaned_data["name"], form.cleaned_data["credential"])
         second_factors.ensure_recovery_codes(person)
-        note(Action.SECOND_FACTOR_ADDED, person, "passkey")
+        log_sign_in_change(Action.SECOND_FACTOR_ADDED, person, "passkey")
     return _added(request, "Your passkey is ready.")
 
 
 @require_POST
 @reauthentication_required
-def ask_for_new_passkey(request: HttpRequest) -> HttpResponse:
+def new_passkey_options(request: HttpRequest) -> HttpResponse:
     """What the browser's dialog needs to know to make a passkey that can also sign in alone."""
-    second_factors.begin_passkey(request, AddPasskeyForm.purpose)
+    second_factors.begin_passkey_prompt(request, AddPasskeyForm.purpose)
     return JsonResponse(begin_registration(_person(request), passwordless=True))
 
 
@@ -94,7 +94,7 @@ def set_up_app(request: HttpRequest) -> HttpResponse:
         if done := form.is_valid():
             TOTP.activate(person, form.secret)
             second_factors.ensure_recovery_codes(person)
-            note(Action.SECOND_FACTOR_ADDED, person, "authenticator app")
+            log_sign_in_change(Action.SECOND_FACTOR_ADDED, person, "authenticator app")
     if has_app and request.method != "POST":
         return redirect("mfa_index")
     if done or has_app:
@@ -140,7 +140,7 @@ def new_recovery_codes(request: HttpRequest) -> HttpResponse:
         Authenticator.objects.filter(user=person, type=Type.RECOVERY_CODES).delete()
         if second_factors.has_second_factor(person):
             second_factors.ensure_recovery_codes(person)
-            note(Action.SECOND_FACTOR_ADDED, person, "recovery codes")
+            log_sign_in_change(Action.SECOND_FACTOR_ADDED, person, "recovery codes")
     return redirect("recovery_codes")
 
 
@@ -159,7 +159,7 @@ def _removed(request: HttpRequest, factor: Authenticator, words: str) -> HttpRes
     kind = "passkey" if factor.type == Type.WEBAUTHN else "authenticator app"
     with transaction.atomic():
         second_factors.remove(factor)
-        note(Action.SECOND_FACTOR_REMOVED, _person(request), kind)
+        log_sign_in_change(Action.SECOND_FACTOR_REMOVED, _person(request), kind)
     request.session.cycle_key()
     messages.success(request, words)
     return redirect("mfa_index")

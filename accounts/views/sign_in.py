@@ -16,7 +16,7 @@ from django.utils.decorators import method_decorator
 from accounts import tickets
 from accounts.forms import PasswordChangeForm, PasswordResetForm, PasswordResetRequestForm, SignInForm
 
-TICKET_IS_OVER = "That link is no longer valid. Search for the patient, or click the button in Cliniko again."
+TICKET_EXPIRED = "That link is no longer valid. Search for the patient, or click the button in Cliniko again."
 SIGN_IN_AGAIN = "This page was open for too long. Please sign in again."
 STEPS_OF_SIGN_IN = {"account_login", "mfa_authenticate", "mfa_login_webauthn"}
 
@@ -28,7 +28,7 @@ def signed_in_url(request: HttpRequest) -> str:
         return reverse("home")
     path = tickets.redeem(ticket, request)
     if path is None:
-        messages.warning(request, TICKET_IS_OVER)
+        messages.warning(request, TICKET_EXPIRED)
     return path or reverse("home")
 
 

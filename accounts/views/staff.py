@@ -21,7 +21,7 @@ from accounts import invitations, second_factors, staff, tickets
 from accounts.forms import AcceptInvitationForm, InviteForm
 from accounts.models import Invitation, User
 from accounts.reauthentication import reauthentication_required
-from accounts.roles import Permission, Role, grantable, may, permission_required, table
+from accounts.roles import Permission, Role, grantable_roles, may, permission_required, permission_table
 from accounts.views.sign_in import continue_sign_in
 
 
@@ -96,7 +96,7 @@ def resend(request: HttpRequest, invitation_id: int) -> HttpResponse:
 @permission_required(Permission.MANAGE_STAFF)
 def revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
     try:
-        if invitations.cancel(invitation_id, by=_person(request)):
+        if invitations.revoke(invitation_id, by=_person(request)):
             messages.success(request, "The invitation is taken back. Its link no longer works.")
         else:
             messages.info(request, "That invitation was used or taken back before.")
@@ -156,7 +156,7 @@ def _mail(request: HttpRequest, invitation: Invitation, url: str) -> HttpRespons
 
 
 def _invite_form(request: HttpRequest, data: Any = None) -> InviteForm:
-    return InviteForm(data, roles=grantable(request.user))
+    return InviteForm(data, roles=grantable_roles(request.user))
 
 
 def _staff_page(
@@ -168,10 +168,10 @@ def _staff_page(
         "form": form,
         "unsent": unsent,
         "people": _people(by),
-        "invitations": [{"invitation": each, "may_change": each.role in grantable(by)} for each in pending],
+        "invitations": [{"invitation": each, "may_change": each.role in grantable_roles(by)} for each in pending],
         "now": timezone.now(),
         "roles": Role,
-        "table": table(),
+        "table": permission_table(),
     }
     return render(request, "accounts/staff.html", context, status=status)
 

@@ -3,8 +3,8 @@ import django.db.models.functions.datetime
 from django.db import migrations, models
 
 
-# The hash chain. Each digest covers its row and the digest before it, so a row changed, removed or inserted later
-# breaks every row after it. Reference: https://csrc.nist.gov/glossary/term/hash_chain
+# The hash chain. Each digest covers its row and the previous digest, so changing, removing or inserting a row breaks
+# every row after it. Reference: https://csrc.nist.gov/glossary/term/hash_chain
 CHAIN = """
     CREATE FUNCTION audit_digest(event audit_event) RETURNS text LANGUAGE sql IMMUTABLE AS $$
         SELECT encode(sha256(convert_to(jsonb_build_array(
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('user_id', models.BigIntegerField(null=True)),
                 ('user_email', models.CharField(max_length=254)),
-                ('action', models.CharField(choices=[('viewed', 'opened'), ('listed', 'saw the list of those opened last'), ('searched', 'searched'), ('not_found', 'looked for, not found'), ('denied', 'was refused'), ('revealed', 'uncovered a number of'), ('exported', 'exported'), ('log_read', 'read the access log'), ('note_written', 'wrote a note on'), ('note_deleted', 'deleted a note on'), ('key_changed', 'changed the Cliniko API key'), ('settings_changed', 'changed settings'), ('invited', 'invited'), ('invitation_revoked', 'took back the invitation of'), ('joined', 'accepted the invitation'), ('role_changed', 'changed the role of'), ('suspended', 'suspended'), ('reinstated', 'let in again'), ('password_changed', 'chose a new password'), ('second_factor_added', 'set up a second factor'), ('second_factor_removed', 'removed a second factor'), ('second_factor_reset', 'reset the second factor of'), ('sessions_ended', 'ended sessions of'), ('sync_paused', 'paused the sync'), ('sync_resumed', 'let the sync go on'), ('clinic_suspended', 'suspended the clinic'), ('clinic_resumed', 'let the clinic work again'), ('clinic_renamed', 'renamed the clinic'), ('clinic_closing', 'set the day the clinic closes'), ('ops_access', 'looked into the clinic')], max_length=24)),
+                ('action', models.CharField(choices=[('viewed', 'viewed'), ('listed', 'viewed the list of recently opened patients'), ('searched', 'searched for patients'), ('not_found', "couldn't find"), ('denied', 'was refused'), ('revealed', 'revealed a card number of'), ('exported', 'exported'), ('log_read', 'viewed the access log'), ('note_written', 'wrote a note on'), ('note_deleted', 'deleted a note on'), ('key_changed', 'changed the Cliniko API key'), ('settings_changed', 'changed settings'), ('invited', 'invited'), ('invitation_revoked', 'cancelled an invitation'), ('joined', 'accepted an invitation'), ('role_changed', 'changed a role'), ('suspended', 'suspended'), ('reinstated', 'unsuspended'), ('password_changed', 'changed their password'), ('second_factor_added', 'added a two-step verification method'), ('second_factor_removed', 'removed a two-step verification method'), ('second_factor_reset', 'reset two-step verification'), ('sessions_ended', 'ended sessions'), ('sync_paused', 'paused the sync'), ('sync_resumed', 'resumed the sync'), ('clinic_suspended', 'suspended the clinic'), ('clinic_resumed', 'resumed the clinic'), ('clinic_renamed', 'renamed the clinic'), ('clinic_closing', "set the clinic's closing date"), ('ops_access', 'accessed the clinic')], max_length=24)),
                 ('patient_id', models.CharField(blank=True, max_length=20)),
                 ('details', models.JSONField(default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder)),
                 ('request_id', models.CharField(blank=True, max_length=32)),

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import invitations
 from accounts.forms import InviteForm
 from accounts.reauthentication import reauthentication_required
-from accounts.roles import Permission, Role, grantable, permission_required
+from accounts.roles import Permission, Role, grantable_roles, permission_required
 from launch.cliniko_people import compare
 from launch.http import StaffRequest
 
@@ -23,7 +23,7 @@ MOST_AT_ONCE = 20  # each is a mail that is sent while the page waits
 def people(request: StaffRequest) -> HttpResponse:
     """Show who could be invited, and who has left."""
     template = "launch/_cliniko_people.html" if request.htmx else "launch/cliniko_people.html"
-    roles = grantable(request.user)
+    roles = grantable_roles(request.user)
     context = {"found": compare(by=request.user), "roles": roles, "usual": Role.RECEPTION}
     return render(request, template, context)
 
@@ -52,7 +52,7 @@ _invite_owners = reauthentication_required(_invite_ticked)
 
 def _invite(request: StaffRequest, email: str) -> bool:
     """Whether an invitation went out; otherwise the page is told why not."""
-    form = InviteForm({"email": email, "role": request.POST.get("role")}, roles=grantable(request.user))
+    form = InviteForm({"email": email, "role": request.POST.get("role")}, roles=grantable_roles(request.user))
     if not form.is_valid():
         messages.warning(request, f"{email[:254]} cannot be invited like this. Check address and role.")
         return False

@@ -78,7 +78,7 @@ def _forget_log() -> None:
         Event.objects.all().delete()
 
 
-def field(page: str, name: str) -> str:
+def field_value(page: str, name: str) -> str:
     """The value of a form's field of this name, as the page gives it."""
     found = re.search(rf'name="{name}"[^>]* value="([^"]*)"', page)
     assert found, f"no field {name} on the page"

@@ -27,29 +27,29 @@ from tenants.context import clinic_context
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
-def code(secret: str = SECRET, *, steps: int = 0) -> str:
+def totp_code(secret: str = SECRET, *, steps: int = 0) -> str:
     """What the app shows now, or so many half minutes later."""
     return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps)))
 
 
-def give_app(label: str, user: User) -> Authenticator:
+def add_app(label: str, user: User) -> Authenticator:
     """Set up an authenticator app for this person."""
     with clinic_context(label):
-        return give_app_here(user)
+        return add_app_here(user)
 
 
-def give_app_here(user: User) -> Authenticator:
+def add_app_here(user: User) -> Authenticator:
     """The same for somebody of the schema we stand in."""
     data = {"secret": second_factors.seal(SECRET, user.pk)}
     return Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data=data)
 
 
-def give_recovery_codes(label: str, user: User) -> list[str]:
+def add_recovery_codes(label: str, user: User) -> list[str]:
     with clinic_context(label), request_context(SimpleNamespace(user=user)):
         return list(RecoveryCodes.activate(user).generate_codes())
 
 
-def give_passkey(label: str, user: User) -> "Device":
+def add_passkey(label: str, user: User) -> "Device":
     device = Device(f"{label}.localhost")
     options = {"publicKey": {"user": {"id": _text(user_pk_to_url_str(user).encode())}, "challenge": "eA"}}
     with clinic_context(label):
@@ -106,7 +106,7 @@ def _text(value: bytes) -> str:
     return urlsafe_b64encode(value).decode().rstrip("=")
 
 
-def ask(browser: Client, path: str) -> dict[str, Any]:
+def passkey_options(browser: Client, path: str) -> dict[str, Any]:
     """What a page's passkey dialog is told."""
     found: dict[str, Any] = json.loads(browser.post(path).content)
     return found

@@ -15,8 +15,8 @@ from django.test import Client
 from accounts import second_factors
 from accounts.models import CacheEntry, User
 from audit.models import Event
-from tests.accounts.conftest import field
-from tests.accounts.second_factors import code
+from tests.accounts.conftest import field_value
+from tests.accounts.second_factors import totp_code
 
 AtOnce = Callable[..., list[Any]]
 EMAIL = "done-twice@clinic.example"
@@ -56,7 +56,7 @@ def test_of_two_clicks_at_once_one_sets_up_the_app_and_both_are_led_on(
             secret = re.findall(r"data-secret>([A-Z2-7 ]+)<", page)[0].replace(" ", "")
             ready.wait(5)
             return str(
-                browser.post("/account/app", {"sealed": field(page, "sealed"), "code": code(secret)})["Location"]
+                browser.post("/account/app", {"sealed": field_value(page, "sealed"), "code": totp_code(secret)})["Location"]
             )
         finally:
             connection.close()

@@ -13,7 +13,7 @@ from accounts.models import User
 from audit.log import AuditUnavailable
 from audit.models import Event
 from tenants.context import clinic_context
-from tests.accounts.second_factors import Device, ask, give_app
+from tests.accounts.second_factors import Device, passkey_options, add_app
 from tests.accounts.views.test_policy import reset
 from tests.accounts.views.test_second_factors import set_up_app
 from tests.conftest import PASSWORD
@@ -32,7 +32,7 @@ def test_every_change_of_how_somebody_signs_in_is_one_line_of_the_log(sign_in: S
     set_up_app(browser)
     browser.post("/account/recovery-codes/new")
     browser.post("/account/app/remove")
-    made = {"credential": Device().create(ask(browser, "/account/passkeys/ask"))}
+    made = {"credential": Device().create(passkey_options(browser, "/account/passkeys/ask"))}
     browser.post("/account/passkeys/add", made)
     owner = sign_in("bondi", "owner")
     owner.post(f"/settings/security/people/{user.pk}/end-sessions")
@@ -59,7 +59,7 @@ def test_what_cannot_be_logged_does_not_happen(
         raise AuditUnavailable
 
     browser, user = sign_in("bondi"), staff_member("bondi")
-    give_app("bondi", user)
+    add_app("bondi", user)
     monkeypatch.setattr("accounts.sign_in_events.record", fail)
     assert browser.post("/account/app/remove").status_code == 503
     with clinic_context("bondi"):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from sync.models import PatientChange
 from sync.refresh import Outcome
 from tenants.context import clinic_context
-from tests.audit.tampering import rewrite_log
+from tests.audit.tampering import update_events
 from tests.conftest import AddRecord
 from tests.launch.conftest import Cliniko, written
 from tests.launch.views.test_patient_fresh import ask, form_of
@@ -39,7 +39,7 @@ def looked(reception: Client) -> Client:
     """Bondi's receptionist opened Ada's page yesterday."""
     page_of(reception)
     with clinic_context("bondi"):
-        rewrite_log(occurred_at=F("occurred_at") - timedelta(days=1))
+        update_events(occurred_at=F("occurred_at") - timedelta(days=1))
     return reception
 
 
@@ -70,7 +70,7 @@ def test_what_was_seen_is_not_marked_again(looked: Client, edit: Callable[..., N
     edit(email="ada@new.example")
     page_of(looked)
     with clinic_context("bondi"):
-        rewrite_log(occurred_at=timezone.now() + timedelta(seconds=1))
+        update_events(occurred_at=timezone.now() + timedelta(seconds=1))
     assert MARK not in page_of(looked)
 
 
@@ -79,7 +79,7 @@ def test_a_page_loaded_again_keeps_its_marks_for_half_an_hour(looked: Client, ed
     for _ in range(3):
         assert MARK in page_of(looked)
     with clinic_context("bondi"):
-        rewrite_log(occurred_at=F("occurred_at") - timedelta(minutes=31))
+        update_events(occurred_at=F("occurred_at") - timedelta(minutes=31))
         PatientChange.objects.update(changed_at=timezone.now() - timedelta(minutes=40))
     assert MARK not in page_of(looked)
 
@@ -89,7 +89,7 @@ def test_what_changed_between_two_looks_of_the_first_visit_is_marked(
 ) -> None:
     page_of(reception)
     with clinic_context("bondi"):
-        rewrite_log(occurred_at=timezone.now() - timedelta(minutes=5))
+        update_events(occurred_at=timezone.now() - timedelta(minutes=5))
     edit(email="ada@new.example")
     assert MARK in page_of(reception)
 
@@ -146,7 +146,7 @@ def test_other_ends_of_lines_are_no_change(looked: Client, edit: Callable[..., N
     edit(notes="Stairs\nLift")
     page_of(looked)
     with clinic_context("bondi"):
-        rewrite_log(occurred_at=timezone.now())
+        update_events(occurred_at=timezone.now())
     edit(notes="Stairs\r\nLift")
     with clinic_context("bondi"):
         PatientChange.objects.filter(before__contains="Lift").update(changed_at=timezone.now())
@@ -162,7 +162,7 @@ def test_an_alert_that_was_not_there_is_marked_as_new(looked: Client, add_record
     add_record("bondi", "medical_alerts", alert_payload("7", "42", "Penicillin"))
     assert '<bdi>Penicillin</bdi> <span class="changed">new</span>' in page_of(looked)
     with clinic_context("bondi"):
-        rewrite_log(occurred_at=timezone.now())
+        update_events(occurred_at=timezone.now())
     assert "<bdi>Penicillin</bdi></li>" in page_of(looked)
 
 

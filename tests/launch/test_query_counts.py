@@ -12,7 +12,7 @@ from accounts.models import User
 from launch.models import ClinicSettings
 from launch.notes import write
 from tenants.context import clinic_context
-from tests.audit.tampering import rewrite_log
+from tests.audit.tampering import update_events
 from tests.conftest import AddRecord
 from tests.launch.views.test_patient import merged_into
 from tests.payloads import alert_payload, appointment_payload
@@ -35,7 +35,7 @@ def test_a_view_takes_at_most_eight_statements(
     with clinic_context("bondi"):
         ClinicSettings.objects.create(id=1, shows_card_numbers=True)
         write("43", "Prefers mornings", by=User.objects.get())
-        rewrite_log(occurred_at=timezone.now() - timedelta(days=1))
+        update_events(occurred_at=timezone.now() - timedelta(days=1))
     with CaptureQueriesContext(connection) as captured:
         page = reception.get("/patients/42/").content.decode()
     for shown in ("Penicillin", "ada@new.example", "Card numbers", "Prefers mornings", "Changed since", "Attendance"):

@@ -14,8 +14,8 @@ from accounts import invitations
 from accounts.models import SecurityPolicy, User
 from tenants.context import clinic_context
 from tenants.dates import as_date
-from tests.accounts.second_factors import give_app, give_passkey, give_recovery_codes
-from tests.accounts.views.test_second_factors import long_ago, set_up_app
+from tests.accounts.second_factors import add_app, add_passkey, add_recovery_codes
+from tests.accounts.views.test_second_factors import expire_reauthentication, set_up_app
 from tests.conftest import PASSWORD
 
 PATIENT = "/patients/42/"
@@ -71,7 +71,7 @@ def test_rules_beyond_the_limits_are_refused(sign_in: SignIn, wrong: dict[str, s
 
 
 def test_the_page_says_who_has_a_second_step(sign_in: SignIn, staff_member: Staff) -> None:
-    give_app("bondi", staff_member("bondi"))
+    add_app("bondi", staff_member("bondi"))
     staff_member("bondi", "clinician")
     page = text(sign_in("bondi", "owner").get("/settings/security"))
     assert page.count("chip--good") == 1
@@ -171,7 +171,7 @@ def test_a_fragment_takes_its_page_there(sign_in: SignIn) -> None:
     assert (answer.status_code, answer["HX-Redirect"]) == (403, "/account/")
 
 
-@pytest.mark.parametrize("give", [give_app, give_passkey])
+@pytest.mark.parametrize("give", [add_app, add_passkey])
 def test_whoever_has_one_notices_nothing(sign_in: SignIn, staff_member: Staff, give: Any) -> None:
     browser = sign_in("bondi")
     give("bondi", staff_member("bondi"))
@@ -181,7 +181,7 @@ def test_whoever_has_one_notices_nothing(sign_in: SignIn, staff_member: Staff, g
 
 def test_recovery_codes_alone_are_no_second_factor(sign_in: SignIn, staff_member: Staff) -> None:
     browser = sign_in("bondi")
-    give_recovery_codes("bondi", staff_member("bondi"))
+    add_recovery_codes("bondi", staff_member("bondi"))
     require()
     assert browser.get(PATIENT).status_code == 302
 
@@ -200,8 +200,8 @@ def reset(browser: Client, user: User) -> Any:
 
 def test_an_owner_resets_somebodys_second_factor_and_they_are_told(sign_in: SignIn, staff_member: Staff) -> None:
     theirs, user = sign_in("bondi"), staff_member("bondi")
-    give_app("bondi", user)
-    give_recovery_codes("bondi", user)
+    add_app("bondi", user)
+    add_recovery_codes("bondi", user)
     owner = sign_in("bondi", "owner")
     assert reset(owner, user)["Location"] == "/settings/security"
     with clinic_context("bondi"):
@@ -218,7 +218,7 @@ def test_an_owner_resets_somebodys_second_factor_and_they_are_told(sign_in: Sign
 @pytest.mark.parametrize("role", ["admin", "clinician", "readonly"])
 def test_nobody_but_an_owner_resets_one(sign_in: SignIn, staff_member: Staff, role: str) -> None:
     user = staff_member("bondi")
-    give_app("bondi", user)
+    add_app("bondi", user)
     assert reset(sign_in("bondi", role), user).status_code == 403
     with clinic_context("bondi"):
         assert Authenticator.objects.count() == 1
@@ -226,8 +226,8 @@ def test_nobody_but_an_owner_resets_one(sign_in: SignIn, staff_member: Staff, ro
 
 def test_an_owner_who_signed_in_long_ago_shows_first_that_it_is_them(sign_in: SignIn, staff_member: Staff) -> None:
     owner, user = sign_in("bondi", "owner"), staff_member("bondi")
-    give_app("bondi", user)
-    long_ago(owner)
+    add_app("bondi", user)
+    expire_reauthentication(owner)
     page = "http://bondi.localhost/settings/security"
     asked = owner.post(f"/settings/security/people/{user.pk}/reset", headers={"Referer": page})["Location"]
     ticket = asked.partition("t=")[2]
@@ -238,7 +238,7 @@ def test_an_owner_who_signed_in_long_ago_shows_first_that_it_is_them(sign_in: Si
 
 def test_a_reset_reaches_nobody_of_the_other_clinic(sign_in: SignIn, staff_member: Staff) -> None:
     for label in ("bondi", "harbour"):
-        give_app(label, staff_member(label))
+        add_app(label, staff_member(label))
     reset(sign_in("bondi", "owner"), staff_member("bondi"))
     with clinic_context("harbour"):
         assert Authenticator.objects.count() == 1
@@ -250,7 +250,7 @@ def test_when_the_mail_fails_the_owner_is_told(
     def fail(*_: object) -> None:
         raise OSError
 
-    give_app("bondi", staff_member("bondi"))
+    add_app("bondi", staff_member("bondi"))
     owner = sign_in("bondi", "owner")
     monkeypatch.setattr("django.core.mail.EmailMessage.send", fail)
     reset(owner, staff_member("bondi"))

@@ -12,18 +12,18 @@ from django.test import Client
 
 from accounts import tickets
 from accounts.models import User
-from accounts.signals import CONFIRMED_AT
+from accounts.signals import REAUTHENTICATED_AT
 from audit.models import Event
 from tenants.context import clinic_context
-from tests.accounts.conftest import field
+from tests.accounts.conftest import field_value
 from tests.accounts.second_factors import (
     SECRET,
     Device,
-    ask,
-    code,
-    give_app,
-    give_passkey,
-    give_recovery_codes,
+    passkey_options,
+    totp_code,
+    add_app,
+    add_passkey,
+    add_recovery_codes,
 )
 from tests.conftest import PASSWORD
 
@@ -32,7 +32,7 @@ SignIn = Callable[..., Client]
 Staff = Callable[..., User]
 
 
-def held_by(user: User, label: str = "bondi") -> list[str]:
+def factor_types(user: User, label: str = "bondi") -> list[str]:
     with clinic_context(label):
         return sorted(Authenticator.objects.filter(user=user).values_list("type", flat=True))
 
@@ -46,14 +46,14 @@ def set_up_app(browser: Client, **more: str) -> tuple[Any, str]:
     secret = re.search(r"data-secret>([A-Z2-7 ]+)<", page)
     assert secret
     plain = secret[1].replace(" ", "")
-    return browser.post("/account/app", {"sealed": field(page, "sealed"), "code": code(plain), **more}), plain
+    return browser.post("/account/app", {"sealed": field_value(page, "sealed"), "code": totp_code(plain), **more}), plain
 
 
-def long_ago(browser: Client) -> None:
+def expire_reauthentication(browser: Client) -> None:
     """As if this browser had signed in ten minutes ago."""
     with clinic_context("bondi"):
         session = browser.session
-        session[CONFIRMED_AT] = time.time() - 600
+        session[REAUTHENTICATED_AT] = time.time() - 600
         session.save()
 
 
@@ -70,12 +70,12 @@ def here(user: User, sign_in: SignIn) -> Client:
 def test_an_app_is_set_up_and_asked_for_from_then_on(here: Client, user: User, clinic_client: Any) -> None:
     done, secret = set_up_app(here)
     assert done["Location"] == "/account/recovery-codes"
-    assert held_by(user) == ["recovery_codes", "totp"]
+    assert factor_types(user) == ["recovery_codes", "totp"]
     with clinic_context("bondi"):
         cache.clear()
     browser = clinic_client("bondi")
     assert browser.post("/login", {"login": user.email, "password": PASSWORD})["Location"] == STEP
-    assert browser.post(STEP, {"code": code(secret)})["Location"] == "/"
+    assert browser.post(STEP, {"code": totp_code(secret)})["Location"] == "/"
 
 
 def test_the_page_shows_the_secret_as_a_picture_and_as_text(here: Client) -> None:
@@ -86,10 +86,10 @@ def test_the_page_shows_the_secret_as_a_picture_and_as_text(here: Client) -> Non
 
 def test_a_wrong_code_sets_up_nothing_and_keeps_the_secret(here: Client, user: User) -> None:
     page = text(here.get("/account/app"))
-    refused = text(here.post("/account/app", {"sealed": field(page, "sealed"), "code": "000000"}))
-    assert field(refused, "sealed") == field(page, "sealed")
+    refused = text(here.post("/account/app", {"sealed": field_value(page, "sealed"), "code": "000000"}))
+    assert field_value(refused, "sealed") == field_value(page, "sealed")
     assert 'id="id_code_error"' in refused
-    assert held_by(user) == []
+    assert factor_types(user) == []
 
 
 def test_two_tabs_that_set_up_an_app_do_not_mix_their_secrets(here: Client, user: User) -> None:
@@ -97,15 +97,15 @@ def test_two_tabs_that_set_up_an_app_do_not_mix_their_secrets(here: Client, user
     here.get("/account/app")
     secret = re.search(r"data-secret>([A-Z2-7 ]+)<", first)
     assert secret
-    shown = code(secret[1].replace(" ", ""))
-    assert here.post("/account/app", {"sealed": field(first, "sealed"), "code": shown}).status_code == 302
+    shown = totp_code(secret[1].replace(" ", ""))
+    assert here.post("/account/app", {"sealed": field_value(first, "sealed"), "code": shown}).status_code == 302
 
 
 def test_a_secret_of_somebody_else_or_of_nobody_sets_up_nothing(here: Client, user: User, sign_in: SignIn) -> None:
     page = text(sign_in("bondi", "owner").get("/account/app"))
-    for sealed in (field(page, "sealed"), "x", ""):
-        assert here.post("/account/app", {"sealed": sealed, "code": code()}).status_code == 200
-    assert held_by(user) == []
+    for sealed in (field_value(page, "sealed"), "x", ""):
+        assert here.post("/account/app", {"sealed": sealed, "code": totp_code()}).status_code == 200
+    assert factor_types(user) == []
 
 
 def test_secrets_stand_sealed_in_the_database_and_not_at_all_in_the_session(here: Client, user: User) -> None:
@@ -122,28 +122,28 @@ def test_a_passkey_is_made_and_signs_in_alone(here: Client, user: User, clinic_c
     device = Device()
     made = here.post(
         "/account/passkeys/add",
-        {"credential": device.create(ask(here, "/account/passkeys/ask")), "name": "Blue key"},
+        {"credential": device.create(passkey_options(here, "/account/passkeys/ask")), "name": "Blue key"},
     )
     assert made["Location"] == "/account/recovery-codes"
     assert "Blue key" in text(here.get("/account/"))
     browser = clinic_client("bondi")
-    answer = device.get(ask(browser, "/login/passkey/ask"))
+    answer = device.get(passkey_options(browser, "/login/passkey/ask"))
     assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/"
 
 
 def test_a_passkey_made_for_another_host_or_without_being_asked_for_is_refused(here: Client, user: User) -> None:
-    asked = ask(here, "/account/passkeys/ask")
+    asked = passkey_options(here, "/account/passkeys/ask")
     harbours = Device("harbour.localhost").create(asked)
     assert here.post("/account/passkeys/add", {"credential": harbours}).status_code == 200
     assert here.post("/account/passkeys/add", {"credential": Device().create(asked)}).status_code == 200
     for odd in ("{}", "[]", "null", '{"id": "eA", "rawId": "eA", "response": {"attestationObject": "eA"}}'):
-        ask(here, "/account/passkeys/ask")
+        passkey_options(here, "/account/passkeys/ask")
         assert here.post("/account/passkeys/add", {"credential": odd}).status_code == 200
-    assert held_by(user) == []
+    assert factor_types(user) == []
 
 
 def test_the_dialog_names_this_clinics_host(here: Client) -> None:
-    asked = ask(here, "/account/passkeys/ask")["publicKey"]
+    asked = passkey_options(here, "/account/passkeys/ask")["publicKey"]
     assert asked["rp"] == {"id": "bondi.localhost", "name": "Sidechart at Bondi Physio"}
     assert asked["authenticatorSelection"]["userVerification"] == "required"
 
@@ -157,8 +157,8 @@ def test_recovery_codes_are_shown_once(here: Client, user: User) -> None:
 
 
 def test_new_recovery_codes_end_the_old_ones(here: Client, user: User, clinic_client: Any) -> None:
-    give_app("bondi", user)
-    old, *_ = give_recovery_codes("bondi", user)
+    add_app("bondi", user)
+    old, *_ = add_recovery_codes("bondi", user)
     here.post("/account/recovery-codes/new")
     new, *_ = re.findall(r"<li>(\d{8})</li>", text(here.get("/account/recovery-codes")))
     browser = clinic_client("bondi")
@@ -170,7 +170,7 @@ def test_new_recovery_codes_end_the_old_ones(here: Client, user: User, clinic_cl
 def test_a_passkey_is_renamed_and_removed_by_its_owner_alone(
     here: Client, user: User, staff_member: Staff, sign_in: SignIn
 ) -> None:
-    give_passkey("bondi", user)
+    add_passkey("bondi", user)
     with clinic_context("bondi"):
         number = Authenticator.objects.get().pk
     stranger = sign_in("bondi", "owner")
@@ -179,18 +179,18 @@ def test_a_passkey_is_renamed_and_removed_by_its_owner_alone(
     here.post(f"/account/passkeys/{number}/rename", {"name": "<b>Blue</b>"})
     assert "&lt;b&gt;Blue&lt;/b&gt;" in text(here.get("/account/"))
     here.post(f"/account/passkeys/{number}/remove")
-    assert held_by(user) == []
+    assert factor_types(user) == []
 
 
 def test_recovery_codes_go_with_the_last_factor_and_not_before(here: Client, user: User) -> None:
     set_up_app(here)
-    give_passkey("bondi", user)
+    add_passkey("bondi", user)
     here.post("/account/app/remove")
-    assert held_by(user) == ["recovery_codes", "webauthn"]
+    assert factor_types(user) == ["recovery_codes", "webauthn"]
     with clinic_context("bondi"):
         number = Authenticator.objects.get(type="webauthn").pk
     here.post(f"/account/passkeys/{number}/remove")
-    assert held_by(user) == []
+    assert factor_types(user) == []
 
 
 def test_what_one_clinic_has_set_up_is_not_asked_for_at_the_other(
@@ -198,7 +198,7 @@ def test_what_one_clinic_has_set_up_is_not_asked_for_at_the_other(
 ) -> None:
     set_up_app(here)
     assert sign_in("harbour").get("/patients/42/").status_code == 200
-    assert held_by(staff_member("harbour"), "harbour") == []
+    assert factor_types(staff_member("harbour"), "harbour") == []
 
 
 def test_the_ticket_goes_through_the_set_up(here: Client) -> None:
@@ -235,16 +235,16 @@ CHANGES = [
 
 @pytest.mark.parametrize(("method", "path"), CHANGES)
 def test_every_change_asks_again_after_a_while(here: Client, user: User, method: str, path: str) -> None:
-    give_app("bondi", user)
-    long_ago(here)
+    add_app("bondi", user)
+    expire_reauthentication(here)
     assert here.generic(method, path)["Location"].startswith("/account/confirm?t=")
-    assert held_by(user) == ["totp"]
+    assert factor_types(user) == ["totp"]
 
 
 def confirm(browser: Client, path: str, **answer: str) -> Any:
-    long_ago(browser)
+    expire_reauthentication(browser)
     asked = browser.get(path)["Location"]
-    ticket = field(text(browser.get(asked)), "t")
+    ticket = field_value(text(browser.get(asked)), "t")
     return browser.post("/account/confirm", {"t": ticket, **answer})
 
 
@@ -252,15 +252,15 @@ def test_password_code_or_passkey_lead_back_to_the_page(here: Client, user: User
     path = "/account/passkeys/add"
     assert confirm(here, path, password=PASSWORD)["Location"] == path
     assert here.get(path).status_code == 200
-    give_app("bondi", user)
-    assert confirm(here, path, code=code(SECRET))["Location"] == path
-    device = give_passkey("bondi", user)
-    answer = device.get(ask(here, "/account/confirm/passkey"))
+    add_app("bondi", user)
+    assert confirm(here, path, code=totp_code(SECRET))["Location"] == path
+    device = add_passkey("bondi", user)
+    answer = device.get(passkey_options(here, "/account/confirm/passkey"))
     assert confirm(here, path, credential=answer)["Location"] == path
 
 
 def test_a_wrong_password_or_code_confirms_nothing(here: Client, user: User) -> None:
-    give_app("bondi", user)
+    add_app("bondi", user)
     for wrong in ({"password": "wrong"}, {"code": "000000"}, {"credential": "{}"}, {}):
         assert confirm(here, "/account/passkeys/add", **wrong).status_code == 200
         assert here.get("/account/passkeys/add").status_code == 302
@@ -276,6 +276,6 @@ def test_done_clicked_twice_is_one_app_and_both_answers_lead_on(here: Client, us
     done, _ = set_up_app(here)
     again = here.post("/account/app", {"sealed": "x", "code": "123456"})
     assert done["Location"] == again["Location"] == "/account/recovery-codes"
-    assert held_by(user) == ["recovery_codes", "totp"]
+    assert factor_types(user) == ["recovery_codes", "totp"]
     with clinic_context("bondi"):
         assert Event.objects.filter(action="second_factor_added").count() == 1

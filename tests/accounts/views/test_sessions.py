@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import OpenSession, SecurityPolicy, User
-from accounts.sessions import browser_of
+from accounts.sessions import browser_name
 from tenants.context import clinic_context
 from tests.conftest import PASSWORD
 
@@ -236,4 +236,4 @@ def test_a_new_password_leaves_this_session_alone_and_no_other(
     ],
 )
 def test_a_browser_is_named_so_that_one_knows_it_again(user_agent: str, words: str) -> None:
-    assert browser_of(user_agent) == words
+    assert browser_name(user_agent) == words

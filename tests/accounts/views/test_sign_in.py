@@ -8,9 +8,9 @@ from django.contrib.messages import get_messages
 from django.test import Client
 
 from accounts.models import UsedTicket, User
-from accounts.views.sign_in import TICKET_IS_OVER
+from accounts.views.sign_in import TICKET_EXPIRED
 from tenants.context import clinic_context
-from tests.accounts.conftest import field
+from tests.accounts.conftest import field_value
 from tests.conftest import PASSWORD
 
 PATIENT = "/patients?patient_id=42"
@@ -34,7 +34,7 @@ def test_a_visitor_is_sent_to_sign_in_and_then_to_the_page_they_asked_for(clinic
     sent = browser.get(PATIENT)
     assert sent.status_code == 302
     assert sent["Location"].startswith("/login?t=")
-    ticket = field(browser.get(sent["Location"]).content.decode(), "t")
+    ticket = field_value(browser.get(sent["Location"]).content.decode(), "t")
     signed_in = attempt(browser, email, t=ticket)
     assert signed_in["Location"] == PATIENT
     assert browser.get(PATIENT).content == b"patient 42"
@@ -62,7 +62,7 @@ def test_the_second_tabs_stale_form_ends_on_its_own_patient(csrf_client, email):
     tabs = {}
     for patient in ("42", "43"):
         page = browser.get(browser.get(f"/patients/{patient}/")["Location"]).content.decode()
-        tabs[patient] = {name: field(page, name) for name in ("t", "csrfmiddlewaretoken")}
+        tabs[patient] = {name: field_value(page, name) for name in ("t", "csrfmiddlewaretoken")}
     assert attempt(browser, email, **tabs["42"])["Location"] == "/patients/42/"
     stale = attempt(browser, email, **tabs["43"])
     assert stale["Location"] == f"/login?t={tabs['43']['t']}"
@@ -106,7 +106,7 @@ def test_a_ticket_that_is_over_leads_home_with_a_word(clinic_client, email):
     browser = clinic_client("bondi")
     answer = attempt(browser, email, t="x" * 200)
     assert answer["Location"] == "/"
-    assert words(answer) == [TICKET_IS_OVER]
+    assert words(answer) == [TICKET_EXPIRED]
 
 
 def test_a_ticket_used_before_sign_out_is_worth_nothing_to_the_next_person(clinic_client, email, staff_member):
@@ -116,7 +116,7 @@ def test_a_ticket_used_before_sign_out_is_worth_nothing_to_the_next_person(clini
     browser.post("/logout")
     answer = attempt(browser, staff_member("bondi", "owner").email, t=ticket)
     assert answer["Location"] == "/"
-    assert words(answer) == ["You have signed out.", TICKET_IS_OVER]
+    assert words(answer) == ["You have signed out.", TICKET_EXPIRED]
 
 
 def test_a_ticket_serves_one_session_as_often_as_it_likes(clinic_client, email):
@@ -133,7 +133,7 @@ def test_a_ticket_of_another_clinic_leads_home(clinic_client, staff_member):
     ticket = clinic_client("harbour").get("/patients/42/")["Location"].partition("t=")[2]
     answer = attempt(clinic_client("bondi"), staff_member("bondi").email, t=ticket)
     assert answer["Location"] == "/"
-    assert words(answer) == [TICKET_IS_OVER]
+    assert words(answer) == [TICKET_EXPIRED]
 
 
 @pytest.mark.parametrize(

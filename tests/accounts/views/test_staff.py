@@ -10,7 +10,7 @@ from django.utils.html import escape
 
 from accounts import invitations
 from accounts.models import Invitation, User
-from accounts.roles import PERMISSIONS, SENTENCES, Permission, Role, may
+from accounts.roles import PERMISSIONS, PERMISSION_LABELS, Permission, Role, may
 from tenants.context import clinic_context
 
 EMAIL = "sam@clinic.example"
@@ -58,8 +58,8 @@ def test_roles_are_shown_in_words():
 def test_the_page_and_the_handbook_say_of_every_permission_which_roles_hold_it(sign_in):
     page = sign_in("bondi", Role.ADMIN).get("/settings/staff/").content.decode()
     handbook = Path("docs/clinics.md").read_text()
-    assert set(SENTENCES) == set(Permission)
-    for permission, sentence in SENTENCES.items():
+    assert set(PERMISSION_LABELS) == set(Permission)
+    for permission, sentence in PERMISSION_LABELS.items():
         held = [permission in PERMISSIONS[role] for role in Role]
         row = page.partition(f'<th scope="row">{escape(sentence)}</th>')[2].partition("</tr>")[0]
         assert [("yes</span>" in cell) for cell in row.split("</td>")[:-1]] == held

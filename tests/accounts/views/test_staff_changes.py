@@ -12,8 +12,8 @@ from accounts.roles import Role
 from audit.log import AuditUnavailable
 from audit.models import Event
 from tenants.context import clinic_context
-from tests.accounts.second_factors import ask, code, give_app, give_passkey
-from tests.accounts.views.test_second_factors import long_ago
+from tests.accounts.second_factors import passkey_options, totp_code, add_app, add_passkey
+from tests.accounts.views.test_second_factors import expire_reauthentication
 from tests.conftest import PASSWORD
 
 SignIn = Callable[..., Client]
@@ -40,7 +40,7 @@ def logged(label: str = "bondi") -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def test_the_page_says_of_everybody_who_they_are_and_how_they_sign_in(sign_in: SignIn, staff_member: Staff) -> None:
-    give_app("bondi", staff_member("bondi"))
+    add_app("bondi", staff_member("bondi"))
     gone = staff_member("bondi", email=SAM)
     owner = sign_in("bondi", "owner")
     change(owner, gone, "suspend")
@@ -84,12 +84,12 @@ def test_neither_a_passkey_nor_a_second_step_under_way_lets_a_suspended_person_i
     sign_in: SignIn, staff_member: Staff, clinic_client: Callable[[str], Client]
 ) -> None:
     person, by_passkey, at_the_step = staff_member("bondi"), clinic_client("bondi"), clinic_client("bondi")
-    device = give_passkey("bondi", person)
-    give_app("bondi", person)
+    device = add_passkey("bondi", person)
+    add_app("bondi", person)
     at_the_step.post("/login", {"login": person.email, "password": PASSWORD})
     change(sign_in("bondi", "owner"), person, "suspend")
-    by_passkey.post("/login/passkey", {"credential": device.get(ask(by_passkey, "/login/passkey/ask"))})
-    at_the_step.post("/login/second-step", {"code": code()})
+    by_passkey.post("/login/passkey", {"credential": device.get(passkey_options(by_passkey, "/login/passkey/ask"))})
+    at_the_step.post("/login/second-step", {"code": totp_code()})
     for browser in (by_passkey, at_the_step):
         assert browser.get("/patients/42/")["Location"].startswith("/login")
 
@@ -203,7 +203,7 @@ def test_what_cannot_be_logged_does_not_happen(
 
 def test_whoever_makes_somebody_an_owner_shows_first_that_it_is_them(sign_in: SignIn, staff_member: Staff) -> None:
     owner, person = sign_in("bondi", "owner"), staff_member("bondi")
-    long_ago(owner)
+    expire_reauthentication(owner)
     page = {"Referer": "http://bondi.localhost/settings/staff/"}
     invited = {"email": "new@clinic.example", "role": "owner"}
     for path, form in ((f"/settings/staff/{person.pk}/role", {"role": "owner"}), ("/settings/staff/invite", invited)):

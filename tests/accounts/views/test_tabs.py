@@ -10,9 +10,9 @@ from django.test import Client
 
 from accounts.models import User
 from tenants.context import clinic_context
-from tests.accounts.conftest import field
-from tests.accounts.second_factors import code, give_app
-from tests.accounts.views.test_second_factor_sign_in import STEP, Browsers, is_signed_in, launch, sign_in
+from tests.accounts.conftest import field_value
+from tests.accounts.second_factors import totp_code, add_app
+from tests.accounts.views.test_second_factor_sign_in import SECOND_FACTOR_URL, Browsers, is_signed_in, launch, sign_in
 
 
 @pytest.fixture
@@ -22,23 +22,23 @@ def user(staff_member: Callable[..., User]) -> User:
 
 @pytest.fixture
 def app_user(user: User) -> User:
-    give_app("bondi", user)
+    add_app("bondi", user)
     return user
 
 
 def finish(browser: Client, user: User, ticket: str, patient: str) -> None:
     """Go on in a tab, as a person would who sees what it shows, until it shows the tab's patient."""
-    answer = browser.post(STEP, {"code": code(), "t": ticket})
+    answer = browser.post(SECOND_FACTOR_URL, {"code": totp_code(), "t": ticket})
     for _ in range(3):
         if answer.status_code == 302 and answer["Location"].startswith("/login"):
             answer = browser.get(answer["Location"])
         if answer.status_code == 200:
-            assert field(answer.content.decode(), "t") == ticket
+            assert field_value(answer.content.decode(), "t") == ticket
             answer = sign_in(browser, user, ticket)
-        if answer["Location"].startswith(STEP):
+        if answer["Location"].startswith(SECOND_FACTOR_URL):
             with clinic_context("bondi"):
                 cache.clear()  # some minutes later: the code is another one
-            answer = browser.post(STEP, {"code": code(), "t": ticket})
+            answer = browser.post(SECOND_FACTOR_URL, {"code": totp_code(), "t": ticket})
     assert answer["Location"] == f"/patients/{patient}/"
 
 
@@ -65,7 +65,7 @@ def test_a_launch_in_another_tab_ends_the_second_step_that_this_one_was_left_at(
     first = launch(browser, "42")
     sign_in(browser, app_user, first)
     second = launch(browser, "43")
-    assert browser.post(STEP, {"code": code(), "t": first})["Location"] == f"/login?t={first}"
+    assert browser.post(SECOND_FACTOR_URL, {"code": totp_code(), "t": first})["Location"] == f"/login?t={first}"
     assert not is_signed_in(browser)
     finish(browser, app_user, second, "43")
     finish(browser, app_user, first, "42")
@@ -78,20 +78,20 @@ def test_a_sign_in_form_that_was_open_before_signs_in_somebody_else(
     first, second = launch(browser, "42"), launch(browser, "43")
     sign_in(browser, app_user, first)
     assert sign_in(browser, staff_member("bondi", "owner"), second)["Location"] == "/patients/43/"
-    assert browser.post(STEP, {"code": code(), "t": first})["Location"] == "/patients/42/"
+    assert browser.post(SECOND_FACTOR_URL, {"code": totp_code(), "t": first})["Location"] == "/patients/42/"
 
 
 def test_a_stale_code_form_goes_back_to_its_own_ticket(csrf_client: Callable[[str], Client], app_user: User) -> None:
     browser = csrf_client("bondi")
     ticket = launch(browser, "42")
-    assert browser.post(STEP, {"code": code(), "t": ticket})["Location"] == f"/login?t={ticket}"
+    assert browser.post(SECOND_FACTOR_URL, {"code": totp_code(), "t": ticket})["Location"] == f"/login?t={ticket}"
 
 
 def test_the_ticket_waits_while_a_new_password_is_chosen(clinic_client: Browsers, user: User) -> None:
     browser = clinic_client("bondi")
     ticket = launch(browser, "42")
     form = browser.get(f"/password/reset/?t={ticket}").content.decode()
-    asked = browser.post("/password/reset/", {"email": user.email, "t": field(form, "t")})
+    asked = browser.post("/password/reset/", {"email": user.email, "t": field_value(form, "t")})
     assert asked["Location"] == f"/password/reset/done/?t={ticket}"
     assert f'href="/login?t={ticket}"' in browser.get(asked["Location"]).content.decode()
     assert sign_in(browser, user, ticket)["Location"] == "/patients/42/"

@@ -85,7 +85,7 @@ def test_a_new_clinic_is_made_whole_and_its_owner_invited(operator_client: Brows
     answer = operator_client("ana").post("/ops/new", form)
     assert answer["Location"] == "/ops/clinics/coast/"
     assert mail.outbox[0].to == ["owner@coast.example"]
-    said = {"whom": "owner@coast.example", "role": "owner"}
+    said = {"person": "owner@coast.example", "role": "owner"}
     assert lines_of("coast") == [("invited", None, "ops (ana@sidechart.example)", said)]
     line = Event.objects.get(action=Action.INVITED)
     assert (line.user_email, line.details) == ("ana@sidechart.example", said | {"new_clinic": "coast"})
@@ -159,9 +159,9 @@ def test_an_invitation_that_could_not_be_mailed_is_shown_to_be_handed_over(
 
 def test_the_log_of_ops_shows_lines_by_the_hundred(operator_client: Browsers) -> None:
     for number in range(101):
-        Event.objects.create(user_email="ana@sidechart.example", action=Action.INVITED, details={"whom": f"n{number}"})
+        Event.objects.create(user_email="ana@sidechart.example", action=Action.INVITED, details={"person": f"n{number}"})
     browser = operator_client()
     page = text(browser.get("/ops/log"))
-    assert page.count("whom: n") == 100
+    assert page.count("person: n") == 100
     assert "?before=2" in page
-    assert text(browser.get("/ops/log?before=2")).count("whom: n0<") == 1
+    assert text(browser.get("/ops/log?before=2")).count("person: n0<") == 1

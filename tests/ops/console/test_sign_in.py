@@ -13,14 +13,14 @@ from django.utils import timezone
 
 from accounts import invitations, reset_links
 from accounts.models import OpenSession, User
-from accounts.tasks import send_sign_in_notice
+from accounts.tasks import send_sign_in_changed
 from audit.log import Action, record
 from audit.models import Event
 from ops import operators
 from ops.onboarding import Refused
 from tenants.context import clinic_context
 from tenants.models import Clinic
-from tests.accounts.second_factors import Device, ask, code
+from tests.accounts.second_factors import Device, passkey_options, totp_code
 from tests.conftest import PASSWORD
 
 Browsers = Callable[..., Client]
@@ -55,7 +55,7 @@ def test_from_an_invitation_to_the_console_with_a_second_factor_on_the_way(db: N
     sealed = re.search(r'name="sealed" value="([^"]+)"', set_up)
     assert secret
     assert sealed
-    made = browser.post("/ops/account/app", {"sealed": sealed[1], "code": code(secret[1].replace(" ", ""))})
+    made = browser.post("/ops/account/app", {"sealed": sealed[1], "code": totp_code(secret[1].replace(" ", ""))})
     assert made["Location"] == "/ops/account/recovery-codes"
     assert browser.get("/ops/account/recovery-codes").status_code == 200
     assert browser.get("/ops/").status_code == 200
@@ -84,7 +84,7 @@ def test_the_password_alone_leads_to_the_second_step_and_the_code_to_the_page_as
     step = browser.post(asked, {"login": ana.email, "password": PASSWORD, "t": asked.partition("t=")[2]})["Location"]
     assert step.startswith("/ops/login/second-step?t=")
     assert browser.get("/ops/").status_code == 302
-    done = browser.post(step, {"code": code(), "t": step.partition("t=")[2]})
+    done = browser.post(step, {"code": totp_code(), "t": step.partition("t=")[2]})
     assert done["Location"] == "/ops/clinics/bondi/"
     assert browser.get("/ops/clinics/bondi/").status_code == 200
 
@@ -93,15 +93,15 @@ def test_a_passkey_of_the_base_host_signs_in_and_one_asked_for_by_a_clinics_page
     operator_client: Browsers, bondi: Clinic
 ) -> None:
     at_work, device = operator_client("ana"), Device("localhost")
-    made = device.create(ask(at_work, "/ops/account/passkeys/ask"))
+    made = device.create(passkey_options(at_work, "/ops/account/passkeys/ask"))
     assert at_work.post("/ops/account/passkeys/add", {"name": "Key", "credential": made}).status_code == 302
     fresh = base()
-    answer = device.get(ask(fresh, "/ops/login/passkey/ask"))
+    answer = device.get(passkey_options(fresh, "/ops/login/passkey/ask"))
     assert fresh.post("/ops/login/passkey", {"credential": answer})["Location"] == "/ops/"
     assert fresh.get("/ops/").status_code == 200
     lured = base()
     device.origin = "http://bondi.localhost"
-    answer = device.get(ask(lured, "/ops/login/passkey/ask"))
+    answer = device.get(passkey_options(lured, "/ops/login/passkey/ask"))
     assert lured.post("/ops/login/passkey", {"credential": answer})["Location"] == "/ops/login"
     assert lured.get("/ops/").status_code == 302
 
@@ -257,7 +257,7 @@ def test_signing_out_ends_the_session(operator_client: Browsers) -> None:
 
 def test_whoever_changes_their_second_step_is_told_by_mail(operator: Callable[..., User]) -> None:
     line = record(Action.SECOND_FACTOR_ADDED, by=operator("ana"), kind="passkey")
-    send_sign_in_notice(schema_name="public", event_id=line.pk)
+    send_sign_in_changed(schema_name="public", event_id=line.pk)
     (sent,) = mail.outbox
     assert (sent.to, sent.subject) == (["ana@sidechart.example"], "Your sign-in at Sidechart's console was changed")
     assert "http://localhost:8000/ops/account/" in sent.body

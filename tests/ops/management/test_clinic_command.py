@@ -281,7 +281,7 @@ def test_a_full_sync_says_what_was_not_compared_and_when_that_goes_on(
     for label in ("bondi", "harbour"):
         sandbox.connect(label)
         sandbox.sync(label)
-    sandbox.store.misbehave("bondi", Fault.FORBIDDEN, resource="medical_alerts", after=spared, times=None)
+    sandbox.store.inject_fault("bondi", Fault.FORBIDDEN, resource="medical_alerts", after=spared, times=None)
     capsys.readouterr()
     with pytest.raises(SystemExit) as stopped:
         call_command("clinic", "sync", "bondi", "--full", "--json")
@@ -335,7 +335,7 @@ def test_ops_reset_the_second_factor_of_somebody_who_lost_phone_and_codes(
         assert not Authenticator.objects.exists()
         assert not OpenSession.objects.exists()
         (line,) = Event.objects.filter(action=Action.SECOND_FACTOR_RESET)
-        assert (line.user_id, line.user_email, line.details) == (None, "ops", {"whom": owner.email})
+        assert (line.user_id, line.user_email, line.details) == (None, "ops", {"person": owner.email})
     with clinic_context("harbour"):
         assert Authenticator.objects.exists()
     again = run("reset-second-factor", "bondi", "--email", owner.email)
@@ -359,7 +359,7 @@ def test_an_invitation_to_a_wrong_address_is_taken_back(bondi: Clinic, harbour: 
     assert left == {"bondi": {"right@clinic.example"}, "harbour": {"right@clinic.example", "wrong@clinic.example"}}
     with clinic_context("bondi"):
         (line,) = Event.objects.filter(action=Action.INVITATION_REVOKED)
-    assert (line.user_email, line.details) == ("ops", {"whom": "wrong@clinic.example", "role": "owner"})
+    assert (line.user_email, line.details) == ("ops", {"person": "wrong@clinic.example", "role": "owner"})
 
 
 def test_an_invitation_that_was_accepted_is_not_said_to_be_taken_back(

@@ -1,4 +1,4 @@
-"""Lines of the log as if they had been written at another time, which the database refuses to anybody else."""
+"""Change audit events, which the database's triggers refuse otherwise."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ from django.db import connection
 from audit.models import Event
 
 
-def rewrite_log(**fields: Any) -> None:
-    """Change all lines of the clinic that the test is inside of."""
+def update_events(**fields: Any) -> None:
+    """Update every event of the current clinic."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_event DISABLE TRIGGER audit_append_only")
         Event.objects.update(**fields)
         cursor.execute("ALTER TABLE audit_event ENABLE TRIGGER audit_append_only")
 
 
-def behind_our_back(statement: str) -> None:
-    """What somebody with the database's own rights can do."""
+def tamper(statement: str) -> None:
+    """Run a statement as someone with full database rights could, past all triggers."""
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE audit_event DISABLE TRIGGER USER; {statement}; SET CONSTRAINTS ALL IMMEDIATE")

@@ -16,14 +16,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import second_factors, tickets
-from accounts.factor_forms import CodeForm, PasskeySignInForm, SecondStepPasskeyForm
+from accounts.second_factor_forms import CodeForm, PasskeySignInForm, SecondFactorPasskeyForm
 from accounts.views.sign_in import SIGN_IN_AGAIN, continue_sign_in, signed_in_url
 
 
 @login_not_required
 @sensitive_post_parameters("code", "credential")
 @require_http_methods(["GET", "HEAD", "POST"])
-def second_step(request: HttpRequest) -> HttpResponse:
+def verify_second_factor(request: HttpRequest) -> HttpResponse:
     """After the password: a passkey, a code of the app or a recovery code."""
     if request.user.is_authenticated:
         return HttpResponseRedirect(signed_in_url(request))
@@ -33,7 +33,7 @@ def second_step(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(tickets.with_ticket(reverse("account_login"), request))
     user = stage.login.user
     code_form = CodeForm(user=user, data=request.POST if "code" in request.POST else None)
-    passkey_form = SecondStepPasskeyForm(user=user, data=request.POST if "credential" in request.POST else None)
+    passkey_form = SecondFactorPasskeyForm(user=user, data=request.POST if "credential" in request.POST else None)
     for form in (code_form, passkey_form):
         if form.is_valid():
             form.save()
@@ -49,20 +49,20 @@ def second_step(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_POST
-def ask_for_passkey_of_step(request: HttpRequest) -> HttpResponse:
+def second_factor_passkey_options(request: HttpRequest) -> HttpResponse:
     """What the browser's passkey dialog needs to know at the second step."""
     stage = _stage(request)
     if stage is None:
         return HttpResponse(status=403)
-    second_factors.begin_passkey(request, SecondStepPasskeyForm.purpose)
+    second_factors.begin_passkey_prompt(request, SecondFactorPasskeyForm.purpose)
     return JsonResponse(begin_authentication(stage.login.user))
 
 
 @login_not_required
 @require_POST
-def ask_for_any_passkey(request: HttpRequest) -> HttpResponse:
+def sign_in_passkey_options(request: HttpRequest) -> HttpResponse:
     """What the browser's passkey dialog needs to know when nobody has said who they are."""
-    second_factors.begin_passkey(request, PasskeySignInForm.purpose)
+    second_factors.begin_passkey_prompt(request, PasskeySignInForm.purpose)
     return JsonResponse(begin_authentication(user=None))
 
 

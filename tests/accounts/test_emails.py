@@ -9,10 +9,10 @@ from django.core import mail
 from django.test import Client
 
 from accounts.models import User
-from accounts.tasks import send_sign_in_notice
+from accounts.tasks import send_sign_in_changed
 from tenants.context import clinic_context
-from tests.accounts.second_factors import Device, ask
-from tests.accounts.views.test_second_factors import held_by, set_up_app
+from tests.accounts.second_factors import Device, passkey_options
+from tests.accounts.views.test_second_factors import factor_types, set_up_app
 from tests.conftest import PASSWORD
 
 
@@ -31,7 +31,7 @@ def test_whoever_changes_their_second_step_is_told_by_mail(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         _, secret = set_up_app(here)
-        made = Device().create(ask(here, "/account/passkeys/ask"))
+        made = Device().create(passkey_options(here, "/account/passkeys/ask"))
         here.post("/account/passkeys/add", {"name": "Blue", "credential": made})
         here.post("/account/recovery-codes/new")
         here.post("/account/app/remove")
@@ -77,13 +77,13 @@ def test_a_broker_that_is_away_undoes_no_second_step(
     def away(**_: Any) -> None:
         raise OSError
 
-    monkeypatch.setattr(send_sign_in_notice, "apply_async", lambda *_: away())
+    monkeypatch.setattr(send_sign_in_changed, "apply_async", lambda *_: away())
     with django_capture_on_commit_callbacks(execute=True):
         done, _ = set_up_app(here)
     assert done["Location"] == "/account/recovery-codes"
-    assert held_by(user) == ["recovery_codes", "totp"]
+    assert factor_types(user) == ["recovery_codes", "totp"]
 
 
 def test_a_notice_for_a_clinic_that_is_gone_sends_nothing(bondi: Any) -> None:
-    send_sign_in_notice(schema_name="clinic_0000000000000000", event_id=1)
+    send_sign_in_changed(schema_name="clinic_0000000000000000", event_id=1)
     assert mail.outbox == []

@@ -3,18 +3,18 @@
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
-from accounts.addresses import absolute_url
+from accounts.links import absolute_url
 from accounts.models import User, in_public
 from audit.models import Event
 from tenants.context import current_clinic
 
 
-def send_changed(person: User, event: Event) -> None:
+def send_sign_in_changed(person: User, event: Event) -> None:
     """Say what the line of the log says that they did themself. Raises what the mail backend raises."""
     _send("sign_in_changed", person, event=event, kind=event.details["kind"])
 
 
-def send_reset(person: User, *, by: str) -> None:
+def send_second_factor_reset(person: User, *, by: str) -> None:
     """Say by whom their second step was reset. Raises what the mail backend raises."""
     _send("second_factor_reset", person, by=by)
 

@@ -10,11 +10,11 @@ from django.test import Client
 
 from accounts.models import User
 from tenants.context import clinic_context
-from tests.accounts.conftest import field
-from tests.accounts.second_factors import ask, code, give_app, give_passkey, give_recovery_codes
+from tests.accounts.conftest import field_value
+from tests.accounts.second_factors import passkey_options, totp_code, add_app, add_passkey, add_recovery_codes
 from tests.conftest import PASSWORD
 
-STEP = "/login/second-step"
+SECOND_FACTOR_URL = "/login/second-step"
 Browsers = Callable[[str], Client]
 
 
@@ -25,7 +25,7 @@ def user(staff_member: Callable[..., User]) -> User:
 
 @pytest.fixture
 def app_user(user: User) -> User:
-    give_app("bondi", user)
+    add_app("bondi", user)
     return user
 
 
@@ -35,7 +35,7 @@ def sign_in(browser: Client, user: User, ticket: str = "") -> Any:
 
 def launch(browser: Client, patient: str) -> str:
     """Open a tab on a patient; the ticket on its sign-in page."""
-    return field(browser.get(browser.get(f"/patients/{patient}/")["Location"]).content.decode(), "t")
+    return field_value(browser.get(browser.get(f"/patients/{patient}/")["Location"]).content.decode(), "t")
 
 
 def is_signed_in(browser: Client) -> bool:
@@ -44,9 +44,9 @@ def is_signed_in(browser: Client) -> bool:
 
 def test_the_password_alone_signs_nobody_in_who_has_an_app(clinic_client: Browsers, app_user: User) -> None:
     browser = clinic_client("bondi")
-    assert sign_in(browser, app_user)["Location"] == STEP
+    assert sign_in(browser, app_user)["Location"] == SECOND_FACTOR_URL
     assert not is_signed_in(browser)
-    assert browser.post(STEP, {"code": code()})["Location"] == "/"
+    assert browser.post(SECOND_FACTOR_URL, {"code": totp_code()})["Location"] == "/"
     assert is_signed_in(browser)
 
 
@@ -56,80 +56,80 @@ def test_the_ticket_goes_through_password_and_code(clinic_client: Browsers, app_
     step = sign_in(browser, app_user, ticket)["Location"]
     assert step == f"{STEP}?t={ticket}"
     page = browser.get(step).content.decode()
-    assert browser.post(STEP, {"code": code(), "t": field(page, "t")})["Location"] == "/patients/42/"
+    assert browser.post(SECOND_FACTOR_URL, {"code": totp_code(), "t": field_value(page, "t")})["Location"] == "/patients/42/"
 
 
 def test_a_wrong_code_keeps_the_ticket(clinic_client: Browsers, app_user: User) -> None:
     browser = clinic_client("bondi")
     ticket = launch(browser, "42")
     sign_in(browser, app_user, ticket)
-    refused = browser.post(STEP, {"code": "000000", "t": ticket})
+    refused = browser.post(SECOND_FACTOR_URL, {"code": "000000", "t": ticket})
     assert refused.status_code == 200
-    assert field(refused.content.decode(), "t") == ticket
+    assert field_value(refused.content.decode(), "t") == ticket
 
 
 def test_a_recovery_code_counts_once(clinic_client: Browsers, app_user: User) -> None:
-    first, second, *_ = give_recovery_codes("bondi", app_user)
+    first, second, *_ = add_recovery_codes("bondi", app_user)
     for number, (tried, works) in enumerate(((first, True), (first, False), (second, True))):
         browser = clinic_client("bondi")
         ticket = launch(browser, str(42 + number))
         sign_in(browser, app_user, ticket)
-        answer = browser.post(STEP, {"code": tried, "t": ticket})
+        answer = browser.post(SECOND_FACTOR_URL, {"code": tried, "t": ticket})
         assert answer.get("Location") == (f"/patients/{42 + number}/" if works else None)
 
 
 def test_a_code_of_the_app_counts_once_as_long_as_it_is_shown_and_after(
     clinic_client: Browsers, app_user: User
 ) -> None:
-    shown = code(steps=1)
+    shown = totp_code(steps=1)
     for works in (True, False):
         browser = clinic_client("bondi")
         sign_in(browser, app_user)
-        assert (browser.post(STEP, {"code": shown}).status_code == 302) == works
+        assert (browser.post(SECOND_FACTOR_URL, {"code": shown}).status_code == 302) == works
         with clinic_context("bondi"):  # allauth itself forgets a used code after half a minute
             cache.delete(f"allauth.mfa.totp.used?user={app_user.pk}&code={shown}")
 
 
 def test_a_passkey_is_a_second_step(clinic_client: Browsers, user: User) -> None:
-    device = give_passkey("bondi", user)
+    device = add_passkey("bondi", user)
     browser = clinic_client("bondi")
     ticket = launch(browser, "42")
-    assert sign_in(browser, user, ticket)["Location"].startswith(STEP)
-    answer = device.get(ask(browser, f"{STEP}/passkey"), verified=False)
-    assert browser.post(STEP, {"credential": answer, "t": ticket})["Location"] == "/patients/42/"
+    assert sign_in(browser, user, ticket)["Location"].startswith(SECOND_FACTOR_URL)
+    answer = device.get(passkey_options(browser, f"{STEP}/passkey"), verified=False)
+    assert browser.post(SECOND_FACTOR_URL, {"credential": answer, "t": ticket})["Location"] == "/patients/42/"
 
 
 def test_a_passkey_alone_signs_in_and_the_ticket_goes_along(clinic_client: Browsers, user: User) -> None:
-    device = give_passkey("bondi", user)
-    give_app("bondi", user)
+    device = add_passkey("bondi", user)
+    add_app("bondi", user)
     browser = clinic_client("bondi")
     ticket = launch(browser, "42")
-    answer = device.get(ask(browser, "/login/passkey/ask"))
+    answer = device.get(passkey_options(browser, "/login/passkey/ask"))
     assert browser.post("/login/passkey", {"credential": answer, "t": ticket})["Location"] == "/patients/42/"
 
 
 def test_a_passkey_that_saw_nobody_signs_nobody_in(clinic_client: Browsers, user: User) -> None:
-    device = give_passkey("bondi", user)
+    device = add_passkey("bondi", user)
     browser = clinic_client("bondi")
     ticket = launch(browser, "42")
-    answer = device.get(ask(browser, "/login/passkey/ask"), verified=False)
+    answer = device.get(passkey_options(browser, "/login/passkey/ask"), verified=False)
     assert browser.post("/login/passkey", {"credential": answer, "t": ticket})["Location"] == f"/login?t={ticket}"
     assert not is_signed_in(browser)
 
 
 def test_an_answer_for_the_second_step_is_no_sign_in_by_passkey(clinic_client: Browsers, user: User) -> None:
-    device = give_passkey("bondi", user)
+    device = add_passkey("bondi", user)
     browser = clinic_client("bondi")
     sign_in(browser, user)
-    answer = device.get(ask(browser, f"{STEP}/passkey"), verified=False)
+    answer = device.get(passkey_options(browser, f"{STEP}/passkey"), verified=False)
     assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/login"
     assert not is_signed_in(browser)
 
 
 def test_an_answer_of_a_passkey_counts_once(clinic_client: Browsers, user: User) -> None:
-    device = give_passkey("bondi", user)
+    device = add_passkey("bondi", user)
     browser = clinic_client("bondi")
-    answer = device.get(ask(browser, "/login/passkey/ask"))
+    answer = device.get(passkey_options(browser, "/login/passkey/ask"))
     assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/"
     browser.post("/logout")
     assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/login"
@@ -139,7 +139,7 @@ def test_a_passkey_of_one_clinic_is_nothing_at_the_other(clinic_client: Browsers
     """The same person, id and all, at both; in the end even a row that somebody copied into the other's table."""
     with clinic_context("bondi"):
         user = User.objects.get(email=twins)
-    device = give_passkey("bondi", user)
+    device = add_passkey("bondi", user)
     with clinic_context("bondi"):
         copied = Authenticator.objects.get().data
     for data in (None, copied):
@@ -147,16 +147,16 @@ def test_a_passkey_of_one_clinic_is_nothing_at_the_other(clinic_client: Browsers
             with clinic_context("harbour"):
                 Authenticator.objects.create(user=user, type=Authenticator.Type.WEBAUTHN, data=data)
         browser = clinic_client("harbour")
-        answer = device.get(ask(browser, "/login/passkey/ask"))
+        answer = device.get(passkey_options(browser, "/login/passkey/ask"))
         assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/login"
         assert not is_signed_in(browser)
 
 
 @pytest.mark.parametrize("field_name", ["origin", "host"])
 def test_a_passkey_asked_for_by_another_site_is_refused(clinic_client: Browsers, user: User, field_name: str) -> None:
-    device = give_passkey("bondi", user)
+    device = add_passkey("bondi", user)
     browser = clinic_client("bondi")
-    asked = ask(browser, "/login/passkey/ask")
+    asked = passkey_options(browser, "/login/passkey/ask")
     if field_name == "host":
         device.host = "harbour.localhost"
     else:
@@ -173,13 +173,13 @@ def test_a_passkey_asked_for_by_another_site_is_refused(clinic_client: Browsers,
         '{"id": "eA", "rawId": "eA", "type": "public-key", "response": {"userHandle": null, "clientDataJSON": "eA"}}',
     ],
 )
-@pytest.mark.parametrize("path", ["/login/passkey", STEP])
+@pytest.mark.parametrize("path", ["/login/passkey", SECOND_FACTOR_URL])
 def test_no_answer_of_another_shape_breaks_it(clinic_client: Browsers, user: User, odd: str, path: str) -> None:
-    give_passkey("bondi", user)
+    add_passkey("bondi", user)
     browser = clinic_client("bondi")
-    if path == STEP:
+    if path == SECOND_FACTOR_URL:
         sign_in(browser, user)
-    ask(browser, "/login/passkey/ask" if path != STEP else f"{STEP}/passkey")
+    passkey_options(browser, "/login/passkey/ask" if path != SECOND_FACTOR_URL else f"{STEP}/passkey")
     assert browser.post(path, {"credential": odd}).status_code in (200, 302)
     assert not is_signed_in(browser)
 
@@ -189,15 +189,15 @@ def test_a_secret_copied_to_another_person_or_clinic_does_not_open(
 ) -> None:
     with clinic_context("bondi"):
         twin = User.objects.get(email=twins)
-    of_bondi = give_app("bondi", twin).data
+    of_bondi = add_app("bondi", twin).data
     for label, thief in (("harbour", twin), ("bondi", staff_member("bondi", "owner"))):
-        held = give_app(label, thief)
+        held = add_app(label, thief)
         with clinic_context(label):
             held.data = of_bondi
             held.save()
         browser = clinic_client(label)
         sign_in(browser, thief)
-        assert browser.post(STEP, {"code": code()}).status_code == 200
+        assert browser.post(SECOND_FACTOR_URL, {"code": totp_code()}).status_code == 200
         assert not is_signed_in(browser)
 
 
@@ -205,7 +205,7 @@ def test_the_session_changes_its_name_at_the_second_step(clinic_client: Browsers
     browser = clinic_client("bondi")
     sign_in(browser, app_user)
     before = browser.session.session_key
-    browser.post(STEP, {"code": code()})
+    browser.post(SECOND_FACTOR_URL, {"code": totp_code()})
     assert browser.session.session_key != before
 
 
@@ -213,8 +213,8 @@ def test_the_tries_are_counted_by_person_and_clinic(clinic_client: Browsers, app
     for number in range(5):
         browser = clinic_client("bondi")
         sign_in(browser, app_user)
-        browser.post(STEP, {"code": f"00000{number}"}, REMOTE_ADDR=f"203.0.113.{number}")
-    refused = browser.post(STEP, {"code": code()}, REMOTE_ADDR="203.0.113.99")
+        browser.post(SECOND_FACTOR_URL, {"code": f"00000{number}"}, REMOTE_ADDR=f"203.0.113.{number}")
+    refused = browser.post(SECOND_FACTOR_URL, {"code": totp_code()}, REMOTE_ADDR="203.0.113.99")
     assert "Too many tries" in refused.content.decode()
     assert not is_signed_in(browser)
 
@@ -223,14 +223,14 @@ def test_tries_at_the_second_step_of_one_clinic_do_not_count_at_the_other(clinic
     for label in ("bondi", "harbour"):
         with clinic_context(label):
             user = User.objects.get(email=twins)
-        give_app(label, user)
+        add_app(label, user)
     for _ in range(6):
         browser = clinic_client("bondi")
         sign_in(browser, user)
-        browser.post(STEP, {"code": "000000"})
+        browser.post(SECOND_FACTOR_URL, {"code": "000000"})
     browser = clinic_client("harbour")
     sign_in(browser, user)
-    assert browser.post(STEP, {"code": code()}).status_code == 302
+    assert browser.post(SECOND_FACTOR_URL, {"code": totp_code()}).status_code == 302
 
 
 def test_passkeys_that_nobody_knows_are_tried_for_so_long_only(clinic_client: Browsers) -> None:

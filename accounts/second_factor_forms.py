@@ -16,7 +16,7 @@ from django.core.cache import cache
 from fido2.utils import websafe_decode
 
 from accounts.models import User
-from accounts.second_factors import SecondFactorAdapter, is_passkey_for, seal, unseal
+from accounts.second_factors import SecondFactorAdapter, pop_passkey_purpose, seal, unseal
 
 # With the tolerance a code is good for this long, and in all that time it counts once.
 CODE_SECONDS = app_settings.TOTP_PERIOD * (2 * app_settings.TOTP_TOLERANCE + 1)
@@ -55,7 +55,7 @@ class PasskeyResponseMixin:
 
     def clean_credential(self) -> Any:
         wrong = SecondFactorAdapter().validation_error("incorrect_code")
-        if not is_passkey_for(context.request, self.purpose) or not _is_from_this_host(self.cleaned_data["credential"]):
+        if not pop_passkey_purpose(context.request, self.purpose) or not _is_from_this_host(self.cleaned_data["credential"]):
             raise wrong
         return self._checked(getattr(super(), "clean_credential", lambda: self.cleaned_data["credential"]))
 
@@ -77,7 +77,7 @@ def _is_from_this_host(credential: Any) -> bool:
         return False
 
 
-class SecondStepPasskeyForm(PasskeyResponseMixin, AuthenticateWebAuthnForm):
+class SecondFactorPasskeyForm(PasskeyResponseMixin, AuthenticateWebAuthnForm):
     purpose = "step"
 
 
