@@ -8,12 +8,12 @@ from random import Random
 from typing import Any
 
 from bench.shelf import Patient
-from sandbox.cliniko.clock import stamp
-from sandbox.cliniko.seed.patients import person
+from sandbox.cliniko.api.serializers import serialize
+from sandbox.cliniko.clock import format_time
 from sandbox.cliniko.data.records import Record
-from sandbox.cliniko.api.serializers import rendered
-from sandbox.cliniko.seed.account import ids
+from sandbox.cliniko.seed.account import record_ids
 from sandbox.cliniko.seed.account_settings import account_settings
+from sandbox.cliniko.seed.patients import make_patient
 
 ACCOUNT = "bench"
 BASE = "https://api.au1.cliniko.com/v1"  # what records call themselves; nobody follows these links
@@ -24,8 +24,8 @@ IMPORTED = 0.4  # of all patients, in one import from the software before
 def patients(count: int, *, seed: int) -> Iterator[Patient]:
     """So many patients, the same ones for the same seed and day; far into a long list their names come again."""
     random, now = Random(f"{seed}:{ACCOUNT}"), datetime.now(UTC)
-    bodies = [person(random, now.date()) for _ in range(min(count, DIFFERENT))]
-    for place, (number, body) in enumerate(zip(islice(ids(), count), cycle(bodies))):
+    bodies = [make_patient(random, now.date()) for _ in range(min(count, DIFFERENT))]
+    for place, (number, body) in enumerate(zip(islice(record_ids(), count), cycle(bodies))):
         yield _patient(_record(random, now, number, body, since_import=max(0, place / count - IMPORTED)))
 
 
@@ -33,12 +33,12 @@ def _record(random: Random, now: datetime, number: int, body: dict[str, Any], *,
     """Who came over in one import shares its second; the others registered one by one since."""
     created = now - timedelta(days=900 - 898 * since_import / (1 - IMPORTED))
     updated = created + (now - created) * 0.999 * random.choice((0, random.random()))
-    archived = stamp(updated) if random.random() < 0.03 else None
-    return Record(ACCOUNT, "patients", number, stamp(created), stamp(updated), body, archived_at=archived)
+    archived = format_time(updated) if random.random() < 0.03 else None
+    return Record(ACCOUNT, "patients", number, format_time(created), format_time(updated), body, archived_at=archived)
 
 
 def _patient(record: Record) -> Patient:
-    body = compact(rendered(record, BASE))
+    body = compact(serialize(record, BASE))
     return Patient(record.id, record.created_at, record.updated_at, record.archived_at or "", body)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from embedded.paths import ServiceError, claim, data_directory, socket_directory
-from embedded.processes import command_of
+from embedded.processes import command_line
 
 SOCKET = ".s.PGSQL.5432"
 STARTING_SECONDS = 60
@@ -120,7 +120,7 @@ class Postgres:
             pid = int((self.data / "postmaster.pid").read_text().split(maxsplit=1)[0])
         except (OSError, IndexError, ValueError):
             return None
-        return pid if str(self.data) in command_of(pid) else None
+        return pid if str(self.data) in command_line(pid) else None
 
     def _forget_the_dead(self) -> None:
         """Drop the pid file of a server that is gone: its id may belong to any other process by now."""

@@ -13,17 +13,17 @@ PROC = Path("/proc")
 
 
 @dataclass(frozen=True)
-class Identity:
+class ProcessId:
     """A process by its id and its birth, so that an id which was given away again is never mistaken for it."""
 
     pid: int
     born: str
 
 
-def identify(pid: int) -> Identity | None:
+def identify(pid: int) -> ProcessId | None:
     """The living process with this id; None when it is gone or only waits to be reaped."""
     state, born = _state_and_birth(pid)
-    return Identity(pid, born) if born and not state.startswith("Z") else None
+    return ProcessId(pid, born) if born and not state.startswith("Z") else None
 
 
 def _state_and_birth(pid: int) -> tuple[str, str]:
@@ -44,7 +44,7 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def command_of(pid: int) -> str:
+def command_line(pid: int) -> str:
     """The command line of a living process; empty when it is gone."""
     if not PROC.joinpath("self").exists():  # macOS
         return subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
@@ -54,7 +54,7 @@ def command_of(pid: int) -> str:
         return ""
 
 
-def end(leaders: list[Identity], patience: float = 15.0) -> None:
+def terminate(leaders: list[ProcessId], patience: float = 15.0) -> None:
     """End these processes and whatever is left in the groups they lead: politely, after `patience` seconds for good.
 
     A leader is asked alone: gunicorn and Celery then finish what they are doing and end their children themselves.

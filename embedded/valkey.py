@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from embedded.paths import ServiceError, claim, data_directory, socket_directory
-from embedded.processes import command_of
+from embedded.processes import command_line
 
 SOCKET = "valkey.sock"
 STARTING_SECONDS = 30
@@ -90,7 +90,7 @@ class Valkey:
             pid = int((self.home / "pid").read_text())
         except (OSError, ValueError):
             return None
-        return pid if "valkey-server" in command_of(pid) and str(self.socket) in command_of(pid) else None
+        return pid if "valkey-server" in command_line(pid) and str(self.socket) in command_line(pid) else None
 
     def _say(self, command: str) -> str:
         """The first line of the answer; empty when nobody is there or the socket closes, as it does after SHUTDOWN."""

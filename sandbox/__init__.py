@@ -1,1 +1,1 @@
-"""A stand-in world to run and test in: Cliniko, PostgreSQL, a broker and the demo. Imports none of the product."""
+"""A stand-in for Cliniko, and a demo of the whole product. Imports no production package."""

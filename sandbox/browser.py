@@ -1,4 +1,4 @@
-"""Forms filled in over HTTP, the way a person does it in a browser."""
+"""Fill in forms over HTTP, as a browser does."""
 
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
@@ -6,27 +6,27 @@ from urllib.parse import urlsplit
 import requests
 
 
-class Fields(HTMLParser):
-    """The inputs of a page's forms that a browser would send back, as (name, value) in their order."""
+class FormFields(HTMLParser):
+    """The (name, value) pairs that a browser would submit for a page's forms, in order."""
 
     def __init__(self, page: str):
         super().__init__()
-        self.sent: list[tuple[str, str]] = []
+        self.values: list[tuple[str, str]] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        name = given.get("name")
-        if tag == "input" and name and given.get("type") not in ("submit", "button", "checkbox", "radio"):
-            self.sent.append((name, given.get("value") or ""))
+        attributes = dict(attrs)
+        name = attributes.get("name")
+        if tag == "input" and name and attributes.get("type") not in ("submit", "button", "checkbox", "radio"):
+            self.values.append((name, attributes.get("value") or ""))
 
 
 class Browser:
-    """Visits pages of any host name, all of them served on this machine: Python may not resolve *.localhost."""
+    """An HTTP client that sends every host name to this machine, because Python may not resolve *.localhost."""
 
     def __init__(self) -> None:
         self._session = requests.Session()
-        self._session.trust_env = False  # no proxy lies between us and ourselves
+        self._session.trust_env = False  # ignore proxies
 
     def get(self, url: str) -> requests.Response:
         return self._send("GET", url)
@@ -35,8 +35,8 @@ class Browser:
         return self._send("POST", url, fields)
 
     def _send(self, method: str, url: str, fields: list[tuple[str, str]] | None = None) -> requests.Response:
-        asked = urlsplit(url)
-        here = f"http://127.0.0.1:{asked.port or 80}{asked.path}{'?' * bool(asked.query)}{asked.query}"
+        parts = urlsplit(url)
+        local = f"http://127.0.0.1:{parts.port or 80}{parts.path}{'?' * bool(parts.query)}{parts.query}"
         return self._session.request(
-            method, here, data=fields, headers={"Host": asked.netloc}, allow_redirects=False, timeout=60
+            method, local, data=fields, headers={"Host": parts.netloc}, allow_redirects=False, timeout=60
         )

@@ -1,4 +1,4 @@
-"""The cast of the demo: two clinics, who signs in at each, and how large they are."""
+"""The demo's clinics, their staff and their sizes."""
 
 from dataclasses import dataclass
 
@@ -20,11 +20,11 @@ class Person:
 
     @property
     def password(self) -> str:
-        """Printed for all to read: it opens nothing but invented patients on this machine."""
+        """Printed on the terminal: it only protects invented patients on this machine."""
         return f"just-looking-{self.clinic}"
 
 
-OPS = Person("sidechart", "ops")  # who looks after the clinics, on the base host
+OPERATOR = Person("sidechart", "ops")  # signs in to the console on the base host
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class DemoClinic:
 
 
 @dataclass(frozen=True)
-class Options:
-    """What `make demo` can be told."""
+class DemoOptions:
+    """Options of `make demo`."""
 
     web_port: int
     cliniko_port: int
@@ -55,7 +55,7 @@ class Options:
         ]
 
     def cliniko_url(self, clinic: DemoClinic) -> str:
-        """The clinic's patient list in the stand-in Cliniko."""
+        """Return the URL of the clinic's patient list in the sandbox."""
         return f"http://localhost:{self.cliniko_port}/{clinic.label}/patients"
 
     def sidechart_url(self, clinic: DemoClinic) -> str:
@@ -63,9 +63,8 @@ class Options:
 
     @property
     def console_url(self) -> str:
-        """Where ops look after clinics."""
         return f"http://localhost:{self.web_port}/ops/"
 
     def integrations_url(self, clinic: DemoClinic) -> str:
-        """Where its Cliniko lists the connected patient apps."""
+        """Return the URL of the sandbox page with the clinic's connected patient apps."""
         return f"http://localhost:{self.cliniko_port}/{clinic.label}/settings/integrations"

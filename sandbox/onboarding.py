@@ -1,35 +1,35 @@
-"""Has the demo's clinics onboarded: by the commands that ops use, and by people who follow their invitations."""
+"""Onboard the demo's clinics with the operators' commands and the staff's invitation pages."""
 
 import json
 import sys
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.browser import Browser, Fields
+from sandbox.browser import Browser, FormFields
 from sandbox.demo_data import DemoClinic, Person
 from sandbox.supervisor import DemoError, Supervisor
 
 ALREADY_STAFF = "already has an account"
-ALREADY_OPS = "is one of ops already"
-NOT_THERE = "There is no clinic"
+ALREADY_OPERATOR = "is one of ops already"
+NO_CLINIC = "There is no clinic"
 
 
 class Onboarding:
-    """Brings clinics to where the demo wants them; what is there already stays as it is."""
+    """Creates what the demo needs and leaves existing clinics, keys and staff unchanged."""
 
     def __init__(self, supervisor: Supervisor):
         self._supervisor = supervisor
 
     def onboard(self, clinic: DemoClinic, keys: dict[str, str]) -> dict[str, Any]:
-        """Make the clinic, give it its key and its staff, each where it is missing.
+        """Create the clinic, its key and its staff where missing.
 
-        Answers what `clinic show` says, as far as it is known of a clinic that was made just now.
+        Return the output of `clinic show`, or the part of it that is known for a new clinic.
         """
         report, people = self._find(clinic), clinic.people
         if report is None:
             report, people = self._create(clinic), clinic.people[1:]
         if report["key_state"] != "ok":
-            self.manage("set-key", clinic.label, "--key-stdin", typed=keys[clinic.label])
+            self.manage("set-key", clinic.label, "--key-stdin", stdin=keys[clinic.label])
         if report["staff"] < len(clinic.people):
             for person in people:
                 self._invite(person)
@@ -38,83 +38,83 @@ class Onboarding:
     def _find(self, clinic: DemoClinic) -> dict[str, Any] | None:
         try:
             return self.show(clinic)
-        except DemoError as refused:
-            if NOT_THERE in str(refused):
+        except DemoError as error:
+            if NO_CLINIC in str(error):
                 return None
             raise
 
     def _create(self, clinic: DemoClinic) -> dict[str, Any]:
         owner = clinic.people[0]
-        made: dict[str, Any] = self.manage("create", clinic.label, "--name", clinic.name, "--owner", owner.email)
-        accept(made["invite_url"], owner)
-        return made | {"key_state": "", "staff": 1, "cursors": {}}
+        created: dict[str, Any] = self.manage("create", clinic.label, "--name", clinic.name, "--owner", owner.email)
+        accept_invitation(created["invite_url"], owner)
+        return created | {"key_state": "", "staff": 1, "cursors": {}}
 
-    def make_ops(self, person: Person) -> None:
-        """Give somebody an account at the console, where it is missing."""
+    def create_operator(self, person: Person) -> None:
+        """Create an operator's account if missing."""
         try:
             invited = json.loads(
                 self._supervisor.run(sys.executable, "manage.py", "ops", "create", person.email, "--json")
             )
-        except DemoError as refused:
-            if ALREADY_OPS in str(refused):
+        except DemoError as error:
+            if ALREADY_OPERATOR in str(error):
                 return
             raise
-        accept(invited["invite_url"], person)
+        accept_invitation(invited["invite_url"], person)
 
-    def mirror(self, clinic: DemoClinic) -> None:
-        """Run the first sync with its progress bars on the terminal."""
-        self._supervisor.run(sys.executable, "manage.py", "clinic", "sync", clinic.label, shown=True)
+    def import_records(self, clinic: DemoClinic) -> None:
+        """Run the first sync and show its progress bars on the terminal."""
+        self._supervisor.run(sys.executable, "manage.py", "clinic", "sync", clinic.label, show_progress=True)
 
     def show(self, clinic: DemoClinic) -> dict[str, Any]:
         report: dict[str, Any] = self.manage("show", clinic.label)
         return report
 
-    def manage(self, action: str, *words: str, typed: str = "") -> Any:
-        """The answer of `manage.py clinic ACTION …`."""
+    def manage(self, action: str, *words: str, stdin: str = "") -> Any:
+        """Return the JSON output of `manage.py clinic ACTION …`."""
         command = (sys.executable, "manage.py", "clinic", action, *words, "--json")
-        return json.loads(self._supervisor.run(*command, typed=f"{typed}\n"))
+        return json.loads(self._supervisor.run(*command, stdin=f"{stdin}\n"))
 
     def _invite(self, person: Person) -> None:
         try:
             invited = self.manage("invite", person.clinic, "--email", person.email, "--role", person.role)
-        except DemoError as refused:
-            if ALREADY_STAFF in str(refused):
+        except DemoError as error:
+            if ALREADY_STAFF in str(error):
                 return
             raise
-        accept(invited["invite_url"], person)
+        accept_invitation(invited["invite_url"], person)
 
 
-def connect(settings_url: str, launch_url: str) -> None:
-    """Put the button on the clinic's patient pages: add Sidechart to Cliniko's connected patient apps, or correct it.
+def connect_app(settings_url: str, launch_url: str) -> None:
+    """Add Sidechart to the clinic's connected patient apps in Cliniko, or correct its URL.
 
-    The rows that are there stay, unless Cliniko trusts one no longer: it saves all or none.
+    Other apps stay, unless Cliniko no longer trusts one of them: it saves all rows or none.
     """
     browser = Browser()
-    sent = [value for _, value in Fields(browser.get(settings_url).text).sent]
-    rows = [row for row in zip(sent[::2], sent[1::2], strict=False) if any(row)]
+    values = [value for _, value in FormFields(browser.get(settings_url).text).values]
+    rows = [row for row in zip(values[::2], values[1::2], strict=False) if any(row)]
     if ("Sidechart", launch_url) in rows:
         return
     others = [row for row in rows if urlsplit(row[1]).hostname != urlsplit(launch_url).hostname]
-    for kept in (others, []):
-        wanted = [*kept, ("Sidechart", launch_url)]
-        fields = [pair for name, url in wanted for pair in (("app_name", name), ("app_url", url))]
+    for other_apps in (others, []):
+        apps = [*other_apps, ("Sidechart", launch_url)]
+        fields = [pair for name, url in apps for pair in (("app_name", name), ("app_url", url))]
         if browser.post(settings_url, fields).status_code == 303:
             return
-    raise DemoError(f"Cliniko's sandbox does not take {launch_url} as a connected app.")
+    raise DemoError(f"The Cliniko sandbox refused {launch_url} as a connected app.")
 
 
-def mirrored(report: dict[str, Any]) -> bool:
-    """Whether the first import of every resource is done, by the answer of `clinic show`."""
+def is_imported(report: dict[str, Any]) -> bool:
+    """Return True if `clinic show` reports every resource as imported or refused."""
     cursors = report["cursors"].values()
     return bool(cursors) and all(cursor["imported_at"] or cursor["refused_at"] for cursor in cursors)
 
 
-def accept(invite_url: str, person: Person) -> None:
-    """Follow an invitation, choose the password, and be staff. Raises DemoError when the page does not let us."""
+def accept_invitation(invite_url: str, person: Person) -> None:
+    """Accept an invitation with the person's password. Raises DemoError if the page refuses."""
     browser = Browser()
     page = browser.get(invite_url)
-    chosen = {"name": person.name, "password1": person.password, "password2": person.password}
-    kept = [(name, value) for name, value in Fields(page.text).sent if name not in chosen]
-    answer = browser.post(invite_url, [*kept, *chosen.items()])
-    if answer.status_code != 302:
-        raise DemoError(f"The invitation of {person.email} was not taken: status {answer.status_code}.")
+    answers = {"name": person.name, "password1": person.password, "password2": person.password}
+    hidden = [(name, value) for name, value in FormFields(page.text).values if name not in answers]
+    response = browser.post(invite_url, [*hidden, *answers.items()])
+    if response.status_code != 302:
+        raise DemoError(f"The invitation of {person.email} failed with status {response.status_code}.")

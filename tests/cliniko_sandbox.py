@@ -8,7 +8,8 @@ import pytest
 from pytest_django import Settings
 
 from audit.log import OPS
-from sandbox.cliniko.app import create_app, store_of
+from sandbox.cliniko.app import create_app
+from sandbox.cliniko.app_state import store_of
 from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
 from sync.cliniko.client import ApiKey

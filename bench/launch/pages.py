@@ -25,7 +25,7 @@ from bench.services import new_database
 from bench.subjects import Place
 from bench.sync.attempts import Say
 from bench.sync.options import Options
-from sandbox.browser import Browser, Fields
+from sandbox.browser import Browser, FormFields
 
 LABEL = "bench"
 APPOINTMENTS = 60
@@ -77,7 +77,7 @@ def _launch(browser: Browser, port: int, patient_id: str) -> str:
 
 def _sign_in(browser: Browser, port: int, made: dict[str, str]) -> None:
     site = f"http://{LABEL}.localhost:{port}"
-    fields = dict(Fields(browser.get(f"{site}/login").text).sent)
+    fields = dict(FormFields(browser.get(f"{site}/login").text).values)
     fields |= {"login": made["email"], "password": made["password"]}
     if browser.post(f"{site}/login", list(fields.items())).status_code != 302:
         raise BenchError("The bench could not sign in.")

@@ -1,4 +1,4 @@
-"""The Flask application: the API and the pages over one store."""
+"""Flask application that serves the API and the pages from one store."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,18 +8,15 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 
 from sandbox.cliniko.api.views import api
-from sandbox.cliniko.app_state import limits_of, store_of
 from sandbox.cliniko.clock import Clock, utc_now
-from sandbox.cliniko.error_handlers import answer_api_error, answer_http_error, answer_sandbox_error, finish
+from sandbox.cliniko.error_handlers import date_and_log, handle_api_error, handle_http_error, handle_sandbox_error
 from sandbox.cliniko.errors import ApiError, SandboxError
 from sandbox.cliniko.pages import template_filters
 from sandbox.cliniko.pages.edit_views import edits
 from sandbox.cliniko.pages.integrations import integrations
 from sandbox.cliniko.pages.views import pages
-from sandbox.cliniko.rate_limit import Limits
+from sandbox.cliniko.rate_limit import RateLimiter
 from sandbox.cliniko.store import Store
-
-__all__ = ["APPROVED", "create_app", "limits_of", "store_of"]
 
 APPROVED = ("http://*.localhost:8000/patients",)
 
@@ -39,16 +36,16 @@ def create_app(
     approved_apps: Sequence[str] = APPROVED,
     now: Clock = utc_now,
 ) -> Flask:
-    """Build the sandbox over a database file (made when missing), or over a store that brings its own clock."""
+    """Build the sandbox on a store, or on a database file, which is created if missing."""
     app = Sandbox(__name__, template_folder="pages/templates", static_folder="pages/static")
     app.extensions["cliniko_store"] = database if isinstance(database, Store) else Store(database, now=now)
-    app.extensions["cliniko_limits"] = Limits(requests_per_minute)
+    app.extensions["cliniko_rate_limiter"] = RateLimiter(requests_per_minute)
     app.extensions["cliniko_approved"] = tuple(approved_apps)
     for blueprint in (api, integrations, edits, pages):
         app.register_blueprint(blueprint)
-    app.register_error_handler(ApiError, answer_api_error)
-    app.register_error_handler(SandboxError, answer_sandbox_error)
-    app.register_error_handler(HTTPException, answer_http_error)
-    app.after_request(finish)
+    app.register_error_handler(ApiError, handle_api_error)
+    app.register_error_handler(SandboxError, handle_sandbox_error)
+    app.register_error_handler(HTTPException, handle_http_error)
+    app.after_request(date_and_log)
     template_filters.register(app)
     return app

@@ -1,28 +1,28 @@
-"""What belongs to the application that is answering: its store, its limits, its approved apps."""
+"""The store, rate limiter and approved apps of a Flask application."""
 
 from flask import Flask, current_app
 
-from sandbox.cliniko.rate_limit import Limits
+from sandbox.cliniko.rate_limit import RateLimiter
 from sandbox.cliniko.store import Store
 
 
 def store_of(app: Flask) -> Store:
-    """The store behind an application, for tests that change what staff see."""
+    """Return the store of an application, for tests that change its records."""
     store: Store = app.extensions["cliniko_store"]
     return store
 
 
-def limits_of(app: Flask) -> Limits:
-    limits: Limits = app.extensions["cliniko_limits"]
-    return limits
+def rate_limiter_of(app: Flask) -> RateLimiter:
+    limiter: RateLimiter = app.extensions["cliniko_rate_limiter"]
+    return limiter
 
 
 def store() -> Store:
     return store_of(current_app)
 
 
-def limits() -> Limits:
-    return limits_of(current_app)
+def rate_limiter() -> RateLimiter:
+    return rate_limiter_of(current_app)
 
 
 def approved_apps() -> tuple[str, ...]:

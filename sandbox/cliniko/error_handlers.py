@@ -1,19 +1,19 @@
-"""How failures are told, in JSON below /api/ and on a page elsewhere, and how requests get into the log."""
+"""Errors as JSON below /api/ and as pages elsewhere; log of API requests."""
 
 from flask import Response, g, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from sandbox.cliniko.api.fault_injection import clock_error
+from sandbox.cliniko.api.fault_injection import clock_offset
 from sandbox.cliniko.app_state import store
 from sandbox.cliniko.errors import ApiError, SandboxError
 
 
-def answer_api_error(error: ApiError) -> tuple[Response, int, dict[str, str]]:
+def handle_api_error(error: ApiError) -> tuple[Response, int, dict[str, str]]:
     return jsonify({"message": error.message}), error.status, error.headers
 
 
-def answer_http_error(error: HTTPException) -> AnyResponse | tuple[Response | str, int]:
+def handle_http_error(error: HTTPException) -> AnyResponse | tuple[Response | str, int]:
     if not error.code or error.code < 400:
         return error.get_response()
     if _is_api():
@@ -21,13 +21,13 @@ def answer_http_error(error: HTTPException) -> AnyResponse | tuple[Response | st
     return render_template("error.html", heading=error.name, message=error.description), error.code
 
 
-def answer_sandbox_error(error: SandboxError) -> tuple[str, int]:
+def handle_sandbox_error(error: SandboxError) -> tuple[str, int]:
     return render_template("error.html", heading="That did not work", message=str(error)), 400
 
 
-def finish(response: Response) -> Response:
-    """Date every answer by the sandbox's clock (unless that is to be off), and log those of the API."""
-    response.date = store().now() + clock_error()
+def date_and_log(response: Response) -> Response:
+    """Set the Date header from the sandbox's clock, shifted by a clock fault, and log API requests."""
+    response.date = store().now() + clock_offset()
     if _is_api():
         key = g.get("key")
         path = request.full_path.rstrip("?")

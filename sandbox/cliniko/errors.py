@@ -1,8 +1,8 @@
-"""What can go wrong with a request, each with the status and the words that the caller sees."""
+"""Errors with the status and message that the caller sees."""
 
 
 class ApiError(Exception):
-    """The API refuses this request."""
+    """The API refuses a request."""
 
     status = 400
     headers: dict[str, str] = {}
@@ -14,7 +14,7 @@ class ApiError(Exception):
 
 
 class BadRequest(ApiError):
-    """The request itself is malformed."""
+    """The request is malformed."""
 
 
 class Unauthorized(ApiError):
@@ -24,28 +24,28 @@ class Unauthorized(ApiError):
 
 
 class Forbidden(ApiError):
-    """The user behind the key may not do this."""
+    """The key's user has no permission."""
 
     status = 403
 
 
 class NotFound(ApiError):
-    """There is no such record in this account."""
+    """The account has no such record."""
 
     status = 404
 
 
 class NotAcceptable(ApiError):
-    """The caller does not take JSON."""
+    """The caller doesn't accept JSON."""
 
     status = 406
 
 
 class TooManyRequests(ApiError):
-    """The key has used up its minute."""
+    """The key is over its rate limit."""
 
     status = 429
 
 
 class SandboxError(Exception):
-    """The sandbox itself cannot do what its operator or a test asked of it."""
+    """The sandbox can't do what its user or a test asked for."""

@@ -1,4 +1,4 @@
-"""So many requests a minute for each key, counted from its first one."""
+"""Limit requests per minute for each key, counted from its first request."""
 
 import math
 import threading
@@ -16,8 +16,8 @@ class Window:
     used: int = 0
 
 
-class Limits:
-    """The minutes that are running. They live in memory: a restart forgives everybody."""
+class RateLimiter:
+    """The current window of each key, in memory: a restart resets all of them."""
 
     def __init__(self, requests_per_minute: int) -> None:
         self.requests_per_minute = requests_per_minute
@@ -25,7 +25,7 @@ class Limits:
         self._lock = threading.Lock()
 
     def spend(self, key: str, now: datetime, *, budget: int | None = None) -> None:
-        """Count one request; raises TooManyRequests with the second at which the key may come back."""
+        """Count one request. Raises TooManyRequests with the time at which the window ends."""
         with self._lock:
             window = self._windows.get(key)
             if not window or now.timestamp() >= window.ends:
@@ -37,7 +37,7 @@ class Limits:
             headers = {"X-RateLimit-Reset": str(int(window.ends)), "Retry-After": str(wait)}
             raise TooManyRequests("You have exceeded the rate limit. Try again later.", headers)
 
-    def forget(self) -> None:
-        """Begin a new minute for everybody."""
+    def reset(self) -> None:
+        """Start a new window for every key."""
         with self._lock:
             self._windows.clear()

@@ -1,4 +1,4 @@
-"""Serves the sandbox over HTTP: for good from the command line, or in a thread for a test."""
+"""Serve the sandbox over HTTP: from the command line, or in a thread for a test."""
 
 import socket
 import threading
@@ -11,13 +11,13 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 
 class Handler(WSGIRequestHandler):
-    """Keeps connections open, and quiet: the sandbox has a request log of its own."""
+    """Keep connections open, and don't log: the sandbox has its own request log."""
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # headers and body are two writes; together they would wait 40 ms for each other
+    disable_nagle_algorithm = True  # headers and body are two writes; Nagle would add 40 ms
 
     def send_response(self, code: int, message: str | None = None) -> None:
-        """Send the status alone. The application dates its answers; a second date, by another clock, came before it."""
+        """Send the status only: werkzeug would add a second Date header, by the real clock, before the app's."""
         self.send_response_only(code, message)
 
     def log(self, type: str, message: str, *args: Any) -> None:
@@ -25,14 +25,14 @@ class Handler(WSGIRequestHandler):
 
 
 def build_server(app: Flask, *, host: str = "127.0.0.1", port: int = 0) -> BaseWSGIServer:
-    """Take the port; raises OSError when somebody else has it."""
-    with socket.create_server((host, port)) as listening:  # bound here, because werkzeug would print and exit
+    """Bind the port. Raises OSError if it is in use."""
+    with socket.create_server((host, port)) as listening:  # bind here: werkzeug would print and exit
         return make_server(host, port, app, threaded=True, request_handler=Handler, fd=listening.fileno())
 
 
 @contextmanager
 def serve(app: Flask, port: int = 0) -> Iterator[str]:
-    """Serve in a thread for as long as the block runs; answers the base URL, http://127.0.0.1:<port>."""
+    """Serve in a thread while the block runs, and yield the base URL, http://127.0.0.1:<port>."""
     server = build_server(app, port=port)
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="sandbox-cliniko", daemon=True

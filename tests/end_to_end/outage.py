@@ -14,11 +14,12 @@ from redis import Redis
 from embedded import services
 from embedded.postgres import Postgres
 from embedded.processes import identify
-from sandbox.cliniko.app import create_app, store_of
+from sandbox.cliniko.app import create_app
+from sandbox.cliniko.app_state import store_of
 from sandbox.cliniko.faults.kinds import Fault
 from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
-from sandbox.supervisor import Supervisor, plain_environment
+from sandbox.supervisor import Supervisor, child_environment
 from sync.resources import RESOURCES
 from tests.end_to_end.stack import ROOT, wait_until
 from tests.services import own_services
@@ -59,7 +60,7 @@ class Outage:
     def import_again(self) -> None:
         """bondi is as on its first day, and its pages come slowly."""
         schema = self.schema("bondi")
-        self.store.misbehave("bondi", Fault.SLOW, resource="patients", times=None, seconds=PAGE_SECONDS)
+        self.store.inject_fault("bondi", Fault.SLOW, resource="patients", times=None, seconds=PAGE_SECONDS)
         tables = [each.model._meta.db_table for each in RESOURCES] + ["sync_cursor", "sync_reconciliation"]
         names = ", ".join(f'"{schema}".{table}' for table in tables)
         self.rows(f'UPDATE "{schema}".sync_connection SET lease_token = NULL, lease_until = NULL; TRUNCATE {names}')  # noqa: S608
@@ -77,7 +78,7 @@ class Outage:
 
     def wait_until_equal(self) -> None:
         """The mirrors of both clinics are as their accounts, also in what changes only now."""
-        self.store.behave("bondi")
+        self.store.clear_faults("bondi")
         for label in PATIENTS:
             self.store.edit(label, "patients", number(0), first_name="After all that")
         wait_until(lambda: not any(map(self.differences, PATIENTS)), seconds=40, what="a mirror that is as Cliniko")
@@ -122,7 +123,7 @@ def fragile() -> Iterator[Outage]:
         with serve(app) as url:
             supervisor = Supervisor(ROOT, _environment(home, url), home)
             outage = Outage(home, store_of(app), url, supervisor)
-            with supervisor.only_one():
+            with supervisor.lock():
                 try:
                     _bring_up(outage)
                     yield outage
@@ -143,7 +144,7 @@ def _bring_up(outage: Outage) -> None:
 
 
 def _environment(home: Path, url: str) -> dict[str, str]:
-    return plain_environment(
+    return child_environment(
         DATABASE_URL=services.postgres_url(home),
         CELERY_BROKER_URL=services.broker_url(home),
         BASE_DOMAIN="localhost",

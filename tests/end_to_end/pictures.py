@@ -63,8 +63,8 @@ def somebody_with_alerts(stack: Stack) -> str:
     """The patient with the most to show: alerts first, then appointments."""
 
     def wealth(patient_id: str) -> tuple[int, int]:
-        alerts = stack.store.of_patient("bondi", "medical_alerts", patient_id)
-        appointments = stack.store.of_patient("bondi", "individual_appointments", patient_id)
+        alerts = stack.store.for_patient("bondi", "medical_alerts", patient_id)
+        appointments = stack.store.for_patient("bondi", "individual_appointments", patient_id)
         return min(len(alerts), 1), len(appointments)
 
     patients = (str(record.id) for record in stack.store.all("bondi", "patients") if not record.archived_at)
@@ -83,7 +83,7 @@ def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None])
     look("cliniko-button")
     page.goto(stack.sidechart("bondi", f"/patients?patient_id={patient_id}"))
     look("sign-in")
-    page.get_by_label("E-mail").fill(owner.email)
+    page.get_by_label("Email").fill(owner.email)
     page.get_by_label("Password", exact=True).fill(owner.password)
     page.get_by_role("button", name="Sign in").click()
     look("patient")

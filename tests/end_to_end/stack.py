@@ -16,12 +16,13 @@ import psycopg
 import requests
 
 from sandbox.browser import Browser
-from sandbox.demo_data import DemoClinic, Options, Person
-from sandbox.cliniko.app import create_app, store_of
+from sandbox.cliniko.app import create_app
+from sandbox.cliniko.app_state import store_of
 from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
-from sandbox.onboarding import accept
-from sandbox.supervisor import Supervisor, plain_environment
+from sandbox.demo_data import DemoClinic, DemoOptions, Person
+from sandbox.onboarding import accept_invitation
+from sandbox.supervisor import Supervisor, child_environment
 from tests.services import ROOT
 
 INTERVAL_SECONDS = 2
@@ -45,7 +46,7 @@ print(json.dumps(invitations))
 class Stack:
     """What runs, and where to reach it."""
 
-    options: Options
+    options: DemoOptions
     database: str
     store: Store
     supervisor: Supervisor
@@ -112,7 +113,7 @@ def new_database(name: str) -> Iterator[str]:
 @contextmanager
 def running_stack(state: Path, *, worker: str) -> Iterator[Stack]:
     """Bring up everything with two small clinics, staffed and mirrored once."""
-    options = Options(web_port=free_port(), cliniko_port=free_port(), bondi=40, harbour=12)
+    options = DemoOptions(web_port=free_port(), cliniko_port=free_port(), bondi=40, harbour=12)
     approved = f"http://*.localhost:{options.web_port}/patients"
     app = create_app(state / "cliniko.sqlite3", requests_per_minute=100_000, approved_apps=(approved,))
     store = store_of(app)
@@ -123,7 +124,7 @@ def running_stack(state: Path, *, worker: str) -> Iterator[Stack]:
     with serve(app, options.cliniko_port), new_database(f"sidechart_stack_{worker}") as database:
         supervisor = Supervisor(ROOT, _environment(options, database, state), state)
         stack = Stack(options, database, store, supervisor)
-        with supervisor.only_one():
+        with supervisor.lock():
             try:
                 _bring_up(stack, keys)
                 yield stack
@@ -134,15 +135,15 @@ def running_stack(state: Path, *, worker: str) -> Iterator[Stack]:
 def _bring_up(stack: Stack, keys: dict[str, str]) -> None:
     python, port = sys.executable, stack.options.web_port
     stack.supervisor.run(python, "manage.py", "migrate", "--verbosity", "0")
-    gunicorn = ("gunicorn", "saas.wsgi", f"--bind=127.0.0.1:{port}", "--workers=1", "--threads=8")
-    stack.supervisor.start("web", python, "-m", *gunicorn, "--no-control-socket")
+    gunicorn = ("gunicorn", "saas.wsgi", f"--bind=127.0.0.1:{port}", "--workers=1")
+    stack.supervisor.start("web", python, "-m", *gunicorn)
     start_worker(stack)
     stack.supervisor.start("beat", python, "-m", "celery", "-A", "saas", "beat")
     invitations = _onboard(stack, keys)
     wait_until(lambda: _answers(f"http://localhost:{port}/readyz"), what="the web process")
     for clinic in stack.options.clinics:
         for person in clinic.people:
-            accept(invitations[person.email], person)
+            accept_invitation(invitations[person.email], person)
     wait_until(lambda: _imported(stack), what="the first imports")
 
 
@@ -173,8 +174,8 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _environment(options: Options, database: str, state: Path) -> dict[str, str]:
-    return plain_environment(
+def _environment(options: DemoOptions, database: str, state: Path) -> dict[str, str]:
+    return child_environment(
         DATABASE_URL=database,
         BASE_DOMAIN="localhost",
         PUBLIC_SCHEME="http",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.supervisor import Supervisor, plain_environment
+from sandbox.supervisor import Supervisor, child_environment
 from tests.end_to_end.stack import ROOT, new_database
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("killed")]
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("killed")]
 
 def environment(database: str, state: Path) -> dict[str, str]:
     mail = f"file:///{state / 'mail'}"
-    return plain_environment(DATABASE_URL=database, DJANGO_SETTINGS_MODULE="saas.settings", EMAIL_URL=mail)
+    return child_environment(DATABASE_URL=database, DJANGO_SETTINGS_MODULE="saas.settings", EMAIL_URL=mail)
 
 
 def test_a_create_suspend_rename_or_purge_killed_at_any_statement_leaves_all_or_nothing(
@@ -22,7 +22,7 @@ def test_a_create_suspend_rename_or_purge_killed_at_any_statement_leaves_all_or_
 ) -> None:
     with new_database(f"sidechart_killed_{worker_id}") as database:
         supervisor = Supervisor(ROOT, environment(database, tmp_path), tmp_path)
-        with supervisor.only_one():
+        with supervisor.lock():
             supervisor.run(sys.executable, "manage.py", "migrate", "--verbosity", "0")
             supervisor.run(sys.executable, "-m", "tests.end_to_end.kill_points", "prepare")
             for action, least in (("create", 10), ("suspend", 7), ("rename", 8), ("purge", 20)):

@@ -45,7 +45,7 @@ def skip_the_second_step(tab: Page) -> None:
 
 def set_up_a_second_step(tab: Page) -> None:
     """With an authenticator app; the way leads back to the steps by itself."""
-    tab.get_by_role("link", name="Set it up", exact=True).click()
+    tab.get_by_role("link", name="Set up", exact=True).click()
     tab.get_by_role("link", name="Set up an app").click()
     secret = tab.locator("[data-secret]").inner_text().replace(" ", "")
     tab.get_by_label("The code it shows").fill(code_of(secret))
@@ -56,18 +56,18 @@ def set_up_a_second_step(tab: Page) -> None:
 def enter_the_key(stack: Stack, tab: Page, cliniko: Page, label: str) -> None:
     cliniko.goto(stack.cliniko(label, "/settings/integrations"))
     key = cliniko.locator("[data-api-key]").inner_text()
-    tab.get_by_role("link", name="Enter the key").click()
+    tab.get_by_role("link", name="Enter API key").click()
     tab.get_by_label("API key").fill(f"{key[:-1]}9")
-    tab.get_by_role("button", name="Try it and connect").click()
+    tab.get_by_role("button", name="Test and connect").click()
     expect(tab.get_by_role("alert")).to_contain_text("does not")
     tab.get_by_label("API key").fill(f" {key} ")
-    tab.get_by_role("button", name="Try it and connect").click()
+    tab.get_by_role("button", name="Test and connect").click()
     expect(tab.get_by_text(re.compile(r"^Connected to .+ \(au3\) as .+ Patients: yes\."))).to_be_visible()
 
 
 def put_the_button(stack: Stack, tab: Page, cliniko: Page, label: str) -> None:
-    tab.get_by_role("link", name="Set it up and try it").click()
-    expect(tab.get_by_text("No click has come yet.")).to_be_visible()
+    tab.get_by_role("link", name="Set up and test").click()
+    expect(tab.get_by_text("No click received yet.")).to_be_visible()
     name, address = (tab.locator("dd.address code").nth(place).inner_text() for place in (0, 1))
     cliniko.goto(stack.cliniko(label, "/settings/integrations"))
     cliniko.get_by_label("App name").first.fill(name)
@@ -86,10 +86,10 @@ def test_an_owner_alone_comes_from_the_invitation_to_the_first_launch(
     join(tab, invitation_to(stack, label))
     second_step(tab)
     expect_passed(tab, 1)
-    stack.store.misbehave(label, Fault.SLOW, resource="patients", times=6, seconds=1)
+    stack.store.inject_fault(label, Fault.SLOW, resource="patients", times=6, seconds=1)
     enter_the_key(stack, tab, cliniko, label)
     expect(tab.get_by_text(re.compile(r"\d+ of \d+ records\."))).to_be_visible()
-    expect(tab.get_by_text("Everything that the key may read is here")).to_be_visible(timeout=30_000)
+    expect(tab.get_by_text("Everything the API key can read is imported")).to_be_visible(timeout=30_000)
     expect_passed(tab, 3)
     put_the_button(stack, tab, cliniko, label)
     patient = next(each for each in stack.store.all(label, "patients") if not each.archived_at)
@@ -100,9 +100,9 @@ def test_an_owner_alone_comes_from_the_invitation_to_the_first_launch(
     expect_patient(opened.value, f"{patient.body['first_name']} {patient.body['last_name']}")
     expect(tab.get_by_text("The button works.")).to_be_visible()
     tab.goto(stack.sidechart(label))
-    tab.get_by_role("link", name="Go on").click()
+    tab.get_by_role("link", name="Continue").click()
     expect_passed(tab, 4)
     tab.get_by_role("button", name="Your colleagues: later").click()
     expect_passed(tab, 5)
     tab.get_by_role("link", name="Go to search").click()
-    expect(tab.get_by_text("First steps")).to_have_count(0)
+    expect(tab.get_by_text("Getting started")).to_have_count(0)

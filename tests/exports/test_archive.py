@@ -1,4 +1,4 @@
-"""An export, opened and compared with the clinic, record by record."""
+"""An export has every record of its clinic and nothing else."""
 
 import csv
 import json
@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from exports import archive, queries
-from exports.contents import TABLES, ExportTable
+from exports import archive
+from exports.registry import ExportTable, export_tables
 from sync.models import Connection, Patient
 from tenants.context import clinic_context
 from tests.conftest import CLINICS
@@ -21,38 +21,37 @@ from tests.exports.conftest import BIG, OpenedExport
 from tests.payloads import patient_payload
 
 ExportOf = Callable[[str], OpenedExport]
-pytestmark = pytest.mark.usefixtures("furnished")
-by_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: str(table.name))
+pytestmark = pytest.mark.usefixtures("filled_clinics")
+by_table = pytest.mark.parametrize("table", export_tables(), ids=lambda table: str(table.name))
 
 
-def held(label: str, table: ExportTable) -> list[dict[str, Any]]:
-    """The rows as Django reads them."""
+def stored_rows(label: str, table: ExportTable) -> list[dict[str, Any]]:
+    """Return the rows as Django reads them."""
     with clinic_context(label):
-        rows = queries.model_of(table)._default_manager.order_by("pk").values(*table.columns)
+        rows = table.model._default_manager.order_by("pk").values(*table.columns)
         return [json.loads(json.dumps(row, default=str)) for row in rows]
 
 
-def alike(row: dict[str, Any], model: Any) -> dict[str, Any]:
-    """Times as moments, however they are spelt."""
+def parse_times(row: dict[str, Any], model: Any) -> dict[str, Any]:
+    """Return the row with its times as datetimes, to compare different spellings."""
     times = {field.column for field in model._meta.concrete_fields if field.get_internal_type() == "DateTimeField"}
     return {name: datetime.fromisoformat(value) if name in times and value else value for name, value in row.items()}
 
 
 @pytest.mark.parametrize("label", ["bondi", "harbour"])
 @by_table
-def test_every_record_is_in_it_with_every_column(export_of: ExportOf, label: str, table: ExportTable) -> None:
-    model = queries.model_of(table)
+def test_it_has_every_record_with_every_column(export_of: ExportOf, label: str, table: ExportTable) -> None:
     exported = export_of(label)
     found = [
-        alike({name: value for name, value in line.items() if name not in table.computed}, model)
+        parse_times({name: value for name, value in line.items() if name not in table.computed}, table.model)
         for line in exported.lines(table.name)
     ]
-    expected = [alike(row, model) for row in held(label, table)]
+    expected = [parse_times(row, table.model) for row in stored_rows(label, table)]
     key = str(table.columns[0])
     assert sorted(found, key=lambda row: str(row[key])) == sorted(expected, key=lambda row: str(row[key]))
 
 
-def test_the_payload_is_as_it_was_received_and_ids_are_text(export_of: ExportOf) -> None:
+def test_payloads_are_as_received_and_ids_are_text(export_of: ExportOf) -> None:
     lines = {line["cliniko_id"]: line for line in export_of("bondi").lines("patients")}
     assert set(lines) == {"42", BIG}
     assert lines["42"]["payload"] == patient_payload("42", first_name="Ada", last_name="Lindqvist")
@@ -61,7 +60,7 @@ def test_the_payload_is_as_it_was_received_and_ids_are_text(export_of: ExportOf)
 
 
 @pytest.mark.parametrize(("label", "other"), [("bondi", "harbour"), ("harbour", "bondi")])
-def test_nothing_of_the_other_clinic_is_in_it(export_of: ExportOf, label: str, other: str) -> None:
+def test_it_has_nothing_of_the_other_clinic(export_of: ExportOf, label: str, other: str) -> None:
     text = export_of(label).all_text()
     names = {"bondi": "Lindqvist", "harbour": "Okoro"}
     assert text.count(f"of {label}") >= 9
@@ -70,28 +69,28 @@ def test_nothing_of_the_other_clinic_is_in_it(export_of: ExportOf, label: str, o
         assert word not in text
 
 
-def sheet(exported: OpenedExport, name: str) -> list[dict[str, str]]:
+def csv_rows(exported: OpenedExport, name: str) -> list[dict[str, str]]:
     content = exported.files[f"{name}.csv"].decode("utf-8-sig")
     return list(csv.DictReader(StringIO(content, newline="")))
 
 
 @by_table
-def test_the_sheet_has_a_row_for_each_record(export_of: ExportOf, table: ExportTable) -> None:
+def test_the_csv_has_a_row_for_each_record(export_of: ExportOf, table: ExportTable) -> None:
     exported = export_of("bondi")
-    rows = sheet(exported, table.name)
+    rows = csv_rows(exported, table.name)
     assert len(rows) == len(exported.lines(table.name))
     assert exported.files[f"{table.name}.csv"].startswith(b"\xef\xbb\xbf")
-    assert {tuple(row) for row in rows} <= {table.sheet or (*table.columns, *table.computed)}
+    assert {tuple(row) for row in rows} <= {table.headings or (*table.columns, *table.computed)}
 
 
-def test_a_sheet_says_whom_when_and_with_whom_as_people_read_it(export_of: ExportOf) -> None:
+def test_the_csv_has_names_and_local_times(export_of: ExportOf) -> None:
     exported = export_of("bondi")
-    (visit,) = sheet(exported, "individual_appointments")
-    assert visit["starts_at"] == "2026-03-01 20:00:00"  # Sydney's clocks in summer
-    assert (visit["practitioner"], visit["business"]) == ("Mei-Lin of bondi", "Rooms of bondi")
-    (alert,) = sheet(exported, "medical_alerts")
+    (appointment,) = csv_rows(exported, "individual_appointments")
+    assert appointment["starts_at"] == "2026-03-01 20:00:00"  # daylight saving time in Sydney
+    assert (appointment["practitioner"], appointment["business"]) == ("Mei-Lin of bondi", "Rooms of bondi")
+    (alert,) = csv_rows(exported, "medical_alerts")
     assert (alert["patient"], alert["name"]) == ("Ada Lindqvist", "alert of bondi")
-    ada = next(row for row in sheet(exported, "patients") if row["cliniko_id"] == "42")
+    ada = next(row for row in csv_rows(exported, "patients") if row["cliniko_id"] == "42")
     assert (ada["date_of_birth"], ada["phones"]) == ("1990-04-17", "Mobile 0491 570 006")
 
 
@@ -99,14 +98,14 @@ def test_no_cell_is_a_formula(export_of: ExportOf, add_patient: Callable[..., st
     for place, sign in enumerate("=+-@\t\r\n"):
         add_patient("bondi", f"6{place}", first_name=f"{sign}1+1", last_name="x", email=f"a{sign}b")
     exported = export_of("bondi")
-    cells = [cell for table in TABLES for row in sheet(exported, table.name) for cell in row.values()]
+    cells = [cell for table in export_tables() for row in csv_rows(exported, table.name) for cell in row.values()]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))]
-    signed = {row["cliniko_id"]: row for row in sheet(exported, "patients") if row["cliniko_id"].startswith("6")}
+    signed = {row["cliniko_id"]: row for row in csv_rows(exported, "patients") if row["cliniko_id"].startswith("6")}
     assert {row["first_name"] for row in signed.values()} == {f"'{sign}1+1" for sign in "=+-@\t\r\n"}
     assert signed["60"]["email"] == "a=b"
 
 
-def test_the_manifest_has_count_length_and_digest_of_each_file(export_of: ExportOf) -> None:
+def test_the_manifest_has_each_files_records_size_and_digest(export_of: ExportOf) -> None:
     exported = export_of("bondi")
     assert {each["name"] for each in exported.manifest["files"]} | {"manifest.json"} == set(exported.files)
     for each in exported.manifest["files"]:
@@ -116,16 +115,17 @@ def test_the_manifest_has_count_length_and_digest_of_each_file(export_of: Export
             assert each["records"] == content.count(b"\n")
     assert exported.manifest["clinic"]["label"] == "bondi"
     assert exported.manifest["left_out"]["accounts.User.password"]
+    assert exported.manifest["left_out"]["sessions.Session"]
 
 
-def test_the_readme_names_every_file_and_its_way_to_check_the_log_finds_a_changed_line(
+def test_the_readme_describes_every_file_and_its_program_finds_tampering_with_the_log(
     export_of: ExportOf, force_login: Callable[..., Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in ("/patients/42/", "/", "/patients/42/"):
         assert force_login("bondi", role="owner").get(path).status_code == 200
     exported = export_of("bondi")
     readme = exported.files["README.txt"].decode()
-    assert all(f"\n{table.name}\n" in readme for table in TABLES)
+    assert all(f"\n{table.name}\n" in readme for table in export_tables())
     assert "Australia/Sydney" in readme
     program = readme[readme.index("    import hashlib") : readme.rindex("audit_log_checked")]
     check = compile(dedent(program), "README.txt", "exec")
@@ -143,7 +143,7 @@ def test_the_readme_names_every_file_and_its_way_to_check_the_log_finds_a_change
         exec(check, {})  # noqa: S102
 
 
-def test_no_secret_is_in_it(
+def test_it_has_no_secrets(
     export_of: ExportOf, force_login: Callable[..., Any], staff_member: Callable[..., User]
 ) -> None:
     with clinic_context("bondi"):
@@ -157,7 +157,7 @@ def test_no_secret_is_in_it(
         assert secret not in text
 
 
-def test_a_clinic_that_was_never_connected_is_exported_too(export_of: ExportOf) -> None:
+def test_a_clinic_without_a_cliniko_connection_can_be_exported(export_of: ExportOf) -> None:
     with clinic_context("bondi"):
         Connection.objects.all().delete()
         Patient.objects.all().delete()
@@ -166,22 +166,22 @@ def test_a_clinic_that_was_never_connected_is_exported_too(export_of: ExportOf) 
     assert exported.manifest["time_zone"] == "UTC"
 
 
-def test_memory_holds_pieces_however_long_the_table(
+def test_a_long_table_is_read_in_chunks(
     export_of: ExportOf, add_patient: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for place in range(60):
         add_patient("bondi", f"9{place:03}", notes="x" * 900)
     monkeypatch.setattr(archive, "CHUNK_SIZE", 4_000)
     sizes: list[int] = []
-    pieces = archive._copy_chunks
+    copy_chunks = archive._copy_chunks
 
     def measured(cursor: Any, statement: str) -> Any:
-        for piece in pieces(cursor, statement):
-            sizes.append(len(piece))
-            yield piece
+        for chunk in copy_chunks(cursor, statement):
+            sizes.append(len(chunk))
+            yield chunk
 
     monkeypatch.setattr(archive, "_copy_chunks", measured)
     exported = export_of("bondi")
     assert len(exported.lines("patients")) == 62
     assert sum(sizes) > 100_000
-    assert max(sizes) < 4_000 + 3_000  # the row that fills it
+    assert max(sizes) < 4_000 + 3_000  # one row more than the limit

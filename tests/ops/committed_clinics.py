@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from sandbox.supervisor import plain_environment
+from sandbox.supervisor import child_environment
 from tests.end_to_end.stack import new_database
 from tests.services import ROOT
 
@@ -50,7 +50,7 @@ class Installation:
     forks: subprocess.Popen[str]
 
     def environment(self, **changed: str) -> dict[str, str]:
-        return plain_environment(**{"DATABASE_URL": self.database, "STATE_DIRECTORY": str(self.state)} | changed)
+        return child_environment(**{"DATABASE_URL": self.database, "STATE_DIRECTORY": str(self.state)} | changed)
 
     def run(self, *words: str, **changed: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, in a process of its own when something of its environment is changed."""
@@ -141,7 +141,7 @@ class Installation:
 def installation(state: Path, worker: str) -> Iterator[Installation]:
     """Both clinics with people, a patient 42 each, a note, a key and a log."""
     with new_database(f"sidechart_house_{worker}") as database:
-        environment = plain_environment(DATABASE_URL=database, STATE_DIRECTORY=str(state))
+        environment = child_environment(DATABASE_URL=database, STATE_DIRECTORY=str(state))
         pipe = subprocess.PIPE
         forks = subprocess.Popen(
             [sys.executable, "-m", "tests.ops.forks"], cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True

@@ -9,7 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from sandbox.cliniko.app import create_app, limits_of
+from sandbox.cliniko.app import create_app
+from sandbox.cliniko.app_state import rate_limiter_of
 from sandbox.cliniko.store import Store
 
 MANNERS = {"User-Agent": "Sidechart (dev@sidechart.example)", "Accept": "application/json"}
@@ -84,7 +85,7 @@ def shared_app():
 def app(shared_app, store):
     """One application serves every test, each with a store of its own: building it costs more than most tests."""
     shared_app.extensions["cliniko_store"] = store
-    limits_of(shared_app).forget()
+    rate_limiter_of(shared_app).reset()
     return shared_app
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from embedded import processes, services
-from sandbox.browser import Browser, Fields
-from sandbox.demo_data import OPS, DemoClinic, Options
+from sandbox.browser import Browser, FormFields
+from sandbox.demo_data import OPERATOR, DemoClinic, DemoOptions
 from sandbox.supervisor import Supervisor
 from tests.services import ROOT
 
@@ -33,7 +33,7 @@ class Checkout:
     """A copy of the project in which the demo runs, on ports that nobody else has."""
 
     root: Path
-    options: Options = field(default_factory=lambda: Options(free_port(), free_port(), bondi=6, harbour=3))
+    options: DemoOptions = field(default_factory=lambda: DemoOptions(free_port(), free_port(), bondi=6, harbour=3))
 
     @contextmanager
     def demo(self) -> Iterator[subprocess.Popen[str]]:
@@ -57,9 +57,9 @@ class Checkout:
     def told(self) -> str:
         return self.output.read_text()
 
-    def started(self) -> list[processes.Identity]:
+    def started(self) -> list[processes.ProcessId]:
         written = json.loads((self.root / ".local" / "demo" / "processes.json").read_text())
-        return [processes.Identity(**known) for known in written]
+        return [processes.ProcessId(**known) for known in written]
 
     def alive(self) -> list[int]:
         """Everything that runs out of this checkout, by the directory it works in."""
@@ -80,7 +80,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 def checkout(copied: Checkout) -> Iterator[Checkout]:
     """Ended afterwards whatever happened, so that nothing outlives the test."""
     yield copied
-    with Supervisor(copied.root, {}).only_one():
+    with Supervisor(copied.root, {}).lock():
         services.stop(copied.root)
 
 
@@ -94,11 +94,20 @@ def test_the_demo_comes_up_serves_refuses_a_second_one_and_leaves_nothing_runnin
         for clinic in checkout.options.clinics:
             patient = first_patient_in_cliniko(checkout.options, clinic)
             assert patient in launch_from_cliniko(checkout.options, clinic, patient)
-        assert OPS.email in checkout.told()
+        assert OPERATOR.email in checkout.told()
         assert second_step_comes_first(checkout.options)
+        listed = manage(checkout, "clinic", "list", "--json")
+        assert [clinic["clinic"] for clinic in json.loads(listed.stdout)] == ["bondi", "harbour"]
+        assert (
+            f":{checkout.options.web_port}/"
+            in manage(checkout, "clinic", "invite", "bondi", "new@bondi.example").stdout
+        )
         demo.send_signal(signal.SIGTERM)
         assert demo.wait(timeout=40) == 0
     assert checkout.alive() == []
+    refused = manage(checkout, "clinic", "list")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "The demo isn't running. Start it with `make demo`, then try again.\n"
 
 
 def test_a_killed_demo_is_cleared_away_and_picked_up_where_it_was(checkout: Checkout) -> None:
@@ -121,7 +130,7 @@ def test_a_killed_demo_is_cleared_away_and_picked_up_where_it_was(checkout: Chec
 
 def test_a_process_that_ends_is_named_and_takes_the_others_with_it(checkout: Checkout) -> None:
     with checkout.demo() as demo:
-        beat = next(known.pid for known in checkout.started() if " beat " in processes.command_of(known.pid))
+        beat = next(known.pid for known in checkout.started() if " beat " in processes.command_line(known.pid))
         os.kill(beat, signal.SIGKILL)
         assert demo.wait(timeout=40) == 1
     assert "beat ended with status -9" in checkout.told()
@@ -137,14 +146,19 @@ def test_a_taken_port_is_one_sentence_and_nothing_is_started(checkout: Checkout,
     assert checkout.alive() == []
 
 
-def first_patient_in_cliniko(options: Options, clinic: DemoClinic) -> str:
+def manage(checkout: Checkout, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sandbox", "manage", *words]
+    return subprocess.run(command, cwd=checkout.root, capture_output=True, text=True, check=False)
+
+
+def first_patient_in_cliniko(options: DemoOptions, clinic: DemoClinic) -> str:
     page = Browser().get(options.cliniko_url(clinic)).text
     found = re.search(rf"/{clinic.label}/patients/(\d+)", page)
     assert found is not None
     return found.group(1)
 
 
-def launch_from_cliniko(options: Options, clinic: DemoClinic, patient: str) -> str:
+def launch_from_cliniko(options: DemoOptions, clinic: DemoClinic, patient: str) -> str:
     """Click the button, sign in as reception; answers the address where that ends."""
     browser, host = Browser(), options.sidechart_url(clinic).rstrip("/")
     button = re.search(rf"{host}/patients\?patient_id={patient}", cliniko_page(options, clinic, patient))
@@ -152,23 +166,23 @@ def launch_from_cliniko(options: Options, clinic: DemoClinic, patient: str) -> s
     sign_in = host + browser.get(button.group()).headers["Location"]
     reception = clinic.people[1]
     typed = {"login": reception.email, "password": reception.password}
-    kept = [(name, value) for name, value in Fields(browser.get(sign_in).text).sent if name not in typed]
+    kept = [(name, value) for name, value in FormFields(browser.get(sign_in).text).values if name not in typed]
     landed = browser.post(sign_in, [*kept, *typed.items()]).headers["Location"]
     assert browser.get(host + landed).status_code == 200
     return landed
 
 
-def second_step_comes_first(options: Options) -> bool:
+def second_step_comes_first(options: DemoOptions) -> bool:
     """Sign in to the console as the panel says; whether it then asks for a second step to be set up."""
     browser, host = Browser(), options.console_url.removesuffix("/ops/")
     sign_in = f"{host}/ops/login"
-    typed = {"login": OPS.email, "password": OPS.password}
-    kept = [(name, value) for name, value in Fields(browser.get(sign_in).text).sent if name not in typed]
+    typed = {"login": OPERATOR.email, "password": OPERATOR.password}
+    kept = [(name, value) for name, value in FormFields(browser.get(sign_in).text).values if name not in typed]
     assert browser.post(sign_in, [*kept, *typed.items()]).headers["Location"] == "/ops/"
     return browser.get(options.console_url).headers["Location"].startswith("/ops/account/")
 
 
-def cliniko_page(options: Options, clinic: DemoClinic, patient: str) -> str:
+def cliniko_page(options: DemoOptions, clinic: DemoClinic, patient: str) -> str:
     return Browser().get(f"{options.cliniko_url(clinic)}/{patient}").text
 
 

@@ -59,7 +59,7 @@ def test_an_answer_that_nobody_spoils_is_whole(raw):
 
 
 def test_a_reset_comes_in_the_middle_of_the_body(raw, ask, store, capfd):
-    store.misbehave("bondi", Fault.RESET, times=2)
+    store.inject_fault("bondi", Fault.RESET, times=2)
     head, body, was_reset = raw()
     assert was_reset
     assert 0 < len(body) == promised(head) // 2
@@ -70,7 +70,7 @@ def test_a_reset_comes_in_the_middle_of_the_body(raw, ask, store, capfd):
 
 
 def test_a_cut_answer_is_shorter_than_it_says(raw, ask, store):
-    store.misbehave("bondi", Fault.CUT_SHORT, times=2)
+    store.inject_fault("bondi", Fault.CUT_SHORT, times=2)
     head, body, was_reset = raw()
     assert (len(body), was_reset) == (promised(head) // 2, False)
     with pytest.raises(requests.RequestException):
@@ -79,7 +79,7 @@ def test_a_cut_answer_is_shorter_than_it_says(raw, ask, store):
 
 
 def test_a_truncated_answer_is_as_long_as_it_says(raw, ask, store):
-    store.misbehave("bondi", Fault.TRUNCATED, times=2)
+    store.inject_fault("bondi", Fault.TRUNCATED, times=2)
     head, body, was_reset = raw()
     assert (promised(head), was_reset) == (len(body), False)
     with pytest.raises(requests.JSONDecodeError):
@@ -87,25 +87,25 @@ def test_a_truncated_answer_is_as_long_as_it_says(raw, ask, store):
 
 
 def test_a_dripping_answer_keeps_every_single_wait_short(ask, store):
-    store.misbehave("bondi", Fault.DRIP, seconds=0.6)
+    store.inject_fault("bondi", Fault.DRIP, seconds=0.6)
     began = time.perf_counter()
     assert ask(timeout=0.3).json()["total_entries"] == 1
     assert time.perf_counter() - began >= 0.55
 
 
 def test_a_clock_that_is_off_is_the_only_one_that_dates_the_answer(ask, store):
-    store.misbehave("bondi", Fault.CLOCK_AHEAD, seconds=3600)
+    store.inject_fault("bondi", Fault.CLOCK_AHEAD, seconds=3600)
     assert ask().headers["Date"] == "Mon, 02 Mar 2026 10:00:00 GMT"
 
 
 def test_a_slow_answer_meets_the_callers_patience(ask, store):
-    store.misbehave("bondi", Fault.SLOW, seconds=0.8)
+    store.inject_fault("bondi", Fault.SLOW, seconds=0.8)
     with pytest.raises(requests.ReadTimeout):
         ask(timeout=0.2)
 
 
 def test_others_are_served_while_one_waits(ask, store):
-    store.misbehave("bondi", Fault.SLOW, seconds=1.5)
+    store.inject_fault("bondi", Fault.SLOW, seconds=1.5)
     with pytest.raises(requests.ReadTimeout):
         ask(timeout=0.1)
     began = time.perf_counter()

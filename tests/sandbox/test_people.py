@@ -122,7 +122,7 @@ def test_appointments_reach_two_years_back_and_eight_weeks_ahead(seeded):
     assert any(each.body["patient_arrived"] for each in visits)
     assert all(each.body["cancellation_reason_description"] for each in visits if each.cancelled_at)
     assert not any(each.body["patient_arrived"] for each in visits if each.body["starts_at"] > "2026-03-03")
-    most = max(len(seeded.of_patient("bondi", "individual_appointments", each.patient_id)) for each in visits[:200])
+    most = max(len(seeded.for_patient("bondi", "individual_appointments", each.patient_id)) for each in visits[:200])
     assert most <= 14
 
 

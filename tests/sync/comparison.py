@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.cliniko.api.serializers import rendered
+from sandbox.cliniko.api.serializers import serialize
 from sandbox.cliniko.store import Store
 from sync.cliniko.payloads import timestamp
 from sync.models import ExcludedField
@@ -19,7 +19,7 @@ def in_cliniko(store: Store, account: str, resource: Resource, base: str) -> See
     left_out = ExcludedField.objects.filter(resource=resource.name, restoring=False)
     fields = set(left_out.values_list("field", flat=True))
     for record in store.all(account, resource.name):
-        payload = {name: told for name, told in rendered(record, base).items() if name not in fields}
+        payload = {name: told for name, told in serialize(record, base).items() if name not in fields}
         seen[str(record.id)] = {
             "payload": payload,
             "archived_at": timestamp(payload, "archived_at"),

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from audit.log import OPS, Action
 from audit.models import Event
-from sandbox.cliniko.api.serializers import rendered
+from sandbox.cliniko.api.serializers import serialize
 from sandbox.cliniko.data.blank_records import blank_appointment, blank_attendee, blank_class, blank_patient
 from sync import excluded_fields
 from sync.cliniko.client import ApiKey, Cliniko
@@ -99,7 +99,7 @@ def test_every_field_that_cliniko_sends_is_in_a_group_or_kept_in_any_case(sandbo
     record = sandbox.store.record("bondi", "patients", patient)
     assert record is not None
     sent = {
-        "patients": rendered(record, "").keys() | blank_patient().keys(),
+        "patients": serialize(record, "").keys() | blank_patient().keys(),
         "individual_appointments": appointment_payload("7", "42", LATER).keys() | blank_appointment().keys(),
         "group_appointments": class_payload("8", LATER).keys() | blank_class().keys(),
         "attendees": attendee_payload("9", "42", "8").keys() | blank_attendee().keys(),

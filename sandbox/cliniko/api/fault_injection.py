@@ -1,4 +1,4 @@
-"""Where faults meet requests: before an answer, in what a list hears, in the answer, and in its date."""
+"""Apply queued faults to requests: instead of the view, to its query, to its response and to its Date header."""
 
 from datetime import timedelta
 
@@ -6,14 +6,14 @@ from flask import Response, g, request
 from werkzeug.datastructures import MultiDict
 
 from sandbox.cliniko.app_state import store
-from sandbox.cliniko.clock import stamp
+from sandbox.cliniko.clock import format_time
 from sandbox.cliniko.faults import transport
-from sandbox.cliniko.faults.error_responses import failure
+from sandbox.cliniko.faults.error_responses import error_response
 from sandbox.cliniko.faults.kinds import Fault
-from sandbox.cliniko.faults.queue import Hit
-from sandbox.cliniko.faults.response_bodies import DISTORTIONS, distorted
+from sandbox.cliniko.faults.queue import InjectedFault
+from sandbox.cliniko.faults.response_bodies import BODY_FAULTS, alter_body
 
-DELIVERIES = {
+TRANSPORT_FAULTS = {
     Fault.SLOW: transport.slow,
     Fault.DRIP: transport.drip,
     Fault.RESET: transport.reset,
@@ -22,41 +22,41 @@ DELIVERIES = {
 }
 
 
-def meet(account: str) -> Response | None:
-    """Find out whether this request is to go wrong; answers it when the fault does so by itself."""
-    g.hit = store().next_fault(account, request.path.partition("/v1/")[2])
-    return failure(g.hit, store().now()) if g.hit else None
+def begin_fault(account: str) -> Response | None:
+    """Take the fault for this request, and return its error response if it has one."""
+    g.fault = store().next_fault(account, request.path.partition("/v1/")[2])
+    return error_response(g.fault, store().now()) if g.fault else None
 
 
-def heard(args: MultiDict[str, str]) -> MultiDict[str, str]:
-    """What a list gets to hear of its query."""
-    hit = _hit()
-    if hit and hit.fault == Fault.LATE:
-        seen = f"updated_at:<={stamp(store().now() - timedelta(seconds=hit.seconds))}"
+def alter_query(args: MultiDict[str, str]) -> MultiDict[str, str]:
+    """Return the query of a list as the fault changes it."""
+    injected = _injected_fault()
+    if injected and injected.fault == Fault.LATE:
+        seen = f"updated_at:<={format_time(store().now() - timedelta(seconds=injected.seconds))}"
         return MultiDict([*args.items(multi=True), ("q[]", seen)])
-    if hit and hit.fault == Fault.LOOPING_NEXT:
-        asked = args.items(multi=True)
-        return MultiDict([(name, text) for name, text in asked if name != "page" and not text.startswith("id:")])
+    if injected and injected.fault == Fault.LOOPING_NEXT:
+        items = args.items(multi=True)
+        return MultiDict([(name, text) for name, text in items if name != "page" and not text.startswith("id:")])
     return args
 
 
-def spoil(response: Response) -> Response:
-    """Do to an answer what is to be done. A body can only be distorted where there is one, of records."""
-    hit = _hit()
-    if hit and hit.fault in DISTORTIONS and response.status_code == 200:
-        response.set_data(distorted(hit.fault, response.get_json()))
-    if hit and hit.fault in DELIVERIES:
-        DELIVERIES[hit.fault](response, hit.seconds)
+def alter_response(response: Response) -> Response:
+    """Apply a body or transport fault to a response. Body faults need a response with records."""
+    injected = _injected_fault()
+    if injected and injected.fault in BODY_FAULTS and response.status_code == 200:
+        response.set_data(alter_body(injected.fault, response.get_json()))
+    if injected and injected.fault in TRANSPORT_FAULTS:
+        TRANSPORT_FAULTS[injected.fault](response, injected.seconds)
     return response
 
 
-def clock_error() -> timedelta:
-    """How far the date of this answer is off."""
-    hit = _hit()
+def clock_offset() -> timedelta:
+    """Return the error of this response's Date header."""
+    injected = _injected_fault()
     signs = {Fault.CLOCK_AHEAD: 1, Fault.CLOCK_BEHIND: -1}
-    return timedelta(seconds=hit.seconds * signs.get(hit.fault, 0)) if hit else timedelta(0)
+    return timedelta(seconds=injected.seconds * signs.get(injected.fault, 0)) if injected else timedelta(0)
 
 
-def _hit() -> Hit | None:
-    hit: Hit | None = g.get("hit")
-    return hit
+def _injected_fault() -> InjectedFault | None:
+    injected: InjectedFault | None = g.get("fault")
+    return injected

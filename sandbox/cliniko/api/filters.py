@@ -1,4 +1,4 @@
-"""The grammar of q[]: field, colon, operator, value, turned into SQL.
+"""Translate q[] filters (field, colon, operator, value) into SQL.
 
 Reference: docs.api.cliniko.com, "Filtering results".
 """
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from sandbox.cliniko.clock import moment
+from sandbox.cliniko.clock import parse_time
 from sandbox.cliniko.data.resources import Field, Resource
 from sandbox.cliniko.errors import BadRequest
 
@@ -22,20 +22,20 @@ OPERATORS = {
 }
 INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 DATE_PATTERN = re.compile(r"[0-9*]{4}-[0-9*]{2}-[0-9*]{2}")
-LARGEST = 2**63 - 1  # what a SQLite integer holds; no Cliniko id comes near
+LARGEST = 2**63 - 1  # the largest SQLite integer; no Cliniko id comes near
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One filter as SQL. `field` tells the list which of its defaults the caller has taken over."""
+    """One filter as SQL. A filter on `field` replaces the list's default for it."""
 
     field: str
     sql: str
     values: tuple[str | int, ...] = ()
 
 
-def condition(text: str, resource: Resource) -> Condition:
-    """Read one q[] value; raises BadRequest in Cliniko's words when it makes no sense."""
+def parse_filter(text: str, resource: Resource) -> Condition:
+    """Parse one q[] value. Raises BadRequest with Cliniko's message."""
     match = FILTER.fullmatch(text)
     if not match:
         raise BadRequest(f"{text[:80]} is not a valid filter")
@@ -57,7 +57,7 @@ def _compare(field: Field, operator: str, value: str) -> Condition:
 
 def _datetime(field: Field, operator: str, value: str) -> Condition:
     try:
-        moment(value)
+        parse_time(value)
     except ValueError:
         raise BadRequest(f"{field.name}: {value[:80]} is not a valid datetime") from None
     return Condition(field.name, f"{field.sql} {operator} ?", (value,))

@@ -1,18 +1,18 @@
-"""One page of a list: which records, in which order, and how many there are in all. Everything happens in SQL."""
+"""Filter, sort and paginate a list in SQL."""
 
 from dataclasses import dataclass
 
 from werkzeug.datastructures import MultiDict
 
-from sandbox.cliniko.api.filters import Condition, condition
+from sandbox.cliniko.api.filters import Condition, parse_filter
 from sandbox.cliniko.data.database import Database
 from sandbox.cliniko.data.records import Record
 from sandbox.cliniko.data.resources import Resource
 from sandbox.cliniko.errors import BadRequest
 
-MOST_PER_PAGE = 100
-LAST_PAGE = 10**9
-SUBSETS = {  # the older addresses: /patients/archived and the like
+MAX_PER_PAGE = 100
+MAX_PAGE = 10**9
+SUBSETS = {  # /patients/archived and similar, from the older API
     "": ("deleted_at IS NULL",),
     "archived": ("deleted_at IS NULL", "archived_at IS NOT NULL"),
     "cancelled": ("deleted_at IS NULL", "cancelled_at IS NOT NULL"),
@@ -22,8 +22,8 @@ SUBSETS = {  # the older addresses: /patients/archived and the like
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a caller asks of a list."""
+class ListQuery:
+    """The parsed query string of a list request."""
 
     resource: Resource
     conditions: tuple[Condition, ...]
@@ -39,49 +39,49 @@ class Page:
     total: int
 
 
-def question(
+def parse_query(
     resource: Resource, args: MultiDict[str, str], *, subset: str = "", also: tuple[str, ...] = ()
-) -> Question:
-    """Read the query string of a list request; raises BadRequest. `also` are filters that the address itself sets."""
+) -> ListQuery:
+    """Parse the query string of a list request. Raises BadRequest. `also` adds filters that the path implies."""
     texts = [*args.getlist("q[]"), *args.getlist("q"), *also]
-    return Question(
+    return ListQuery(
         resource=resource,
-        conditions=tuple(condition(text, resource) for text in texts),
+        conditions=tuple(parse_filter(text, resource) for text in texts),
         order=_order(resource, args),
-        page=min(_positive(args, "page", 1), LAST_PAGE),
-        per_page=min(_positive(args, "per_page", 50), MOST_PER_PAGE),
+        page=min(_positive(args, "page", 1), MAX_PAGE),
+        per_page=min(_positive(args, "per_page", 50), MAX_PER_PAGE),
         subset=subset,
     )
 
 
-def answer(database: Database, account: str, asked: Question) -> Page:
-    where, values = _where(account, asked)
-    bounds = (asked.per_page, (asked.page - 1) * asked.per_page)
+def fetch_page(database: Database, account: str, query: ListQuery) -> Page:
+    where, values = _where(account, query)
+    bounds = (query.per_page, (query.page - 1) * query.per_page)
     with database.reading() as connection:
         total = connection.execute(f"SELECT count(*) FROM records WHERE {where}", values).fetchone()[0]
-        # First the places, from an index alone; then the bodies of this one page.
-        places = f"SELECT rowid AS place FROM records WHERE {where} ORDER BY {asked.order} LIMIT ? OFFSET ?"
-        sql = f"SELECT records.* FROM ({places}) JOIN records ON records.rowid = place ORDER BY {asked.order}"
+        # Select row ids from an index first, then load the bodies of this page only.
+        row_ids = f"SELECT rowid AS found FROM records WHERE {where} ORDER BY {query.order} LIMIT ? OFFSET ?"
+        sql = f"SELECT records.* FROM ({row_ids}) JOIN records ON records.rowid = found ORDER BY {query.order}"
         rows = connection.execute(sql, (*values, *bounds)).fetchall()
     return Page(tuple(Record.from_row(row) for row in rows), total)
 
 
-def _where(account: str, asked: Question) -> tuple[str, tuple[str | int, ...]]:
-    """Archived and cancelled records stay out unless the caller has a say about them, and people who left always."""
-    clauses = ["account = ?", "resource = ?", *SUBSETS[asked.subset]]
-    if asked.resource.people and not asked.subset:
+def _where(account: str, query: ListQuery) -> tuple[str, tuple[str | int, ...]]:
+    """Exclude inactive people, and archived and cancelled records unless the caller filters by those fields."""
+    clauses = ["account = ?", "resource = ?", *SUBSETS[query.subset]]
+    if query.resource.people and not query.subset:
         clauses.append("json_extract(body, '$.active') = 1")
-    named = {condition.field for condition in asked.conditions}
+    named = {condition.field for condition in query.conditions}
     for column in ("archived_at", "cancelled_at"):
-        if not asked.subset and column in asked.resource.stamps and column not in named:
+        if not query.subset and column in query.resource.stamps and column not in named:
             clauses.append(f"{column} IS NULL")
-    clauses += [condition.sql for condition in asked.conditions]
-    values = [value for each in asked.conditions for value in each.values]
-    return " AND ".join(clauses), (account, asked.resource.name, *values)
+    clauses += [condition.sql for condition in query.conditions]
+    values = [value for each in query.conditions for value in each.values]
+    return " AND ".join(clauses), (account, query.resource.name, *values)
 
 
 def _order(resource: Resource, args: MultiDict[str, str]) -> str:
-    """Cliniko promises no order among equals. Here they come latest id first, so that nobody grows to rely on one."""
+    """Cliniko promises no order among equals. Return the latest id first, so callers can't rely on id order."""
     fallback = args.get("order") or "asc"
     terms = []
     for term in (args.get("sort") or "created_at").split(","):

@@ -1,4 +1,4 @@
-"""Records as the API shows them: ids as text, other records by link."""
+"""Records as JSON: ids as strings, other records as links."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ from sandbox.cliniko.data.records import Record
 from sandbox.cliniko.data.resources import RESOURCES
 
 
-def rendered(record: Record, base: str) -> dict[str, Any]:
-    """The JSON of one record; `base` is the API's own address without a closing slash."""
+def serialize(record: Record, base: str) -> dict[str, Any]:
+    """Return the JSON of a record. `base` is the URL of the API, without a trailing slash."""
     resource = RESOURCES[record.resource]
     body = {
         "id": str(record.id),
         "created_at": record.created_at,
         "updated_at": record.updated_at,
         **record.body,
-        **{name: _moment(record, name) for name in resource.stamps},
+        **{name: _timestamp(record, name) for name in resource.stamps},
         **{name: _link(base, target, _target_id(record, name)) for name, target in resource.links.items()},
     }
     if record.resource == "patients":
@@ -23,8 +23,8 @@ def rendered(record: Record, base: str) -> dict[str, Any]:
     return {**body, **below, "links": {"self": f"{base}/{record.resource}/{record.id}"}}
 
 
-def tombstone(record: Record, base: str) -> dict[str, Any]:
-    """All that /patients/deleted tells: when, and which, by link alone."""
+def serialize_deleted(record: Record, base: str) -> dict[str, Any]:
+    """Return an entry of /patients/deleted: a time and a link."""
     return {"deleted_at": record.deleted_at, "links": {"self": f"{base}/{record.resource}/{record.id}"}}
 
 
@@ -32,8 +32,8 @@ def full_name(body: dict[str, Any]) -> str:
     return f"{body.get('first_name') or ''} {body.get('last_name') or ''}".strip()
 
 
-def _moment(record: Record, name: str) -> str | None:
-    """Empty values come as null or as "": patients show both, so that nobody relies on either."""
+def _timestamp(record: Record, name: str) -> str | None:
+    """Empty values are null or "": patients use both, so callers must accept either."""
     empty = "" if record.resource == "patients" and record.id % 3 == 0 else None
     return getattr(record, name) or empty
 

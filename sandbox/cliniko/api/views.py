@@ -1,4 +1,4 @@
-"""Cliniko's API, for reading, below /api/<shard>/v1.
+"""Cliniko's read-only API below /api/<shard>/v1.
 
 Reference: docs.api.cliniko.com
 """
@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, g, jsonify, request
 
 from sandbox.cliniko.api import fault_injection, lists
-from sandbox.cliniko.api.authentication import admit, signed_by
-from sandbox.cliniko.api.serializers import rendered, tombstone
-from sandbox.cliniko.app_state import limits, store
+from sandbox.cliniko.api.authentication import authorize, find_request_key
+from sandbox.cliniko.api.serializers import serialize, serialize_deleted
+from sandbox.cliniko.app_state import rate_limiter, store
 from sandbox.cliniko.data.accounts import Account, Key
-from sandbox.cliniko.data.resources import OLDER, RESOURCES, Resource
+from sandbox.cliniko.data.resources import OLDER_RESOURCES, RESOURCES, Resource
 from sandbox.cliniko.errors import Forbidden, NotFound
 
 MISSING = "The resource you were looking for could not be found."
@@ -22,20 +22,20 @@ api = Blueprint("api", __name__, url_prefix="/api/<shard>/v1")
 
 
 @api.url_value_preprocessor
-def take_shard(endpoint: str | None, values: dict[str, Any] | None) -> None:
+def store_shard(endpoint: str | None, values: dict[str, Any] | None) -> None:
     g.shard = values.pop("shard") if values else ""
 
 
 @api.before_request
-def check_caller() -> Response | None:
-    g.key = signed_by(request, store(), g.shard)
-    g.account = admit(request, store(), limits(), g.key)
-    return fault_injection.meet(g.account.name)
+def check_request() -> Response | None:
+    g.key = find_request_key(request, store(), g.shard)
+    g.account = authorize(request, store(), rate_limiter(), g.key)
+    return fault_injection.begin_fault(g.account.name)
 
 
 @api.after_request
-def spoil(response: Response) -> Response:
-    return fault_injection.spoil(response)
+def alter_response(response: Response) -> Response:
+    return fault_injection.alter_response(response)
 
 
 @api.get("/user")
@@ -55,13 +55,13 @@ def show_list(resource: str) -> Response:
 
 @api.get("/<resource>/<id>")
 def show_single(resource: str, id: str) -> Response:
-    found = _resource(resource)
-    return _list(found, subset=id) if id in found.subsets else _single(found, id)
+    known = _resource(resource)
+    return _list(known, subset=id) if id in known.subsets else _single(known, id)
 
 
 @api.get("/<resource>/<id>/<below>")
 def show_list_below(resource: str, id: str, below: str) -> Response:
-    """What hangs on one record: the alerts of a patient, the attendees of a class."""
+    """List records that belong to another: the alerts of a patient, the attendees of a class."""
     within = _resource(resource).within
     if below not in within or not store().record(_account().name, resource, id):
         raise NotFound(MISSING)
@@ -73,35 +73,35 @@ def _resource(name: str) -> Resource:
         raise NotFound(MISSING)
     if name in _key().forbidden:
         raise Forbidden("You are not authorized to perform this action.")
-    return OLDER[name] if _account().older else RESOURCES[name]
+    return OLDER_RESOURCES[name] if _account().older else RESOURCES[name]
 
 
 def _single(resource: Resource, id: str) -> Response:
     record = store().record(_account().name, resource.name, id)
     if not record:
         raise NotFound(MISSING)
-    return jsonify(rendered(record, _base()))
+    return jsonify(serialize(record, _base()))
 
 
 def _list(resource: Resource, *, subset: str = "", also: tuple[str, ...] = ()) -> Response:
-    asked = lists.question(resource, fault_injection.heard(request.args), subset=subset, also=also)
-    page = lists.answer(store(), _account().name, asked)
-    shape = tombstone if (subset, resource.name) == ("deleted", "patients") else rendered
+    query = lists.parse_query(resource, fault_injection.alter_query(request.args), subset=subset, also=also)
+    page = lists.fetch_page(store(), _account().name, query)
+    serializer = serialize_deleted if (subset, resource.name) == ("deleted", "patients") else serialize
     return jsonify(
         {
-            resource.name: [shape(record, _base()) for record in page.records],
+            resource.name: [serializer(record, _base()) for record in page.records],
             "total_entries": page.total,
-            "links": _page_links(asked, page),
+            "links": _page_links(query, page),
         }
     )
 
 
-def _page_links(asked: lists.Question, page: lists.Page) -> dict[str, str]:
-    links = {"self": _page_url(asked.page)}
-    if asked.page * asked.per_page < page.total:
-        links["next"] = _page_url(asked.page + 1)
-    if asked.page > 1:
-        links["previous"] = _page_url(asked.page - 1)
+def _page_links(query: lists.ListQuery, page: lists.Page) -> dict[str, str]:
+    links = {"self": _page_url(query.page)}
+    if query.page * query.per_page < page.total:
+        links["next"] = _page_url(query.page + 1)
+    if query.page > 1:
+        links["previous"] = _page_url(query.page - 1)
     return links
 
 

@@ -1,4 +1,4 @@
-"""The Cliniko accounts of the sandbox, the keys that open them, and the apps they have connected."""
+"""Cliniko accounts, their API keys and their connected patient apps."""
 
 import base64
 import hashlib
@@ -17,13 +17,13 @@ class Account:
     name: str
     shard: str
     settings: dict[str, Any]
-    requests_per_minute: int | None  # None: whatever the server was started with
-    older: bool  # the API as it was before archived_at and cancelled_at could be filtered
+    requests_per_minute: int | None  # None: the limit the server was started with
+    older: bool  # the API before archived_at and cancelled_at could be filtered
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key as the account's owner sees it is `body-shard`."""
+    """An API key. Its text is `body-shard`."""
 
     body: str
     account: str
@@ -57,36 +57,36 @@ class Accounts(Database):
         return _account(row) if row else None
 
     def set_requests_per_minute(self, account: str, requests: int | None) -> None:
-        """Give one account a budget of its own; None returns it to the server's."""
+        """Set the rate limit of one account; None restores the server's."""
         sql = "UPDATE accounts SET requests_per_minute = ? WHERE name = ?"
         with self.writing() as connection:
             connection.execute(sql, (requests, account))
 
     def set_api(self, account: str, *, older: bool) -> None:
-        """Let an account speak the older API: no list can be filtered by archived_at or cancelled_at."""
+        """Choose the API version: the older one can't filter lists by archived_at or cancelled_at."""
         with self.writing() as connection:
-            done = connection.execute("UPDATE accounts SET older = ? WHERE name = ?", (older, account))
-            if not done.rowcount:
+            cursor = connection.execute("UPDATE accounts SET older = ? WHERE name = ?", (older, account))
+            if not cursor.rowcount:
                 raise SandboxError(f"There is no account {account}.")
 
     def key(self, account: str) -> str:
-        """Answer the account's latest key that still works."""
+        """Return the account's latest active key. Raises SandboxError if it has none."""
         sql = f"{KEYS} WHERE account = ? AND revoked_at IS NULL ORDER BY keys.rowid DESC"
         with self.reading() as connection:
             row = connection.execute(sql, (account,)).fetchone()
         if not row:
-            raise SandboxError(f"{account} has no key that works.")
+            raise SandboxError(f"{account} has no active key.")
         return _key(row).text
 
     def find_key(self, text: str, shard: str) -> Key | None:
-        """Find what a caller signed with; with or without its suffix, and also when it was revoked."""
+        """Return the key with this text, even if revoked; the `-shard` suffix is optional."""
         bodies = (text, text.removesuffix(f"-{shard}"))
         with self.reading() as connection:
             row = connection.execute(f"{KEYS} WHERE body IN (?, ?) AND shard = ?", (*bodies, shard)).fetchone()
         return _key(row) if row else None
 
     def issue_key(self, account: str, *, user_id: int | str | None = None) -> str:
-        """Make one more key, for the account's first user unless told otherwise."""
+        """Create a key for a user, by default the account's first, and return its text."""
         body = f"MS0xLVNBTkRCT1gt-{secrets.token_urlsafe(24)}"
         with self.writing() as connection:
             sql = "SELECT min(id) FROM records WHERE account = ? AND resource = 'users'"
@@ -95,10 +95,10 @@ class Accounts(Database):
         return self.key(account)
 
     def revoke_key(self, key: str) -> None:
-        self._change_key(key, "revoked_at = ?", self.stamp())
+        self._change_key(key, "revoked_at = ?", self.timestamp())
 
     def forbid(self, key: str, *resources: str) -> None:
-        """Let the role behind this key no longer see these resources (and only these)."""
+        """Deny the key access to exactly these resources."""
         self._change_key(key, "forbidden = ?", json.dumps(resources))
 
     def apps(self, account: str) -> list[ConnectedApp]:
@@ -107,22 +107,22 @@ class Accounts(Database):
             return [ConnectedApp(**row) for row in map(dict, connection.execute(sql, (account,)).fetchall())]
 
     def connect_apps(self, account: str, apps: list[ConnectedApp]) -> None:
-        """Replace the account's connected patient apps. Whether a URL is approved is the page's business."""
+        """Replace the account's connected patient apps. The page checks that URLs are approved."""
         with self.writing() as connection:
             connection.execute("DELETE FROM apps WHERE account = ?", (account,))
-            rows = [(account, position, app.name, app.url) for position, app in enumerate(apps)]
+            rows = [(account, number, app.name, app.url) for number, app in enumerate(apps)]
             connection.executemany("INSERT INTO apps VALUES (?, ?, ?, ?)", rows)
 
     def _change_key(self, key: str, setting: str, value: str) -> None:
         with self.writing() as connection:
             sql = f"UPDATE keys SET {setting} WHERE body IN (?, ?)"
-            done = connection.execute(sql, (value, key, key.rpartition("-")[0]))
-        if not done.rowcount:
+            cursor = connection.execute(sql, (value, key, key.rpartition("-")[0]))
+        if not cursor.rowcount:
             raise SandboxError("There is no such key.")
 
 
 def first_key_body(account: str, seed: int) -> str:
-    """The key an account starts with: always the same, so that a sandbox built anew still opens to whoever holds it."""
+    """Return the body of an account's first key: the same for the same seed, so a rebuilt sandbox keeps its key."""
     digest = hashlib.sha256(f"sandbox:{account}:{seed}".encode()).digest()
     return "MS0xLVNBTkRCT1gt-" + base64.b32encode(digest).decode().rstrip("=").lower()[:40]
 

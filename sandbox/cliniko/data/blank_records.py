@@ -1,4 +1,4 @@
-"""The full shape of a patient, an appointment, a class and who attends it, every field there and empty."""
+"""Patients, appointments, classes and attendees with every field present and empty."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def blank_class() -> dict[str, Any]:
 
 
 def blank_attendee() -> dict[str, Any]:
-    """`arrived` is null until somebody has looked."""
+    """`arrived` is null until attendance is recorded."""
     unset = (
         "arrived booking_ip_address cancellation_note cancellation_reason invoice_status notes treatment_note_status "
         "booking"

@@ -1,4 +1,4 @@
-"""The SQLite file behind the sandbox: its tables, and connections that threads and processes may share."""
+"""The sandbox's SQLite file: tables, and connections that threads and processes can share."""
 
 import sqlite3
 import tempfile
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, LifoQueue
 
-from sandbox.cliniko.clock import Clock, stamp, utc_now
+from sandbox.cliniko.clock import Clock, format_time, utc_now
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS accounts (
@@ -39,11 +39,11 @@ CREATE INDEX IF NOT EXISTS records_of_patient ON records (account, resource, pat
 CREATE INDEX IF NOT EXISTS requests_by_account ON requests (account, id);
 CREATE INDEX IF NOT EXISTS faults_by_account ON faults (account, id);
 """
-ADDED = {"accounts": {"older": "INTEGER NOT NULL DEFAULT 0"}}  # columns that files of an earlier version lack
+ADDED_COLUMNS = {"accounts": {"older": "INTEGER NOT NULL DEFAULT 0"}}  # missing in files of an earlier version
 
 
 class Database:
-    """One SQLite file in WAL mode; a connection is lent to one thread at a time and goes back when it is done."""
+    """A SQLite file in WAL mode with a pool of connections, each used by one thread at a time."""
 
     def __init__(self, path: Path | str = ":memory:", *, now: Clock = utc_now) -> None:
         self.now = now
@@ -55,8 +55,8 @@ class Database:
             connection.executescript(TABLES)
         self._add_columns()
 
-    def stamp(self) -> str:
-        return stamp(self.now())
+    def timestamp(self) -> str:
+        return format_time(self.now())
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -68,7 +68,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, alone in writing from its first line: all of it is kept, or nothing."""
+        """Run the block in one transaction that holds the write lock from its start."""
         with self.reading() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -88,8 +88,8 @@ class Database:
             self._scratch.cleanup()
 
     def _add_columns(self) -> None:
-        with self.writing() as connection:  # alone, because two processes may open an old file at once
-            for table, columns in ADDED.items():
+        with self.writing() as connection:  # in a transaction: two processes may open an old file at once
+            for table, columns in ADDED_COLUMNS.items():
                 known = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})").fetchall()}
                 for name in columns.keys() - known:
                     connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")

@@ -1,4 +1,4 @@
-"""A record of any resource, and every way its life can turn."""
+"""Records of any resource: adding, editing, archiving, merging and deleting them."""
 
 import json
 import sqlite3
@@ -10,20 +10,20 @@ from sandbox.cliniko.data.database import Database
 from sandbox.cliniko.data.resources import BOOKINGS, COLUMNS, RESOURCES
 from sandbox.cliniko.errors import SandboxError
 
-GIVEN = {"id", "created_at", "updated_at", "archived_at"}  # columns that a new record may bring along
+SETTABLE_COLUMNS = {"id", "created_at", "updated_at", "archived_at"}  # columns that callers may set on a new record
 FIRST_ID = 1713650742029190001
-ID_CEILING = 9 * 10**18  # ids given by hand may lie above; the next free one is looked for below
-ATTACHED = {  # what lives and dies with a record, and by which field it hangs on it
+ID_CEILING = 9 * 10**18  # callers may choose ids above this; generated ids stay below
+DEPENDENTS = {  # resources deleted with a record, and the field that refers to it
     "patients": dict.fromkeys(("medical_alerts", "individual_appointments", "attendees"), "patient_id"),
     **{booking: {"attendees": "booking_id"} for booking in BOOKINGS},
 }
-PLACES = ", ".join("?" * (len(COLUMNS) + 3))
-INSERT = f"INSERT INTO records (account, resource, {', '.join(COLUMNS)}, body) VALUES ({PLACES})"
+PLACEHOLDERS = ", ".join("?" * (len(COLUMNS) + 3))
+INSERT = f"INSERT INTO records (account, resource, {', '.join(COLUMNS)}, body) VALUES ({PLACEHOLDERS})"
 
 
 @dataclass(frozen=True)
 class Record:
-    """One row as it is stored: links to other records are bare ids until the API renders them."""
+    """A stored row. Links to other records are ids; the serializer turns them into URLs."""
 
     account: str
     resource: str
@@ -47,42 +47,42 @@ class Record:
 
 
 class Records(Database):
-    """Reads and writes of single records. Every write is one transaction and moves updated_at."""
+    """Reads and writes of records. Every write is one transaction and sets updated_at."""
 
     def record(self, account: str, resource: str, id: int | str, *, deleted: bool = False) -> Record | None:
-        """Answer the record, or None; a deleted one only when asked for."""
+        """Return the record or None; a deleted one only with `deleted`."""
         with self.reading() as connection:
             found = _find(connection, account, resource, id)
         return found if found and (deleted or not found.deleted_at) else None
 
     def edit(self, account: str, resource: str, id: int | str, **fields: Any) -> None:
-        """Change fields of a record, as staff would on its page."""
+        """Change fields of a record."""
         self._change(account, resource, id, **fields)
 
     def archive(self, account: str, id: int | str, *, resource: str = "patients") -> None:
-        self._change(account, resource, id, archived_at=self.stamp())
+        self._change(account, resource, id, archived_at=self.timestamp())
 
     def unarchive(self, account: str, id: int | str, *, resource: str = "patients") -> None:
         self._change(account, resource, id, archived_at=None)
 
     def delete(self, account: str, id: int | str, *, resource: str = "patients", touch: bool = True) -> None:
-        """Remove a record; what hangs on a deleted patient or class goes with it.
+        """Delete a record and its dependents.
 
-        Cliniko does not always move updated_at then: `touch=False` leaves it where it was.
+        Cliniko doesn't always set updated_at then: `touch=False` leaves it unchanged.
         """
         with self.writing() as connection:
             record = self._existing(connection, account, resource, id)
-            for each in (record, *_attached(connection, record)):
-                at = self.stamp() if touch else each.updated_at
-                self._write(connection, account, each.resource, each.id, deleted_at=self.stamp(), updated_at=at)
+            for each in (record, *_dependents(connection, record)):
+                at = self.timestamp() if touch else each.updated_at
+                self._write(connection, account, each.resource, each.id, deleted_at=self.timestamp(), updated_at=at)
 
     def merge(self, account: str, loser: int | str, survivor: int | str) -> None:
-        """Make two patients one: the loser is archived and points at the survivor, who gets all that hung on it."""
+        """Merge two patients: archive the loser, link it to the survivor, and move its dependents there."""
         if int(loser) == int(survivor):
             raise SandboxError("A patient cannot be merged into itself.")
-        at = self.stamp()
+        at = self.timestamp()
         with self.writing() as connection:
-            if not _live(_find(connection, account, "patients", survivor)):
+            if not _unless_deleted(_find(connection, account, "patients", survivor)):
                 raise SandboxError(f"There is no patient {survivor} to merge into.")
             self._write(
                 connection,
@@ -94,12 +94,12 @@ class Records(Database):
                 merged_with_patient=str(survivor),
             )
             self._write(connection, account, "patients", survivor)
-            for each in _attached(connection, self._existing(connection, account, "patients", loser)):
+            for each in _dependents(connection, self._existing(connection, account, "patients", loser)):
                 self._write(connection, account, each.resource, each.id, patient_id=int(survivor))
 
     def add(self, account: str, resource: str, body: dict[str, Any], **columns: Any) -> str:
-        """Store a new record and answer its id; `id` and any other column may be given."""
-        now = self.stamp()
+        """Add a record and return its id; `columns` may include any column."""
+        now = self.timestamp()
         with self.writing() as connection:
             columns["id"] = int(columns.get("id") or _next_id(connection, account, resource))
             record = Record(account, resource, body=body, **{"created_at": now, "updated_at": now, **columns})
@@ -113,15 +113,15 @@ class Records(Database):
         with self.writing() as connection:
             connection.executemany(INSERT, (record.row() for record in records))
 
-    def of_patient(self, account: str, resource: str, patient_id: int | str) -> list[Record]:
-        """All that a patient has of one resource, archived and cancelled included, in the order it happened."""
+    def for_patient(self, account: str, resource: str, patient_id: int | str) -> list[Record]:
+        """Return a patient's records of one resource, including archived and cancelled ones, by start time."""
         sql = "SELECT * FROM records WHERE account = ? AND resource = ? AND patient_id = ? AND deleted_at IS NULL"
         with self.reading() as connection:
             rows = connection.execute(sql, (account, resource, int(patient_id))).fetchall()
         return sorted(map(Record.from_row, rows), key=lambda each: (each.body.get("starts_at", ""), each.id))
 
     def all(self, account: str, resource: str) -> list[Record]:
-        """Every record of a small resource, such as the practitioners."""
+        """Return every record of a small resource, such as practitioners."""
         sql = "SELECT * FROM records WHERE account = ? AND resource = ? AND deleted_at IS NULL ORDER BY id"
         with self.reading() as connection:
             return [Record.from_row(row) for row in connection.execute(sql, (account, resource)).fetchall()]
@@ -135,21 +135,21 @@ class Records(Database):
     ) -> None:
         found = self._existing(connection, account, resource, id)
         columns = {name: changes.pop(name) for name in COLUMNS if name in changes}
-        columns.setdefault("updated_at", self.stamp())
+        columns.setdefault("updated_at", self.timestamp())
         changed = replace(found, body={**found.body, **changes}, **columns)
         settings = ", ".join(f"{name} = ?" for name in (*COLUMNS, "body"))
         sql = f"UPDATE records SET {settings} WHERE account = ? AND resource = ? AND id = ?"
         connection.execute(sql, (*changed.row()[2:], account, resource, found.id))
 
     def _existing(self, connection: sqlite3.Connection, account: str, resource: str, id: int | str) -> Record:
-        found = _live(_find(connection, account, resource, id))
+        found = _unless_deleted(_find(connection, account, resource, id))
         if not found:
             raise SandboxError(f"{account} has no {resource}/{id}.")
         return found
 
 
-def take(fields: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """Remove the columns from the fields of a new record and answer them."""
+def pop_columns(fields: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """Pop the columns with these names from the fields of a new record and return them."""
     return {name: fields.pop(name) for name in names & fields.keys()}
 
 
@@ -164,21 +164,21 @@ def _find(connection: sqlite3.Connection, account: str, resource: str, id: int |
     return Record.from_row(row) if row else None
 
 
-def _live(record: Record | None) -> Record | None:
+def _unless_deleted(record: Record | None) -> Record | None:
     return record if record and not record.deleted_at else None
 
 
-def _attached(connection: sqlite3.Connection, record: Record) -> list[Record]:
+def _dependents(connection: sqlite3.Connection, record: Record) -> list[Record]:
     rows = []
-    for resource, field in ATTACHED.get(record.resource, {}).items():
-        holder = RESOURCES[resource].fields[field].sql
-        sql = f"SELECT * FROM records WHERE account = ? AND resource = ? AND {holder} = ? AND deleted_at IS NULL"
+    for resource, field in DEPENDENTS.get(record.resource, {}).items():
+        column = RESOURCES[resource].fields[field].sql
+        sql = f"SELECT * FROM records WHERE account = ? AND resource = ? AND {column} = ? AND deleted_at IS NULL"
         rows += connection.execute(sql, (record.account, resource, record.id)).fetchall()
     return [Record.from_row(row) for row in rows]
 
 
 def _next_id(connection: sqlite3.Connection, account: str, resource: str) -> int:
     sql = "SELECT max(id) FROM records WHERE account = ? AND resource = ? AND id < ?"
-    line = BOOKINGS if resource in BOOKINGS else (resource,)
-    latest = [connection.execute(sql, (account, each, ID_CEILING)).fetchone()[0] or 0 for each in line]
+    sequence = BOOKINGS if resource in BOOKINGS else (resource,)
+    latest = [connection.execute(sql, (account, each, ID_CEILING)).fetchone()[0] or 0 for each in sequence]
     return max(max(latest) + 7, FIRST_ID)

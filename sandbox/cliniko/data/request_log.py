@@ -1,15 +1,15 @@
-"""What was asked of the API, so that a test can say "not one call to Cliniko"."""
+"""Log of API requests, so that a test can assert which calls reached Cliniko."""
 
 from dataclasses import dataclass
 
 from sandbox.cliniko.data.database import Database
 
-KEPT = 20_000
+MAX_REQUESTS = 20_000
 
 
 @dataclass(frozen=True)
 class LoggedRequest:
-    account: str | None  # None: no key that the sandbox knows
+    account: str | None  # None: unknown key
     at: str
     method: str
     path: str  # with its query string
@@ -20,12 +20,12 @@ class RequestLog(Database):
     def log_request(self, account: str | None, method: str, path: str, status: int) -> None:
         sql = "INSERT INTO requests (account, at, method, path, status) VALUES (?, ?, ?, ?, ?)"
         with self.writing() as connection:
-            latest = connection.execute(sql, (account, self.stamp(), method, path, status)).lastrowid or 0
+            latest = connection.execute(sql, (account, self.timestamp(), method, path, status)).lastrowid or 0
             if latest % 1000 == 0:
-                connection.execute("DELETE FROM requests WHERE id <= ?", (latest - KEPT,))
+                connection.execute("DELETE FROM requests WHERE id <= ?", (latest - MAX_REQUESTS,))
 
     def requests(self, account: str | None = None) -> list[LoggedRequest]:
-        """Requests in the order they came, of one account or of all, refused ones included."""
+        """Return the requests of one account or of all, oldest first, including refused ones."""
         sql = "SELECT account, at, method, path, status FROM requests WHERE ? IN (account, '') ORDER BY id"
         with self.reading() as connection:
             return [LoggedRequest(*row) for row in connection.execute(sql, (account or "",)).fetchall()]

@@ -1,17 +1,17 @@
-"""What each resource of the API is made of: which fields filter, which link to another record.
+"""The resources of the API: their filterable fields and their links to other records.
 
 Reference: docs.api.cliniko.com, the "Filtering" part of each resource.
 """
 
 from dataclasses import dataclass, field, replace
 
-BOOKINGS = ("individual_appointments", "group_appointments")  # Cliniko numbers them as one: both are bookings
+BOOKINGS = ("individual_appointments", "group_appointments")  # both are bookings and share one id sequence
 COLUMNS = ("id", "created_at", "updated_at", "archived_at", "cancelled_at", "deleted_at", "patient_id")
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field that a list can be filtered and sorted by."""
+    """A field for filtering and sorting lists."""
 
     name: str
     kind: str  # datetime, date, integer, string or boolean
@@ -29,20 +29,20 @@ class Field:
 class Resource:
     name: str
     fields: dict[str, Field]
-    stamps: tuple[str, ...] = ()  # moments of its life that it shows: archived_at, cancelled_at, deleted_at
-    links: dict[str, str] = field(default_factory=dict)  # field -> resource it names by link
-    within: dict[str, str] = field(default_factory=dict)  # resource listed below a record -> its field for that record
-    people: bool = False  # who leaves becomes inactive, and is listed apart
+    stamps: tuple[str, ...] = ()  # which of archived_at, cancelled_at and deleted_at it shows
+    links: dict[str, str] = field(default_factory=dict)  # field -> resource it links to
+    within: dict[str, str] = field(default_factory=dict)  # nested resource -> its field for the parent record
+    people: bool = False  # inactive ones have a list of their own
 
     @property
     def subsets(self) -> set[str]:
-        """The lists beside the main one: archived, cancelled, deleted, inactive."""
+        """The names of the secondary lists: archived, cancelled, deleted, inactive."""
         return {stamp.removesuffix("_at") for stamp in self.stamps} | ({"inactive"} if self.people else set())
 
     def older(self) -> "Resource":
-        """The same resource before the moments of its life could be filtered by."""
-        kept = {name: each for name, each in self.fields.items() if name not in ("archived_at", "cancelled_at")}
-        return replace(self, fields=kept)
+        """Return the resource as the older API has it, without filters for archived_at and cancelled_at."""
+        remaining = {name: each for name, each in self.fields.items() if name not in ("archived_at", "cancelled_at")}
+        return replace(self, fields=remaining)
 
 
 def fields(**kinds: str) -> dict[str, Field]:
@@ -128,4 +128,4 @@ RESOURCES = {
         Resource("invoices", fields(archived_at="datetime", patient_id="integer"), stamps=("archived_at",)),
     )
 }
-OLDER = {name: resource.older() for name, resource in RESOURCES.items()}
+OLDER_RESOURCES = {name: resource.older() for name, resource in RESOURCES.items()}

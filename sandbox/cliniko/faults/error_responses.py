@@ -1,4 +1,4 @@
-"""Answers that come in place of the real one."""
+"""Error responses sent instead of the real one."""
 
 import json
 import math
@@ -7,14 +7,14 @@ from datetime import datetime
 from flask import Response
 
 from sandbox.cliniko.faults.kinds import Fault
-from sandbox.cliniko.faults.queue import Hit
+from sandbox.cliniko.faults.queue import InjectedFault
 
-ELSEWHERE = "https://evil.example/"
-JSON, PAGE = "application/json", "text/html"
-FAILURES = {
+FOREIGN_HOST = "https://evil.example/"
+JSON, HTML = "application/json", "text/html"
+ERROR_RESPONSES = {
     Fault.SERVER_ERROR: (500, JSON, "Something went wrong on our side."),
-    Fault.BAD_GATEWAY: (502, PAGE, "502 Bad Gateway"),
-    Fault.UNAVAILABLE: (503, PAGE, "503 Service Temporarily Unavailable"),
+    Fault.BAD_GATEWAY: (502, HTML, "502 Bad Gateway"),
+    Fault.UNAVAILABLE: (503, HTML, "503 Service Temporarily Unavailable"),
     Fault.UNAUTHORIZED: (401, JSON, "HTTP Basic: Access denied."),
     Fault.FORBIDDEN: (403, JSON, "You are not authorized to perform this action."),
     Fault.TOO_MANY: (429, JSON, "You have exceeded the rate limit. Try again later."),
@@ -22,24 +22,24 @@ FAILURES = {
     Fault.TOO_MANY_PAST: (429, JSON, "You have exceeded the rate limit. Try again later."),
     Fault.TOO_MANY_HOUR: (429, JSON, "You have exceeded the rate limit. Try again later."),
     Fault.ERROR_BODY: (200, JSON, "The request could not be completed."),
-    Fault.NOT_JSON: (200, PAGE, "We will be back soon"),
-    Fault.REDIRECT: (302, PAGE, "Moved"),
+    Fault.NOT_JSON: (200, HTML, "We will be back soon"),
+    Fault.REDIRECT: (302, HTML, "Moved"),
 }
 
 
-def failure(hit: Hit, now: datetime) -> Response | None:
-    """The answer that a fault gives by itself; None for a fault that spoils the real one."""
-    if hit.fault not in FAILURES:
+def error_response(fault: InjectedFault, now: datetime) -> Response | None:
+    """Return the error response of a fault, or None for a fault that alters the real response."""
+    if fault.fault not in ERROR_RESPONSES:
         return None
-    status, kind, text = FAILURES[hit.fault]
+    status, kind, text = ERROR_RESPONSES[fault.fault]
     body = json.dumps({"message": text}) if kind == JSON else f"<!doctype html><title>{text}</title><h1>{text}</h1>"
-    return Response(body, status, _headers(hit, now), mimetype=kind)
+    return Response(body, status, _headers(fault, now), mimetype=kind)
 
 
-def _headers(hit: Hit, now: datetime) -> dict[str, str]:
-    if hit.fault == Fault.REDIRECT:
-        return {"Location": ELSEWHERE}
-    if hit.fault == Fault.UNAUTHORIZED:
+def _headers(fault: InjectedFault, now: datetime) -> dict[str, str]:
+    if fault.fault == Fault.REDIRECT:
+        return {"Location": FOREIGN_HOST}
+    if fault.fault == Fault.UNAUTHORIZED:
         return {"WWW-Authenticate": 'Basic realm="Cliniko API"'}
-    ahead = {Fault.TOO_MANY: hit.seconds, Fault.TOO_MANY_PAST: -60.0, Fault.TOO_MANY_HOUR: 3600.0}.get(hit.fault)
+    ahead = {Fault.TOO_MANY: fault.seconds, Fault.TOO_MANY_PAST: -60.0, Fault.TOO_MANY_HOUR: 3600.0}.get(fault.fault)
     return {} if ahead is None else {"X-RateLimit-Reset": str(math.ceil(now.timestamp() + ahead))}

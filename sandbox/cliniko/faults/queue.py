@@ -1,4 +1,4 @@
-"""Which requests are to go wrong, and how. It is kept in the file, so that another process may decide it."""
+"""Queue of faults for coming requests, stored in the database so that another process can add to it."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from sandbox.cliniko.data.database import Database
 from sandbox.cliniko.data.resources import RESOURCES
 from sandbox.cliniko.errors import SandboxError
-from sandbox.cliniko.faults.kinds import OF_LISTS, Fault
+from sandbox.cliniko.faults.kinds import LIST_FAULTS, Fault
 
-OTHERS = ("user", "settings")  # paths of the API that belong to no list
+NON_LIST_PATHS = ("user", "settings")
 
 
 @dataclass(frozen=True)
-class Hit:
-    """What is done to one request."""
+class InjectedFault:
+    """A fault that applies to one request."""
 
     fault: Fault
     seconds: float
 
 
-class Misbehaviour(Database):
-    def misbehave(
+class FaultQueue(Database):
+    def inject_fault(
         self,
         account: str,
         fault: Fault,
@@ -30,13 +30,13 @@ class Misbehaviour(Database):
         after: int = 0,
         seconds: float = 0.0,
     ) -> None:
-        """Let the next requests of an account go wrong; of several faults the first one set wins.
+        """Make the next requests of an account fail. Of several faults, the one added first applies.
 
-        `resource` limits it to paths that begin like this, such as `patients` or `patients/deleted`. The first `after`
-        requests it could hit are spared, then `times` are hit; None: all, until `behave`. Faults of lists pass over
-        other requests, and none is spent on a request that is refused anyway, for its key or the rate limit.
+        `resource` limits the fault to paths with this prefix, such as `patients` or `patients/deleted`. It skips the
+        first `after` matching requests, then hits `times` of them; None means all, until `clear_faults`. List faults
+        only match list requests. Requests refused for their key or the rate limit don't count.
         """
-        if resource and resource.partition("/")[0] not in (*RESOURCES, *OTHERS):
+        if resource and resource.partition("/")[0] not in (*RESOURCES, *NON_LIST_PATHS):
             raise SandboxError(f"The sandbox has no resource {resource}.")
         with self.writing() as connection:
             if not connection.execute("SELECT 1 FROM accounts WHERE name = ?", (account,)).fetchone():
@@ -45,26 +45,26 @@ class Misbehaviour(Database):
             sql = "INSERT INTO faults (account, fault, resource, spared, hits, seconds) VALUES (?, ?, ?, ?, ?, ?)"
             connection.execute(sql, values)
 
-    def behave(self, account: str) -> None:
-        """Forget every fault of an account."""
+    def clear_faults(self, account: str) -> None:
+        """Delete every fault of an account."""
         with self.writing() as connection:
             connection.execute("DELETE FROM faults WHERE account = ?", (account,))
 
-    def next_fault(self, account: str, path: str) -> Hit | None:
-        """What is to be done to a request for this path, such as `patients/42`; counts it as done."""
+    def next_fault(self, account: str, path: str) -> InjectedFault | None:
+        """Take the fault for a request to this path, such as `patients/42`, or None."""
         with self.reading() as connection:
             if not connection.execute("SELECT 1 FROM faults WHERE account = ?", (account,)).fetchone():
                 return None
         with self.writing() as connection:
             sql = "SELECT * FROM faults WHERE account = ? ORDER BY id"
-            reaching = [row for row in connection.execute(sql, (account,)).fetchall() if _reaches(row, path)]
-            ready = [row for row in reaching if not _spare(connection, row)]
-            return _spend(connection, ready[0]) if ready else None
+            matching = [row for row in connection.execute(sql, (account,)).fetchall() if _matches(row, path)]
+            ready = [row for row in matching if not _skip(connection, row)]
+            return _use(connection, ready[0]) if ready else None
 
 
-def _reaches(row: sqlite3.Row, path: str) -> bool:
-    """A list is /patients, /patients/deleted or /patients/42/medical_alerts; a record is /patients/42."""
-    if Fault(row["fault"]) in OF_LISTS and not _is_list(path):
+def _matches(row: sqlite3.Row, path: str) -> bool:
+    # A list is /patients, /patients/deleted or /patients/42/medical_alerts; a record is /patients/42.
+    if Fault(row["fault"]) in LIST_FAULTS and not _is_list(path):
         return False
     return not row["resource"] or f"{path}/".startswith(f"{row['resource']}/")
 
@@ -74,14 +74,14 @@ def _is_list(path: str) -> bool:
     return resource in RESOURCES and not (len(below) == 1 and below[0].isdigit())
 
 
-def _spare(connection: sqlite3.Connection, row: sqlite3.Row) -> bool:
-    """Count down the requests that are let through, whatever another fault does to them."""
+def _skip(connection: sqlite3.Connection, row: sqlite3.Row) -> bool:
+    """Count down the requests to skip, even when another fault hits them."""
     if row["spared"]:
         connection.execute("UPDATE faults SET spared = spared - 1 WHERE id = ?", (row["id"],))
     return bool(row["spared"])
 
 
-def _spend(connection: sqlite3.Connection, row: sqlite3.Row) -> Hit:
+def _use(connection: sqlite3.Connection, row: sqlite3.Row) -> InjectedFault:
     connection.execute("UPDATE faults SET hits = hits - 1 WHERE id = ?", (row["id"],))
     connection.execute("DELETE FROM faults WHERE id = ? AND hits <= 0", (row["id"],))
-    return Hit(Fault(row["fault"]), row["seconds"])
+    return InjectedFault(Fault(row["fault"]), row["seconds"])

@@ -1,18 +1,18 @@
-"""What can be wrong inside an answer that arrives whole."""
+"""Faults inside a response body that arrives complete."""
 
 import json
 import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.cliniko.faults.error_responses import ELSEWHERE
+from sandbox.cliniko.faults.error_responses import FOREIGN_HOST
 from sandbox.cliniko.faults.kinds import Fault
 
 Body = dict[str, Any]
-LASTING = {"id", "created_at", "updated_at", "links"}
-TEXTS = ("last_name", "name", "notes", "business_name")
-HUGE = "1e400 is too large for a float"
-ODD: Body = {
+ALWAYS_PRESENT = {"id", "created_at", "updated_at", "links"}
+TEXT_FIELDS = ("last_name", "name", "notes", "business_name")
+HUGE_NUMBER_MARKER = "1e400 is too large for a float"
+ODD_FIELDS: Body = {
     "loyalty_points": 12.5,
     "tags": ["new", ["nested", None], {}],
     "next_of_kin": {"name": None, "phones": [{"number": 0}]},
@@ -23,33 +23,33 @@ ODD: Body = {
 }
 
 
-def distorted(fault: Fault, body: Body) -> str:
-    """The JSON text of an answer as this fault leaves it. Faults of the body only."""
-    return json.dumps(DISTORTIONS[fault](body)).replace(json.dumps(HUGE), "1e400")
+def alter_body(fault: Fault, body: Body) -> str:
+    """Return the JSON text of a response body after this fault. For the keys of BODY_FAULTS only."""
+    return json.dumps(BODY_FAULTS[fault](body)).replace(json.dumps(HUGE_NUMBER_MARKER), "1e400")
 
 
 def _each(change: Callable[[Body], Body]) -> Callable[[Body], Body]:
-    """Do it to every record of a list, or to the one that is shown."""
+    """Apply a change to every record of a list, or to a single record."""
 
     def changed(body: Body) -> Body:
-        name = _name_of_list(body)
+        name = _list_name(body)
         return {**body, name: [change(record) for record in body[name]]} if name else change(body)
 
     return changed
 
 
 def _last(change: Callable[[Body], Body]) -> Callable[[Body], Body]:
-    """Do it to the last record of a list, or to the one that is shown."""
+    """Apply a change to the last record of a list, or to a single record."""
 
     def changed(body: Body) -> Body:
-        name = _name_of_list(body)
+        name = _list_name(body)
         records = body[name] if name else []
         return {**body, name: [*records[:-1], *map(change, records[-1:])]} if name else change(body)
 
     return changed
 
 
-def _name_of_list(body: Body) -> str:
+def _list_name(body: Body) -> str:
     return next(iter(body)) if "total_entries" in body else ""
 
 
@@ -65,16 +65,16 @@ def _empty_strings(value: Any) -> Any:
     return "" if value is None else value
 
 
-def _odd(record: Body) -> Body:
-    return {**record, **ODD}
+def _add_odd_fields(record: Body) -> Body:
+    return {**record, **ODD_FIELDS}
 
 
-def _bare(record: Body) -> Body:
-    """Without all that may be absent; what names no record, such as a tombstone, stays as it is."""
+def _required_only(record: Body) -> Body:
+    """Drop every optional field. Entries without an id, as in /patients/deleted, stay unchanged."""
     if "id" not in record:
         return record
     linked = {name for name, value in record.items() if isinstance(value, dict) and "links" in value}
-    return {name: value for name, value in record.items() if name in LASTING | linked}
+    return {name: value for name, value in record.items() if name in ALWAYS_PRESENT | linked}
 
 
 def _unreadable(record: Body) -> Body:
@@ -82,27 +82,27 @@ def _unreadable(record: Body) -> Body:
 
 
 def _nul(record: Body) -> Body:
-    name = next((name for name in TEXTS if name in record), "notes")
+    name = next((name for name in TEXT_FIELDS if name in record), "notes")
     return {**record, name: "Nul \x00 and half of a pair \ud83d"}
 
 
 def _huge(record: Body) -> Body:
-    """In the first field that is a number, or else in one that is not known."""
+    """Replace the first number of a record, or add an unknown field."""
     numbers = (name for name, value in record.items() if isinstance(value, int) and not isinstance(value, bool))
-    return {**record, next(numbers, "account_balance"): HUGE}
+    return {**record, next(numbers, "account_balance"): HUGE_NUMBER_MARKER}
 
 
 def _empty_with_next(body: Body) -> Body:
-    return _with_next({**body, _name_of_list(body): []})
+    return _with_next({**body, _list_name(body): []})
 
 
 def _with_next(body: Body) -> Body:
-    following = re.sub(r"page=(\d+)$", lambda page: f"page={int(page[1]) + 1}", body["links"]["self"])
-    return {**body, "links": {**body["links"], "next": following}}
+    next_url = re.sub(r"page=(\d+)$", lambda page: f"page={int(page[1]) + 1}", body["links"]["self"])
+    return {**body, "links": {**body["links"], "next": next_url}}
 
 
 def _foreign_next(body: Body) -> Body:
-    return {**body, "links": {**body["links"], "next": f"{ELSEWHERE}v1/{_name_of_list(body)}?page=2"}}
+    return {**body, "links": {**body["links"], "next": f"{FOREIGN_HOST}v1/{_list_name(body)}?page=2"}}
 
 
 def _text_total(body: Body) -> Body:
@@ -113,11 +113,11 @@ def _no_links(body: Body) -> Body:
     return {name: value for name, value in body.items() if name != "links"}
 
 
-DISTORTIONS: dict[Fault, Callable[[Body], Body]] = {
+BODY_FAULTS: dict[Fault, Callable[[Body], Body]] = {
     Fault.INTEGER_IDS: _each(_integer_id),
     Fault.EMPTY_STRINGS: _empty_strings,
-    Fault.UNKNOWN_FIELDS: _each(_odd),
-    Fault.MISSING_FIELDS: _each(_bare),
+    Fault.UNKNOWN_FIELDS: _each(_add_odd_fields),
+    Fault.MISSING_FIELDS: _each(_required_only),
     Fault.UNREADABLE: _last(_unreadable),
     Fault.NUL: _last(_nul),
     Fault.HUGE_NUMBER: _last(_huge),

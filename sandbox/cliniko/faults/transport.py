@@ -1,4 +1,4 @@
-"""The ways in which a good answer reaches the caller badly."""
+"""Faults in the delivery of a correct response."""
 
 import os
 import socket
@@ -8,23 +8,23 @@ from collections.abc import Iterator
 
 from flask import Response, request
 
-DROPS = 20
-ABORT = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: closing sends a reset
+PIECES = 20
+ABORT = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds: closing sends a reset
 
 
 def slow(response: Response, seconds: float) -> None:
-    """The answer stands as of now, and leaves later."""
+    """Send the response, computed now, after `seconds`."""
     time.sleep(seconds)
 
 
 def drip(response: Response, seconds: float) -> None:
     body = response.get_data()
-    _send(response, _drops(body, seconds), len(body))
+    _send(response, _pieces(body, seconds), len(body))
 
 
 def reset(response: Response, seconds: float) -> None:
     body = response.get_data()
-    _send(response, _broken_off(body[: len(body) // 2], request.environ.get("werkzeug.socket")), len(body))
+    _send(response, _half_then_reset(body[: len(body) // 2], request.environ.get("werkzeug.socket")), len(body))
 
 
 def truncate(response: Response, seconds: float) -> None:
@@ -33,28 +33,28 @@ def truncate(response: Response, seconds: float) -> None:
 
 
 def cut_short(response: Response, seconds: float) -> None:
-    """The connection closes after each answer, and so before all that was promised."""
+    """Close the connection before Content-Length is reached."""
     body = response.get_data()
     _send(response, iter((body[: len(body) // 2],)), len(body))
 
 
-def _send(response: Response, parts: Iterator[bytes], promised: int) -> None:
+def _send(response: Response, parts: Iterator[bytes], length: int) -> None:
     response.response = parts
-    response.headers["Content-Length"] = str(promised)
+    response.headers["Content-Length"] = str(length)
 
 
-def _drops(body: bytes, seconds: float) -> Iterator[bytes]:
-    size = len(body) // DROPS + 1
+def _pieces(body: bytes, seconds: float) -> Iterator[bytes]:
+    size = len(body) // PIECES + 1
     for start in range(0, len(body), size):
         yield body[start : start + size]
-        time.sleep(seconds / DROPS)
+        time.sleep(seconds / PIECES)
 
 
-def _broken_off(start: bytes, line: socket.socket | None) -> Iterator[bytes]:
+def _half_then_reset(start: bytes, connection: socket.socket | None) -> Iterator[bytes]:
     yield start
-    if line is None:
-        raise ConnectionResetError("There is no connection to reset: the caller is no server's client.")
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
+    if connection is None:
+        raise ConnectionResetError("There is no socket to reset: the app is called without a server.")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
     ours, theirs = socket.socketpair()
-    with ours, theirs:  # something else takes the connection's number: that closes it, and the server sees but an end
-        os.dup2(ours.fileno(), line.fileno())
+    with ours, theirs:  # dup2 closes the connection, which sends the reset; the server only sees the end of a stream
+        os.dup2(ours.fileno(), connection.fileno())

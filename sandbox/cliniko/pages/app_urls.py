@@ -1,6 +1,6 @@
-"""Which App URLs an account may connect: those that Cliniko has approved for the integrator.
+"""Check that Cliniko has approved an App URL for the integrator.
 
-Reference: Cliniko's guide to custom patient buttons. A wildcard stands for one label of letters, digits and dashes.
+Reference: Cliniko's guide to custom patient buttons. A wildcard matches one label of letters, digits and dashes.
 """
 
 import re
@@ -9,8 +9,8 @@ from collections.abc import Iterable
 NOT_TRUSTED = "This URL is not trusted"
 
 
-def is_trusted(url: str, approved: Iterable[str]) -> bool:
-    """Tell whether a URL is one of the approved, letter for letter apart from the wildcard."""
+def is_approved(url: str, approved: Iterable[str]) -> bool:
+    """Return True if a URL matches an approved pattern exactly, apart from the wildcard."""
     return any(_pattern(each).fullmatch(url) for each in approved)
 
 

@@ -1,4 +1,4 @@
-"""Settings > Our clinic > Integrations: the connected patient apps, and the API key."""
+"""Settings > Our clinic > Integrations: connected patient apps and the API key."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -6,12 +6,12 @@ from werkzeug.wrappers import Response
 from sandbox.cliniko.app_state import approved_apps, store
 from sandbox.cliniko.data.accounts import Account, ConnectedApp
 from sandbox.cliniko.errors import SandboxError
-from sandbox.cliniko.pages.app_urls import NOT_TRUSTED, is_trusted
+from sandbox.cliniko.pages.app_urls import NOT_TRUSTED, is_approved
 from sandbox.cliniko.pages.views import account_or_404
 
 integrations = Blueprint("integrations", __name__, url_prefix="/<account>/settings/integrations")
 EMPTY = ConnectedApp("", "")
-MOST_APPS = 20
+MAX_APPS = 20
 
 
 @integrations.get("")
@@ -22,12 +22,12 @@ def show(account: str) -> str:
 
 @integrations.post("")
 def save(account: str) -> Response | str | tuple[str, int]:
-    """Save all rows or none. "Add another app" comes here too and only grows the form."""
+    """Save all rows or none. "Add another app" posts here too, and only adds a row to the form."""
     clinic = account_or_404(account)
     apps = _rows()
     if "add" in request.form:
         return _page(clinic, [*apps, EMPTY, EMPTY])
-    problems = {place: problem for place, app in enumerate(apps) if (problem := _problem(app))}
+    problems = {row: problem for row, app in enumerate(apps) if (problem := _problem(app))}
     if problems:
         return _page(clinic, [*apps, EMPTY], problems=problems), 400
     store().connect_apps(clinic.name, apps)
@@ -48,13 +48,13 @@ def replace_key(account: str) -> Response:
 def _rows() -> list[ConnectedApp]:
     names, urls = request.form.getlist("app_name"), request.form.getlist("app_url")
     apps = [ConnectedApp(name.strip(), url.strip()) for name, url in zip(names, urls, strict=False)]
-    return [app for app in apps if app != EMPTY][:MOST_APPS]
+    return [app for app in apps if app != EMPTY][:MAX_APPS]
 
 
 def _problem(app: ConnectedApp) -> str | None:
     if not app.name:
         return "App name can't be blank"
-    return None if is_trusted(app.url, approved_apps()) else NOT_TRUSTED
+    return None if is_approved(app.url, approved_apps()) else NOT_TRUSTED
 
 
 def _page(

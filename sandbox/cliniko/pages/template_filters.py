@@ -1,12 +1,12 @@
-"""How the pages write names, days and times."""
+"""Template filters for names, dates and times."""
 
 from datetime import date
 
 from flask import Flask
 
 from sandbox.cliniko.api.serializers import full_name
-from sandbox.cliniko.clock import moment
-from sandbox.cliniko.seed.account_settings import zone_called
+from sandbox.cliniko.clock import parse_time
+from sandbox.cliniko.seed.account_settings import zone_for_label
 
 
 def register(app: Flask) -> None:
@@ -14,18 +14,18 @@ def register(app: Flask) -> None:
 
 
 def day(text: str | None) -> str:
-    """21 August 1963"""
+    """Format a date as 21 August 1963."""
     if not text:
         return ""
     when = date.fromisoformat(text)
     return f"{when.day} {when:%B %Y}"
 
 
-def local(stamp: str | None, zone: str) -> str:
-    """Tue 24 Nov 2026, 9:15 am, by the clinic's clock."""
-    if not stamp:
+def local(timestamp: str | None, zone: str) -> str:
+    """Format a timestamp as Tue 24 Nov 2026, 9:15 am, in the clinic's time zone."""
+    if not timestamp:
         return ""
-    when = moment(stamp).astimezone(zone_called(zone))
+    when = parse_time(timestamp).astimezone(zone_for_label(zone))
     return f"{when:%a} {when.day} {when:%b %Y}, {when.hour % 12 or 12}:{when:%M} {'am' if when.hour < 12 else 'pm'}"
 
 

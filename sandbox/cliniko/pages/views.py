@@ -1,4 +1,4 @@
-"""The pages to look at: accounts, the patient list, a patient with the Patient Actions bar."""
+"""Pages: accounts, patient list, and a patient with the Patient Actions bar."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from sandbox.cliniko.pages.search import find_patients
 from sandbox.cliniko.pages.template_filters import age
 
 pages = Blueprint("pages", __name__)
-ATTACHED = ("medical_alerts", "individual_appointments")
-NAMED = ("practitioners", "businesses", "appointment_types")
+PATIENT_RESOURCES = ("medical_alerts", "individual_appointments")
+REFERENCE_RESOURCES = ("practitioners", "businesses", "appointment_types")
 
 
 @pages.get("/")
@@ -31,33 +31,33 @@ def patients(account: str) -> str:
     clinic = account_or_404(account)
     text, archived = request.args.get("search", "")[:100], "archived" in request.args
     page = request.args.get("page", 1, type=int)
-    found = find_patients(store(), clinic.name, text, page=min(max(page, 1), 10**6), archived=archived)
-    return render_template("patients.html", account=clinic, found=found, search=text, archived=archived)
+    results = find_patients(store(), clinic.name, text, page=min(max(page, 1), 10**6), archived=archived)
+    return render_template("patients.html", account=clinic, results=results, search=text, archived=archived)
 
 
 @pages.get("/<account>/patients/<id>")
 def patient(account: str, id: str) -> str:
     clinic = account_or_404(account)
     record = patient_or_404(clinic, id)
-    return render_template("patient.html", account=clinic, patient=record, **around(clinic, record))
+    return render_template("patient.html", account=clinic, patient=record, **patient_context(clinic, record))
 
 
 @pages.get("/<account>/patients/<id>/edit")
 def edit_patient(account: str, id: str) -> str:
     clinic = account_or_404(account)
     record = patient_or_404(clinic, id)
-    return render_template("edit.html", account=clinic, patient=record, **around(clinic, record))
+    return render_template("edit.html", account=clinic, patient=record, **patient_context(clinic, record))
 
 
-def around(clinic: Account, record: Record) -> dict[str, Any]:
-    """What a patient's page shows beside the patient."""
-    attached = {name: store().of_patient(clinic.name, name, record.id) for name in ATTACHED}
-    names = {name: {str(each.id): each.body for each in store().all(clinic.name, name)} for name in NAMED}
-    now = store().stamp()
-    appointments = attached["individual_appointments"]
+def patient_context(clinic: Account, record: Record) -> dict[str, Any]:
+    """Return the template context of a patient's page."""
+    records = {name: store().for_patient(clinic.name, name, record.id) for name in PATIENT_RESOURCES}
+    names = {name: {str(each.id): each.body for each in store().all(clinic.name, name)} for name in REFERENCE_RESOURCES}
+    now = store().timestamp()
+    appointments = records["individual_appointments"]
     return {
-        "alerts": attached["medical_alerts"],
-        "coming": [each for each in appointments if each.body["starts_at"] >= now],
+        "alerts": records["medical_alerts"],
+        "upcoming": [each for each in appointments if each.body["starts_at"] >= now],
         "past": [each for each in reversed(appointments) if each.body["starts_at"] < now],
         "classes": store().classes_of(clinic.name, record.id),
         "names": names,

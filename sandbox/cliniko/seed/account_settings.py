@@ -1,4 +1,4 @@
-"""What each account says about itself."""
+"""Settings of each account."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -7,13 +7,16 @@ KNOWN = {
     "bondi": ("Bondi Physio", "patient", "Australia", "Sydney"),
     "harbour": ("Harbour Osteopathy", "client", "New Zealand", "Auckland"),
 }
-ZONES = {"Sydney": ZoneInfo("Australia/Sydney"), "Auckland": ZoneInfo("Pacific/Auckland")}  # Cliniko speaks of labels
+ZONES = {
+    "Sydney": ZoneInfo("Australia/Sydney"),
+    "Auckland": ZoneInfo("Pacific/Auckland"),
+}  # Cliniko's labels
 
 
 def account_settings(account: str) -> dict[str, Any]:
-    """The body of GET /settings/public, its own link aside. Accounts nobody has named get plain settings."""
-    plain = (f"{account.title()} Clinic", "patient", "Australia", "Sydney")
-    name, patient, country, time_zone = KNOWN.get(account, plain)
+    """Return the body of GET /settings/public without its link. Unknown accounts get default settings."""
+    default = (f"{account.title()} Clinic", "patient", "Australia", "Sydney")
+    name, patient, country, time_zone = KNOWN.get(account, default)
     return {
         "account": {"name": name, "subdomain": account, "country": country, "time_zone": time_zone},
         "terminology": {"patient": patient},
@@ -24,9 +27,9 @@ def account_settings(account: str) -> dict[str, Any]:
 
 
 def zone_of(settings: dict[str, Any]) -> ZoneInfo:
-    return zone_called(settings["account"]["time_zone"])
+    return zone_for_label(settings["account"]["time_zone"])
 
 
-def zone_called(label: str) -> ZoneInfo:
-    """Files of earlier versions have the zone's own name."""
+def zone_for_label(label: str) -> ZoneInfo:
+    """Return the time zone for a Cliniko label, or for an IANA name as older files have."""
     return ZONES.get(label) or ZoneInfo(label)

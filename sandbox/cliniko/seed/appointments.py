@@ -1,4 +1,4 @@
-"""What hangs on a patient: medical alerts, and appointments in the two years behind and the eight weeks ahead."""
+"""Invented medical alerts, and appointments in the past two years and the next eight weeks."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sandbox.cliniko.clock import stamp
+from sandbox.cliniko.clock import format_time
 from sandbox.cliniko.data.blank_records import blank_appointment
 from sandbox.cliniko.seed.clinic import TYPES
 
@@ -34,8 +34,8 @@ NOTES = ("Review of exercises.", "Bring the scan.", "First visit, allow time for
 
 
 @dataclass(frozen=True)
-class House:
-    """The ids that an appointment may name, and the clock on the clinic's wall."""
+class ClinicIds:
+    """The ids that appointments can refer to, and the clinic's time zone."""
 
     practitioners: list[int]
     businesses: list[int]
@@ -44,68 +44,68 @@ class House:
     zone: ZoneInfo
 
 
-def alerts(random: Random) -> list[str]:
+def make_alerts(random: Random) -> list[str]:
     return random.sample(ALERTS, random.choice((1, 1, 1, 2, 2, 3))) if random.random() < 0.12 else []
 
 
-def appointments(
-    random: Random, house: House, now: datetime, *, born: date | None, coming: bool
+def make_appointments(
+    random: Random, ids: ClinicIds, now: datetime, *, birth_date: date | None, upcoming: bool
 ) -> list[dict[str, Any]]:
-    """A patient's appointments, none before birth; the record's own times are there to be taken out as columns."""
+    """Return bodies of a patient's appointments after birth, with created_at, updated_at and cancelled_at columns."""
     count = random.choices(COUNTS, WEIGHTS)[0]
-    usual = random.choice(house.practitioners)
-    known = min(730, (now.date() - born).days) if born else 730
+    practitioner = random.choice(ids.practitioners)
+    days_known = min(730, (now.date() - birth_date).days) if birth_date else 730
     days = [
-        random.randint(1, 56) if coming and random.random() < 0.22 else -random.randint(1, 730) for _ in range(count)
+        random.randint(1, 56) if upcoming and random.random() < 0.22 else -random.randint(1, 730) for _ in range(count)
     ]
-    return [_appointment(random, house, now, usual, day) for day in days if day > -known]
+    return [_appointment(random, ids, now, practitioner, day) for day in days if day > -days_known]
 
 
-def _appointment(random: Random, house: House, now: datetime, usual: int, days: int) -> dict[str, Any]:
-    kind = random.randrange(len(house.types))
-    ahead = days > 0
-    starts = _opening(random, now + timedelta(days=days), house.zone)
+def _appointment(random: Random, ids: ClinicIds, now: datetime, practitioner: int, days: int) -> dict[str, Any]:
+    kind = random.randrange(len(ids.types))
+    in_future = days > 0
+    starts = _start_time(random, now + timedelta(days=days), ids.zone)
     ends = starts + timedelta(minutes=TYPES[kind][1])
     booked = min(starts - timedelta(days=random.randint(1, 40)), now - timedelta(hours=random.randint(1, 400)))
-    outcome = _outcome(random, starts, booked, ahead=ahead)
+    outcome = _outcome(random, starts, booked, in_future=in_future)
     return {
         **blank_appointment(),
-        "starts_at": stamp(starts),
-        "ends_at": stamp(ends),
+        "starts_at": format_time(starts),
+        "ends_at": format_time(ends),
         "notes": random.choice(NOTES) if random.random() < 0.15 else random.choice((None, "")),
-        "practitioner": str(usual if random.random() < 0.8 else random.choice(house.practitioners)),
-        "business": str(random.choice(house.businesses)),
-        "appointment_type": str(house.types[kind]),
-        "created_at": stamp(booked),
-        "updated_at": stamp(booked if ahead else min(now, ends + timedelta(minutes=5))),
+        "practitioner": str(practitioner if random.random() < 0.8 else random.choice(ids.practitioners)),
+        "business": str(random.choice(ids.businesses)),
+        "appointment_type": str(ids.types[kind]),
+        "created_at": format_time(booked),
+        "updated_at": format_time(booked if in_future else min(now, ends + timedelta(minutes=5))),
         "cancelled_at": None,
         **outcome,
     }
 
 
-def _opening(random: Random, around: datetime, zone: ZoneInfo) -> datetime:
-    """A quarter of an hour between eight and six by the clinic's clock."""
+def _start_time(random: Random, around: datetime, zone: ZoneInfo) -> datetime:
+    """Return a quarter hour between 8 am and 6 pm local time, in UTC."""
     quarter = random.randrange(4 * 10)
     local = datetime.combine(around.astimezone(zone).date(), time(8 + quarter // 4, quarter % 4 * 15), tzinfo=zone)
     return local.astimezone(UTC)
 
 
-def _outcome(random: Random, starts: datetime, booked: datetime, *, ahead: bool) -> dict[str, Any]:
-    luck = random.random()
-    if luck < 0.08:
+def _outcome(random: Random, starts: datetime, booked: datetime, *, in_future: bool) -> dict[str, Any]:
+    roll = random.random()
+    if roll < 0.08:
         reason = random.choice(tuple(REASONS))
-        at = booked if ahead else max(booked, starts - timedelta(hours=random.randint(1, 72)))
+        at = booked if in_future else max(booked, starts - timedelta(hours=random.randint(1, 72)))
         return cancellation(random, at, reason)
-    if ahead:
+    if in_future:
         return {}
-    return {"did_not_arrive": True} if luck < 0.13 else {"patient_arrived": luck < 0.9}
+    return {"did_not_arrive": True} if roll < 0.13 else {"patient_arrived": roll < 0.9}
 
 
 def cancellation(random: Random, at: datetime, reason: int = 30) -> dict[str, Any]:
-    """What a cancelled appointment or place in a class shows."""
+    """Return the fields of a cancelled appointment or attendee."""
     return {
-        "cancelled_at": stamp(at),
-        "updated_at": stamp(at),
+        "cancelled_at": format_time(at),
+        "updated_at": format_time(at),
         "cancellation_reason": reason,
         "cancellation_reason_description": REASONS[reason],
         "cancellation_note": random.choice((None, "", "Rang this morning.")),

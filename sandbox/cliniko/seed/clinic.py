@@ -1,4 +1,4 @@
-"""The clinic around the patients: its people, its places and what can be booked."""
+"""The users, practitioners, businesses and appointment types of an invented clinic."""
 
 from typing import Any
 
@@ -19,11 +19,11 @@ TYPES = (
     ("Dry needling", 30, "#4f5f6f"),
 )
 CLASSES = (("Pilates class", 50, "#b0608f"),)
-MOST_ATTENDEES = 8
+MAX_ATTENDEES = 8
 
 
 def users(account: str) -> list[dict[str, Any]]:
-    """The account's owner, whose key Sidechart gets, the front desk, and everybody who treats."""
+    """Return the users: the owner, whose key Sidechart gets, the receptionist and the practitioners."""
     people = [("", "Robin", "Castellane", "administrator"), ("", "Sam", "Okafor-Lind", "receptionist")]
     people += [(title, first, last, "practitioner") for title, first, last, _ in _team(account)]
     return [
@@ -41,7 +41,7 @@ def users(account: str) -> list[dict[str, Any]]:
 
 
 def practitioners(account: str, user_ids: list[int]) -> list[dict[str, Any]]:
-    """`user_ids` are those of the people who treat, in the order of the team."""
+    """Return the practitioners; `user_ids` are their users, in the same order."""
     return [
         {
             "title": title,
@@ -81,7 +81,7 @@ def businesses(clinic: str, country: str) -> list[dict[str, Any]]:
 
 def appointment_types() -> list[dict[str, Any]]:
     treatments = [_type(*each, category="Treatment", max_attendees=1) for each in TYPES]
-    return treatments + [_type(*each, category="Class", max_attendees=MOST_ATTENDEES) for each in CLASSES]
+    return treatments + [_type(*each, category="Class", max_attendees=MAX_ATTENDEES) for each in CLASSES]
 
 
 def _type(name: str, minutes: int, color: str, *, category: str, max_attendees: int) -> dict[str, Any]:

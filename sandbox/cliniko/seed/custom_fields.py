@@ -1,4 +1,4 @@
-"""The questions a clinic adds to its patient form, and the answers given to them."""
+"""Invented custom fields of a patient form, with answers."""
 
 from random import Random
 from typing import Any
@@ -13,13 +13,13 @@ PARAGRAPHS = (
 )
 
 
-def custom_fields(random: Random, *, birth_year: int) -> dict[str, Any]:
-    """About a third of people have filled in nothing, some only part of the form."""
+def make_custom_fields(random: Random, *, birth_year: int) -> dict[str, Any]:
+    """Return the custom fields of a patient; a third of the forms are empty and some are incomplete."""
     sections = [_history(random), _goals(random), _office(random, birth_year)]
-    luck = random.random()
-    if luck < 0.35:
+    roll = random.random()
+    if roll < 0.35:
         return {"sections": []}
-    return {"sections": sections[:1] if luck < 0.55 else sections}
+    return {"sections": sections[:1] if roll < 0.55 else sections}
 
 
 def _history(random: Random) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""Invented patients. Phones lie in ranges set aside for fiction, mail goes to example domains, card numbers say so."""
+"""Invented patients, with reserved phone numbers, example email domains and obviously fake card numbers."""
 
 from datetime import date, timedelta
 from random import Random
 from typing import Any
 
 from sandbox.cliniko.data.blank_records import blank_patient
-from sandbox.cliniko.seed.custom_fields import custom_fields
+from sandbox.cliniko.seed.custom_fields import make_custom_fields
 from sandbox.cliniko.seed.names import PREFERRED, draw_name
 
 PLACES = {
@@ -45,38 +45,38 @@ CONCESSIONS = ("1713650742029000011", "1713650742029000012")
 DOCTORS = ("1713650742029000021", "1713650742029000022", "1713650742029000023")
 
 
-def person(random: Random, today: date, country: str = "Australia") -> dict[str, Any]:
-    """Invent one patient. The same random state and day give the same person."""
+def make_patient(random: Random, today: date, country: str = "Australia") -> dict[str, Any]:
+    """Return the body of an invented patient, the same for the same random state and day."""
     woman = random.random() < 0.53
     first, last = draw_name(random, woman=woman)
-    born = _birthday(random, today)
+    birth_date = _birth_date(random, today)
     return {
         **blank_patient(),
         "first_name": first,
         "last_name": last,
         "preferred_first_name": random.choice(PREFERRED) if random.random() < 0.12 else random.choice((None, "")),
-        "date_of_birth": born.isoformat() if born else random.choice((None, "")),
-        **_self(random, woman, adult=not born or (today - born).days > 18 * 365),
-        **_reach(random, last),
-        **_place(random, country),
-        **_paperwork(random),
-        "custom_fields": custom_fields(random, birth_year=born.year if born else 1980),
+        "date_of_birth": birth_date.isoformat() if birth_date else random.choice((None, "")),
+        **_identity(random, woman, adult=not birth_date or (today - birth_date).days > 18 * 365),
+        **_contact_details(random, last),
+        **_address(random, country),
+        **_administrative(random),
+        "custom_fields": make_custom_fields(random, birth_year=birth_date.year if birth_date else 1980),
     }
 
 
-def _birthday(random: Random, today: date) -> date | None:
-    """About one in 25 has given none; the others are babies to centenarians, most of them grown up."""
-    luck = random.random()
-    if luck < 0.04:
+def _birth_date(random: Random, today: date) -> date | None:
+    """Return a birth date from newborn to centenarian, or None for one in 25."""
+    roll = random.random()
+    if roll < 0.04:
         return None
-    if luck < 0.06:
+    if roll < 0.06:
         return today - timedelta(days=random.randint(3, 700))
-    if luck < 0.07:
+    if roll < 0.07:
         return today - timedelta(days=random.randint(36_600, 38_700))
     return today - timedelta(days=int(random.triangular(2 * 365, 96 * 365, 43 * 365)))
 
 
-def _self(random: Random, woman: bool, *, adult: bool) -> dict[str, Any]:
+def _identity(random: Random, woman: bool, *, adult: bool) -> dict[str, Any]:
     usual = ("Ms", "Mrs", "Miss", "Dr") if woman else ("Mr", "Mr", "Dr", "Prof")
     return {
         "title": random.choice(usual) if adult and random.random() < 0.6 else "",
@@ -89,7 +89,7 @@ def _self(random: Random, woman: bool, *, adult: bool) -> dict[str, Any]:
     }
 
 
-def _reach(random: Random, family: str) -> dict[str, Any]:
+def _contact_details(random: Random, family: str) -> dict[str, Any]:
     count = random.choices((0, 1, 2, 3, 4), weights=(5, 55, 28, 9, 3))[0]
     phones = [_phone(random, kind) for kind in ("Mobile", "Home", "Work", "Other")[:count]]
     handle = f"person.{random.randrange(10**6):06}"
@@ -107,7 +107,7 @@ def _reach(random: Random, family: str) -> dict[str, Any]:
 
 
 def _phone(random: Random, kind: str) -> dict[str, str]:
-    """+61 491 570 xxx and (02) 5550 xxxx reach nobody."""
+    """+61 491 570 xxx and (02) 5550 xxxx are reserved for fiction."""
     if kind == "Mobile":
         tail = f"{random.randrange(1000):03}"
         number = random.choice((f"+61 491 570 {tail}", f"61491570{tail}", f"0491 570 {tail}"))
@@ -116,7 +116,7 @@ def _phone(random: Random, kind: str) -> dict[str, str]:
     return {"phone_type": kind, "number": number}
 
 
-def _place(random: Random, country: str) -> dict[str, Any]:
+def _address(random: Random, country: str) -> dict[str, Any]:
     if random.random() < 0.08:
         return {}
     city, state, post_code = random.choice(PLACES[country])
@@ -132,7 +132,7 @@ def _place(random: Random, country: str) -> dict[str, Any]:
     }
 
 
-def _paperwork(random: Random) -> dict[str, Any]:
+def _administrative(random: Random) -> dict[str, Any]:
     veteran, carded = random.random() < 0.02, random.random() < 0.1
     return {
         "accepted_privacy_policy": random.choices((True, None, False), weights=(70, 25, 5))[0],

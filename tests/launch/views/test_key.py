@@ -70,14 +70,14 @@ def test_invoices_are_asked_about_though_they_are_not_copied(sandbox: Sandbox, o
     assert "Invoices: yes, though Sidechart does not copy them." in said
     sandbox.store.forbid(key, "invoices")
     assert "Invoices: no, this user’s role may not." in words(owner.post("/settings/key", {"key": key}, follow=True))
-    sandbox.store.misbehave("bondi", Fault.SERVER_ERROR, resource="invoices", times=9)
+    sandbox.store.inject_fault("bondi", Fault.SERVER_ERROR, resource="invoices", times=9)
     said = words(owner.post("/settings/key", {"key": key}, follow=True))
     assert "Connected to Bondi Physio" in said
     assert "Invoices" not in said
 
 
 def test_a_limit_that_invoices_meet_is_kept_to(sandbox: Sandbox, owner: Client) -> None:
-    sandbox.store.misbehave("bondi", Fault.TOO_MANY_HOUR, resource="invoices")
+    sandbox.store.inject_fault("bondi", Fault.TOO_MANY_HOUR, resource="invoices")
     assert "Connected to Bondi Physio" in words(
         owner.post("/settings/key", {"key": sandbox.store.key("bondi")}, follow=True)
     )
@@ -221,7 +221,7 @@ def test_a_key_without_rights_says_whose_it_is_and_who_can_widen_them(sandbox: S
 def test_what_cliniko_does_to_a_key_is_told_and_nothing_is_kept(
     sandbox: Sandbox, owner: Client, fault: Fault, happened: str, help: str
 ) -> None:
-    sandbox.store.misbehave("bondi", fault, times=None, seconds=30)
+    sandbox.store.inject_fault("bondi", fault, times=None, seconds=30)
     answer = paste(owner, sandbox.store.key("bondi"))
     assert answer.status_code == 422
     assert happened in words(answer)

@@ -13,8 +13,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from audit.log import OPS
-from sandbox.cliniko.app import create_app, store_of
-from sandbox.cliniko.clock import moment
+from sandbox.cliniko.app import create_app
+from sandbox.cliniko.app_state import store_of
+from sandbox.cliniko.clock import parse_time
 from sandbox.cliniko.faults.kinds import Fault
 from sync.cliniko.client import ApiKey, Cliniko
 from sync.cliniko.errors import BudgetSpent, RateLimited
@@ -126,7 +127,7 @@ def test_an_import_that_spent_its_share_is_still_importing(connected: Connect, s
 
 
 def test_a_refusal_of_clinikos_is_told_as_its_limit(modest: Sandbox) -> None:
-    modest.store.misbehave("bondi", Fault.TOO_MANY, seconds=30)
+    modest.store.inject_fault("bondi", Fault.TOO_MANY, seconds=30)
     with clinic_context("bondi"):
         mark_all_due()
     ended = turn()
@@ -185,7 +186,7 @@ def test_clinics_with_keys_of_their_own_do_not_wait_for_each_other(modest: Sandb
 
 
 def test_when_cliniko_refuses_the_key_at_one_clinic_the_other_asks_nothing(sharing: Sandbox) -> None:
-    sharing.store.misbehave("bondi", Fault.TOO_MANY, seconds=30)
+    sharing.store.inject_fault("bondi", Fault.TOO_MANY, seconds=30)
     with clinic_context("bondi"), pytest.raises(RateLimited) as limit:
         walk_run.run_sync()
     assert not isinstance(limit.value, BudgetSpent)
@@ -242,6 +243,6 @@ def test_an_import_at_full_speed_never_meets_clinikos_limit(
     asked = store.requests("bondi")
     assert len(asked) > 300
     assert {each.status for each in asked} <= {200, 404}
-    times = [moment(each.at) for each in asked[launches:]]
+    times = [parse_time(each.at) for each in asked[launches:]]
     minute = timedelta(seconds=59)  # the log tells whole seconds
     assert max(sum(at <= each <= at + minute for each in times) for at in times) <= 140

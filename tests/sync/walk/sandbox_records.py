@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from django.db import connection as database
 
+from sandbox.cliniko.api.serializers import serialize
 from sandbox.cliniko.data.records import Record
-from sandbox.cliniko.api.serializers import rendered
 from sandbox.cliniko.store import Store
 from sync.cliniko.payloads import linked_id
 from sync.resources import BY_NAME, RESOURCES, Resource
@@ -104,7 +104,7 @@ def compare(
             elif row is None or not live:
                 missing.append(called if row is None else f"{called} (a tombstone)")
             else:
-                kept = {field: told for field, told in rendered(record, api).items() if (name, field) not in chosen}
+                kept = {field: told for field, told in serialize(record, api).items() if (name, field) not in chosen}
                 stale += [f"{called}: {told}" for told in _told_wrongly(kept, row)]
         shown += [f"{name}/{cliniko_id} (never was)" for cliniko_id, row in rows.items() if not row["deleted_at"]]
     return Differences(tuple(sorted(missing)), tuple(sorted(stale)), tuple(sorted(shown)))

@@ -12,7 +12,7 @@ from django.db import connection as database
 from flask import Flask
 
 from audit.log import OPS
-from sandbox.cliniko.clock import stamp
+from sandbox.cliniko.clock import format_time
 from sandbox.cliniko.store import Store
 from sync.cliniko.client import ApiKey, Page
 from sync.cliniko.errors import ClinikoError
@@ -30,7 +30,7 @@ from tests.sync.comparison import differences
 from tests.sync.in_process import API_URL
 
 MORNING = datetime(2040, 1, 2, 9, 0, tzinfo=UTC)  # later than the database's clock, which sets some defaults
-LONG_AGO = stamp(MORNING - timedelta(days=3))
+LONG_AGO = format_time(MORNING - timedelta(days=3))
 MOST_TURNS = 30
 PATIENTS = 5
 # Every payload tells which version of its record it is, whoever changed it and however.

@@ -29,11 +29,11 @@ def test_somebody_deleted_while_the_list_of_deleted_ones_fails_from_the_start_is
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42", first_name="Gone")
     sandbox.store.add_patient("bondi", id="43", first_name="Here")
-    sandbox.store.misbehave("bondi", Fault.FORBIDDEN, resource="patients/deleted", times=None)
+    sandbox.store.inject_fault("bondi", Fault.FORBIDDEN, resource="patients/deleted", times=None)
     with clinic_context("bondi"):
         walk_run.run_sync()
     sandbox.store.delete("bondi", "42")
-    sandbox.store.behave("bondi")
+    sandbox.store.clear_faults("bondi")
     with clinic_context("bondi"):
         mark_all_due()
     sandbox.sync("bondi")

@@ -9,7 +9,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from audit.log import OPS
-from sandbox.cliniko.clock import stamp
+from sandbox.cliniko.clock import format_time
 from sync.cliniko.client import ApiKey
 from sync.cliniko.errors import ClinikoError, KeyForbidden, KeyInvalid, KeyRefused, RateLimited
 from sync.connection import connect
@@ -29,7 +29,7 @@ from tenants.models import KeyBudget
 from tests.cliniko_sandbox import Sandbox
 
 Connect = Callable[[str], Sandbox]
-A_WHILE_AGO = stamp(timezone.now() - timedelta(days=3))
+A_WHILE_AGO = format_time(timezone.now() - timedelta(days=3))
 
 
 def people(sandbox: Sandbox, label: str, count: int, **fields: str) -> list[str]:
@@ -115,7 +115,7 @@ def test_a_tick_reads_hundreds_of_records_of_one_second(connected: Connect) -> N
     sandbox = connected("bondi")
     ids = people(sandbox, "bondi", 320)
     sandbox.sync("bondi")
-    at_once = stamp(timezone.now())
+    at_once = format_time(timezone.now())
     for cliniko_id in reversed(ids):
         sandbox.store.edit("bondi", "patients", cliniko_id, first_name="Bulk", updated_at=at_once)
     later = sandbox.store.add_patient("bondi", first_name="Later")
@@ -194,12 +194,12 @@ def test_a_resource_that_the_key_may_not_read_leaves_the_others_running(connecte
     sandbox = connected("bondi")
     sandbox.store.forbid(sandbox.store.key("bondi"), "medical_alerts")
     (patient_id,) = people(sandbox, "bondi", 1)
-    sandbox.store.add_appointment("bondi", patient_id, stamp(timezone.now() + timedelta(days=1)))
+    sandbox.store.add_appointment("bondi", patient_id, format_time(timezone.now() + timedelta(days=1)))
     sandbox.sync("bondi")
     with clinic_context("bondi"):
         record = patients.get(patient_id)
         assert record is not None
-        assert "may not read them" in record.alerts_warning
+        assert "can't read them" in record.alerts_warning
         assert len(record.upcoming) == 1
         assert connection_state.load().state == Connection.State.OK
 
@@ -324,7 +324,7 @@ def test_a_subdomain_that_is_no_label_goes_into_no_link(sandbox: Sandbox, hostil
 def test_an_appointment_with_somebody_who_left_still_names_them(connected: Connect) -> None:
     sandbox = connected("bondi")
     (patient_id,) = people(sandbox, "bondi", 1)
-    sandbox.store.add_appointment("bondi", patient_id, stamp(timezone.now() + timedelta(days=1)))
+    sandbox.store.add_appointment("bondi", patient_id, format_time(timezone.now() + timedelta(days=1)))
     first = sandbox.store.all("bondi", "practitioners")[0]
     sandbox.store.edit("bondi", "practitioners", first.id, active=False)
     sandbox.sync("bondi")
@@ -337,8 +337,8 @@ def test_an_appointment_with_somebody_who_left_still_names_them(connected: Conne
 def test_a_class_stands_among_the_appointments_of_who_attends_it(connected: Connect) -> None:
     sandbox = connected("bondi")
     ada, bo = people(sandbox, "bondi", 2)
-    coming = sandbox.store.add_class("bondi", stamp(timezone.now() + timedelta(days=1)))
-    past = sandbox.store.add_class("bondi", stamp(timezone.now() - timedelta(days=1)))
+    coming = sandbox.store.add_class("bondi", format_time(timezone.now() + timedelta(days=1)))
+    past = sandbox.store.add_class("bondi", format_time(timezone.now() - timedelta(days=1)))
     place = sandbox.store.add_attendee("bondi", coming, ada)
     sandbox.store.add_attendee("bondi", past, ada, arrived=False)
     sandbox.sync("bondi")

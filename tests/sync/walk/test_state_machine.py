@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 )
 
 from audit.log import OPS
-from sandbox.cliniko.faults.kinds import Fault
 from sandbox.cliniko.data.records import Record
+from sandbox.cliniko.faults.kinds import Fault
 from sync import excluded_fields
 from sync.field_groups import BY_NAME as GROUPS
 from sync.field_groups import FieldGroup
@@ -80,7 +80,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(archived=st.booleans())
     def add_patient(self, archived: bool) -> None:
-        self.store.add_patient("bondi", first_name="New", archived_at=self.store.stamp() if archived else None)
+        self.store.add_patient("bondi", first_name="New", archived_at=self.store.timestamp() if archived else None)
 
     @rule(which=WHICH, what=st.sampled_from(["medical_alerts", "individual_appointments", "attendees"]))
     def add_to_patient(self, which: int, what: str) -> None:
@@ -180,7 +180,7 @@ class Life(RuleBasedStateMachine):
     @rule(resource=SOME, which=WHICH)
     def ask_and_be_held_up(self, resource: str, which: int) -> None:
         found = self.one(resource, which)
-        self.store.behave("bondi")
+        self.store.clear_faults("bondi")
         self.late.append(self.stage.ask(resource, found.id - 1 if found else 0))
 
     @precondition(lambda self: self.late)
@@ -210,8 +210,8 @@ class Life(RuleBasedStateMachine):
         resource=st.sampled_from(["", *CHANGING, "patients/deleted"]),
         after=st.integers(0, 3),
     )
-    def misbehave(self, fault: Fault, resource: str, after: int) -> None:
-        self.store.misbehave("bondi", fault, resource=resource, after=after, seconds=20)
+    def inject_fault(self, fault: Fault, resource: str, after: int) -> None:
+        self.store.inject_fault("bondi", fault, resource=resource, after=after, seconds=20)
 
     # --- What holds in between ---
 
@@ -264,7 +264,7 @@ class Life(RuleBasedStateMachine):
             transaction.savepoint_rollback(self.savepoint)
 
     def ends_equal(self) -> None:
-        self.store.behave("bondi")
+        self.store.clear_faults("bondi")
         self.stage.rest()  # ends what is under way
         self.clock.pass_by(90)
         self.stage.rest()

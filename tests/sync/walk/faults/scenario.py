@@ -9,10 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from sandbox.cliniko.clock import stamp
-from sandbox.cliniko.faults.kinds import Fault
-from sandbox.cliniko.data.records import FIRST_ID, Record
+from sandbox.cliniko.clock import format_time
 from sandbox.cliniko.data.blank_records import blank_appointment, blank_attendee, blank_class, blank_patient
+from sandbox.cliniko.data.records import FIRST_ID, Record
+from sandbox.cliniko.faults.kinds import Fault
 from sandbox.cliniko.store import Store
 from sync.cliniko.client import ApiKey
 from sync.cliniko.errors import ClinikoError
@@ -46,7 +46,7 @@ def records(label: str, *, patients: int = PATIENTS, others: int = OTHERS) -> li
     people = [_record(label, "patients", place, {**blank_patient(), "first_name": label}) for place in range(patients)]
     attached: list[Record] = []
     for place in range(others):
-        at = stamp(timezone.now() + timedelta(days=place))
+        at = format_time(timezone.now() + timedelta(days=place))
         named = {"starts_at": at, "ends_at": at, "notes": label}
         whose, booking = HOLDERS[place % len(HOLDERS)], {"booking": number(CLASSES + place)}
         attached += [
@@ -59,7 +59,7 @@ def records(label: str, *, patients: int = PATIENTS, others: int = OTHERS) -> li
 
 
 def _record(label: str, resource: str, place: int, body: dict[str, Any], *, patient: int | None = None) -> Record:
-    at = stamp(timezone.now() - timedelta(days=3, seconds=-place))
+    at = format_time(timezone.now() - timedelta(days=3, seconds=-place))
     whose = None if patient is None else int(number(patient))
     return Record(label, resource, int(number(place)), at, at, body, patient_id=whose)
 
@@ -75,7 +75,7 @@ def furnish(store: Store, label: str) -> None:
     store.archive(label, number(2), resource="individual_appointments")
     store.archive(label, number(CLASSES + 1), resource="group_appointments")
     store.cancel_attendee(label, number(1))
-    long_ago = stamp(timezone.now() - timedelta(days=2))
+    long_ago = format_time(timezone.now() - timedelta(days=2))
     with store.writing() as connection:
         connection.execute(
             "UPDATE records SET updated_at = ? WHERE account = ? AND updated_at > ?", (long_ago, label, long_ago)
@@ -217,7 +217,7 @@ class Cast(Sandbox):
     def edit_many(self, resource: str = "patients", *, count: int = OTHERS) -> None:
         """Edit records in the last half minute, each in a second of its own."""
         for place in range(count):
-            at = stamp(timezone.now() - timedelta(seconds=40 - 3 * place))
+            at = format_time(timezone.now() - timedelta(seconds=40 - 3 * place))
             self.store.edit("bondi", resource, place_of(resource, place), **words_of(resource, "Edited"), updated_at=at)
 
     def edit_everything(self) -> None:

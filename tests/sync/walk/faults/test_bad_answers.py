@@ -24,7 +24,7 @@ class Case:
 
     def begin(self, cast: Cast, resource: str) -> None:
         """Let every page fail before it comes."""
-        cast.store.behave("bondi")
+        cast.store.clear_faults("bondi")
         cast.fail_first(self.fault, resource, seconds=self.seconds, skip=self.skip)
 
 
@@ -90,7 +90,7 @@ def test_every_page_of_another_list_fails_first_and_nothing_is_lost(cast: Cast, 
     cast.check()
     cast.edit_many(resource)
     cast.only(resource)
-    cast.store.behave("bondi")
+    cast.store.clear_faults("bondi")
     cast.fail_first(Fault.SERVER_ERROR, resource)
     assert cast.persist() > 3
     cast.check()

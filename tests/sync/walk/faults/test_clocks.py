@@ -24,13 +24,13 @@ def test_a_wrong_date_on_every_answer_of_an_import_or_a_tick_loses_nothing(
     cast: Cast, fault: Fault, seconds: float
 ) -> None:
     cast.mirrored(without="patients")
-    cast.store.misbehave("bondi", fault, times=None, seconds=seconds)
+    cast.store.inject_fault("bondi", fault, times=None, seconds=seconds)
     cast.sync("bondi")
     cast.check()
     edit_one(cast, 0, "While the date is wrong")
     cast.sync("bondi")
     cast.check()
-    cast.store.behave("bondi")
+    cast.store.clear_faults("bondi")
     edit_one(cast, 1, "When the date is right again")
     cast.sync("bondi")
     cast.check()
@@ -40,10 +40,10 @@ def test_a_wrong_date_on_every_answer_of_an_import_or_a_tick_loses_nothing(
 def test_a_wrong_date_on_one_answer_of_any_page_loses_nothing(cast: Cast, fault: Fault) -> None:
     cast.mirrored(without="patients")
     for page in (0, 2, 4):
-        cast.store.misbehave("bondi", fault, resource="patients", after=page, seconds=HOUR)
+        cast.store.inject_fault("bondi", fault, resource="patients", after=page, seconds=HOUR)
         cast.edit_many()
         cast.sync("bondi")
-        cast.store.behave("bondi")
+        cast.store.clear_faults("bondi")
         cast.sync("bondi")
         cast.check()
 

@@ -30,7 +30,7 @@ def test_nothing_is_asked_before_the_limit_resets_and_then_all_is_there(
     cast.mirrored(without="patients" if work == "import" else "")
     cast.edit_many()
     cast.only("patients")
-    cast.store.misbehave("bondi", fault, resource="patients", after=nth - 1, seconds=seconds)
+    cast.store.inject_fault("bondi", fault, resource="patients", after=nth - 1, seconds=seconds)
     with clinic_context("bondi"):
         with pytest.raises(RateLimited):
             walk_run.run_sync(everything=False)

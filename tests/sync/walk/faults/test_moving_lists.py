@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from sandbox.cliniko.clock import stamp
+from sandbox.cliniko.clock import format_time
+from sandbox.cliniko.data.blank_records import blank_patient
+from sandbox.cliniko.data.records import Record
 from sandbox.cliniko.errors import SandboxError
 from sandbox.cliniko.faults.kinds import Fault
-from sandbox.cliniko.data.records import Record
-from sandbox.cliniko.data.blank_records import blank_patient
 from tests.sync.walk.faults.conftest import set_per_page
 from tests.sync.walk.faults.scenario import HOLDERS, MOVING, Cast, number, place_of, words_of
 
@@ -107,7 +107,7 @@ def test_changes_between_any_two_answers_of_a_tick_reach_the_mirror(cast: Cast, 
 
 
 def crowd(label: str, count: int) -> list[Record]:
-    at = stamp(timezone.now())
+    at = format_time(timezone.now())
     ids = [int(number(1000 + place)) for place in range(count)]
     return [Record(label, "patients", each, at, at, blank_patient() | {"first_name": f"P{each}"}) for each in ids]
 
@@ -137,7 +137,7 @@ def test_crowded_seconds_on_end_are_read_to_the_last_record(cast: Cast) -> None:
     cast.mirrored()
     now = timezone.now()
     for place in range(30):
-        at = stamp(now - timedelta(seconds=20 - place % 3))
+        at = format_time(now - timedelta(seconds=20 - place % 3))
         cast.store.add_patient("bondi", id=number(500 + (7 * place) % 30), first_name="Crowd", updated_at=at)
     cast.sync("bondi")
     cast.check()
@@ -146,7 +146,7 @@ def test_crowded_seconds_on_end_are_read_to_the_last_record(cast: Cast) -> None:
 @pytest.mark.parametrize("resource", MOVING)
 def test_the_second_edit_of_one_second_is_seen(cast: Cast, resource: str) -> None:
     cast.mirrored()
-    at = stamp(timezone.now())
+    at = format_time(timezone.now())
     for words in ("First", "Second", "Third"):
         cast.store.edit("bondi", resource, place_of(resource, 0), **words_of(resource, words), updated_at=at)
         if words != "Second":
@@ -159,9 +159,9 @@ def test_edits_that_become_visible_within_the_overlap_are_seen(cast: Cast) -> No
     before = timezone.now()
     cast.sync("bondi")
     for resource in MOVING:
-        late = {"updated_at": stamp(before - timedelta(seconds=50))}
+        late = {"updated_at": format_time(before - timedelta(seconds=50))}
         cast.store.edit("bondi", resource, place_of(resource, 0), **words_of(resource, "Late"), **late)
-    cast.store.add_patient("bondi", first_name="Late", updated_at=stamp(before - timedelta(seconds=50)))
+    cast.store.add_patient("bondi", first_name="Late", updated_at=format_time(before - timedelta(seconds=50)))
     cast.sync("bondi")
     cast.check()
 
@@ -170,9 +170,9 @@ def test_edits_that_become_visible_within_the_overlap_are_seen(cast: Cast) -> No
 def test_what_a_replica_that_lags_left_out_comes_with_the_next_tick(cast: Cast, without: str) -> None:
     cast.mirrored(without=without)
     cast.edit_everything()
-    cast.store.misbehave("bondi", Fault.LATE, times=None, seconds=45)
+    cast.store.inject_fault("bondi", Fault.LATE, times=None, seconds=45)
     cast.sync("bondi")
     assert cast.differences()
-    cast.store.behave("bondi")
+    cast.store.clear_faults("bondi")
     cast.sync("bondi")
     cast.check()

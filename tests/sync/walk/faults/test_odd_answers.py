@@ -27,7 +27,7 @@ KEEPS_ASIDE = (Fault.UNREADABLE, Fault.MISSING_FIELDS)
 def test_every_answer_of_an_import_and_a_tick_is_odd_and_a_comparison_ends_equal(cast: Cast, fault: Fault) -> None:
     cast.mirrored(without=LISTS)
     cast.only(*LISTS, *DELETED)
-    cast.store.misbehave("bondi", fault, times=None)
+    cast.store.inject_fault("bondi", fault, times=None)
     assert cast.turn()
     assert bool(kept_aside()) == (fault in KEEPS_ASIDE)
     for resource in LISTS:
@@ -36,7 +36,7 @@ def test_every_answer_of_an_import_and_a_tick_is_odd_and_a_comparison_ends_equal
     cast.only(*LISTS, *DELETED)
     assert cast.turn()
     assert not cast.differences().shown_though_gone
-    cast.store.behave("bondi")
+    cast.store.clear_faults("bondi")
     cast.compare_only(*LISTS)
     cast.persist()
     cast.check()
@@ -52,7 +52,7 @@ def kept_aside() -> dict[str, int]:
 def test_a_record_that_cannot_be_read_is_kept_aside_and_counted_until_it_can(cast: Cast) -> None:
     cast.mirrored(without="patients")
     cast.only("patients")
-    cast.store.misbehave("bondi", Fault.UNREADABLE, resource="patients", times=2)
+    cast.store.inject_fault("bondi", Fault.UNREADABLE, resource="patients", times=2)
     cast.persist()
     assert kept_aside() == {"updated_at is not a time.": 2}
     assert onboarding.report("bondi")["refused_payloads"] == 2
@@ -66,7 +66,7 @@ def test_a_record_that_cannot_be_read_is_kept_aside_and_counted_until_it_can(cas
 def test_a_record_that_can_no_longer_be_read_stays_as_it_was_until_it_can(cast: Cast) -> None:
     cast.mirrored()
     cast.store.edit("bondi", "patients", number(0), first_name="After")
-    cast.store.misbehave("bondi", Fault.UNREADABLE, resource="patients", after=1)
+    cast.store.inject_fault("bondi", Fault.UNREADABLE, resource="patients", after=1)
     cast.sync("bondi")
     assert sum(kept_aside().values()) == 1
     assert not cast.differences().missing
@@ -79,7 +79,7 @@ def test_a_record_that_can_no_longer_be_read_stays_as_it_was_until_it_can(cast: 
 def test_a_record_that_cannot_be_read_and_is_deleted_then_counts_no_longer(cast: Cast, touch: bool) -> None:
     cast.mirrored(without="medical_alerts")
     cast.only("medical_alerts", "medical_alerts/deleted")
-    cast.store.misbehave("bondi", Fault.UNREADABLE, resource="medical_alerts", after=1)
+    cast.store.inject_fault("bondi", Fault.UNREADABLE, resource="medical_alerts", after=1)
     cast.persist()
     (unread,) = (name.partition("/")[2] for name in cast.differences().missing)
     cast.store.delete("bondi", unread, resource="medical_alerts", touch=touch)

@@ -190,6 +190,6 @@ def test_a_launch_while_lists_fail_still_shows_what_is_now(cast: Cast) -> None:
         assert refresh_patient(WHO) == Outcome.FRESH
     assert not told(cast)
     cast.persist()
-    cast.store.behave("bondi")
+    cast.store.clear_faults("bondi")
     cast.sync("bondi")
     cast.check()
