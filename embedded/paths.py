@@ -1,36 +1,36 @@
-"""Where the embedded services keep their data and their sockets. Only the standard library, and starts nothing."""
+"""Paths of the embedded services' data and sockets. Imports only the standard library."""
 
 import hashlib
 import os
 import tempfile
 from pathlib import Path
 
-# Reference: unix(7), sun_path holds 108 bytes with the closing zero (104 on macOS).
-LONGEST_SOCKET_PATH = 103
+# Reference: unix(7), sun_path has 108 bytes including the final NUL (104 on macOS).
+MAX_SOCKET_PATH = 103
 
 
 class ServiceError(Exception):
-    """An embedded service cannot do what was asked; the message is one sentence for whoever ran the command."""
+    """An embedded service failed. The message is one sentence for the terminal."""
 
 
 def data_directory(root: Path, service: str) -> Path:
-    """The directory that one service of the checkout at `root` owns."""
+    """Return the directory of one service of the checkout at `root`."""
     return root.resolve() / ".local" / service
 
 
 def socket_directory(root: Path, service: str, socket: str) -> Path:
-    """The service's own directory, or a short one below the system's temporary directory where its path is too long."""
-    usual = data_directory(root, service)
-    if len(os.fsencode(usual / socket)) <= LONGEST_SOCKET_PATH:
-        return usual
-    name = hashlib.sha256(os.fsencode(usual)).hexdigest()[:12]
+    """Return the service's directory, or one below the system's temporary directory if the path is too long."""
+    directory = data_directory(root, service)
+    if len(os.fsencode(directory / socket)) <= MAX_SOCKET_PATH:
+        return directory
+    name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"sidechart-{os.geteuid()}-{name}"
 
 
-def claim(directory: Path, owner: int) -> None:
-    """Make a directory for one user alone; refuse one that somebody else made."""
+def create_private(directory: Path, owner: int) -> None:
+    """Create a directory with mode 700. Raises ServiceError if another user owns it."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if directory.is_symlink() or directory.stat().st_uid not in (owner, os.geteuid()):
-        raise ServiceError(f"{directory} belongs to another user: remove it, or run as that user.")
+        raise ServiceError(f"{directory} belongs to another user: remove it or run as that user.")
     os.chown(directory, owner, -1)
     directory.chmod(0o700)

@@ -1,4 +1,4 @@
-"""Which processes are alive, and ending exactly those that were ours."""
+"""Find living processes, and terminate only our own."""
 
 import contextlib
 import os
@@ -14,38 +14,38 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process by its id and its birth, so that an id which was given away again is never mistaken for it."""
+    """A process id and its start time, so that a reused id isn't mistaken for the process."""
 
     pid: int
-    born: str
+    started: str
 
 
 def identify(pid: int) -> ProcessId | None:
-    """The living process with this id; None when it is gone or only waits to be reaped."""
-    state, born = _state_and_birth(pid)
-    return ProcessId(pid, born) if born and not state.startswith("Z") else None
+    """Return the living process with this id, or None if it's gone or a zombie."""
+    state, started = _state_and_start(pid)
+    return ProcessId(pid, started) if started and not state.startswith("Z") else None
 
 
-def _state_and_birth(pid: int) -> tuple[str, str]:
+def _state_and_start(pid: int) -> tuple[str, str]:
     if not PROC.joinpath("self").exists():  # macOS
-        shown = subprocess.run(["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True)
-        state, _, born = shown.stdout.strip().partition(" ")
-        return state, born
+        output = subprocess.run(["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True)
+        state, _, started = output.stdout.strip().partition(" ")
+        return state, started
     fields = _stat(pid)
     return (fields[0], fields[19]) if fields else ("", "")
 
 
 def _stat(pid: int) -> list[str]:
-    """State, parent, group and so on of a process; empty when it is gone."""
+    """Return the fields of /proc/PID/stat from the state on; empty if the process is gone."""
     try:
-        # Reference: proc_pid_stat(5). The name comes before them and may hold anything: count from its closing bracket.
+        # Reference: proc_pid_stat(5). The name in brackets may contain anything: split after its closing bracket.
         return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return []
 
 
 def command_line(pid: int) -> str:
-    """The command line of a living process; empty when it is gone."""
+    """Return the command line of a process, or an empty string if it's gone."""
     if not PROC.joinpath("self").exists():  # macOS
         return subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
     try:
@@ -55,32 +55,32 @@ def command_line(pid: int) -> str:
 
 
 def terminate(leaders: list[ProcessId], patience: float = 15.0) -> None:
-    """End these processes and whatever is left in the groups they lead: politely, after `patience` seconds for good.
+    """Send SIGTERM to these group leaders, and after `patience` seconds SIGKILL to what is left of their groups.
 
-    A leader is asked alone: gunicorn and Celery then finish what they are doing and end their children themselves.
+    SIGTERM goes only to the leaders: gunicorn and Celery then finish their work and stop their children.
     """
-    ours = [leader.pid for leader in leaders if identify(leader.pid) in (leader, None)]
-    for pid in ours:
+    pids = [leader.pid for leader in leaders if identify(leader.pid) in (leader, None)]
+    for pid in pids:
         _signal(os.kill, pid, signal.SIGTERM)
     deadline = time.monotonic() + patience
-    while time.monotonic() < deadline and _groups_alive(ours):
+    while time.monotonic() < deadline and _groups_alive(pids):
         time.sleep(0.05)
-    for pid in _groups_alive(ours):
+    for pid in _groups_alive(pids):
         _signal(os.killpg, pid, signal.SIGKILL)
 
 
-def _signal(send: Callable[[int, int], None], target: int, sign: int) -> None:
+def _signal(send: Callable[[int, int], None], target: int, signal_number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
-        send(target, sign)
+        send(target, signal_number)
 
 
 def _groups_alive(groups: Iterable[int]) -> set[int]:
-    """Those of these groups that have a living member; one that only waits to be reaped does not count."""
+    """Return the groups that have a living member; zombies don't count."""
     if PROC.joinpath("self").exists():
         stats = (_stat(int(entry.name)) for entry in PROC.iterdir() if entry.name.isdigit())
         alive = {int(stat[2]) for stat in stats if stat and stat[0] != "Z"}
     else:  # macOS
-        shown = subprocess.run(["ps", "-axo", "pgid=,state="], capture_output=True, text=True).stdout
-        rows = (line.split() for line in shown.splitlines())
+        output = subprocess.run(["ps", "-axo", "pgid=,state="], capture_output=True, text=True).stdout
+        rows = (line.split() for line in output.splitlines())
         alive = {int(group) for group, state in rows if not state.startswith("Z")}
     return alive.intersection(groups)

