@@ -1,11 +1,11 @@
-// What the console has beside sidechart.js. It runs before the page is drawn: unfold's dark colours hang on a class.
+// The console's additions to sidechart.js. Loaded without defer, so that unfold's `dark` class is set before the first paint.
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
-const colour = () => document.documentElement.classList.toggle("dark", dark.matches);
-dark.addEventListener("change", colour);
-colour();
+const applyColourScheme = () => document.documentElement.classList.toggle("dark", dark.matches);
+dark.addEventListener("change", applyColourScheme);
+applyColourScheme();
 
-// The box in the list's head chooses every clinic on the page, or none.
+// Select or clear every clinic on the page with the checkbox in the list's header.
 document.addEventListener("change", (event) => {
   if (event.target.id !== "action-toggle") return;
   for (const box of document.querySelectorAll("input.action-select")) box.checked = event.target.checked;

@@ -1,27 +1,27 @@
-// Passkeys: a form with data-passkey asks that address what the browser's dialog needs, and sends what the dialog says.
-// Asked on the click and not with the page, so that tabs do not use up each other's questions.
+// Passkeys: fetch WebAuthn options from the form's data-passkey URL, run the browser's dialog and submit its result.
+// Options are fetched on submit, because each fetch replaces the session's challenge and another tab may be using it.
 
-const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
-const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-const withBytes = (credentials) => (credentials || []).map((each) => ({ ...each, id: bytes(each.id) }));
+const decode = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
+const encode = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+const decodeIds = (credentials) => (credentials || []).map((each) => ({ ...each, id: decode(each.id) }));
 
-const dialog = async (options) => {
-  const publicKey = { ...options, challenge: bytes(options.challenge) };
-  if (!options.user) return navigator.credentials.get({ publicKey: { ...publicKey, allowCredentials: withBytes(options.allowCredentials) } });
-  publicKey.user = { ...options.user, id: bytes(options.user.id) };
-  publicKey.excludeCredentials = withBytes(options.excludeCredentials);
+const showDialog = async (options) => {
+  const publicKey = { ...options, challenge: decode(options.challenge) };
+  if (!options.user) return navigator.credentials.get({ publicKey: { ...publicKey, allowCredentials: decodeIds(options.allowCredentials) } });
+  publicKey.user = { ...options.user, id: decode(options.user.id) };
+  publicKey.excludeCredentials = decodeIds(options.excludeCredentials);
   return navigator.credentials.create({ publicKey });
 };
 
-const answer = (credential) => {
+const toJson = (credential) => {
   const response = {};
   for (const part of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
-    if (credential.response[part]) response[part] = text(credential.response[part]);
+    if (credential.response[part]) response[part] = encode(credential.response[part]);
   }
   if (credential.response.getTransports) response.transports = credential.response.getTransports();
   return {
     id: credential.id,
-    rawId: text(credential.rawId),
+    rawId: encode(credential.rawId),
     type: credential.type,
     authenticatorAttachment: credential.authenticatorAttachment,
     clientExtensionResults: credential.getClientExtensionResults(),
@@ -29,13 +29,13 @@ const answer = (credential) => {
   };
 };
 
-const use = async (form) => {
+const submitWithPasskey = async (form) => {
   const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
-  const asked = await fetch(form.dataset.passkey, { method: "POST", headers: { "X-CSRFToken": token, "X-User-Action": "0" } });
-  // Led to the page that asks for the password again: that was too long ago.
-  if (!asked.ok || asked.redirected) throw new Error("the page is stale");
-  const { publicKey } = await asked.json();
-  form.elements.credential.value = JSON.stringify(answer(await dialog(publicKey)));
+  const reply = await fetch(form.dataset.passkey, { method: "POST", headers: { "X-CSRFToken": token, "X-User-Action": "0" } });
+  // A redirect means that the user has to confirm their password again.
+  if (!reply.ok || reply.redirected) throw new Error("stale page");
+  const { publicKey } = await reply.json();
+  form.elements.credential.value = JSON.stringify(toJson(await showDialog(publicKey)));
   form.submit();
 };
 
@@ -46,8 +46,8 @@ for (const form of document.querySelectorAll("[data-passkey]")) {
     event.preventDefault();
     const failed = form.querySelector("[data-passkey-failed]");
     failed.hidden = true;
-    use(form).catch((trouble) => {
-      if (trouble.message === "the page is stale") window.location.reload();
+    submitWithPasskey(form).catch((error) => {
+      if (error.message === "stale page") window.location.reload();
       else failed.hidden = false;
     });
   });

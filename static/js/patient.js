@@ -1,55 +1,54 @@
-// The patient screen's own helps. It works without this file.
+// Enhancements of the patient screen, which works without this file.
 
-// Saving, pinning or deleting one note draws all of them anew: what is half typed in the other boxes stays, with what it
-// was typed over.
-const halfTyped = new Map();
+// Saving, pinning or deleting a note replaces all of them: keep unsaved text in the other boxes, and the version it edits.
+const unsaved = new Map();
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target?.id !== "own-notes") return;
-  for (const box of document.querySelectorAll("#own-notes textarea")) {
-    if (box.form.contains(event.detail.requestConfig.elt)) halfTyped.delete(box.id);
+  if (event.detail.target?.id !== "team-notes") return;
+  for (const box of document.querySelectorAll("#team-notes textarea")) {
+    if (box.form.contains(event.detail.requestConfig.elt)) unsaved.delete(box.id);
     else if (box.value !== box.defaultValue) {
-      const { version, offered } = box.form.elements;
-      halfTyped.set(box.id, { text: box.value, version: version?.value, offered: offered.value });
+      const { version, restored } = box.form.elements;
+      unsaved.set(box.id, { text: box.value, version: version?.value, restored: restored.value });
     }
   }
 });
 document.addEventListener("htmx:afterSwap", () => {
-  for (const [id, was] of halfTyped) {
+  for (const [id, typed] of unsaved) {
     const box = document.getElementById(id);
     if (!box) continue;
-    box.value = was.text;
-    box.form.elements.offered.value = was.offered;
-    if (was.version) box.form.elements.version.value = was.version;
+    box.value = typed.text;
+    box.form.elements.restored.value = typed.restored;
+    if (typed.version) box.form.elements.version.value = typed.version;
     if (box.closest("details")) box.closest("details").open = true;
-    halfTyped.delete(id);
+    unsaved.delete(id);
   }
 });
 
-// Fast fingers type before htmx is here to keep what they type.
+// Save a draft of what was typed before htmx had loaded.
 document.addEventListener("htmx:load", () => {
-  for (const box of document.querySelectorAll("#own-notes textarea")) {
+  for (const box of document.querySelectorAll("#team-notes textarea")) {
     if (box.value !== box.defaultValue) window.htmx.trigger(box, "input");
   }
 }, { once: true });
 
-// Two patients open at once are told to both tabs. Tabs say a word to each other that names nobody; nothing is stored.
-const elsewhere = () => document.querySelector("[data-elsewhere]");
-const word = elsewhere()?.dataset.elsewhere;
-if (word && window.BroadcastChannel) {
-  const me = [...window.crypto.getRandomValues(new Uint32Array(4))].join("-");
+// Show a warning in both tabs when two patients are open. Each tab sends a token that doesn't identify its patient.
+const warning = () => document.querySelector("[data-other-tab]");
+const token = warning()?.dataset.otherTab;
+if (token && window.BroadcastChannel) {
+  const tab = [...window.crypto.getRandomValues(new Uint32Array(4))].join("-");
   const channel = new BroadcastChannel("sidechart-patient");
   const others = new Map();
-  const say = (kind) => channel.postMessage({ kind, me, word });
-  const show = () => { if (elsewhere()) elsewhere().hidden = ![...others.values()].some((other) => other !== word); };
+  const send = (kind) => channel.postMessage({ kind, tab, token });
+  const show = () => { if (warning()) warning().hidden = ![...others.values()].some((other) => other !== token); };
   channel.addEventListener("message", ({ data }) => {
-    if (data.kind === "gone") others.delete(data.me);
-    else others.set(data.me, data.word);
-    if (data.kind === "hello") say("here");
+    if (data.kind === "closed") others.delete(data.tab);
+    else others.set(data.tab, data.token);
+    if (data.kind === "opened") send("reply");
     show();
   });
-  const ask = () => { others.clear(); show(); say("hello"); };
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); }); // a tab that crashed said no goodbye
+  const refresh = () => { others.clear(); show(); send("opened"); };
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); }); // a crashed tab doesn't send "closed"
   document.addEventListener("htmx:afterSettle", show);
-  window.addEventListener("pagehide", () => say("gone"));
-  ask();
+  window.addEventListener("pagehide", () => send("closed"));
+  refresh();
 }

@@ -1,13 +1,13 @@
-// Small helps for hands on the keyboard. Every page works without this file.
+// Keyboard shortcuts and small enhancements. Every page works without this file.
 
-const typing = (element) => element.closest("input, textarea, select, [contenteditable]") !== null;
+const isField = (element) => element.closest("input, textarea, select, [contenteditable]") !== null;
 
-// htmx notes the page's path, which names a patient, for a history that we do not use. Nothing of a patient stays.
+// htmx stores the page's path, which contains a patient's ID, for a history that we don't use.
 window.sessionStorage.removeItem("htmx-current-path-for-history");
 
-// "/" goes to the search box of the page, or else to the one in the top bar.
+// "/" focuses the page's search box, or the one in the top bar.
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isField(event.target)) return;
   const boxes = [...document.querySelectorAll("[data-search-key]")].filter((box) => box.offsetParent !== null);
   if (boxes.length === 0) return;
   event.preventDefault();
@@ -15,11 +15,11 @@ document.addEventListener("keydown", (event) => {
   boxes[0].select();
 });
 
-// One key for each control that names one in data-key, and "?" for the list of them. Never while somebody types.
+// Keys in data-key activate their control and "?" lists them, except while the user types in a field.
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing(event.target)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isField(event.target)) return;
   if (document.querySelector("dialog[open]")) return;
-  const control = event.key === "?" ? document.querySelector("[data-open=keys]")
+  const control = event.key === "?" ? document.querySelector("[data-open=shortcuts]")
     : [...document.querySelectorAll("[data-key]")].find((each) => each.dataset.key === event.key);
   if (!control) return;
   event.preventDefault();
@@ -31,35 +31,35 @@ document.addEventListener("click", (event) => {
   if (opener) document.getElementById(opener.dataset.open).showModal();
 });
 
-// Arrow keys walk from the search box through the results and back.
+// Arrow keys move from the search box through the results and back.
 document.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (!step || !event.target.closest("[data-walk]")) return;
-  const stops = [...document.querySelectorAll("[data-walk] input[type=search], [data-walk] .people a")];
+  if (!step || !event.target.closest("[data-arrow-keys]")) return;
+  const stops = [...document.querySelectorAll("[data-arrow-keys] input[type=search], [data-arrow-keys] .patient-list a")];
   const next = stops[stops.indexOf(event.target) + step];
   if (!next) return;
   event.preventDefault();
   next.focus();
 });
 
-// While the people listed are not those of the words typed, nobody of them can be opened: Enter would hit a stranger.
+// Disable the results while they don't match the text typed: Enter would open the wrong patient.
 const box = document.querySelector("#search-text");
 if (box) {
   const results = document.querySelector("#results");
-  let asked = box.defaultValue;
-  let answered = box.defaultValue;
-  const settle = () => { results.inert = box.value !== answered; };
-  box.addEventListener("input", settle);
-  box.form.addEventListener("htmx:beforeRequest", () => { asked = box.value; });
-  results.addEventListener("htmx:afterSwap", () => { answered = asked; settle(); });
-  // Fast fingers type before this file is here.
+  let sent = box.defaultValue;
+  let shown = box.defaultValue;
+  const update = () => { results.inert = box.value !== shown; };
+  box.addEventListener("input", update);
+  box.form.addEventListener("htmx:beforeRequest", () => { sent = box.value; });
+  results.addEventListener("htmx:afterSwap", () => { shown = sent; update(); });
+  // Search for what was typed before this file had loaded.
   document.addEventListener("htmx:load", () => {
-    settle();
+    update();
     if (results.inert) window.htmx.trigger(box.form, "submit");
   }, { once: true });
 }
 
-// Escape and a click elsewhere close an open menu.
+// Close an open menu on Escape and on a click outside it.
 const closeMenus = (except) => {
   for (const menu of document.querySelectorAll("[data-menu][open]")) if (menu !== except) menu.open = false;
 };
@@ -71,7 +71,7 @@ document.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 
-// Copy buttons say that they did, to eyes and to screen readers.
+// Copy buttons confirm it, also to screen readers.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -87,7 +87,7 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
 });
 
-// Keep "checked 3 minutes ago" true while the page stays open. Matches tenants/dates.py.
+// Update "3 minutes ago" while the page stays open. The words match tenants/dates.py.
 const ago = (seconds) => {
   if (seconds < 10) return "just now";
   if (seconds < 60) return `${Math.floor(seconds)} seconds ago`;
@@ -95,21 +95,21 @@ const ago = (seconds) => {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} minutes ago`;
   if (seconds < 7200) return "an hour ago";
   if (seconds < 86400) return `${Math.floor(seconds / 3600)} hours ago`;
-  return null; // keep the date that the server wrote
+  return null; // keep the server's date
 };
-const tellTime = () => {
+const updateTimes = () => {
   for (const time of document.querySelectorAll("time[data-ago]")) {
     const words = ago((Date.now() - Date.parse(time.dateTime)) / 1000);
     if (words) time.textContent = words;
   }
 };
-tellTime();
-setInterval(tellTime, 10000);
+updateTimes();
+setInterval(updateTimes, 10000);
 
-// When a question to Sidechart itself finds no answer, the place that asked says so.
-const say = (failed) => (event) => {
-  const place = event.target.closest("form");
-  for (const words of place ? place.querySelectorAll("[data-failed]") : []) words.hidden = !failed;
+// Show a form's error message when its request fails.
+const showFailure = (failed) => (event) => {
+  const form = event.target.closest("form");
+  for (const message of form?.querySelectorAll("[data-failed]") ?? []) message.hidden = !failed;
 };
-document.addEventListener("htmx:beforeRequest", say(false));
-for (const trouble of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) document.addEventListener(trouble, say(true));
+document.addEventListener("htmx:beforeRequest", showFailure(false));
+for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) document.addEventListener(name, showFailure(true));

@@ -23,7 +23,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.log import OPS
 from exports import requests
-from exports.tasks import make
+from exports.tasks import create_export
 from ops import break_glass, lifecycle, onboarding
 from ops.monitoring import daily_stats
 from ops.purge import purge
@@ -51,7 +51,7 @@ def live_in(label: str, ana: User) -> None:
     Clinic.objects.filter(label=label).update(state="active")
     two_minutes_ago = timezone.now() - timedelta(minutes=2)  # one that was used just now may be another clinic's too
     KeyBudget.objects.filter(fingerprint=share.fingerprint).update(used_at=two_minutes_ago)
-    make(schema_name=clinic.schema_name, export_id=export.pk)
+    create_export(schema_name=clinic.schema_name, export_id=export.pk)
     daily_stats.measure(clinic, now=timezone.now())
     break_glass.grant_access(clinic, user=ana, reason=f"A look at {label}", minutes=15)
 

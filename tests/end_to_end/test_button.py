@@ -43,10 +43,10 @@ def listening(stack: Stack, page: Page, click_button: Click) -> Page:
     """The owner's tab that listens. Nothing was clicked yet."""
     owner = stack.person("bondi", "owner")
     page.goto(stack.sidechart("bondi", "/settings/button"))
-    page.get_by_label("E-mail").fill(owner.email)
+    page.get_by_label("Email").fill(owner.email)
     page.get_by_label("Password", exact=True).fill(owner.password)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_text("No click has come yet.")).to_be_visible()
+    expect(page.get_by_text("No click received yet.")).to_be_visible()
     page.wait_for_load_state()
     return page
 
@@ -96,9 +96,9 @@ def test_without_a_script_the_address_can_be_selected_and_the_page_asked_again(
     page = plain.new_page()
     page.goto(stack.sidechart("bondi", "/settings/button"))
     expect(page.get_by_role("button", name="Copy the app URL")).to_be_hidden()
-    expect(page.get_by_text("Click it now: we are listening.")).to_be_hidden()
+    expect(page.get_by_text("This page shows when your click arrives.")).to_be_hidden()
     expect(page.get_by_role("code").filter(has_text="/patients")).to_have_css("user-select", "all")
     click_button("/patients")
-    page.get_by_role("link", name="look again").click()
+    page.get_by_role("link", name="reload this page").click()
     expect(page.get_by_text("The button works.")).to_be_visible()
     plain.close()

@@ -50,7 +50,7 @@ def click_button(stack: Stack, page: Page, people: dict[str, str]) -> Callable[[
 
 
 def sign_in(tab: Page, person: Person) -> None:
-    tab.get_by_label("E-mail").fill(person.email)
+    tab.get_by_label("Email").fill(person.email)
     tab.get_by_label("Password", exact=True).fill(person.password)
     tab.get_by_role("button", name="Sign in").click()
 
@@ -156,7 +156,7 @@ def test_words_being_typed_survive_the_fresh_copy(
     expect(tab.get_by_text("Checked with Cliniko just now")).to_be_visible()
     refused: list[str] = []
     tab.on("console", lambda message: refused.append(message.text))
-    note = tab.get_by_label("A new note")
+    note = tab.get_by_label("New note")
     note.fill("Half a thought")
     page.goto(stack.cliniko("bondi", f"/patients/{people[BEN]}"))
     page.get_by_role("link", name="Edit").click()

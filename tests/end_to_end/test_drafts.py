@@ -12,7 +12,7 @@ __all__ = ["people", "watched"]
 
 
 def box(tab: Page) -> Locator:
-    return tab.get_by_label("A new note")
+    return tab.get_by_label("New note")
 
 
 def type_words(tab: Page, words: str) -> None:
@@ -66,8 +66,8 @@ def test_what_is_half_typed_stays_while_another_note_is_pinned(stack: Stack, wat
 def test_words_are_given_up_by_a_click(stack: Stack, watched: Page) -> None:
     type_words(watched, "Prefers mornings")
     watched.reload()
-    expect(watched.get_by_text("You had typed this and not saved it.")).to_be_visible()
-    watched.get_by_role("button", name="Give it up").click()
+    expect(watched.get_by_text("You typed this but didn't save it.")).to_be_visible()
+    watched.get_by_role("button", name="Discard draft").click()
     expect(box(watched)).to_have_value("")
     watched.reload()
     expect(box(watched)).to_have_value("")
@@ -90,7 +90,7 @@ def test_nobody_types_on_while_the_note_is_being_saved_and_what_failed_stays(sta
     type_words(watched, "Prefers mornings")
     watched.get_by_role("button", name="Add note").click()
     expect(box(watched)).to_be_disabled()
-    expect(watched.get_by_text("Sidechart could not be reached; the note is not saved.").first).to_be_visible()
+    expect(watched.get_by_text("Couldn't reach Sidechart. Your note isn't saved.").first).to_be_visible()
     expect(box(watched)).to_be_enabled()
     expect(box(watched)).to_have_value("Prefers mornings")
     watched.unroute("**/notes")

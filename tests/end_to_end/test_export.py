@@ -58,7 +58,7 @@ def export_page(stack: Stack, browser: Browser, label: str) -> Page:
     owner = stack.person(label, "owner")
     page = browser.new_page()
     page.goto(stack.sidechart(label, "/settings/export"))
-    page.get_by_label("E-mail").fill(owner.email)
+    page.get_by_label("Email").fill(owner.email)
     page.get_by_label("Password", exact=True).fill(owner.password)
     page.get_by_role("button", name="Sign in").click()
     return page

@@ -248,7 +248,7 @@ def test_a_forgotten_password_leads_to_the_patient_all_the_same(
     person = stack.person("bondi", "clinician")
     open_patient(stack, page, people[CLEO])
     page.get_by_role("link", name="Forgot your password?").click()
-    page.get_by_label("E-mail").fill(person.email)
+    page.get_by_label("Email").fill(person.email)
     page.get_by_role("button", name="Send the link").click()
     expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
     mails = context.new_page()
