@@ -1,4 +1,4 @@
-"""The tables of the mirror. Rows name each other by Cliniko's ids without foreign keys: they arrive in any order."""
+"""The mirror's tables. Rows refer to each other by Cliniko's ids, without foreign keys: they arrive in any order."""
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -7,7 +7,7 @@ from django.utils import timezone
 
 
 class Connection(models.Model):
-    """The clinic's connection to Cliniko: one row, from the first key on."""
+    """The clinic's connection to Cliniko: one row, created with the first key."""
 
     class State(models.TextChoices):
         NO_KEY = "no_key"
@@ -26,7 +26,7 @@ class Connection(models.Model):
 
     id = models.SmallAutoField(primary_key=True)
     sealed_key = models.TextField(blank=True)
-    # What Cliniko last said of the key, whatever else hinders: a pause and an outage hide no refused key.
+    # Apart from `state`, so that neither a pause nor an outage hides a refused key.
     key_state = models.CharField(max_length=10, choices=KeyState, default=KeyState.MISSING, db_default=KeyState.MISSING)
     key_last4 = models.CharField(max_length=4, blank=True)
     shard = models.CharField(max_length=4, blank=True)
@@ -37,55 +37,55 @@ class Connection(models.Model):
     key_user_name = models.TextField(blank=True)
     key_user_role = models.TextField(blank=True)
     connected_at = models.DateTimeField(null=True)
-    account_checked_at = models.DateTimeField(null=True, help_text="When it was last asked for name, zone and words.")
-    account_since = models.DateTimeField(null=True, help_text="Whatever has an id from before is of another account.")
+    account_checked_at = models.DateTimeField(null=True, help_text="When its name, time zone and terminology were last read.")
+    account_since = models.DateTimeField(null=True, help_text="Ids from before this time belong to another account.")
     state = models.CharField(max_length=16, choices=State, default=State.NO_KEY)
     state_since = models.DateTimeField(default=timezone.now)
-    resume_at = models.DateTimeField(null=True, help_text="Not before this time is Cliniko asked again.")
-    failures = models.PositiveIntegerField(default=0, help_text="Unanswered runs in a row.")
-    owners_notified_at = models.DateTimeField(null=True, help_text="When owners were told that the key is refused.")
+    resume_at = models.DateTimeField(null=True, help_text="No request is made before this time.")
+    failures = models.PositiveIntegerField(default=0, help_text="Failed runs in a row.")
+    owners_notified_at = models.DateTimeField(null=True, help_text="When owners were notified that the key is refused.")
     lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_connection_for_a_clinic")]
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_connection_per_clinic")]
 
 
 class Cursor(models.Model):
-    """How far one of Cliniko's lists is mirrored. Written in the transaction of the rows it speaks of."""
+    """How far one of Cliniko's lists is mirrored. Saved in one transaction with the rows."""
 
     resource = models.CharField(max_length=60, primary_key=True, help_text="The list: patients, patients/deleted.")
-    imported_at = models.DateTimeField(null=True, help_text="When the full import ended; empty while it runs.")
-    after_id = models.CharField(max_length=20, blank=True, help_text="The walk by id has seen all up to here.")
-    cursor = models.DateTimeField(null=True, help_text="A tick reads all that changed from here on, Cliniko's clock.")
-    position = models.DateTimeField(null=True, help_text="How far the tick under way has come.")
-    walk_clock = models.DateTimeField(null=True, help_text="Cliniko's clock at the first page of the walk under way.")
-    checked_at = models.DateTimeField(null=True, help_text="Everything Cliniko held at this time is here.")
-    walked = models.PositiveIntegerField(default=0, help_text="Records that the walk under way, or the last, has seen.")
-    total = models.PositiveIntegerField(null=True, help_text="Records Cliniko counted when it was last asked.")
-    due_at = models.DateTimeField(default=timezone.now, help_text="When the list is to be walked again.")
-    refused_at = models.DateTimeField(null=True, help_text="Since when Cliniko answers 403 or 404 for this list.")
-    failures = models.PositiveIntegerField(default=0, help_text="Unanswered walks in a row.")
+    imported_at = models.DateTimeField(null=True, help_text="When the full import finished; empty while it runs.")
+    after_id = models.CharField(max_length=20, blank=True, help_text="The last id that the walk by id has read.")
+    cursor = models.DateTimeField(null=True, help_text="A tick reads changes from this time on, by Cliniko's clock.")
+    position = models.DateTimeField(null=True, help_text="The last change that the current tick has read.")
+    walk_clock = models.DateTimeField(null=True, help_text="Cliniko's clock at the first page of the current walk.")
+    checked_at = models.DateTimeField(null=True, help_text="The mirror is complete up to this time.")
+    walked = models.PositiveIntegerField(default=0, help_text="Records read by the current or latest walk.")
+    total = models.PositiveIntegerField(null=True, help_text="Cliniko's latest count of records.")
+    due_at = models.DateTimeField(default=timezone.now, help_text="When the list is due for its next walk.")
+    refused_at = models.DateTimeField(null=True, help_text="When Cliniko started to answer 403 or 404 for this list.")
+    failures = models.PositiveIntegerField(default=0, help_text="Failed walks in a row.")
     asks_hidden = models.BooleanField(
-        default=True, help_text="False once Cliniko refused the filters for hidden records."
+        default=True, help_text="False once Cliniko has rejected the filters for hidden records."
     )
 
 
 class Reconciliation(models.Model):
-    """The comparison of one resource with Cliniko, id by id: the one under way, or the last one."""
+    """The current or latest comparison of a resource with Cliniko, id by id."""
 
     resource = models.CharField(max_length=40, primary_key=True)
-    after_id = models.CharField(max_length=20, null=True, help_text="All up to here is compared; empty between two.")  # noqa: DJ001 - "" is the beginning of one under way
+    after_id = models.CharField(max_length=20, null=True, help_text="The last id compared; empty while none is running.")  # noqa: DJ001 - "" is a running comparison's start
     due_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
-    requested_again = models.BooleanField(default=False, help_text="Wanted while under way: once more after it.")
-    total = models.PositiveIntegerField(null=True, help_text="Records Cliniko counted at its start.")
+    requested_again = models.BooleanField(default=False, help_text="Requested while running: repeat afterwards.")
+    total = models.PositiveIntegerField(null=True, help_text="Cliniko's count of records at the start.")
     compared = models.PositiveIntegerField(default=0)
-    mended = models.PositiveIntegerField(default=0, help_text="Records that were not as in Cliniko, and now are.")
+    mended = models.PositiveIntegerField(default=0, help_text="Records that differed from Cliniko and were corrected.")
 
 
 class SyncRun(models.Model):
-    """One pass of the sync, for people who ask what happened when."""
+    """One run of the sync: its times, its result, and counts by resource."""
 
     class Result(models.TextChoices):
         DONE = "done"
@@ -103,21 +103,21 @@ class SyncRun(models.Model):
 
 
 class RefusedPayload(models.Model):
-    """A record that could not be read, kept aside with the reason; the rest of its page went on."""
+    """A quarantined record: it couldn't be parsed or stored. The rest of its page was."""
 
     resource = models.CharField(max_length=40)
     cliniko_id = models.CharField(max_length=40, blank=True)
-    patient_id = models.CharField(max_length=20, blank=True, help_text="Whom it is about, where that can be read.")
+    patient_id = models.CharField(max_length=20, blank=True, help_text="The record's patient, if that can be read.")
     payload = models.TextField(help_text="JSON text as received.")
     reason = models.TextField()
     refused_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["resource", "cliniko_id"], name="one_refusal_for_a_record")]
+        constraints = [models.UniqueConstraint(fields=["resource", "cliniko_id"], name="one_quarantine_per_record")]
 
 
 class PatientRefresh(models.Model):
-    """The latest re-read of one patient on a launch; its row is what makes a re-read single flight."""
+    """The latest refresh of one patient on a launch. Its row ensures one refresh at a time."""
 
     cliniko_id = models.CharField(max_length=20, primary_key=True)
     started_at = models.DateTimeField()
@@ -125,9 +125,9 @@ class PatientRefresh(models.Model):
 
 
 class ExcludedField(models.Model):
-    """A field of Cliniko's records that the clinic chose not to keep. Every write reads these rows: sync/walk/store.py.
+    """A field that the clinic doesn't store. Every write reads these rows: sync/walk/store.py.
 
-    Once chosen again it stays, `restoring`, until all records have been read anew.
+    After the clinic includes the field again, its row is `restoring` until all records have been read again.
     """
 
     resource = models.CharField(max_length=40)
@@ -137,11 +137,11 @@ class ExcludedField(models.Model):
     restoring = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["resource", "field"], name="one_choice_for_a_field")]
+        constraints = [models.UniqueConstraint(fields=["resource", "field"], name="one_exclusion_per_field")]
 
 
 class RetentionPolicy(models.Model):
-    """How long the clinic keeps what is no longer so in Cliniko: one row; where there is none the defaults hold."""
+    """For how many days the clinic keeps changes and deleted records: one row, or the defaults without it."""
 
     id = models.SmallAutoField(primary_key=True)
     changes_days = models.PositiveSmallIntegerField(
@@ -153,14 +153,14 @@ class RetentionPolicy(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(id=1), name="one_row_of_keeping"),
+            models.CheckConstraint(condition=Q(id=1), name="one_retention_policy"),
             models.CheckConstraint(condition=Q(changes_days__range=(30, 730)), name="changes_kept_30_to_730_days"),
             models.CheckConstraint(condition=Q(deleted_days__range=(7, 730)), name="deleted_kept_7_to_730_days"),
         ]
 
 
 class MirroredRecord(models.Model):
-    """A record as Cliniko gave it. `sequence` was drawn before the request: of two answers the later request's wins."""
+    """A record as Cliniko sent it. `sequence` was drawn before the request: the answer to the later request wins."""
 
     cliniko_id = models.CharField(max_length=20, primary_key=True)
     payload = models.JSONField()
@@ -169,18 +169,18 @@ class MirroredRecord(models.Model):
     deleted_at = models.DateTimeField(null=True)
     sequence = models.BigIntegerField()
     first_seen_at = models.DateTimeField(db_default=models.functions.Now())
-    written_at = models.DateTimeField(db_default=models.functions.Now(), help_text="Since when it reads as it does.")
+    written_at = models.DateTimeField(db_default=models.functions.Now(), help_text="When it last changed here.")
 
     class Meta:
         abstract = True
 
 
 class Patient(MirroredRecord):
-    merged_into = models.CharField(max_length=20, null=True)  # noqa: DJ001 - no survivor is not an empty survivor
+    merged_into = models.CharField(max_length=20, null=True)  # noqa: DJ001 - NULL is "not merged"
     date_of_birth = models.DateField(null=True)
-    sort_name = models.TextField(help_text="Family name first, folded, for lists.")
-    search_names = models.TextField(help_text="All names, folded.")
-    search_phones = models.TextField(help_text="Digits of all phones, blank-separated.")
+    sort_name = models.TextField(help_text="Family name first, normalised, for sorting.")
+    search_names = models.TextField(help_text="All names, normalised.")
+    search_phones = models.TextField(help_text="Digits of all phone numbers, space-separated.")
 
     class Meta:
         indexes = [
@@ -190,7 +190,7 @@ class Patient(MirroredRecord):
 
 
 class PatientChange(models.Model):
-    """One field of a patient that Cliniko changed. Rows come from a trigger on Patient, whoever writes there."""
+    """A change of one field of a patient. A trigger on Patient inserts the rows."""
 
     patient_id = models.CharField(max_length=20)
     field = models.TextField()
@@ -224,7 +224,7 @@ class Appointment(MirroredRecord):
 
 
 class GroupAppointment(MirroredRecord):
-    """A class: who comes is in its attendees."""
+    """A group appointment; its patients are its attendees."""
 
     practitioner_id = models.CharField(max_length=20, blank=True)
     business_id = models.CharField(max_length=20, blank=True)
@@ -234,7 +234,7 @@ class GroupAppointment(MirroredRecord):
 
 
 class Attendee(MirroredRecord):
-    """A patient's place in a class. Cliniko lists one for each individual appointment too."""
+    """A patient's attendance at a group appointment. Cliniko also lists one for each individual appointment."""
 
     patient_id = models.CharField(max_length=20, blank=True)
     booking_id = models.CharField(max_length=20, blank=True)

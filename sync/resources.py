@@ -1,4 +1,4 @@
-"""What is mirrored: one entry a resource. Adding one is an entry here, a model and a reader."""
+"""The mirrored resources. To add one, add an entry here, a model and a parser."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ from sync.cliniko.payloads import (
     fold,
     items,
     linked_id,
-    moment,
-    needed_moment,
+    required_timestamp,
     text,
+    timestamp,
 )
 from sync.models import (
     Appointment,
@@ -32,28 +32,28 @@ from sync.models import (
 Row = dict[str, Any]
 
 
-RARELY = timedelta(minutes=5)
-LONGEST_SORT_NAME = 200  # an index row of PostgreSQL holds 2,700 bytes
+SLOW_INTERVAL = timedelta(minutes=5)
+MAX_SORT_NAME = 200  # PostgreSQL limits an index row to 2,700 bytes
 
 
 @dataclass(frozen=True, eq=False)
 class Resource:
     """One of Cliniko's resources and the table that mirrors it.
 
-    `read` gives the typed columns of one payload beside those every record has, and raises PayloadRefused. `hidden` are
-    the times whose bearers the list leaves out by default: `archived_at` is asked for as `archived_at:*`, or where
-    Cliniko does not filter by it, read from `/archived`. `apart` are records in a list of their own always. `every` is
-    how often it is walked, None for every tick.
+    `parse` returns the typed `columns` that SHARED_COLUMNS lacks, and raises PayloadRefused. By default Cliniko's list
+    leaves out records that have a time in a `hidden` field: the filter `archived_at:*` includes them, or if Cliniko
+    rejects it, the list `/archived` has them. `subsets` are lists beside the main one that are always walked. `interval`
+    is how often the resource is walked, None for every tick.
     """
 
     name: str
     label: str
     model: type[MirroredRecord]
-    read: Callable[[dict[str, Any]], Row]
+    parse: Callable[[dict[str, Any]], Row]
     columns: dict[str, str] = field(default_factory=dict)
     hidden: tuple[str, ...] = ("archived_at",)
-    apart: tuple[str, ...] = ("deleted",)
-    every: timedelta | None = None
+    subsets: tuple[str, ...] = ("deleted",)
+    interval: timedelta | None = None
 
 
 SHARED_COLUMNS = {
@@ -66,15 +66,15 @@ SHARED_COLUMNS = {
 
 
 def read_payload(resource: Resource, payload: dict[str, Any]) -> Row:
-    """The row of one payload, ready for JSON. Raises PayloadRefused."""
+    """Parse a payload into a row, ready for JSON. Raises PayloadRefused."""
     shared = {
         "cliniko_id": cliniko_id(payload),
         "payload": payload,
-        "updated_at": needed_moment(payload, "updated_at"),
-        "archived_at": moment(payload, "archived_at"),
-        "deleted_at": moment(payload, "deleted_at"),
+        "updated_at": required_timestamp(payload, "updated_at"),
+        "archived_at": timestamp(payload, "archived_at"),
+        "deleted_at": timestamp(payload, "deleted_at"),
     }
-    return shared | resource.read(payload)
+    return shared | resource.parse(payload)
 
 
 def _patient(payload: dict[str, Any]) -> Row:
@@ -84,7 +84,7 @@ def _patient(payload: dict[str, Any]) -> Row:
     return {
         "merged_into": linked_id(payload, "merged_with_patient") or None,
         "date_of_birth": day(payload, "date_of_birth"),
-        "sort_name": f"{last} {first}".strip()[:LONGEST_SORT_NAME],
+        "sort_name": f"{last} {first}".strip()[:MAX_SORT_NAME],
         "search_names": names or fold(text(payload, "label")),
         "search_phones": " ".join(phone for phone in phones if phone),
     }
@@ -93,7 +93,7 @@ def _patient(payload: dict[str, Any]) -> Row:
 def _medical_alert(payload: dict[str, Any]) -> Row:
     patient_id = linked_id(payload, "patient")
     if not patient_id:
-        raise PayloadRefused("The alert names no patient.")
+        raise PayloadRefused("The alert has no patient.")
     return {"patient_id": patient_id, "name": text(payload, "name")}
 
 
@@ -102,13 +102,13 @@ def _booking(payload: dict[str, Any]) -> Row:
         "practitioner_id": linked_id(payload, "practitioner"),
         "business_id": linked_id(payload, "business"),
         "appointment_type_id": linked_id(payload, "appointment_type"),
-        "starts_at": needed_moment(payload, "starts_at"),
-        "ends_at": moment(payload, "ends_at"),
+        "starts_at": required_timestamp(payload, "starts_at"),
+        "ends_at": timestamp(payload, "ends_at"),
     }
 
 
 def _of_patient(payload: dict[str, Any]) -> Row:
-    return {"patient_id": linked_id(payload, "patient"), "cancelled_at": moment(payload, "cancelled_at")}
+    return {"patient_id": linked_id(payload, "patient"), "cancelled_at": timestamp(payload, "cancelled_at")}
 
 
 def _appointment(payload: dict[str, Any]) -> Row:
@@ -121,8 +121,8 @@ def _attendee(payload: dict[str, Any]) -> Row:
 
 
 def _practitioner(payload: dict[str, Any]) -> Row:
-    spelt = " ".join(filter(None, (text(payload, part) for part in ("title", "first_name", "last_name"))))
-    return {"name": text(payload, "display_name") or text(payload, "label") or spelt}
+    full = " ".join(filter(None, (text(payload, part) for part in ("title", "first_name", "last_name"))))
+    return {"name": text(payload, "display_name") or text(payload, "label") or full}
 
 
 def _business(payload: dict[str, Any]) -> Row:
@@ -133,36 +133,53 @@ def _named(payload: dict[str, Any]) -> Row:
     return {"name": text(payload, "name")}
 
 
-NAME = {"name": "text"}
-BOOKING = {
+NAME_COLUMN = {"name": "text"}
+BOOKING_COLUMNS = {
     "practitioner_id": "text",
     "business_id": "text",
     "appointment_type_id": "text",
     "starts_at": "timestamptz",
     "ends_at": "timestamptz",
 }
-FOUND_BY = {
+SEARCH_COLUMNS = {
     "merged_into": "text",
     "date_of_birth": "date",
     "sort_name": "text",
     "search_names": "text",
     "search_phones": "text",
 }
-OF_PATIENT = {"patient_id": "text", "cancelled_at": "timestamptz"}
-ENDS = ("archived_at", "cancelled_at")
+PATIENT_COLUMNS = {"patient_id": "text", "cancelled_at": "timestamptz"}
+HIDDEN_APPOINTMENTS = ("archived_at", "cancelled_at")
 
-# In the order of a full import: names first, so that an appointment never shows without them, then patients.
+# In the order of a full import: practitioners, businesses and types first, so appointments never show without them.
 RESOURCES = (
-    # Reference: docs.api.cliniko.com: who left is in /practitioners/inactive.
-    Resource("practitioners", "practitioners", Practitioner, _practitioner, NAME, (), ("inactive",), RARELY),
-    Resource("businesses", "businesses", Business, _business, NAME, apart=(), every=RARELY),
-    Resource("appointment_types", "appointment types", AppointmentType, _named, NAME, apart=(), every=RARELY),
-    Resource("patients", "patients", Patient, _patient, FOUND_BY),
-    Resource("medical_alerts", "medical alerts", MedicalAlert, _medical_alert, {"patient_id": "text"} | NAME),
-    Resource("individual_appointments", "appointments", Appointment, _appointment, BOOKING | OF_PATIENT, ENDS),
-    Resource("group_appointments", "classes", GroupAppointment, _booking, BOOKING),
+    # Reference: docs.api.cliniko.com: practitioners who left are in /practitioners/inactive.
     Resource(
-        "attendees", "places in classes", Attendee, _attendee, {"booking_id": "text"} | OF_PATIENT, ("cancelled_at",)
+        "practitioners", "practitioners", Practitioner, _practitioner, NAME_COLUMN, (), ("inactive",), SLOW_INTERVAL
+    ),
+    Resource("businesses", "businesses", Business, _business, NAME_COLUMN, subsets=(), interval=SLOW_INTERVAL),
+    Resource(
+        "appointment_types",
+        "appointment types",
+        AppointmentType,
+        _named,
+        NAME_COLUMN,
+        subsets=(),
+        interval=SLOW_INTERVAL,
+    ),
+    Resource("patients", "patients", Patient, _patient, SEARCH_COLUMNS),
+    Resource("medical_alerts", "medical alerts", MedicalAlert, _medical_alert, {"patient_id": "text"} | NAME_COLUMN),
+    Resource(
+        "individual_appointments",
+        "appointments",
+        Appointment,
+        _appointment,
+        BOOKING_COLUMNS | PATIENT_COLUMNS,
+        HIDDEN_APPOINTMENTS,
+    ),
+    Resource("group_appointments", "group appointments", GroupAppointment, _booking, BOOKING_COLUMNS),
+    Resource(
+        "attendees", "attendees", Attendee, _attendee, {"booking_id": "text"} | PATIENT_COLUMNS, ("cancelled_at",)
     ),
 )
 BY_NAME = {resource.name: resource for resource in RESOURCES}
@@ -171,23 +188,23 @@ PATIENTS, ALERTS = BY_NAME["patients"], BY_NAME["medical_alerts"]
 
 @dataclass(frozen=True)
 class Listing:
-    """One of the lists that a resource is read from: `subset` is "" for the list itself, or `deleted` and the like."""
+    """One of a resource's lists; `subset` is "" for the main list, or `deleted` and the like."""
 
     resource: Resource
     subset: str = ""
 
     @property
     def name(self) -> str:
-        """As in Cliniko's address: `patients`, `patients/deleted`."""
+        """The path in Cliniko's API: `patients`, `patients/deleted`."""
         return f"{self.resource.name}/{self.subset}" if self.subset else self.resource.name
 
     @property
-    def tells_deletions(self) -> bool:
+    def lists_deletions(self) -> bool:
         return self.subset == "deleted"
 
 
 def listings(resource: Resource, *, asks_hidden: bool = True) -> tuple[Listing, ...]:
-    """The lists to walk for a resource: first those of records that are gone, whose count counts from the start."""
+    """Return a resource's lists; deleted records first, so that their baseline count precedes the import."""
     hidden = () if asks_hidden else tuple(name.removesuffix("_at") for name in resource.hidden)
-    found = [Listing(resource, subset) for subset in ("", *resource.apart, *hidden)]
-    return tuple(sorted(found, key=lambda listing: not listing.tells_deletions))
+    found = [Listing(resource, subset) for subset in ("", *resource.subsets, *hidden)]
+    return tuple(sorted(found, key=lambda listing: not listing.lists_deletions))

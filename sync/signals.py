@@ -1,15 +1,14 @@
-"""What the mirror tells rooms above it."""
+"""Signals for packages that sync must not import."""
 
 from django.dispatch import Signal
 
-# Cliniko does not accept the clinic's key any more. Sent inside the clinic, once for a key; a receiver that raises is
-# asked again an hour later.
+# Cliniko rejects the clinic's key. Sent inside the clinic, once per key. If a receiver raises, the signal is sent again
+# an hour later.
 key_refused = Signal()
 
-# The clinic moved to another Cliniko account: what was kept under the first one's ids means other people from now on.
-# Sent inside the clinic and inside the transaction; a receiver that raises keeps the new key from being stored.
+# The clinic moved to another Cliniko account, whose ids belong to other people: delete whatever refers to the old ids.
+# Sent inside the clinic and the transaction. If a receiver raises, the new key isn't stored.
 account_changed = Signal()
 
-# The clinic chose to keep some fields no longer, and they are gone here. Sent inside the clinic and inside the
-# transaction.
+# The clinic excluded some fields, and their data is deleted here. Sent inside the clinic and the transaction.
 fields_excluded = Signal()

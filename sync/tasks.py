@@ -1,4 +1,4 @@
-"""Doors for Celery: a task names a clinic by its schema, enters it and makes one call."""
+"""Celery tasks: each names a clinic by its schema, enters it and makes one call."""
 
 from datetime import datetime, timedelta
 
@@ -9,21 +9,19 @@ from django.db import connection
 from django.utils import timezone
 
 from sync import retention
-from sync.connection import state as cliniko_connection
+from sync.connection import state as connection_state
 from sync.metrics import LAST_TICK
 from sync.read.status import current
 from sync.walk import run as walk_run
 from sync.walk.run import SliceOutcome
 from tenants import rate_limits
-from tenants.context import NoSuchClinic, clinic_of_schema
+from tenants.context import NoSuchClinic, clinic_context_for_schema
 from tenants.models import Clinic
+from tenants.queues import LONG_QUEUE, SHORT_QUEUE
 
-# A clinic that waits for somebody to act is looked at all the same, at no cost: no wake-up can be lost for good.
+# A blocked clinic is still checked, which costs nothing: no wake-up can be lost for good.
 BLOCKED_INTERVAL = timedelta(hours=1)
 LOST_MESSAGE_TIMEOUT = timedelta(minutes=10)
-# Imports and work that goes on wait in a line of their own, which workers serve in turn with the other: an import,
-# however long, keeps no other clinic's tick waiting for more than a slice, and of many imports each has its turn.
-SHORT_QUEUE, LONG_QUEUE = "celery", "long"
 log = structlog.get_logger(__name__)
 
 
@@ -32,14 +30,16 @@ def tick() -> None:
     """Wake a worker for every clinic that is due. The database says which, so a lost message costs one interval."""
     with current_app.producer_pool.acquire(block=True) as producer:
         for schema_name, has_more in take_due_clinics():
-            line = LONG_QUEUE if has_more else SHORT_QUEUE
-            sync_clinic.apply_async(kwargs={"schema_name": schema_name}, producer=producer, queue=line)
-    LAST_TICK.is_now()
+            queue = LONG_QUEUE if has_more else SHORT_QUEUE
+            sync_clinic.apply_async(kwargs={"schema_name": schema_name}, producer=producer, queue=queue)
+    LAST_TICK.set_to_current_time()
 
 
 def take_due_clinics() -> list[tuple[str, bool]]:
-    """The schemas of the clinics that are due, moved on to their next time in the same statement, and whether each
-    has long work to go on with."""
+    """Return the schemas of the clinics that are due, each with whether it has more work.
+
+    The same statement sets when they are due next.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE tenants_clinic"
@@ -53,40 +53,42 @@ def take_due_clinics() -> list[tuple[str, bool]]:
 
 @shared_task(name="sync.clinic")
 def sync_clinic(*, schema_name: str) -> None:
-    """Give one clinic a slice of this worker; a clinic that needs more goes to the end of the line for long work."""
+    """Sync one clinic for a slice. If there is more to do, queue the rest at the end of the long queue."""
     try:
-        with clinic_of_schema(schema_name):
-            turn = walk_run.run_slice(seconds=settings.SYNC_SLICE_SECONDS, pages=settings.SYNC_SLICE_PAGES)
-            if turn.never:
-                cliniko_connection.notify_owners()
-            now = current()
+        with clinic_context_for_schema(schema_name):
+            outcome = walk_run.run_slice(seconds=settings.SYNC_SLICE_SECONDS, pages=settings.SYNC_SLICE_PAGES)
+            if outcome.blocked:
+                connection_state.notify_owners()
+            status = current()
     except NoSuchClinic:
         log.warning("task_without_clinic", schema_name=schema_name)
         return
     Clinic.objects.filter(schema_name=schema_name).update(
-        sync_state=now.state,
-        key_state=now.key_state,
-        checked_at=now.checked_at,
-        has_more=turn.more or now.checked_at is None,
+        sync_state=status.state,
+        key_state=status.key_state,
+        checked_at=status.checked_at,
+        has_more=outcome.has_more or status.checked_at is None,
     )
-    _schedule_next(schema_name, turn)
+    _schedule_next(schema_name, outcome)
 
 
-def _schedule_next(schema_name: str, turn: SliceOutcome) -> None:
+def _schedule_next(schema_name: str, outcome: SliceOutcome) -> None:
     now = timezone.now()
-    if turn.not_before or turn.never:
-        postpone(schema_name, turn.not_before or now + BLOCKED_INTERVAL)
-    elif turn.more:
-        # The rest has its own message, and ticks meanwhile would only queue up more of the same. Should that message
-        # be lost, the clinic is due again all the same.
+    if outcome.resume_at or outcome.blocked:
+        postpone(schema_name, outcome.resume_at or now + BLOCKED_INTERVAL)
+    elif outcome.has_more:
+        # The rest has its own message, and ticks would only queue duplicates. If that message is lost, the clinic is
+        # due again after the timeout.
         postpone(schema_name, now + LOST_MESSAGE_TIMEOUT)
         sync_clinic.apply_async(kwargs={"schema_name": schema_name}, queue=LONG_QUEUE)
 
 
-@shared_task(name="sync.forget")
+@shared_task(name="sync.delete_expired")
 def delete_expired() -> None:
-    """Have every working clinic forget its old history, and forget the counts of keys that are no longer used. A lost
-    message costs a day."""
+    """Queue the deletion of expired data for every working clinic, and delete the rate limits of unused keys.
+
+    A lost message costs a day.
+    """
     rate_limits.delete_unused()
     working = Clinic.objects.working().values_list("schema_name", flat=True)
     with current_app.producer_pool.acquire(block=True) as producer:
@@ -95,22 +97,22 @@ def delete_expired() -> None:
             delete_expired_in_clinic.apply_async(kwargs=kwargs, producer=producer, queue=SHORT_QUEUE)
 
 
-@shared_task(name="sync.forget_in_clinic")
+@shared_task(name="sync.delete_expired_in_clinic")
 def delete_expired_in_clinic(*, schema_name: str) -> None:
-    """Remove what one clinic keeps no longer."""
+    """Delete one clinic's data whose retention period is over."""
     try:
-        with clinic_of_schema(schema_name):
+        with clinic_context_for_schema(schema_name):
             retention.delete_expired()
     except NoSuchClinic:
         log.warning("task_without_clinic", schema_name=schema_name)
 
 
 def postpone(schema_name: str, until: datetime) -> None:
-    """Leave the clinic alone until then, unless somebody woke it meanwhile."""
+    """Set when the clinic is due next, unless it has been marked as due in the meantime."""
     if until > timezone.now():
         Clinic.objects.filter(schema_name=schema_name, sync_due_at__gt=timezone.now()).update(sync_due_at=until)
 
 
 def mark_due(schema_name: str) -> None:
-    """Make the clinic due now. The caller stands in public."""
+    """Mark a clinic as due for sync. For callers in the public schema; inside a clinic: tenants.registry.mark_due."""
     Clinic.objects.filter(schema_name=schema_name).update(sync_due_at=timezone.now())

@@ -1,22 +1,22 @@
-"""What Cliniko may answer instead of what was asked for: one name each, with a sentence for whoever runs Sidechart."""
+"""The errors of Cliniko's API, one name each."""
 
 from datetime import datetime
 
 
 class ClinikoError(Exception):
-    """Cliniko did not give what was asked for."""
+    """A request to Cliniko failed."""
 
 
 class KeyRefused(ClinikoError):
-    """This text cannot be a Cliniko API key."""
+    """This text can't be a Cliniko API key."""
 
 
 class KeyInvalid(ClinikoError):
-    """Cliniko does not accept the API key (401)."""
+    """Cliniko doesn't accept the API key (401)."""
 
 
 class KeyForbidden(ClinikoError):
-    """The Cliniko user who made the API key may not read this (403)."""
+    """The Cliniko user who made the API key isn't allowed to read this (403)."""
 
 
 class RecordNotFound(ClinikoError):
@@ -24,32 +24,32 @@ class RecordNotFound(ClinikoError):
 
 
 class RateLimited(ClinikoError):
-    """The key's requests for this minute are used up (429). `until` says when to go on, by our clock."""
+    """The key has reached Cliniko's rate limit (429). `until` is when to resume, by our clock."""
 
-    sentence = "Cliniko's limit of requests is reached."
+    message = "Cliniko's rate limit is reached."
 
     def __init__(self, until: datetime):
-        super().__init__(self.sentence)
+        super().__init__(self.message)
         self.until = until
 
 
 class BudgetSpent(RateLimited):
-    """This minute's share of the key's requests is used up; Cliniko was not asked. `until` says when to go on."""
+    """Our own share of the key's requests is used up for this minute; no request was made. `until`: when to resume."""
 
-    sentence = "This minute's share of the key's requests is used up: it goes on by itself."
+    message = "Our share of this key's requests is used up for this minute. The sync resumes automatically."
 
 
 class Unreachable(ClinikoError):
-    """Cliniko does not answer, or answers with an error of its own (5xx, time-out, broken body)."""
+    """Cliniko doesn't respond, or its response can't be used (5xx, timeout, broken body)."""
 
 
 class ServerError(Unreachable):
-    """Cliniko answers with an error of its own (5xx); other lists may well work."""
+    """Cliniko responds with an error of its own (5xx). Other lists may still work."""
 
 
 class RequestRefused(ClinikoError):
-    """Cliniko finds the request wrong (400 and other 4xx); other lists may well work."""
+    """Cliniko rejects the request (400 and other 4xx). Other lists may still work."""
 
 
 class NotFilterable(RequestRefused):
-    """Cliniko cannot filter this list by that field (400)."""
+    """Cliniko can't filter this list by that field (400)."""

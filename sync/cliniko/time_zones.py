@@ -1,4 +1,4 @@
-"""Cliniko's time zones: labels such as `Sydney` or `Eastern Time (US & Canada)`, those of Ruby on Rails.
+"""Cliniko's time zones: Ruby on Rails labels such as `Sydney` or `Eastern Time (US & Canada)`.
 
 # Reference: https://api.rubyonrails.org/classes/ActiveSupport/TimeZone.html (MAPPING);
 # https://github.com/redguava/cliniko-api/blob/master/sections/settings.md
@@ -10,10 +10,10 @@ from zoneinfo import available_timezones
 
 from sync.cliniko.payloads import text
 
-UNKNOWN = "UTC"  # what is taken where Cliniko says nothing that is known; its own label UTC is Etc/UTC
+UNKNOWN = "UTC"  # for a label that we don't know. Cliniko's own label UTC is Etc/UTC
 
-# The other labels are the last part of their zone's name.
-_OTHERWISE = {
+# Any other label is the last part of its zone's name.
+_BY_LABEL = {
     "Abu Dhabi": "Asia/Muscat",
     "Alaska": "America/Juneau",
     "American Samoa": "Pacific/Pago_Pago",
@@ -73,12 +73,12 @@ _OTHERWISE = {
 _REGIONS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
 
-def zone_of(account: dict[str, Any]) -> str:
-    """The IANA name of the zone that an account says it is in, or UNKNOWN."""
-    for said in (text(account, "time_zone_identifier"), text(account, "time_zone")):
-        if "/" in said and said in available_timezones():
-            return said
-        found = _OTHERWISE.get(said) or _by_city().get(said)
+def iana_time_zone(account: dict[str, Any]) -> str:
+    """Return the IANA name of the account's time zone, or UNKNOWN."""
+    for label in (text(account, "time_zone_identifier"), text(account, "time_zone")):
+        if "/" in label and label in available_timezones():
+            return label
+        found = _BY_LABEL.get(label) or _by_city().get(label)
         if found:
             return found
     return UNKNOWN
@@ -86,7 +86,7 @@ def zone_of(account: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=1)
 def _by_city() -> dict[str, str]:
-    """`Sydney` is Australia/Sydney. Names that stand in two regions are in the table, or are none of Cliniko's."""
+    """Map cities to zones, such as Sydney to Australia/Sydney. Leaves out cities of two regions: see _BY_LABEL."""
     found: dict[str, list[str]] = {}
     for zone in available_timezones():
         region, _, city = zone.partition("/")

@@ -1,4 +1,4 @@
-"""What a Cliniko account says about itself: its name, where it is, its clock, and its word for a patient."""
+"""A Cliniko account's public settings: name, subdomain, time zone, and word for a patient."""
 
 import re
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from sync.models import Connection
 from tenants import registry
 
 log = structlog.get_logger(__name__)
-ASKED_EVERY = timedelta(days=1)
+CHECK_INTERVAL = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Account:
-    """What is not said is ""; `subdomain` also when it is no label. `time_zone` is zones.UNKNOWN then."""
+    """Missing values are "", as is a `subdomain` that isn't a DNS label; `time_zone` may be time_zones.UNKNOWN."""
 
     name: str
     subdomain: str
@@ -31,42 +31,44 @@ class Account:
 
 
 def parse_account(page: dict[str, Any]) -> Account:
-    """The account in an answer to GET /settings/public."""
-    # Name, subdomain and time zone stand in an object of their own, or at the top as older answers have them.
-    own = page.get("account")
-    account = own if isinstance(own, dict) else page
+    """Parse the response to GET /settings/public."""
+    # Name, subdomain and time zone are in an object of their own; older responses have them at the top.
+    nested = page.get("account")
+    account = nested if isinstance(nested, dict) else page
     terminology = page.get("terminology")
     word = text(terminology, "patient").lower() if isinstance(terminology, dict) else ""
-    # It goes into links, so anything but a label counts as none.
     subdomain = text(account, "subdomain").lower()
-    is_label = re.fullmatch(r"[a-z0-9][a-z0-9-]*", subdomain)
+    is_label = re.fullmatch(r"[a-z0-9][a-z0-9-]*", subdomain)  # it goes into links
     return Account(
         name=text(account, "name"),
         subdomain=subdomain if is_label else "",
-        time_zone=time_zones.zone_of(account),
+        time_zone=time_zones.iana_time_zone(account),
         patient_word=word,
     )
 
 
-def refresh_account(client: Cliniko, held: Connection) -> None:
-    """Once a day take over what was changed in Cliniko since the key was entered. What it does not say any more stays.
+def refresh_account(client: Cliniko, connection: Connection) -> None:
+    """Once a day, copy changed account settings from Cliniko. Values that Cliniko no longer gives stay as they are.
 
-    Raises what ends a turn: KeyInvalid, RateLimited, Unreachable.
+    Raises the errors that end a slice: KeyInvalid, RateLimited, Unreachable.
     """
-    asked_at = held.account_checked_at or held.connected_at
-    if asked_at is None or timezone.now() - asked_at < ASKED_EVERY:
+    checked_at = connection.account_checked_at or connection.connected_at
+    if checked_at is None or timezone.now() - checked_at < CHECK_INTERVAL:
         return
-    # Before the answer: an account that does not tell is asked tomorrow, and holds up one turn at the most.
+    # Saved before the response: an account that fails to answer is asked again tomorrow and delays one slice only.
     Connection.objects.filter(id=1).update(account_checked_at=timezone.now())
     try:
-        told = parse_account(client.settings())
+        account = parse_account(client.settings())
     except (KeyForbidden, RecordNotFound, RequestRefused, ServerError) as failure:
-        log.warning("account_not_told", reason=type(failure).__name__)
+        log.warning("account_settings_unavailable", reason=type(failure).__name__)
         return
-    said = {"account_name": told.name, "account_subdomain": told.subdomain, "patient_word": told.patient_word}
-    if told.time_zone != time_zones.UNKNOWN:
-        said["time_zone"] = told.time_zone
+    values = {
+        "account_name": account.name,
+        "account_subdomain": account.subdomain,
+        "patient_word": account.patient_word,
+        "time_zone": "" if account.time_zone == time_zones.UNKNOWN else account.time_zone,
+    }
     with transaction.atomic():
-        same_key = Connection.objects.filter(id=1, sealed_key=held.sealed_key)
-        if same_key.update(**{field: value for field, value in said.items() if value}):
-            registry.set_name(told.name)
+        same_key = Connection.objects.filter(id=1, sealed_key=connection.sealed_key)
+        if same_key.update(**{field: value for field, value in values.items() if value}):
+            registry.set_name(account.name)

@@ -1,4 +1,4 @@
-"""Taking a key: Cliniko is asked first whose it is and what it may read."""
+"""Storing an API key, after checking with Cliniko whose it is and what it may read."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,8 +15,7 @@ from sync.cliniko import time_zones
 from sync.cliniko.client import ApiKey, Cliniko
 from sync.cliniko.errors import ClinikoError, KeyForbidden, RateLimited, RecordNotFound, RequestRefused, ServerError
 from sync.cliniko.payloads import text
-from sync.connection import account
-from sync.connection.account import Account
+from sync.connection.account import Account, parse_account
 from sync.connection.rate_limit import share_for
 from sync.connection.sealing import seal
 from sync.connection.state import client_of, load
@@ -26,27 +25,28 @@ from sync.signals import account_changed
 from tenants import registry
 from tenants.context import current_clinic
 
-NOT_COPIED = "invoices"  # asked about all the same, so that an owner learns what the key may do
-NO_ZONE = "Cliniko’s time zone is none that Sidechart knows, so that times are shown in UTC: please tell us."
-STILL_OPENING = timedelta(seconds=10)  # screens under way when the account changes, and clocks that differ
+INVOICES = "invoices"  # never mirrored; checked so that an owner learns what the key may read
+UNKNOWN_TIME_ZONE = "Sidechart doesn’t know this account’s time zone, so times are shown in UTC. Please tell us."
+ACCOUNT_CHANGE_GRACE = timedelta(seconds=10)  # for screens that are loading during the change, and clock skew
 
 
 class AnotherAccount(ClinikoError):
     """The new key belongs to another Cliniko account than the mirrored one; nothing was changed.
 
-    `account` and `held` are their names; `mark` tells the new one from all others.
+    `account` and `current` are their names; `mark` identifies the new one, for `confirm_other_account`.
     """
 
     def __init__(self, account: str, current: str, mark: str):
-        words = f"This key belongs to another Cliniko account ({account}) than the mirrored one ({current})"
-        super().__init__(f"{words}: nothing was changed.")
+        super().__init__(
+            f"This key belongs to another Cliniko account ({account}), not the mirrored one ({current}). "
+            "Nothing was changed."
+        )
         self.account, self.current, self.mark = account, current, mark
 
 
 @dataclass(frozen=True)
 class Connected:
-    """Whom a key speaks for, and what it may read: by resource label, and of invoices where Cliniko says, True or
-    False."""
+    """Who a key belongs to and what it may read, by resource label (and of invoices, if Cliniko says)."""
 
     account: str
     shard: str
@@ -56,86 +56,20 @@ class Connected:
     time_zone: str
 
     def __str__(self) -> str:
-        """`Connected to Bondi Physio (au2) as Kim Key, administrator. Patients: yes. Classes: no, …`"""
-        who = ", ".join(filter(None, (self.user, self.role)))
-        rights = " ".join(f"{capfirst(label)}: {_right(label, may)}." for label, may in self.may_read.items())
-        told = f"Connected to {self.account} ({self.shard}) as {who}. {rights}"
-        return f"{told} {NO_ZONE}" if self.time_zone == time_zones.UNKNOWN else told
-
-
-def _right(label: str, may: bool) -> str:
-    if not may:
-        return "no, this user’s role may not"
-    return "yes, though Sidechart does not copy them" if label == NOT_COPIED else "yes"
-
-
-def connect(
-    key: ApiKey, *, by: Actor, confirm_other_account: bool | str = False, timeout: float | None = None
-) -> Connected:
-    """Ask Cliniko who this key is and what it may read; store it only when it works, and make the clinic due.
-
-    The stored key stays in use until then. `confirm_other_account` is True for any other account, or the mark of the
-    one that was agreed to; `timeout` is for each of the eleven requests, in seconds. Raises KeyInvalid, KeyForbidden
-    (patients are not to be read), AnotherAccount, RateLimited, Unreachable and AuditUnavailable.
-    """
-    found = _read_account(key, timeout)
-    with transaction.atomic():
-        Connection.objects.get_or_create(id=1)
-        held = Connection.objects.select_for_update().get(id=1)
-        moved = _require_confirmation(held, key, found.account, confirm_other_account)
-        _store(held, key, found, moved=moved)
-        Cursor.objects.update(refused_at=None, asks_hidden=True, failures=0, due_at=timezone.now())
-        if moved:
-            delete_account_data()
-        _note_lists(found.looks)
-        registry.mark_connected(found.account.name)
-        registry.set_key_state(held.key_state)
-        registry.mark_due()
-        record(Action.KEY_CHANGED, by=by, key=repr(key), account=found.account.name)
-    return _connected(key, found, held.time_zone)
-
-
-def check_key(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
-    """Ask Cliniko as `connect` does, raise what it raises, and store nothing."""
-    found = _read_account(key, None)
-    _require_confirmation(load(), key, found.account, confirm_other_account)
-    return _connected(key, found, found.account.time_zone)
-
-
-def _connected(key: ApiKey, found: "KeyDetails", time_zone: str) -> Connected:
-    may_read = {resource.label: look.may_read for resource, look in found.looks.items()}
-    if found.may_read_beyond is not None:
-        may_read[NOT_COPIED] = found.may_read_beyond
-    who = _name(found.user), text(found.user, "role")
-    return Connected(found.account.name, key.shard, *who, may_read, time_zone)
-
-
-def _require_confirmation(held: Connection, key: ApiKey, account: Account, agreed: bool | str) -> bool:
-    """Whether this is another account than before. Raises AnotherAccount when nobody agreed to that."""
-    # Two accounts that name no subdomain are not known to be one; the same subdomain on another shard is another.
-    same = bool(account.subdomain) and (key.shard, account.subdomain) == (held.shard, held.account_subdomain)
-    if same or not held.connected_at:
-        return False
-    mark = f"{key.shard}/{account.subdomain or account.name}"
-    if agreed not in (True, mark):
-        raise AnotherAccount(account.name, held.account_name, mark)
-    return True
-
-
-def delete_account_data() -> None:
-    """Nothing of one account may be taken for another's: ids count up alike in all of them."""
-    for resource in RESOURCES:
-        resource.model._default_manager.all().delete()
-    for model in (Cursor, Reconciliation, RefusedPayload, PatientRefresh, PatientChange):
-        model._default_manager.all().delete()
-    ExcludedField.objects.filter(restoring=True).delete()
-    Connection.objects.update(account_since=timezone.now() + STILL_OPENING)
-    account_changed.send(sender=Connection)
+        """`Connected to Bondi Physio (au2) as Kim Key, administrator. Patients: yes. Appointments: no, …`"""
+        user = ", ".join(filter(None, (self.user, self.role)))
+        parts = [f"Connected to {self.account} ({self.shard}) as {user}."]
+        for label, allowed in self.may_read.items():
+            yes = "yes, though Sidechart doesn’t copy them" if label == INVOICES else "yes"
+            parts.append(f"{capfirst(label)}: {yes if allowed else 'no, this user’s role doesn’t allow it'}.")
+        if self.time_zone == time_zones.UNKNOWN:
+            parts.append(UNKNOWN_TIME_ZONE)
+        return " ".join(parts)
 
 
 @dataclass(frozen=True)
 class ListAccess:
-    """What a key was told of one list: whether it may read it, and how many there are, where Cliniko says."""
+    """Whether a key may read a list, and how many records it has, if Cliniko says."""
 
     may_read: bool
     total: int | None = None
@@ -143,26 +77,92 @@ class ListAccess:
 
 @dataclass(frozen=True)
 class KeyDetails:
-    """What Cliniko told of a key: its user, the account with its settings, and each list."""
+    """What Cliniko says about a key: its user, its account, and its access to each list."""
 
     user: dict[str, Any]
     account: Account
-    looks: dict[Resource, ListAccess]
-    may_read_beyond: bool | None
+    access: dict[Resource, ListAccess]
+    may_read_invoices: bool | None
+
+
+def connect(
+    key: ApiKey, *, by: Actor, confirm_other_account: bool | str = False, timeout: float | None = None
+) -> Connected:
+    """Check the key with Cliniko, store it if it works, and mark the clinic as due for sync.
+
+    The stored key stays in use until then. `confirm_other_account` is True for any other account, or the mark of the
+    confirmed one; `timeout` is in seconds for each of the eleven requests. Raises KeyInvalid, KeyForbidden (patients
+    can't be read), AnotherAccount, RateLimited, Unreachable and AuditUnavailable.
+    """
+    details = _read_account(key, timeout)
+    with transaction.atomic():
+        Connection.objects.get_or_create(id=1)
+        connection = Connection.objects.select_for_update().get(id=1)
+        account_changes = _require_confirmation(connection, key, details.account, confirm_other_account)
+        _store(connection, key, details, account_changes=account_changes)
+        Cursor.objects.update(refused_at=None, asks_hidden=True, failures=0, due_at=timezone.now())
+        if account_changes:
+            delete_account_data()
+        _save_access(details.access)
+        registry.mark_connected(details.account.name)
+        registry.set_key_state(connection.key_state)
+        registry.mark_due()
+        record(Action.KEY_CHANGED, by=by, key=repr(key), account=details.account.name)
+    return _connected(key, details, connection.time_zone)
+
+
+def check_key(key: ApiKey, *, confirm_other_account: bool = False) -> Connected:
+    """Check the key as `connect` does, with the same errors, and store nothing."""
+    details = _read_account(key, None)
+    _require_confirmation(load(), key, details.account, confirm_other_account)
+    return _connected(key, details, details.account.time_zone)
+
+
+def _connected(key: ApiKey, details: KeyDetails, time_zone: str) -> Connected:
+    may_read = {resource.label: access.may_read for resource, access in details.access.items()}
+    if details.may_read_invoices is not None:
+        may_read[INVOICES] = details.may_read_invoices
+    user, role = _full_name(details.user), text(details.user, "role")
+    return Connected(details.account.name, key.shard, user, role, may_read, time_zone)
+
+
+def _require_confirmation(connection: Connection, key: ApiKey, account: Account, confirmed: bool | str) -> bool:
+    """Return whether the key belongs to another account than the mirrored one. Raises AnotherAccount if unconfirmed."""
+    # Accounts without a subdomain can't be told apart; the same subdomain on another shard is another account.
+    former = (connection.shard, connection.account_subdomain)
+    same = bool(account.subdomain) and (key.shard, account.subdomain) == former
+    if same or not connection.connected_at:
+        return False
+    mark = f"{key.shard}/{account.subdomain or account.name}"
+    if confirmed not in (True, mark):
+        raise AnotherAccount(account.name, connection.account_name, mark)
+    return True
+
+
+def delete_account_data() -> None:
+    """Delete everything mirrored from the former account. Ids are reused between accounts: they'd mean other people."""
+    for resource in RESOURCES:
+        resource.model._default_manager.all().delete()
+    for model in (Cursor, Reconciliation, RefusedPayload, PatientRefresh, PatientChange):
+        model._default_manager.all().delete()
+    ExcludedField.objects.filter(restoring=True).delete()
+    Connection.objects.update(account_since=timezone.now() + ACCOUNT_CHANGE_GRACE)
+    account_changed.send(sender=Connection)
 
 
 def _read_account(key: ApiKey, timeout: float | None) -> KeyDetails:
     try:
         with closing(client_of(key, timeout)) as client:
             user, page = client.user(), client.settings()
-            looks = {resource: _check_access(client, resource.name) for resource in RESOURCES}
-            if not looks[PATIENTS].may_read:
-                raise KeyForbidden(f"The Cliniko user who made this key, {_name(user)}, may not read patients.")
-            beyond = _may_read_invoices(client, key)
+            access = {resource: _check_access(client, resource.name) for resource in RESOURCES}
+            if not access[PATIENTS].may_read:
+                name = _full_name(user)
+                raise KeyForbidden(f"The Cliniko user who made this key, {name}, isn't allowed to read patients.")
+            may_read_invoices = _may_read_invoices(client, key)
     except RateLimited as limit:
         share_for(key, "launches").block(limit.until)
         raise
-    return KeyDetails(user, account.parse_account(page), looks, beyond)
+    return KeyDetails(user, parse_account(page), access, may_read_invoices)
 
 
 def _check_access(client: Cliniko, resource: str) -> ListAccess:
@@ -171,16 +171,16 @@ def _check_access(client: Cliniko, resource: str) -> ListAccess:
     except (KeyForbidden, RecordNotFound):
         return ListAccess(False)
     except (ServerError, RequestRefused):
-        # A list that fails today keeps no key from being stored: the walk finds out.
+        # A list that fails today doesn't stop the key from being stored; the sync retries it.
         if resource == PATIENTS.name:
             raise
     return ListAccess(True)
 
 
 def _may_read_invoices(client: Cliniko, key: ApiKey) -> bool | None:
-    """None when Cliniko does not say, which keeps no key from being stored. Of what it answers nothing is kept."""
+    """Return None if Cliniko doesn't say, which never stops the key from being stored. The response is discarded."""
     try:
-        client.list(NOT_COPIED, filters=(), sort="id:asc", per_page=1)
+        client.list(INVOICES, filters=(), sort="id:asc", per_page=1)
     except KeyForbidden:
         return False
     except RateLimited as limit:
@@ -191,33 +191,34 @@ def _may_read_invoices(client: Cliniko, key: ApiKey) -> bool | None:
     return True
 
 
-def _note_lists(looks: dict[Resource, ListAccess]) -> None:
-    """What the key was told, so that pages need not wait for the first walk to say it."""
-    for resource, look in looks.items():
+def _save_access(access: dict[Resource, ListAccess]) -> None:
+    """Save what the key may read, so pages show it before the first walk."""
+    for resource, found in access.items():
         cursor, _ = Cursor.objects.get_or_create(resource=resource.name)
-        cursor.refused_at = None if look.may_read else timezone.now()
+        cursor.refused_at = None if found.may_read else timezone.now()
         if cursor.imported_at is None and cursor.walk_clock is None:
-            cursor.total = look.total
+            cursor.total = found.total
         cursor.save(update_fields=["refused_at", "total"])
 
 
-def _name(user: dict[str, Any]) -> str:
+def _full_name(user: dict[str, Any]) -> str:
     return f"{text(user, 'first_name')} {text(user, 'last_name')}".strip()
 
 
-def _store(held: Connection, key: ApiKey, found: KeyDetails, *, moved: bool) -> None:
-    held.key_state = Connection.KeyState.OK
-    held.sealed_key = seal(key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
-    held.key_last4, held.shard = key.last4, key.shard
-    held.account_name, held.account_subdomain = found.account.name, found.account.subdomain
-    held.patient_word = found.account.patient_word or "patient"
-    if moved or found.account.time_zone != time_zones.UNKNOWN:
-        held.time_zone = found.account.time_zone
-    held.key_user_name, held.key_user_role = _name(found.user), text(found.user, "role")
-    held.connected_at = held.account_checked_at = timezone.now()
-    held.resume_at, held.failures = None, 0
-    if held.state != Connection.State.PAUSED:  # which lasts until somebody ends it
-        held.state, held.state_since = Connection.State.OK, timezone.now()
-    held.lease_token = held.lease_until = None  # a worker under way with the former key writes nothing more
-    held.owners_notified_at = None
-    held.save()
+def _store(connection: Connection, key: ApiKey, details: KeyDetails, *, account_changes: bool) -> None:
+    account = details.account
+    connection.key_state = Connection.KeyState.OK
+    connection.sealed_key = seal(key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
+    connection.key_last4, connection.shard = key.last4, key.shard
+    connection.account_name, connection.account_subdomain = account.name, account.subdomain
+    connection.patient_word = account.patient_word or "patient"
+    if account_changes or account.time_zone != time_zones.UNKNOWN:
+        connection.time_zone = account.time_zone
+    connection.key_user_name, connection.key_user_role = _full_name(details.user), text(details.user, "role")
+    connection.connected_at = connection.account_checked_at = timezone.now()
+    connection.resume_at, connection.failures = None, 0
+    if connection.state != Connection.State.PAUSED:  # a pause lasts until it is resumed
+        connection.state, connection.state_since = Connection.State.OK, timezone.now()
+    connection.lease_token = connection.lease_until = None  # a worker with the former key writes nothing more
+    connection.owners_notified_at = None
+    connection.save()

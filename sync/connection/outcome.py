@@ -1,20 +1,24 @@
-"""The result of a request to Cliniko that a page waits for."""
+"""The result of a request to Cliniko that a page waits for: refresh, key entry and the staff import share it.
+
+The pages' texts for each outcome are in launch/messages.py.
+"""
 
 from enum import Enum, auto
 
 from django.utils import timezone
 
-from sync.cliniko.errors import ClinikoError, KeyForbidden, KeyInvalid, RateLimited
+from sync.cliniko.errors import BudgetSpent, ClinikoError, KeyForbidden, KeyInvalid, RateLimited, Unreachable
 from sync.connection import state as connection_state
+from sync.connection.state import NoKey
 from sync.models import Connection
 
 
 class Outcome(Enum):
     """How a request that a page waits for ended."""
 
-    FRESH = auto()  # the answer is current
-    UNKNOWN = auto()  # Cliniko has no such patient; a mirrored one is now a tombstone
-    UNREADABLE = auto()  # Cliniko's answer lacks a required field; the mirror is unchanged
+    FRESH = auto()  # Cliniko answered, and the answer is stored
+    UNKNOWN = auto()  # Cliniko has no such patient; a mirrored one is now marked deleted
+    UNREADABLE = auto()  # Cliniko's answer can't be used; the mirror is unchanged
     BUSY = auto()  # another request for this patient is under way or has just ended
     RATE_LIMITED = auto()
     UNREACHABLE = auto()
@@ -23,13 +27,28 @@ class Outcome(Enum):
     NO_KEY = auto()
 
 
+_OUTCOMES: dict[type[ClinikoError], Outcome] = {
+    RateLimited: Outcome.RATE_LIMITED,
+    Unreachable: Outcome.UNREACHABLE,
+    KeyInvalid: Outcome.KEY_INVALID,
+    KeyForbidden: Outcome.KEY_FORBIDDEN,
+    NoKey: Outcome.NO_KEY,
+}
+
+
 def outcome_of(failure: ClinikoError) -> Outcome:
-    """Return the outcome that this error means."""
-    if isinstance(failure, RateLimited):
-        return Outcome.RATE_LIMITED
-    if isinstance(failure, KeyForbidden):
-        return Outcome.KEY_FORBIDDEN
-    return Outcome.KEY_INVALID if isinstance(failure, KeyInvalid) else Outcome.UNREACHABLE
+    """Return the outcome that this error means; UNREADABLE for an answer that we didn't expect."""
+    return next((outcome for error, outcome in _OUTCOMES.items() if isinstance(failure, error)), Outcome.UNREADABLE)
+
+
+def record_outcome(failure: ClinikoError, connection: Connection) -> Outcome:
+    """Return the outcome, and record errors that hold for every request: a refused key and Cliniko's rate limit.
+
+    A slow or odd answer holds for this request alone, and our own share of requests is no error.
+    """
+    if isinstance(failure, KeyInvalid | RateLimited) and not isinstance(failure, BudgetSpent):
+        connection_state.record_failure(failure, connection)
+    return outcome_of(failure)
 
 
 def blocked() -> Outcome | None:

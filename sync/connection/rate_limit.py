@@ -1,4 +1,4 @@
-"""One key's share of the requests that Cliniko allows, as the client asks for it."""
+"""A key's share of Cliniko's rate limit."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from tenants.rate_limits import Allowance, Purpose
 
 @dataclass(frozen=True)
 class Share:
-    """Implements sync.cliniko.client.Budget: what one purpose may spend of a key's requests."""
+    """How many of a key's requests one purpose may make. Implements sync.cliniko.client.Budget."""
 
     fingerprint: str
     purpose: Purpose
@@ -26,15 +26,15 @@ class Share:
         if until:
             raise BudgetSpent(until)
 
-    def answered(self, status: int | None) -> None:
+    def record_response(self, status: int | None) -> None:
         REQUESTS.add(purpose=self.purpose, status=status_class(status))
 
     def block(self, until: datetime) -> None:
         rate_limits.block(self.fingerprint, until)
 
-    def left(self) -> int:
-        """Requests of this minute that nobody has made yet."""
-        return max(0, self.allowance.limit - rate_limits.spent(self.fingerprint))
+    def remaining(self) -> int:
+        """Return how many requests the key may still make this minute, for any purpose."""
+        return max(0, self.allowance.limit - rate_limits.count_recent(self.fingerprint))
 
 
 def share_for(key: ApiKey, purpose: Purpose) -> Share:

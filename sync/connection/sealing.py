@@ -1,4 +1,4 @@
-"""Sealing of a clinic's API key: what is stored opens with our keys, in its own clinic, and nowhere else."""
+"""Encryption of a clinic's API key. It decrypts only with our SEALING_KEYS and only in its own clinic."""
 
 import hmac
 from collections.abc import Sequence
@@ -16,52 +16,53 @@ from tenants.sealing import fernet
 
 
 class KeyCannotBeOpened(Exception):
-    """The stored API key does not open with the SEALING_KEYS of this environment in this clinic: enter it again."""
+    """The stored API key can't be decrypted in this clinic with the current SEALING_KEYS. It must be entered again."""
 
 
-def _box(clinic: str, keys: Sequence[str]) -> MultiFernet:
+def _fernet(clinic: str, keys: Sequence[str]) -> MultiFernet:
     return fernet(f"cliniko key {clinic}", keys=keys)
 
 
 def seal(key: ApiKey, *, clinic: str, keys: Sequence[str]) -> str:
-    return _box(clinic, keys).encrypt(key.reveal().encode()).decode()
+    """Encrypt the key for this clinic with the first of `keys`."""
+    return _fernet(clinic, keys).encrypt(key.reveal().encode()).decode()
 
 
 def unseal(sealed: str, *, clinic: str, keys: Sequence[str]) -> ApiKey:
-    """Raises KeyCannotBeOpened."""
+    """Decrypt with any of `keys`. Raises KeyCannotBeOpened."""
     try:
-        return ApiKey(_box(clinic, keys).decrypt(sealed).decode())
+        return ApiKey(_fernet(clinic, keys).decrypt(sealed).decode())
     except InvalidToken:
-        raise KeyCannotBeOpened("The stored API key cannot be opened here: enter it again.") from None
+        raise KeyCannotBeOpened("The stored API key can't be decrypted here. Enter it again.") from None
 
 
 def fingerprint(key: ApiKey, *, keys: Sequence[str]) -> str:
-    """The same 32 hexadecimal digits for the same key at every clinic, which tell nothing else about it."""
+    """Return 32 hexadecimal digits that identify the key across clinics and reveal nothing else about it."""
     derived = HKDF(SHA256(), 32, salt=None, info=b"sidechart fingerprint of a cliniko key").derive(keys[0].encode())
     return hmac.digest(derived, key.body.encode(), "sha256").hex()[:32]
 
 
 def reseal(*, sealed_in: str | None = None) -> bool:
-    """Seal the stored key of the clinic we are inside of with the first of our keys. False when it does not open: it
-    stays as it is, and somebody has to enter it again.
+    """Encrypt the current clinic's stored key with the first of our SEALING_KEYS. Must be called in a transaction.
 
-    `sealed_in` is the schema that it was sealed in, when that is another one: after a restore. Inside a transaction.
+    `sealed_in` is the schema that the key was sealed in, if that's another one: after a restore. Returns False if the
+    key can't be decrypted: it stays as it is and must be entered again.
     """
-    held = Connection.objects.select_for_update().filter(id=1).exclude(sealed_key="").first()
-    if held is None:
+    connection = Connection.objects.select_for_update().filter(id=1).exclude(sealed_key="").first()
+    if connection is None:
         return True
-    here = current_clinic().schema_name
+    schema_name = current_clinic().schema_name
     try:
-        key = unseal(held.sealed_key, clinic=sealed_in or here, keys=settings.SEALING_KEYS)
+        key = unseal(connection.sealed_key, clinic=sealed_in or schema_name, keys=settings.SEALING_KEYS)
     except KeyCannotBeOpened:
         return False
-    held.sealed_key = seal(key, clinic=here, keys=settings.SEALING_KEYS)
-    held.save(update_fields=["sealed_key"])
+    connection.sealed_key = seal(key, clinic=schema_name, keys=settings.SEALING_KEYS)
+    connection.save(update_fields=["sealed_key"])
     return True
 
 
 def delete_key() -> None:
-    """The clinic we are inside of has no key until somebody enters one. Which account it is mirrored from stays."""
+    """Delete the current clinic's key until one is entered. The mirrored account stays on record."""
     Connection.objects.filter(id=1).update(
         sealed_key="",
         key_last4="",

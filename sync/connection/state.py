@@ -1,4 +1,4 @@
-"""The clinic's connection to Cliniko: its stored key, the client, and the state that people are told."""
+"""The clinic's connection to Cliniko: its stored key, the client, and the state that staff see."""
 
 from datetime import datetime, timedelta
 from random import uniform
@@ -28,8 +28,9 @@ from tenants.rate_limits import Purpose
 
 State, KeyState = Connection.State, Connection.KeyState
 log = structlog.get_logger(__name__)
-PATIENTS_ONLY = (KeyForbidden, ServerError, RequestRefused)  # the list of patients rests, and the others go on
-LONGEST_BACKOFF = timedelta(minutes=15)
+# These may apply to the list of patients only: that list backs off, and the clinic's other lists are still synced.
+LIST_ERRORS = (KeyForbidden, ServerError, RequestRefused)
+MAX_BACKOFF = timedelta(minutes=15)
 
 
 class NoKey(ClinikoError):
@@ -37,18 +38,19 @@ class NoKey(ClinikoError):
 
 
 def load() -> Connection:
+    """Return the clinic's connection; unsaved before the first key."""
     return Connection.objects.filter(id=1).first() or Connection(id=1)
 
 
 def open_client(
     connection: Connection | None = None, *, timeout: float | None = None, purpose: Purpose = "background"
 ) -> Cliniko:
-    """The client with the clinic's stored key. Raises NoKey, and KeyInvalid when the key cannot be opened here."""
+    """Open a client with the clinic's stored key. Raises NoKey, and KeyInvalid if the key can't be decrypted."""
     return client_of(stored_key(connection or load()), timeout, purpose)
 
 
 def stored_key(connection: Connection) -> ApiKey:
-    """Raises NoKey, and KeyInvalid when the stored key cannot be opened here."""
+    """Decrypt the stored key. Raises NoKey, and KeyInvalid if it can't be decrypted here."""
     require_key(connection)
     try:
         return unseal(connection.sealed_key, clinic=current_clinic().schema_name, keys=settings.SEALING_KEYS)
@@ -57,119 +59,119 @@ def stored_key(connection: Connection) -> ApiKey:
 
 
 def requests_left() -> int | None:
-    """Requests that the stored key may still make this minute; None without a key that opens."""
+    """Return how many requests the stored key may still make this minute, or None without a usable key."""
     try:
-        return share_for(stored_key(load()), "background").left()
+        return share_for(stored_key(load()), "background").remaining()
     except ClinikoError:
         return None
 
 
 def require_key(connection: Connection) -> None:
+    """Raise NoKey if no key is stored."""
     if not connection.sealed_key:
         raise NoKey("No Cliniko API key is stored for this clinic yet.")
 
 
 def client_of(key: ApiKey, timeout: float | None = None, purpose: Purpose = "launches") -> Cliniko:
-    limits = {} if timeout is None else {"timeout": timeout}
+    """Open a client with this key. `timeout` is in seconds for each request."""
+    options = {} if timeout is None else {"timeout": timeout}
     return Cliniko(
         key,
         api_url=settings.CLINIKO_API_URL,
         user_agent=settings.CLINIKO_USER_AGENT,
         budget=share_for(key, purpose),
-        **limits,
+        **options,
     )
 
 
 def lock() -> None:
-    """Keep workers and launches from writing until the caller's transaction ends; who is writing now ends first."""
+    """Lock out the writes of workers and launches until the caller's transaction ends, after those under way."""
     Connection.objects.select_for_update().filter(id=1).first()
 
 
-def key_is_unchanged(held: Connection) -> bool:
-    """Whether the key is the one that `held` was loaded with; holds until the caller's transaction ends."""
-    return Connection.objects.select_for_update().filter(id=1, sealed_key=held.sealed_key).exists()
+def key_is_unchanged(loaded: Connection) -> bool:
+    """Lock the connection until the caller's transaction ends; return whether its key is the one in `loaded`."""
+    return Connection.objects.select_for_update().filter(id=1, sealed_key=loaded.sealed_key).exists()
 
 
-def record_success(held: Connection) -> None:
-    """Cliniko answered to this key: whatever hindered is over."""
-    _set_key_state(KeyState.OK, held)
-    _clear_failures(held)
+def record_success(loaded: Connection) -> None:
+    """Record that Cliniko answered this key: clear any error state and backoff."""
+    _set_key_state(KeyState.OK, loaded)
+    _clear_failures(loaded)
 
 
-def record_answer(held: Connection) -> None:
-    """Cliniko gave something to a key that it is thought to refuse: it takes the key, whatever hinders afterwards. A
-    refusal that came since then counts."""
-    if held.key_state != KeyState.INVALID:
+def record_key_accepted(loaded: Connection) -> None:
+    """Record that Cliniko answered a key marked invalid, whatever else fails. A later rejection takes precedence."""
+    if loaded.key_state != KeyState.INVALID:
         return
-    same = Connection.objects.filter(id=1, sealed_key=held.sealed_key, key_state=KeyState.INVALID, state=held.state)
+    same = Connection.objects.filter(id=1, sealed_key=loaded.sealed_key, key_state=KeyState.INVALID, state=loaded.state)
     if same.update(key_state=KeyState.OK, owners_notified_at=None):
         registry.set_key_state(KeyState.OK)
 
 
-def _clear_failures(held: Connection) -> None:
-    if held.state == State.OK and not held.failures:
+def _clear_failures(loaded: Connection) -> None:
+    if loaded.state == State.OK and not loaded.failures:
         return
-    rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(state__in=[State.OK, State.PAUSED])
+    rows = Connection.objects.filter(id=1, sealed_key=loaded.sealed_key).exclude(state__in=[State.OK, State.PAUSED])
     rows.update(state=State.OK, state_since=timezone.now(), resume_at=None, failures=0)
 
 
-def _set_key_state(verdict: Connection.KeyState, held: Connection) -> None:
-    """What Cliniko says of the key that was held, paused or not; of a former key nothing."""
-    if held.key_state == verdict == KeyState.OK:
+def _set_key_state(key_state: Connection.KeyState, loaded: Connection) -> None:
+    """Save the key's state, even while paused, unless the key has been replaced since."""
+    if loaded.key_state == key_state == KeyState.OK:
         return
-    rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(sealed_key="").exclude(key_state=verdict)
-    if rows.update(key_state=verdict, owners_notified_at=None):
-        registry.set_key_state(verdict)
+    rows = Connection.objects.filter(id=1, sealed_key=loaded.sealed_key).exclude(sealed_key="")
+    if rows.exclude(key_state=key_state).update(key_state=key_state, owners_notified_at=None):
+        registry.set_key_state(key_state)
 
 
-def record_failure(failure: ClinikoError, held: Connection) -> None:
-    """Remember why Cliniko did not answer to this key, and until when it is left alone; of a former key nothing, and
-    of a clinic that somebody paused meanwhile what Cliniko says of the key alone.
+def record_failure(failure: ClinikoError, loaded: Connection) -> None:
+    """Save why a request with this key failed and when to try again. Does nothing if the key has been replaced since.
 
-    That our own share of requests is used up is no failure.
+    A clinic that has been paused since stays paused; only its key state is saved. Our own exhausted budget is no
+    failure.
     """
     if isinstance(failure, BudgetSpent):
-        _clear_failures(held)  # Cliniko answered until our share was used up
+        _clear_failures(loaded)  # Cliniko answered until the budget was spent
         return
     if isinstance(failure, RateLimited):
-        share_for(stored_key(held), "background").block(failure.until)
+        share_for(stored_key(loaded), "background").block(failure.until)
     if isinstance(failure, KeyInvalid | KeyForbidden):
-        _set_key_state(KeyState.INVALID if isinstance(failure, KeyInvalid) else KeyState.FORBIDDEN, held)
-    state, resume_at = _state_after(failure, held)
-    rows = Connection.objects.filter(id=1, sealed_key=held.sealed_key).exclude(state=State.PAUSED)
+        _set_key_state(KeyState.INVALID if isinstance(failure, KeyInvalid) else KeyState.FORBIDDEN, loaded)
+    state, resume_at = _state_after(failure, loaded)
+    rows = Connection.objects.filter(id=1, sealed_key=loaded.sealed_key).exclude(state=State.PAUSED)
     rows.exclude(state=state).update(state=state, state_since=timezone.now())
-    if not isinstance(failure, PATIENTS_ONLY):
+    if not isinstance(failure, LIST_ERRORS):
         rows.update(failures=F("failures") + 1)
     rows.update(resume_at=resume_at)
 
 
-def _state_after(failure: ClinikoError, held: Connection) -> tuple[Connection.State, datetime | None]:
+def _state_after(failure: ClinikoError, loaded: Connection) -> tuple[Connection.State, datetime | None]:
     if isinstance(failure, NoKey):
         return State.NO_KEY, None
     if isinstance(failure, KeyInvalid):
         return State.KEY_INVALID, None
-    # These two may hold for the list of patients alone: that list rests, not the clinic.
     if isinstance(failure, KeyForbidden):
         return State.KEY_FORBIDDEN, None
     if isinstance(failure, ServerError | RequestRefused):
         return State.UNREACHABLE, None
     if isinstance(failure, RateLimited):
         return State.RATE_LIMITED, failure.until
-    return State.UNREACHABLE, timezone.now() + backoff(held.failures)
+    return State.UNREACHABLE, timezone.now() + backoff(loaded.failures)
 
 
 def backoff(failures: int) -> timedelta:
-    """How long to leave alone what failed so many times in a row: 15 s, 30 s, … up to 15 minutes, jittered."""
-    pause = min(timedelta(seconds=15 * 2 ** min(failures, 6)), LONGEST_BACKOFF)
+    """Return how long to wait after this many failures in a row: 15 s, 30 s, … up to 15 minutes, with jitter."""
+    pause = min(timedelta(seconds=15 * 2 ** min(failures, 6)), MAX_BACKOFF)
     return pause * uniform(0.8, 1.2)  # noqa: S311 - jitter
 
 
 def notify_owners() -> None:
-    """Once for a refused key, let whoever knows the owners tell them. Untold, they are told on the next call."""
-    untold = Connection.objects.filter(id=1, key_state=KeyState.INVALID, owners_notified_at=None)
-    if not untold.update(owners_notified_at=timezone.now()):
+    """Send `key_refused` once per refused key. If a receiver fails, the next call sends it again."""
+    pending = Connection.objects.filter(id=1, key_state=KeyState.INVALID, owners_notified_at=None)
+    if not pending.update(owners_notified_at=timezone.now()):
         return
     failures = [answer for _, answer in key_refused.send_robust(sender=Connection) if isinstance(answer, Exception)]
     if failures:
-        log.error("owners_not_told", exc_info=failures[0])
+        log.error("owners_not_notified", exc_info=failures[0])
         Connection.objects.filter(id=1).update(owners_notified_at=None)

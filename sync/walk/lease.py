@@ -1,4 +1,4 @@
-"""The right to sync a clinic, held by one process at a time and checked in the transaction of every write."""
+"""The lease that lets one process at a time sync a clinic. Every write renews it in its own transaction."""
 
 import uuid
 from datetime import timedelta
@@ -8,19 +8,19 @@ from django.db.models.functions import Now
 
 from sync.models import Connection
 
-LEASE = timedelta(seconds=90)  # longer than any one request may take; renewed with every page
+LEASE = timedelta(seconds=90)  # longer than any single request may take; every page renews it
 
 
 class LeaseHeld(Exception):
-    """Another process syncs this clinic right now."""
+    """Another process is syncing this clinic right now."""
 
 
 class LeaseLost(Exception):
-    """The lease ran out and another process has it: nothing more may be written."""
+    """The lease was revoked or ran out and another process has it: nothing more may be written."""
 
 
 class Lease:
-    """A fencing token. The clock is the database's, so that workers with wrong clocks agree."""
+    """A fencing token for one clinic. It uses the database's clock, because workers' clocks may differ."""
 
     def __init__(self) -> None:
         self.token = uuid.uuid4()
@@ -32,14 +32,14 @@ class Lease:
         return self
 
     def renew(self) -> None:
-        """Prove the lease inside the caller's transaction and hold its row until commit. Raises LeaseLost."""
+        """Renew the lease and lock its row until the caller's transaction commits. Raises LeaseLost."""
         if not Connection.objects.filter(id=1, lease_token=self.token).update(lease_until=Now() + LEASE):
-            raise LeaseLost("The lease on this clinic went to another process.")
+            raise LeaseLost("Another process has the lease on this clinic.")
 
     def __exit__(self, *_: object) -> None:
         Connection.objects.filter(id=1, lease_token=self.token).update(lease_token=None, lease_until=None)
 
 
 def revoke() -> None:
-    """Whoever holds the lease of the clinic we are inside of writes nothing more."""
+    """Revoke the current clinic's lease; its holder's next write fails with LeaseLost."""
     Connection.objects.filter(id=1).update(lease_token=None, lease_until=None)

@@ -1,4 +1,4 @@
-"""A clinic's turn: open the client, take the lease, run the slice, note how it went."""
+"""Syncing one clinic: take the lease, open the client, run a slice, and record the run."""
 
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -17,41 +17,48 @@ from sync.walk.schedule import mark_all_due
 from sync.walk.slice import OnPage, SyncSlice
 from sync.walk.store import async_commits
 
+State = Connection.State
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class SliceOutcome:
-    """How a turn ended: with `more` to do, now or from `not_before` on; or with nothing to do for as long, or `never`
-    until somebody acts."""
+    """How a slice ended.
 
-    more: bool = False
-    not_before: datetime | None = None
-    never: bool = False
+    `has_more`: there is more to do. `resume_at`: not before this time. `blocked`: not until someone intervenes.
+    """
+
+    has_more: bool = False
+    resume_at: datetime | None = None
+    blocked: bool = False
 
 
 def run_slice(*, seconds: float, pages: int) -> SliceOutcome:
-    """Mirror what is due for at most this long. What Cliniko does is noted on the connection and not raised."""
-    held = connection_state.load()
-    refused = held.state == Connection.State.KEY_INVALID and held.key_state == Connection.KeyState.INVALID
-    if refused or held.state in (Connection.State.NO_KEY, Connection.State.PAUSED):
-        return SliceOutcome(never=True)
-    if held.resume_at and held.resume_at > timezone.now():
-        return SliceOutcome(not_before=held.resume_at)
+    """Sync what is due, for at most this long. Saves Cliniko's errors on the connection instead of raising them."""
+    connection = connection_state.load()
+    refused = connection.state == State.KEY_INVALID and connection.key_state == Connection.KeyState.INVALID
+    if refused or connection.state in (State.NO_KEY, State.PAUSED):
+        return SliceOutcome(blocked=True)
+    if connection.resume_at and connection.resume_at > timezone.now():
+        return SliceOutcome(resume_at=connection.resume_at)
     try:
-        return SliceOutcome(more=not _run(held, seconds=seconds, pages=pages))
+        return SliceOutcome(has_more=not _run(connection, seconds=seconds, pages=pages))
     except LeaseHeld:
         return SliceOutcome()
     except LeaseLost:
         log.warning("lease_lost")
         return SliceOutcome()
-    except BudgetSpent as spent:
-        return SliceOutcome(more=True, not_before=spent.until)
     except ClinikoError as failure:
-        resume_at = connection_state.load().resume_at
-        log.warning("sync_stopped", reason=type(failure).__name__)
-        waits = resume_at is not None or isinstance(failure, connection_state.PATIENTS_ONLY)
-        return SliceOutcome(not_before=resume_at, never=not waits)
+        return _outcome_of(failure)
+
+
+def _outcome_of(failure: ClinikoError) -> SliceOutcome:
+    if isinstance(failure, BudgetSpent):
+        return SliceOutcome(has_more=True, resume_at=failure.until)
+    log.warning("sync_stopped", reason=type(failure).__name__)
+    resume_at = connection_state.load().resume_at
+    retries = resume_at is not None or isinstance(failure, connection_state.LIST_ERRORS)
+    return SliceOutcome(resume_at=resume_at, blocked=not retries)
 
 
 def run_sync(
@@ -61,50 +68,50 @@ def run_sync(
     everything: bool = True,
     on_page: OnPage = lambda resource, progress: None,
 ) -> bool:
-    """Mirror until done (True) or out of time (False): `everything`, or what is due.
+    """Sync `everything`, or what is due. Returns True when done, False when out of time.
 
-    Raises LeaseHeld, LeaseLost and, noted on the connection before, ClinikoError. Before Cliniko's limit has reset it
-    raises RateLimited without asking, whoever calls.
+    Raises LeaseHeld, LeaseLost and, after saving it on the connection, ClinikoError. While a rate limit lasts it raises
+    RateLimited without a request.
     """
     return _run(connection_state.load(), seconds=seconds, pages=pages, everything=everything, on_page=on_page)
 
 
 def _run(
-    held: Connection,
+    connection: Connection,
     *,
     seconds: float | None,
     pages: int | None,
     everything: bool = False,
     on_page: OnPage = lambda resource, progress: None,
 ) -> bool:
-    if held.state == Connection.State.RATE_LIMITED and held.resume_at and held.resume_at > timezone.now():
-        raise RateLimited(held.resume_at)
-    turn: SyncSlice | None = None
+    if connection.state == State.RATE_LIMITED and connection.resume_at and connection.resume_at > timezone.now():
+        raise RateLimited(connection.resume_at)
+    sync_slice: SyncSlice | None = None
     try:
-        connection_state.require_key(held)
-        # The lease comes first: a new key takes it away, so a client opened under it has the key that counts.
+        connection_state.require_key(connection)
+        # The lease comes first: storing a new key revokes it, so under the lease the stored key is the valid one.
         with Lease() as lease, async_commits():
-            held = connection_state.load()
-            with closing(connection_state.open_client(held)) as client:
-                account.refresh_account(client, held)
+            connection = connection_state.load()
+            with closing(connection_state.open_client(connection)) as client:
+                account.refresh_account(client, connection)
                 if everything:
                     mark_all_due()
-                turn = SyncSlice(client, lease, seconds=seconds, pages=pages, on_page=on_page)
-                done = _run_recorded(turn)
+                sync_slice = SyncSlice(client, lease, seconds=seconds, pages=pages, on_page=on_page)
+                done = _run_recorded(sync_slice)
     except ClinikoError as failure:
-        if turn and turn.was_answered and not isinstance(failure, KeyInvalid):
-            connection_state.record_answer(held)
-        connection_state.record_failure(failure, held)
+        if sync_slice and sync_slice.was_answered and not isinstance(failure, KeyInvalid):
+            connection_state.record_key_accepted(connection)
+        connection_state.record_failure(failure, connection)
         raise
-    connection_state.record_success(held)
+    connection_state.record_success(connection)
     return done
 
 
-def _run_recorded(turn: SyncSlice) -> bool:
-    """Run the slice and write its history, the reason of an error included, which travels on."""
+def _run_recorded(sync_slice: SyncSlice) -> bool:
+    """Run the slice and save a SyncRun, with the reason if it fails. The error is re-raised."""
     run = SyncRun(started_at=timezone.now(), result=SyncRun.Result.STOPPED, reason="The worker was stopped.")
     try:
-        done = turn.run()
+        done = sync_slice.run()
         run.result, run.reason = (SyncRun.Result.DONE if done else SyncRun.Result.CONTINUES), ""
         return done
     except ClinikoError as failure:
@@ -113,13 +120,13 @@ def _run_recorded(turn: SyncSlice) -> bool:
             run.result = SyncRun.Result.CONTINUES
         raise
     except LeaseLost:
-        run.reason = "Somebody paused the sync, changed the key or what is stored, or another worker took over."
+        run.reason = "The sync was paused, the key or the stored fields were changed, or another worker took over."
         raise
     except Exception as failure:
-        run.reason = f"An error of our own: {type(failure).__name__}."  # its text may quote a record
+        run.reason = f"An internal error: {type(failure).__name__}."  # its message may quote a record
         raise
     finally:
         run.finished_at = timezone.now()
-        run.resources = {name: asdict(counts) for name, counts in turn.counts.items()}
+        run.resources = {name: asdict(counts) for name, counts in sync_slice.counts.items()}
         run.save()
         RUNS.add(result=run.result)

@@ -13,8 +13,9 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 def due_listings() -> Iterator[tuple[Listing, Cursor]]:
-    """Give the lists that are due: first what is imported and waits longest, so that a long import keeps nobody's
-    changes waiting; then imports, in the order of the table. A list that turns out to be needed on the way comes last.
+    """Yield the lists that are due: imported ones first, longest overdue first, then imports in the order of RESOURCES.
+
+    This way a long import doesn't delay changes. Lists that become due during the run come last.
     """
     seen: set[str] = set()
     while due := [pair for pair in _cursors() if pair[1].due_at <= timezone.now() and pair[0].name not in seen]:
@@ -25,33 +26,35 @@ def due_listings() -> Iterator[tuple[Listing, Cursor]]:
 
 
 def _rank(cursor: Cursor) -> tuple[bool, bool, datetime]:
-    """The order of walks: short ones, then a long one of an imported list that is under way, then imports."""
-    under_way = cursor.walk_clock is not None or bool(cursor.after_id)
+    """Sort short walks first, then walks under way of imported lists, then imports."""
+    in_progress = cursor.walk_clock is not None or bool(cursor.after_id)
     importing = cursor.imported_at is None
-    return importing, under_way and not importing, BEGINNING if importing else cursor.due_at
+    return importing, in_progress and not importing, BEGINNING if importing else cursor.due_at
 
 
 def _cursors() -> list[tuple[Listing, Cursor]]:
-    """Every list to walk with its cursor, made where it is missing."""
-    held = {cursor.resource: cursor for cursor in Cursor.objects.all()}
+    """Return every list to walk with its cursor, which is created if missing."""
+    cursors = {cursor.resource: cursor for cursor in Cursor.objects.all()}
     found = []
     for resource in RESOURCES:
-        main = held.get(resource.name)
+        main = cursors.get(resource.name)
         for listing in listings(resource, asks_hidden=main is None or main.asks_hidden):
-            cursor = held.get(listing.name) or Cursor.objects.get_or_create(resource=listing.name)[0]
+            cursor = cursors.get(listing.name) or Cursor.objects.get_or_create(resource=listing.name)[0]
             found.append((listing, cursor))
     return found
 
 
 def mark_all_due() -> None:
-    """Make the next run ask for every list, whenever it was asked last."""
+    """Mark every list as due."""
     Cursor.objects.update(due_at=timezone.now())
 
 
 def reconcile_all() -> None:
-    """Make the next runs read every record again and mend what differs; nothing is forgotten meanwhile. What is still
-    being imported is read once in any case."""
+    """Have the next runs compare every imported record and correct what differs. Nothing is deleted in the meantime.
+
+    Lists whose import is unfinished are read once anyway.
+    """
     Cursor.objects.update(due_at=timezone.now(), asks_hidden=True)
     for name in Cursor.objects.exclude(imported_at=None).values_list("resource", flat=True):
         if name in BY_NAME:
-            reconcile.request(BY_NAME[name])
+            reconcile.request_comparison(BY_NAME[name])

@@ -1,4 +1,4 @@
-"""Asking Cliniko for one record by itself."""
+"""Fetching a single record from Cliniko."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,32 +8,29 @@ from sync.cliniko.errors import RecordNotFound
 from sync.resources import Resource
 from sync.walk.store import is_latest, next_sequence
 
-ASK_AT_MOST = 2
+MAX_ATTEMPTS = 2
 
 
 @dataclass(frozen=True)
 class SingleRead:
-    """The record as Cliniko gave it, None when it has none, with the number drawn before it was asked for."""
+    """A record's payload, None if Cliniko has no such record, and the sequence number drawn before the request."""
 
     payload: dict[str, Any] | None
     sequence: int
 
 
 def fetch_single(client: Cliniko, resource: Resource, cliniko_id: str) -> SingleRead:
-    """Ask for the record. Raises the errors of sync.cliniko.errors but RecordNotFound.
+    """Fetch the record. Raises ClinikoError, except RecordNotFound.
 
-    A 404 is asked for once more when it would bury a row and a later request was made meanwhile: its answer may have
-    shown the record, and where it changed nothing the row does not tell.
+    A 404 for a live row is confirmed by a second request if any request was made since the first: its answer may have
+    contained the record, and an answer that changed nothing leaves no trace in the row.
     """
-    for _ in range(ASK_AT_MOST):
+    for _ in range(MAX_ATTEMPTS):
         sequence = next_sequence()
         try:
             return SingleRead(client.record(resource.name, cliniko_id), sequence)
         except RecordNotFound:
-            if is_latest(sequence) or not _is_live(resource, cliniko_id):
+            live = resource.model._default_manager.filter(cliniko_id=cliniko_id, deleted_at=None)
+            if is_latest(sequence) or not live.exists():
                 break
     return SingleRead(None, sequence)
-
-
-def _is_live(resource: Resource, cliniko_id: str) -> bool:
-    return resource.model._default_manager.filter(cliniko_id=cliniko_id, deleted_at=None).exists()

@@ -1,4 +1,4 @@
-"""One slice of a clinic's sync: pages, each with its cursor in one transaction, until done or out of time."""
+"""One slice of a clinic's sync: pages, each in one transaction with its cursor, until done or out of time."""
 
 import time
 from collections.abc import Callable
@@ -27,21 +27,21 @@ from sync.connection.state import backoff
 from sync.models import Cursor
 from sync.resources import PATIENTS, Listing, Resource
 from sync.walk import deletions, reconcile
-from sync.walk.keyset import advance, ask, ask_ahead, clock_went_back
+from sync.walk.keyset import advance, clock_went_back, fetch, prefetch
 from sync.walk.lease import Lease
 from sync.walk.schedule import due_listings
 from sync.walk.store import ReadPage, next_sequence, read_page, store_page
 
 log = structlog.get_logger(__name__)
-ASK_REFUSED_AGAIN = timedelta(hours=6)  # a role may be widened in Cliniko without our knowing
-ASK_PATIENTS_AGAIN = timedelta(hours=1)
-LOOK_FOR_DELETED = timedelta(minutes=10)  # sooner when the list itself has moved
-GAP = timedelta(days=1)  # after so long without a look, everything is compared
+REFUSED_RETRY = timedelta(hours=6)  # an administrator may have widened the role in Cliniko
+PATIENTS_RETRY = timedelta(hours=1)
+DELETED_INTERVAL = timedelta(minutes=10)  # sooner if the resource itself has changed
+GAP = timedelta(days=1)  # after a gap of this length, everything is compared
 
 
 @dataclass
 class ResourceCounts:
-    """What one run did with one resource."""
+    """What one run did with one resource. SyncRun.resources stores these names."""
 
     fetched: int = 0
     written: int = 0
@@ -51,7 +51,7 @@ class ResourceCounts:
 
 @dataclass(frozen=True)
 class WalkProgress:
-    """How far one walk has come; `total` is None when Cliniko did not say."""
+    """How many records of a walk are done; `total` is None if Cliniko didn't say."""
 
     done: int
     total: int | None
@@ -59,7 +59,7 @@ class WalkProgress:
 
 @dataclass(frozen=True)
 class FetchedPage:
-    """An answer of Cliniko's, the sequence number that was drawn before its request, and its records as read."""
+    """A page, its parsed records, and the sequence number drawn before its request."""
 
     sequence: int
     page: Page
@@ -71,9 +71,9 @@ OnPage = Callable[[Resource, WalkProgress], None]
 
 @dataclass
 class SyncSlice:
-    """One worker's turn at a clinic: `seconds` and `pages` are its limits, None for no limit.
+    """A worker's slice of one clinic's sync, limited to `seconds` and `pages`; None for no limit.
 
-    `on_page(resource, progress)` is called after each page, for a progress bar.
+    Calls `on_page(resource, progress)` after each page, for a progress bar.
     """
 
     client: Cliniko
@@ -83,125 +83,127 @@ class SyncSlice:
     on_page: OnPage = lambda resource, progress: None
     counts: dict[str, ResourceCounts] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
-    _ahead: Future[FetchedPage] | None = None
-    _quiet: dict[str, Cursor] = field(default_factory=dict)
-    _moved: set[str] = field(default_factory=set)
+    _prefetched: Future[FetchedPage] | None = None
+    _unchanged: dict[str, Cursor] = field(default_factory=dict)  # cursors of empty pages, by the name of their list
+    _changed: set[str] = field(default_factory=set)  # imported resources of which rows were written
 
     def run(self) -> bool:
-        """Walk every list that is due, go on with imports, then compare what is to be compared. True when nothing is
-        left, False when the turn was over first.
+        """Walk every list that is due, then run the comparisons that are due. Returns False if the slice ended first.
 
-        A list that Cliniko refuses or fails to give rests by itself and keeps no other from being walked. Raises
-        KeyForbidden or ServerError when it is the list of patients; the other ClinikoErrors, and LeaseLost. What was
+        A list that Cliniko refuses or fails to give backs off on its own; the others are still walked. Raises
+        KeyForbidden or ServerError if it is the list of patients, the other ClinikoErrors, and LeaseLost. What was
         committed before stays.
         """
         try:
-            done = self._work()
+            done = self._run()
         except ClinikoError:
-            self._note_quiet()
+            self._save_unchanged_cursors()
             raise
-        self._note_quiet()
+        self._save_unchanged_cursors()
         _raise_for_patients()
         return done
 
     @property
     def was_answered(self) -> bool:
-        """Whether Cliniko gave any record."""
+        """Whether Cliniko returned any record."""
         return any(counts.fetched for counts in self.counts.values())
 
-    def _work(self) -> bool:
+    def _run(self) -> bool:
         for listing, cursor in due_listings():
             if not self._walk(listing, cursor):
                 return False
         return all(self._compare(resource) for resource in reconcile.due_resources())
 
     def _walk(self, listing: Listing, cursor: Cursor) -> bool:
-        """True when the list needs nothing more now, False when the turn is over."""
-        step = self._look if listing.tells_deletions else self._page
+        """Walk one list. Returns False if the slice ended first."""
+        step = self._check_deleted if listing.lists_deletions else self._walk_page
         try:
-            while not self._over():
+            while not self._is_over():
                 if step(listing, cursor):
                     return True
         except (KeyForbidden, RecordNotFound):
-            self._refuse(listing, cursor)
+            retry = PATIENTS_RETRY if listing.name == PATIENTS.name else REFUSED_RETRY
+            self._update(cursor, refused_at=timezone.now(), due_at=timezone.now() + retry)
+            log.warning("list_refused", list=listing.name)
             return True
         except (ServerError, RequestRefused):
-            self._rest(listing, cursor)
+            self._back_off(listing, cursor)
             return True
         except Unreachable:
-            self._rest(listing, cursor)
+            self._back_off(listing, cursor)
             raise
         return False
 
-    def _page(self, listing: Listing, cursor: Cursor) -> bool:
-        counts = self._count(listing)
-        taken = self._take(listing, cursor)
-        page = taken.page
+    def _walk_page(self, listing: Listing, cursor: Cursor) -> bool:
+        """Fetch and store the list's next page. Returns whether it was the last."""
+        counts = self._counts_for(listing)
+        fetched = self._fetch(listing, cursor)
+        page = fetched.page
         if clock_went_back(cursor, page):
-            reconcile.request_once_settled(listing.resource)
+            reconcile.request_comparison_once_settled(listing.resource)
         if _has_gap(cursor):
-            reconcile.request(listing.resource)
-        ticking = cursor.imported_at is not None
+            reconcile.request_comparison(listing.resource)
+        was_imported = cursor.imported_at is not None
         if cursor.walk_clock is None:
             cursor.walked, cursor.total = 0, page.total
         cursor.walked += len(page.records)
         done = advance(cursor, page, overlap=_overlap(), now=timezone.now())
         if done:
-            _mark_walked(cursor, listing.resource.every or timedelta(seconds=settings.SYNC_INTERVAL_SECONDS * 0.8))
-        elif not self._over():
-            self._ask_ahead(listing, cursor)
+            _mark_walked(cursor, listing.resource.interval or timedelta(seconds=settings.SYNC_INTERVAL_SECONDS * 0.8))
+        elif not self._is_over():
+            self._prefetch(listing, cursor)
         written = 0
         if page.records:
-            written = self._store(taken, cursor)
+            written = self._store(fetched, cursor)
         else:
-            self._quiet[listing.name] = cursor
-        if written and ticking:
-            self._moved.add(listing.resource.name)
+            self._unchanged[listing.name] = cursor
+        if written and was_imported:
+            self._changed.add(listing.resource.name)
         counts.fetched += len(page.records)
         counts.written += written
         self.on_page(listing.resource, WalkProgress(cursor.walked, cursor.total))
         return done
 
-    def _store(self, taken: FetchedPage, cursor: Cursor) -> int:
-        """Rows and cursor in one transaction; where the database refuses a value, once more and carefully."""
+    def _store(self, fetched: FetchedPage, cursor: Cursor) -> int:
+        """Save rows and cursor in one transaction. If the database rejects a value, isolate it in a second attempt."""
         try:
-            return self._commit(taken, cursor, carefully=False)
+            return self._commit(fetched, cursor, isolate=False)
         except DataError:
-            return self._commit(taken, cursor, carefully=True)
+            return self._commit(fetched, cursor, isolate=True)
 
-    def _commit(self, taken: FetchedPage, cursor: Cursor, *, carefully: bool) -> int:
+    def _commit(self, fetched: FetchedPage, cursor: Cursor, *, isolate: bool) -> int:
         with transaction.atomic():
             self.lease.renew()
-            written = store_page(taken.read, sequence=taken.sequence, carefully=carefully)
+            written = store_page(fetched.read, sequence=fetched.sequence, isolate=isolate)
             cursor.save()
         return written
 
-    def _take(self, listing: Listing, cursor: Cursor) -> FetchedPage:
-        """The page that was asked for ahead, or else asked for now."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None:
+    def _fetch(self, listing: Listing, cursor: Cursor) -> FetchedPage:
+        """Return the prefetched page, or fetch it now."""
+        prefetched, self._prefetched = self._prefetched, None
+        if prefetched is not None:
             with suppress(NotFilterable):
-                return ahead.result()
+                return prefetched.result()
         sequence = next_sequence()
-        self._count(listing).requests += 1
-        page = ask(self.client, listing, cursor)
+        self._counts_for(listing).requests += 1
+        page = fetch(self.client, listing, cursor)
         return FetchedPage(sequence, page, read_page(listing.resource, page.records))
 
-    def _ask_ahead(self, listing: Listing, cursor: Cursor) -> None:
-        """Ask for the next page and read it while this one is written. What is asked for is used: the turn is not over
-        before."""
+    def _prefetch(self, listing: Listing, cursor: Cursor) -> None:
+        """Fetch and parse the next page while this one is written. The slice isn't over before that page is used."""
         sequence = next_sequence()
 
-        def read(page: Page) -> FetchedPage:
+        def parse(page: Page) -> FetchedPage:
             return FetchedPage(sequence, page, read_page(listing.resource, page.records))
 
-        with suppress(BudgetSpent):  # which the next step meets, with this page written
-            self._ahead = ask_ahead(self.client, listing, cursor, then=read)
-            self._count(listing).requests += 1
+        with suppress(BudgetSpent):  # the next step raises it, when this page is written
+            self._prefetched = prefetch(self.client, listing, cursor, parse=parse)
+            self._counts_for(listing).requests += 1
 
-    def _look(self, listing: Listing, cursor: Cursor) -> bool:
+    def _check_deleted(self, listing: Listing, cursor: Cursor) -> bool:
+        """Check a list of deleted records. Returns False if it has to be read on."""
         sequence = next_sequence()
-        counts = self._count(listing)
+        counts = self._counts_for(listing)
         counts.requests += 1
         answer = deletions.fetch_deleted(self.client, listing, cursor)
         counts.requests += answer.requests - 1
@@ -210,60 +212,56 @@ class SyncSlice:
             found = deletions.mark_records_deleted(listing, answer, sequence=sequence)
             done = deletions.advance(listing, cursor, answer, found, overlap=_overlap(), now=timezone.now())
             if done:
-                _mark_walked(cursor, LOOK_FOR_DELETED)
+                _mark_walked(cursor, DELETED_INTERVAL)
             cursor.save()
         counts.written += found
         return done
 
-    def _note_quiet(self) -> None:
-        """Save the cursors of lists that showed nothing, which protect no rows, in one transaction for all."""
-        if not self._quiet and not self._moved:
+    def _save_unchanged_cursors(self) -> None:
+        """Save the cursors of lists without new records in one transaction; no rows depend on them."""
+        if not self._unchanged and not self._changed:
             return
         with transaction.atomic():
             self.lease.renew()
-            for cursor in self._quiet.values():
+            for cursor in self._unchanged.values():
                 cursor.save()
-            deletions.mark_due(self._moved)
+            deletions.mark_due(self._changed)
 
     def _compare(self, resource: Resource) -> bool:
-        counts = self._count(Listing(resource))
+        """Compare one resource. Returns False if the slice ended first."""
+        counts = self._counts_for(Listing(resource))
         try:
-            while not self._over():
+            while not self._is_over():
                 counts.requests += 1
-                step = reconcile.compare_page(self.client, self.lease, resource, over=self._over)
-                counts.fetched += step.records
-                counts.requests += step.reread
-                counts.mended += step.mended
-                counts.written += step.mended
-                self.on_page(resource, WalkProgress(step.compared, step.total))
-                if step.done:
+                compared = reconcile.compare_page(self.client, self.lease, resource, is_over=self._is_over)
+                counts.fetched += compared.records
+                counts.requests += compared.reread
+                counts.mended += compared.mended
+                counts.written += compared.mended
+                self.on_page(resource, WalkProgress(compared.compared, compared.total))
+                if compared.done:
                     return True
         except (KeyForbidden, RecordNotFound, RequestRefused, Unreachable) as failure:
             reconcile.postpone(resource)
-            log.warning("comparison_put_off", resource=resource.name, reason=type(failure).__name__)
+            log.warning("comparison_postponed", resource=resource.name, reason=type(failure).__name__)
             return True
         return False
 
-    def _refuse(self, listing: Listing, cursor: Cursor) -> None:
-        again = ASK_PATIENTS_AGAIN if listing.name == PATIENTS.name else ASK_REFUSED_AGAIN
-        self._save(cursor, refused_at=timezone.now(), due_at=timezone.now() + again)
-        log.warning("list_refused", list=listing.name)
-
-    def _rest(self, listing: Listing, cursor: Cursor) -> None:
-        self._save(cursor, failures=cursor.failures + 1, due_at=timezone.now() + backoff(cursor.failures))
+    def _back_off(self, listing: Listing, cursor: Cursor) -> None:
+        self._update(cursor, failures=cursor.failures + 1, due_at=timezone.now() + backoff(cursor.failures))
         log.warning("list_failed", list=listing.name)
 
-    def _save(self, cursor: Cursor, **changes: object) -> None:
-        self._quiet.pop(cursor.pk, None)
+    def _update(self, cursor: Cursor, **changes: object) -> None:
+        self._unchanged.pop(cursor.pk, None)
         with transaction.atomic():
             self.lease.renew()
             Cursor.objects.filter(pk=cursor.pk).update(**changes)
 
-    def _count(self, listing: Listing) -> ResourceCounts:
+    def _counts_for(self, listing: Listing) -> ResourceCounts:
         return self.counts.setdefault(listing.resource.name, ResourceCounts())
 
-    def _over(self) -> bool:
-        if self._ahead is not None:
+    def _is_over(self) -> bool:
+        if self._prefetched is not None:
             return False
         requests = sum(counts.requests for counts in self.counts.values())
         late = self.seconds is not None and time.monotonic() - self.started >= self.seconds
@@ -273,9 +271,9 @@ class SyncSlice:
 def _raise_for_patients() -> None:
     patients = Cursor.objects.filter(resource=PATIENTS.name).first()
     if patients is not None and patients.refused_at:
-        raise KeyForbidden("The Cliniko user who made the API key may not read patients.")
+        raise KeyForbidden("The Cliniko user who made the API key isn't allowed to read patients.")
     if patients is not None and patients.failures:
-        raise ServerError("Cliniko fails to give the list of patients.")
+        raise ServerError("Cliniko can't give the list of patients at the moment.")
 
 
 def _overlap() -> timedelta:

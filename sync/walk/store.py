@@ -1,4 +1,4 @@
-"""Writing answers into the mirror: one statement a page, older answers never over newer ones."""
+"""Writing Cliniko's answers into the mirror: one statement per page; an older answer never overwrites a newer one."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator
@@ -14,15 +14,15 @@ from django.db import DatabaseError, DataError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from sync.cliniko.payloads import PayloadRefused, linked_id, storable
+from sync.cliniko.payloads import PayloadRefused, jsonb_safe, linked_id
 from sync.models import ExcludedField, RefusedPayload
 from sync.resources import PATIENTS, RESOURCES, SHARED_COLUMNS, Resource, Row, read_payload
 
-SETTLED = "10 minutes"  # no replica lags for so long
-# Whoever was reduced to the id (sync/retention.py) lost with it what hung on them. No tick brings that, as Cliniko did
-# not change it: so it is compared.
-REVIVED = (
-    "revived AS (UPDATE sync_reconciliation"
+REPLICA_LAG = "10 minutes"  # more than any replica of Cliniko's lags
+# Retention (sync/retention.py) reduced these patients to their id and deleted their alerts and appointments. Cliniko
+# didn't change those, so no tick brings them back: a comparison does.
+REQUEST_COMPARISON = (
+    "restored AS (UPDATE sync_reconciliation"
     " SET due_at = now(), requested_again = requested_again OR after_id IS NOT NULL"
     " WHERE resource = ANY(%(on_patients)s) AND EXISTS (SELECT FROM sync_patient"
     " WHERE cliniko_id = ANY(%(ids)s) AND deleted_at IS NOT NULL AND NOT payload ? 'updated_at')), "
@@ -35,32 +35,29 @@ EXCLUDED_FIELDS = (
 
 @contextmanager
 def async_commits() -> Iterator[None]:
-    """Commits within count at once and reach the disk within a second. A database server that crashes before that loses
-    a page together with its cursor, and so the page is asked for again.
+    """Commit without waiting for the disk. A database crash within a second loses a page together with its cursor, so
+    the page is fetched again.
+
     # Reference: docs/decisions/0014-commits-unawaited.md
     """
-    _set("SET synchronous_commit = off")
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
     try:
         yield
     finally:
-        with suppress(DatabaseError):  # a lost connection has forgotten it anyway
-            _set("RESET synchronous_commit")
-
-
-def _set(statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
+        with suppress(DatabaseError), connection.cursor() as cursor:  # a closed connection needs no reset
+            cursor.execute("RESET synchronous_commit")
 
 
 def next_sequence() -> int:
-    """A number to draw before a request: its answer wins over the answers to requests with smaller ones."""
+    """Draw a number before a request. Its answer takes precedence over answers with smaller numbers."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('sync_answer_sequence')")
         return int(cursor.fetchone()[0])
 
 
 def is_latest(sequence: int) -> bool:
-    """Whether no request was made after the one that this number was drawn for."""
+    """Return whether no request was made after the one with this number."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT last_value FROM sync_answer_sequence")
         return int(cursor.fetchone()[0]) == sequence
@@ -68,8 +65,11 @@ def is_latest(sequence: int) -> bool:
 
 @dataclass(frozen=True)
 class ReadPage:
-    """One answer's records as they go to the database: `rows` in order of id, so that two writers never wait for each
-    other in a circle; `body` the same as JSON; `refused` what cannot be read, and why."""
+    """The parsed records of one answer.
+
+    `rows` are in order of id, so that two writers can't deadlock; `body` is the same as JSON; `refused` are payloads
+    that can't be parsed, with the reason.
+    """
 
     resource: Resource
     rows: list[Row]
@@ -78,7 +78,7 @@ class ReadPage:
 
 
 def read_page(resource: Resource, payloads: Iterable[dict[str, Any]]) -> ReadPage:
-    """Read one answer's records. Asks the database nothing, so any thread may do it."""
+    """Parse one answer's records. Makes no database query, so any thread may call it."""
     found: dict[str, Row] = {}
     refused: list[tuple[dict[str, Any], str]] = []
     for payload in payloads:
@@ -93,65 +93,65 @@ def read_page(resource: Resource, payloads: Iterable[dict[str, Any]]) -> ReadPag
 
 
 def write_page(resource: Resource, payloads: Iterable[dict[str, Any]], *, sequence: int) -> int:
-    """Read and store one answer's records, and return how many rows that changed."""
+    """Parse and store one answer's records. Returns how many rows changed."""
     return store_page(read_page(resource, payloads), sequence=sequence)
 
 
-def store_page(page: ReadPage, *, sequence: int, carefully: bool = True) -> int:
-    """Store what was read and return how many rows that changed. What cannot be read is kept aside. Fields that the
-    clinic left out reach no table.
+def store_page(page: ReadPage, *, sequence: int, isolate: bool = True) -> int:
+    """Store parsed records and return how many rows changed. Quarantines what can't be parsed, drops excluded fields.
 
-    Not `carefully`, it raises DataError for a value that the database cannot hold, and the caller's transaction is
-    lost; that spares each page a savepoint.
+    With `isolate`, records that the database rejects are quarantined and the others stored. Without it, DataError is
+    raised and the caller's transaction is lost, which saves a savepoint per page.
 
-    The caller holds the connection's row, by its lease or by `is_still`: a choice of fields waits for it, or it for the
-    choice.
+    The caller must hold the lock on the connection's row, by its lease or by `key_is_unchanged`, since excluding a field
+    takes the same lock.
     """
     for payload, reason in page.refused:
         _quarantine(page.resource, payload, reason)
     if not page.rows:
         return 0
-    write = _write if carefully else _write_once
+    write = _write_isolated if isolate else _write
     return write(page.rows, page.body, page.resource, sequence)
 
 
-def _write(rows: list[Row], body: str, resource: Resource, sequence: int) -> int:
-    """Write rows in one statement. Where the database refuses one of them, halve until that one is kept aside."""
+def _write_isolated(rows: list[Row], body: str, resource: Resource, sequence: int) -> int:
+    """Write rows in one statement. If the database rejects it, bisect and quarantine the rejected record."""
     try:
         with transaction.atomic():
-            return _write_once(rows, body, resource, sequence)
+            return _write(rows, body, resource, sequence)
     except DataError:
         if len(rows) == 1:
-            _quarantine(resource, rows[0]["payload"], "The database cannot hold a value in it.")
+            _quarantine(resource, rows[0]["payload"], "The database can't store a value in it.")
             return 0
     middle = len(rows) // 2
     halves = (rows[:middle], rows[middle:])
-    return sum(_write(half, _as_json(half).decode(), resource, sequence) for half in halves)
+    return sum(_write_isolated(half, _as_json(half).decode(), resource, sequence) for half in halves)
 
 
-def _write_once(rows: list[Row], body: str, resource: Resource, sequence: int) -> int:
-    ids = [row["cliniko_id"] for row in rows]
-    words = {
+def _write(rows: list[Row], body: str, resource: Resource, sequence: int) -> int:
+    parameters = {
         "rows": body,
-        "ids": ids,
+        "ids": [row["cliniko_id"] for row in rows],
         "sequence": sequence,
         "resource": resource.name,
         "on_patients": PATIENT_RESOURCES,
     }
-    return _execute(_upsert(resource), words)
+    return execute(_upsert(resource), parameters)
 
 
-def _execute(statement: str, words: dict[str, Any]) -> int:
-    """The number of rows. The server binds the words: Django's own cursor quotes them into the text of the statement,
-    which takes as long again for a page of payloads."""
+def execute(statement: str, parameters: dict[str, Any]) -> int:
+    """Execute a statement and return the number of rows.
+
+    The server binds the parameters: Django's cursor interpolates them, which doubles the time for a page of payloads.
+    """
     with connection.cursor() as django_cursor, connection.wrap_database_errors:
-        return psycopg.Cursor(django_cursor.connection).execute(statement, words).rowcount
+        return psycopg.Cursor(django_cursor.connection).execute(statement, parameters).rowcount
 
 
 def mark_deleted(resource: Resource, cliniko_ids: Collection[str], *, sequence: int) -> int:
-    """Cliniko says that these records are gone: keep them as tombstones, and return how many were live here until now.
+    """Turn these records, which Cliniko deleted, into tombstones. Returns how many were live.
 
-    Takes no notice of rows that are known from a later request. One that could not be read needs to be no longer.
+    Leaves rows from later requests alone. Deletes the records from quarantine.
     """
     RefusedPayload.objects.filter(resource=resource.name, cliniko_id__in=cliniko_ids).delete()
     rows = resource.model._default_manager.filter(cliniko_id__in=cliniko_ids, deleted_at=None, sequence__lt=sequence)
@@ -160,48 +160,48 @@ def mark_deleted(resource: Resource, cliniko_ids: Collection[str], *, sequence: 
 
 @cache
 def _upsert(resource: Resource) -> str:
-    """An older answer loses; an equal one leaves the row untouched, down to its dead tuples.
+    """Return the statement that writes a page. An older answer loses; an equal one leaves the row untouched.
 
-    Of two versions the later `updated_at` wins, and within one second (Cliniko's clock ticks in seconds) the later
-    request. A replica of Cliniko's that lags may answer a later request with an older version: it loses for a while.
-    After that Cliniko means it, its clock was set back or a backup came back, and whoever asks last is right. Payloads
-    are compared as they would be kept, without the fields that the clinic left out.
+    Of two versions the later `updated_at` wins, and within one second (the resolution of Cliniko's clock) the later
+    request. If one of Cliniko's replicas lags, a later request may be answered with an older version: it loses until
+    REPLICA_LAG has passed. After that it wins, because Cliniko's clock was set back or a backup was restored. Payloads
+    are compared as stored, without excluded fields.
     """
     columns = SHARED_COLUMNS | resource.columns
     names = ", ".join(columns)
-    kept = names.replace("payload", "payload - (SELECT fields FROM left_out)")
+    values = names.replace("payload", "payload - (SELECT fields FROM excluded_fields)")
     types = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "cliniko_id")
     table = connection.ops.quote_name(resource.model._meta.db_table)
-    found_again = REVIVED if resource is PATIENTS else ""
+    request_comparison = REQUEST_COMPARISON if resource is PATIENTS else ""
     return (
-        f"WITH {found_again}readable_again AS (DELETE FROM sync_refusedpayload"  # noqa: S608 - names come from the table of resources
+        f"WITH {request_comparison}released AS (DELETE FROM sync_refusedpayload"  # noqa: S608 - names come from RESOURCES
         " WHERE resource = %(resource)s AND cliniko_id = ANY(%(ids)s)),"
-        f" left_out AS ({EXCLUDED_FIELDS})"
-        f" INSERT INTO {table} AS held ({names}, sequence)"
-        f" SELECT {kept}, %(sequence)s FROM jsonb_to_recordset(%(rows)s::jsonb) AS given ({types})"
+        f" excluded_fields AS ({EXCLUDED_FIELDS})"
+        f" INSERT INTO {table} AS stored ({names}, sequence)"
+        f" SELECT {values}, %(sequence)s FROM jsonb_to_recordset(%(rows)s::jsonb) AS given ({types})"
         f" ON CONFLICT (cliniko_id) DO UPDATE SET {changes}, sequence = excluded.sequence, written_at = now()"
-        " WHERE ((excluded.updated_at, excluded.sequence) > (held.updated_at, held.sequence)"
-        f" OR excluded.sequence > held.sequence AND held.written_at < now() - interval '{SETTLED}')"
-        " AND (held.deleted_at IS NULL OR excluded.sequence > held.sequence)"
-        " AND (held.payload, held.deleted_at) IS DISTINCT FROM (excluded.payload, excluded.deleted_at)"
+        " WHERE ((excluded.updated_at, excluded.sequence) > (stored.updated_at, stored.sequence)"
+        f" OR excluded.sequence > stored.sequence AND stored.written_at < now() - interval '{REPLICA_LAG}')"
+        " AND (stored.deleted_at IS NULL OR excluded.sequence > stored.sequence)"
+        " AND (stored.payload, stored.deleted_at) IS DISTINCT FROM (excluded.payload, excluded.deleted_at)"
     )
 
 
 def _as_json(rows: list[Row]) -> bytes:
-    """The rows as JSON that jsonb takes: no NUL, no lone surrogate."""
+    """Return the rows as JSON that jsonb accepts: no NUL, no lone surrogate."""
     try:
         body = orjson.dumps(rows)
-    except TypeError:  # a lone surrogate, an integer beyond 64 bits, a depth beyond orjson's
-        return json.dumps(storable(rows), cls=DjangoJSONEncoder).encode()
-    return orjson.dumps(storable(rows)) if b"\\u0000" in body else body
+    except TypeError:  # a lone surrogate, an integer beyond 64 bits, nesting too deep for orjson
+        return json.dumps(jsonb_safe(rows), cls=DjangoJSONEncoder).encode()
+    return orjson.dumps(jsonb_safe(rows)) if b"\\u0000" in body else body
 
 
 def without_excluded_fields(resource: Resource, payload: dict[str, Any]) -> dict[str, Any]:
-    """The payload as the clinic keeps it."""
+    """Return the payload without the fields that the clinic excluded."""
     rows = ExcludedField.objects.filter(resource=resource.name, restoring=False)
-    left_out = set(rows.values_list("field", flat=True))
-    return {name: value for name, value in payload.items() if name not in left_out}
+    excluded = set(rows.values_list("field", flat=True))
+    return {name: value for name, value in payload.items() if name not in excluded}
 
 
 def _quarantine(resource: Resource, payload: dict[str, Any], reason: str) -> None:

@@ -13,7 +13,7 @@ from sync.cliniko.client import Cliniko, Page
 from sync.walk import reconcile
 from tenants.models import Clinic
 from tests.cliniko_sandbox import Sandbox
-from tests.sync.in_process import API_URL, InProcess, list_at_once
+from tests.sync.in_process import API_URL, InProcess, prefetch_inline
 from tests.sync.walk.state_machine import Clock, Stage
 
 
@@ -53,8 +53,8 @@ def stage(
     transport = InProcess(app)
     monkeypatch.setattr("requests.Session.get_adapter", lambda *_, **__: transport)
     monkeypatch.setattr("sync.cliniko.client.PER_PAGE", 3)
-    monkeypatch.setattr(Cliniko, "list_ahead", list_at_once)
-    monkeypatch.setattr(reconcile, "REREAD_AT_ONCE", 2)
+    monkeypatch.setattr(Cliniko, "prefetch", prefetch_inline)
+    monkeypatch.setattr(reconcile, "MAX_REREADS", 2)
     monkeypatch.setattr(timezone, "now", clock)
     settings.CLINIKO_API_URL = API_URL
     settings.CLINIKO_REQUESTS_PER_MINUTE = 1_000_000

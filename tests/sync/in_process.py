@@ -1,4 +1,4 @@
-"""The sandbox Cliniko without a socket: what the client sends is answered within this process."""
+"""The sandbox Cliniko without a socket: the client's requests are answered in this process."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -11,14 +11,14 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from werkzeug.test import Client
 
-from sync.cliniko.client import Answer, Cliniko, Page
+from sync.cliniko.client import Cliniko, Page, Parsed
 from sync.cliniko.errors import BudgetSpent, ClinikoError
 
 API_URL = "http://cliniko.test/api/{shard}/v1"
 
 
 class InProcess(HTTPAdapter):
-    """A transport of requests that calls the application. A connection that it resets is an error here, too."""
+    """A transport for requests that calls the app. A connection reset by the app raises ConnectionError."""
 
     def __init__(self, app: Flask):
         super().__init__()
@@ -34,13 +34,13 @@ class InProcess(HTTPAdapter):
         return self.build_response(request, raw)
 
 
-def list_at_once(self: Cliniko, resource: str, then: Callable[[Page], Answer], **words: Any) -> Future[Answer]:
-    """In place of Cliniko.list_ahead: asked here and now, so that what happens when is the test's to say."""
-    asked: Future[Answer] = Future()
+def prefetch_inline(self: Cliniko, resource: str, parse: Callable[[Page], Parsed], **query: Any) -> Future[Parsed]:
+    """Replace Cliniko.prefetch: fetch immediately instead of in a thread, so that the order of events is fixed."""
+    future: Future[Parsed] = Future()
     try:
-        asked.set_result(then(self.list(resource, **words)))
+        future.set_result(parse(self.list(resource, **query)))
     except BudgetSpent:
         raise
     except ClinikoError as failure:
-        asked.set_exception(failure)
-    return asked
+        future.set_exception(failure)
+    return future

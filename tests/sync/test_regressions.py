@@ -37,7 +37,7 @@ from sync.refresh import Outcome, refresh_patient
 from sync.resources import ALERTS, PATIENTS, Resource
 from sync.walk import reconcile
 from sync.walk import run as walk_run
-from sync.walk.keyset import advance, next_step
+from sync.walk.keyset import advance, next_query
 from sync.walk.lease import LeaseLost
 from sync.walk.slice import WalkProgress
 from sync.walk.store import mark_deleted, next_sequence, write_page
@@ -255,7 +255,7 @@ def test_a_late_refusal_of_the_former_key_says_nothing_of_the_new_one(connected:
 
 def test_a_crowded_second_is_read_to_its_last_fraction() -> None:
     at = datetime(2026, 3, 1, 10, 0, 5, tzinfo=UTC)
-    step = next_step(Cursor(imported_at=at, cursor=at, position=at, after_id="7"))
+    step = next_query(Cursor(imported_at=at, cursor=at, position=at, after_id="7"))
     assert step.filters == ("updated_at:>=2026-03-01T10:00:05Z", "updated_at:<2026-03-01T10:00:06Z", "id:>7")
 
 
@@ -496,6 +496,6 @@ def test_a_pause_survives_the_turn_that_was_under_way(
     with clinic_context("bondi"):
         walk_run.run_slice(seconds=60, pages=60)
         assert connection_state.load().state == Connection.State.PAUSED
-        assert walk_run.run_slice(seconds=60, pages=60) == walk_run.SliceOutcome(never=True)
+        assert walk_run.run_slice(seconds=60, pages=60) == walk_run.SliceOutcome(blocked=True)
     with clinic_context("harbour"):
         assert connection_state.load().state == Connection.State.OK

@@ -12,6 +12,7 @@ from sync.walk import run as walk_run
 from tenants.context import ClinicAlreadyEntered, clinic_context
 from tenants.database import connection
 from tenants.models import Clinic
+from tenants.queues import LONG_QUEUE, SHORT_QUEUE
 
 
 def due(clinic: Clinic, *, seconds: float) -> None:
@@ -114,7 +115,7 @@ def test_a_clinic_with_more_to_do_gets_one_message_and_no_tick_meanwhile(
 ) -> None:
     sent: list[dict[str, str]] = []
     monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
-    monkeypatch.setattr(walk_run, "run_slice", lambda **_: walk_run.SliceOutcome(more=True))
+    monkeypatch.setattr(walk_run, "run_slice", lambda **_: walk_run.SliceOutcome(has_more=True))
     due(bondi, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
     assert sent == [{"schema_name": bondi.schema_name}]
@@ -127,7 +128,7 @@ def test_who_has_to_wait_goes_on_in_the_line_for_long_work(
     lines: list[str] = []
     monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda queue, **_: lines.append(queue))
     soon = timezone.now() + timedelta(seconds=3)
-    monkeypatch.setattr(walk_run, "run_slice", lambda **_: walk_run.SliceOutcome(more=True, not_before=soon))
+    monkeypatch.setattr(walk_run, "run_slice", lambda **_: walk_run.SliceOutcome(has_more=True, resume_at=soon))
     due(bondi, seconds=50)
     due(harbour, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
@@ -135,7 +136,7 @@ def test_who_has_to_wait_goes_on_in_the_line_for_long_work(
     assert (lines, bondi.sync_due_at) == ([], soon)
     due(bondi, seconds=-1)
     tasks.tick()
-    assert lines == [tasks.LONG_QUEUE]
+    assert lines == [LONG_QUEUE]
 
 
 def test_a_first_import_waits_among_the_long_work_and_what_comes_after_it_among_the_short(
@@ -153,7 +154,7 @@ def test_a_first_import_waits_among_the_long_work_and_what_comes_after_it_among_
         tasks.sync_clinic(schema_name=bondi.schema_name)
     due(bondi, seconds=-1)
     tasks.tick()
-    assert lines == [tasks.LONG_QUEUE, tasks.LONG_QUEUE, tasks.SHORT_QUEUE]
+    assert lines == [LONG_QUEUE, LONG_QUEUE, SHORT_QUEUE]
 
 
 def test_who_was_woken_meanwhile_is_not_put_off(bondi: Clinic) -> None:

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 import pytest
 from django.db import connection
 
-from sync.cliniko.time_zones import UNKNOWN, zone_of
+from sync.cliniko.time_zones import UNKNOWN, iana_time_zone
 
 # Every label that Ruby on Rails has, which are those of Cliniko.
 LABELS = """
@@ -27,7 +27,7 @@ Fiji|Kamchatka|Marshall Is.|Auckland|Wellington|Nuku'alofa|Tokelau Is.|Chatham I
 
 
 def zones() -> dict[str, str]:
-    return {label: zone_of({"time_zone": label}) for label in LABELS.strip().replace("\n", "|").split("|")}
+    return {label: iana_time_zone({"time_zone": label}) for label in LABELS.strip().replace("\n", "|").split("|")}
 
 
 def test_every_label_of_cliniko_is_a_zone() -> None:
@@ -70,4 +70,4 @@ def test_postgresql_knows_each_of_them_as_exports_need(db: None) -> None:
     ],
 )
 def test_what_an_account_says_is_understood(said: dict[str, Any], zone: str) -> None:
-    assert zone_of(said) == zone
+    assert iana_time_zone(said) == zone

@@ -44,7 +44,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
 
 def a_day_later(label: str) -> None:
     with clinic_context(label):
-        day_before = timezone.now() - account.ASKED_EVERY - timedelta(minutes=1)
+        day_before = timezone.now() - account.CHECK_INTERVAL - timedelta(minutes=1)
         Connection.objects.update(connected_at=day_before, account_checked_at=day_before)
 
 

@@ -30,7 +30,7 @@ from sync.walk.schedule import mark_all_due
 from tenants.context import clinic_context
 from tenants.models import Clinic, KeyBudget
 from tests.cliniko_sandbox import Sandbox
-from tests.sync.in_process import API_URL, InProcess, list_at_once
+from tests.sync.in_process import API_URL, InProcess, prefetch_inline
 from tests.tenants.backdating import advance_clock
 
 Connect = Callable[[str], Sandbox]
@@ -105,9 +105,9 @@ def test_a_turn_that_spent_its_share_goes_on_later_and_leaves_the_state_as_it_wa
         before = connection_state.load()
     asked = modest.store.count_requests()
     ended = turn()
-    assert ended.more
-    assert ended.not_before is not None
-    assert timedelta(seconds=50) < ended.not_before - timezone.now() < timedelta(seconds=61)
+    assert ended.has_more
+    assert ended.resume_at is not None
+    assert timedelta(seconds=50) < ended.resume_at - timezone.now() < timedelta(seconds=61)
     assert modest.store.count_requests() == asked
     assert state() == "ok"
     with clinic_context("bondi"):
@@ -119,7 +119,7 @@ def test_an_import_that_spent_its_share_is_still_importing(connected: Connect, s
     sandbox = connected("bondi")
     settings.CLINIKO_REQUESTS_PER_MINUTE = 200
     use_up(sandbox)
-    assert turn().more
+    assert turn().has_more
     assert state() == IMPORTING
     advance_clock(61)
     assert turn() == walk_run.SliceOutcome()
@@ -131,8 +131,8 @@ def test_a_refusal_of_clinikos_is_told_as_its_limit(modest: Sandbox) -> None:
     with clinic_context("bondi"):
         mark_all_due()
     ended = turn()
-    assert not ended.more
-    assert ended.not_before is not None
+    assert not ended.has_more
+    assert ended.resume_at is not None
     assert state() == "rate_limited"
 
 
@@ -191,7 +191,7 @@ def test_when_cliniko_refuses_the_key_at_one_clinic_the_other_asks_nothing(shari
         walk_run.run_sync()
     assert not isinstance(limit.value, BudgetSpent)
     asked = sharing.store.count_requests()
-    assert turn("harbour") == walk_run.SliceOutcome(more=True, not_before=limit.value.until)
+    assert turn("harbour") == walk_run.SliceOutcome(has_more=True, resume_at=limit.value.until)
     with clinic_context("harbour"):
         assert refresh_patient("42") == Outcome.RATE_LIMITED
     assert sharing.store.count_requests() == asked
@@ -232,14 +232,14 @@ def test_an_import_at_full_speed_never_meets_clinikos_limit(
     key = store.add_account("bondi", patients=60)
     monkeypatch.setattr("requests.Session.get_adapter", lambda *_, **__: transport)
     monkeypatch.setattr("sync.cliniko.client.PER_PAGE", 3)
-    monkeypatch.setattr(Cliniko, "list_ahead", list_at_once)
+    monkeypatch.setattr(Cliniko, "prefetch", prefetch_inline)
     settings.CLINIKO_API_URL = API_URL
     with clinic_context("bondi"):
         connect.connect(ApiKey(key), by=OPS)
         launches = store.count_requests()
-    while (ended := turn()).more:
-        assert ended.not_before is not None
-        clock.pass_by(max(0.0, (ended.not_before - timezone.now()).total_seconds()))
+    while (ended := turn()).has_more:
+        assert ended.resume_at is not None
+        clock.pass_by(max(0.0, (ended.resume_at - timezone.now()).total_seconds()))
     asked = store.requests("bondi")
     assert len(asked) > 300
     assert {each.status for each in asked} <= {200, 404}

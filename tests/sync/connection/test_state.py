@@ -33,7 +33,7 @@ def test_a_refused_key_does_not_end_a_pause_and_is_not_hidden_by_it(connected: C
         assert refresh_patient("42") == Outcome.KEY_INVALID
         assert connection_state.load().state == Connection.State.PAUSED
         assert "paused" in current().sentence
-        assert "refuses the API key" in current().sentence
+        assert "doesn't accept the API key" in current().sentence
     assert dict(Clinic.objects.values_list("label", "key_state")) == {"bondi": "invalid", "harbour": "ok"}
 
 
@@ -98,7 +98,7 @@ def test_an_answer_from_before_a_refusal_does_not_outlive_it(connected: Connect)
         Connection.objects.update(state="unreachable", key_state="invalid")
         held = connection_state.load()
         connection_state.record_failure(KeyInvalid("401"), held)
-        connection_state.record_answer(held)
+        connection_state.record_key_accepted(held)
         assert (connection_state.load().state, connection_state.load().key_state) == ("key_invalid", "invalid")
 
 
@@ -137,7 +137,7 @@ def test_a_refusal_that_was_taken_back_halfway_is_asked_about_again(connected: C
     sandbox.store.add_patient("bondi", id="42", first_name="Ada")
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="ok")  # as a process that was killed in between leaves
-        assert not walk_run.run_slice(seconds=60, pages=60).never
+        assert not walk_run.run_slice(seconds=60, pages=60).blocked
         held = connection_state.load()
         assert (held.state, held.key_state) == ("ok", "ok")
     assert sandbox.mirrored_names("bondi") == {"42": "Ada"}

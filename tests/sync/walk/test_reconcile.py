@@ -31,7 +31,7 @@ def compared(connected: Connect) -> Sandbox:
     sandbox.sync("bondi")
     with clinic_context("bondi"):
         write_page(PATIENTS, [patient_payload(each) for each in GONE], sequence=next_sequence())
-        reconcile.request(PATIENTS)
+        reconcile.request_comparison(PATIENTS)
     return sandbox
 
 
@@ -58,7 +58,7 @@ def test_a_record_that_was_asked_for_is_not_asked_for_again_when_the_next_one_fa
         walk_run.run_sync(everything=False)
         assert Reconciliation.objects.get(resource="patients").after_id == "70"
         assert Patient.objects.get(cliniko_id="70").deleted_at
-        reconcile.request(PATIENTS)
+        reconcile.request_comparison(PATIENTS)
         walk_run.run_sync(everything=False)
         assert asked == ["70", "71", "71", "72"]
         assert Patient.objects.filter(deleted_at=None).count() == 2
@@ -68,7 +68,7 @@ def test_a_record_that_was_asked_for_is_not_asked_for_again_when_the_next_one_fa
 
 def test_once_the_turn_is_over_the_rest_waits_for_the_next(compared: Sandbox, asked: list[str]) -> None:
     with clinic_context("bondi"), Lease() as lease:
-        step = reconcile.compare_page(connection_state.open_client(), lease, PATIENTS, over=lambda: True)
+        step = reconcile.compare_page(connection_state.open_client(), lease, PATIENTS, is_over=lambda: True)
         assert asked == ["70"]
         assert (step.done, step.reread, step.mended, step.compared) == (False, 1, 1, 1)
         assert Reconciliation.objects.get(resource="patients").after_id == "70"

@@ -147,8 +147,8 @@ def test_an_error_between_rows_and_cursor_leaves_both_as_they_were(
     sandbox = connected("bondi")
     people(sandbox, "bondi", 120)
 
-    def write_and_die(page: ReadPage, *, sequence: int, carefully: bool) -> int:
-        store_page(page, sequence=sequence, carefully=carefully)
+    def write_and_die(page: ReadPage, *, sequence: int, isolate: bool) -> int:
+        store_page(page, sequence=sequence, isolate=isolate)
         raise RuntimeError("the worker died here")
 
     with clinic_context("bondi"):
@@ -180,10 +180,10 @@ def test_a_key_that_cliniko_refuses_stops_the_polling_until_it_changes(connected
     sandbox.store.revoke_key(sandbox.store.key("bondi"))
     with clinic_context("bondi"):
         mark_all_due()
-        assert walk_run.run_slice(seconds=5, pages=50).never
+        assert walk_run.run_slice(seconds=5, pages=50).blocked
         assert connection_state.load().state == Connection.State.KEY_INVALID
         asked = sandbox.store.count_requests()
-        assert walk_run.run_slice(seconds=5, pages=50).never
+        assert walk_run.run_slice(seconds=5, pages=50).blocked
         assert sandbox.store.count_requests() == asked
         connect.connect(ApiKey(sandbox.store.issue_key("bondi")), by=OPS)
         assert walk_run.run_slice(seconds=5, pages=50) == walk_run.SliceOutcome()
@@ -216,7 +216,7 @@ def test_the_limit_ends_the_turn_and_nothing_is_asked_before_it_resets(connected
         assert held.resume_at is not None
         assert timedelta(0) < held.resume_at - timezone.now() <= timedelta(seconds=61)
         asked = sandbox.store.count_requests()
-        assert walk_run.run_slice(seconds=5, pages=50).not_before == held.resume_at
+        assert walk_run.run_slice(seconds=5, pages=50).resume_at == held.resume_at
         assert sandbox.store.count_requests() == asked
         sandbox.store.set_requests_per_minute("bondi", None)
         Connection.objects.update(resume_at=timezone.now())
@@ -230,7 +230,7 @@ def test_a_key_of_another_account_is_refused_unless_confirmed(connected: Connect
     with clinic_context("bondi"):
         stored = connection_state.load().sealed_key
         other = ApiKey(sandbox.store.key("harbour"))
-        with pytest.raises(connect.AnotherAccount, match="nothing was changed"):
+        with pytest.raises(connect.AnotherAccount, match="Nothing was changed"):
             connect.connect(other, by=OPS)
         assert connection_state.load().sealed_key == stored
         assert connect.connect(other, by=OPS, confirm_other_account=True).account == "Harbour Osteopathy"
@@ -371,14 +371,14 @@ def test_a_value_that_the_database_refuses_costs_one_record_and_the_walk_goes_on
     sandbox = connected("bondi")
     for cliniko_id, name in (("42", "Ada"), ("43", "Ben"), ("44", "Cleo")):
         sandbox.store.add_patient("bondi", id=cliniko_id, first_name=name)
-    execute = store._execute
+    execute = store.execute
 
     def refuse_43(statement: str, words: dict[str, list[str]]) -> int:
         if "43" in words["ids"]:
             raise DataError("value overflows numeric format")
         return execute(statement, words)
 
-    monkeypatch.setattr(store, "_execute", refuse_43)
+    monkeypatch.setattr(store, "execute", refuse_43)
     sandbox.sync("bondi")
     assert sandbox.mirrored_names("bondi") == {"42": "Ada", "44": "Cleo"}
     with clinic_context("bondi"):

@@ -41,7 +41,7 @@ def test_a_key_revoked_in_the_middle_of_an_import_and_a_new_one_goes_on_where_it
             walk_run.run_sync(everything=False)
         cast.after_answer.clear()
         asked = cast.store.count_requests()
-        assert walk_run.run_slice(seconds=5, pages=50).never
+        assert walk_run.run_slice(seconds=5, pages=50).blocked
         assert cast.store.count_requests() == asked
         assert connection_state.load().state == Connection.State.KEY_INVALID
         connect.connect(ApiKey(cast.store.issue_key("bondi")), by=OPS)

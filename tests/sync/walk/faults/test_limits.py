@@ -40,7 +40,7 @@ def test_nothing_is_asked_before_the_limit_resets_and_then_all_is_there(
         assert abs(held.resume_at - timezone.now() - pause) < timedelta(seconds=3)
         asked = cast.store.count_requests()
         Connection.objects.update(resume_at=timezone.now() + timedelta(minutes=1))
-        assert walk_run.run_slice(seconds=5, pages=5).not_before is not None
+        assert walk_run.run_slice(seconds=5, pages=5).resume_at is not None
         assert refresh_patient(number(0)) == Outcome.RATE_LIMITED
         with pytest.raises(RateLimited):
             walk_run.run_sync()

@@ -54,7 +54,7 @@ def test_a_record_that_cannot_be_read_is_kept_aside_and_counted_until_it_can(cas
     cast.only("patients")
     cast.store.inject_fault("bondi", Fault.UNREADABLE, resource="patients", times=2)
     cast.persist()
-    assert kept_aside() == {"updated_at is not a time.": 2}
+    assert kept_aside() == {"updated_at isn't a time.": 2}
     assert onboarding.report("bondi")["refused_payloads"] == 2
     assert [name.partition("/")[0] for name in cast.differences().missing] == ["patients", "patients"]
     cast.edit_many()
