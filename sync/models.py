@@ -37,7 +37,7 @@ class Connection(models.Model):
     key_user_name = models.TextField(blank=True)
     key_user_role = models.TextField(blank=True)
     connected_at = models.DateTimeField(null=True)
-    account_checked_at = models.DateTimeField(null=True, help_text="When its name, time zone and terminology were last read.")
+    account_checked_at = models.DateTimeField(null=True, help_text="When the account settings were last read.")
     account_since = models.DateTimeField(null=True, help_text="Ids from before this time belong to another account.")
     state = models.CharField(max_length=16, choices=State, default=State.NO_KEY)
     state_since = models.DateTimeField(default=timezone.now)
@@ -64,7 +64,7 @@ class Cursor(models.Model):
     walked = models.PositiveIntegerField(default=0, help_text="Records read by the current or latest walk.")
     total = models.PositiveIntegerField(null=True, help_text="Cliniko's latest count of records.")
     due_at = models.DateTimeField(default=timezone.now, help_text="When the list is due for its next walk.")
-    refused_at = models.DateTimeField(null=True, help_text="When Cliniko started to answer 403 or 404 for this list.")
+    refused_at = models.DateTimeField(null=True, help_text="When Cliniko last answered 403 or 404 for this list.")
     failures = models.PositiveIntegerField(default=0, help_text="Failed walks in a row.")
     asks_hidden = models.BooleanField(
         default=True, help_text="False once Cliniko has rejected the filters for hidden records."
@@ -75,7 +75,7 @@ class Reconciliation(models.Model):
     """The current or latest comparison of a resource with Cliniko, id by id."""
 
     resource = models.CharField(max_length=40, primary_key=True)
-    after_id = models.CharField(max_length=20, null=True, help_text="The last id compared; empty while none is running.")  # noqa: DJ001 - "" is a running comparison's start
+    after_id = models.CharField(max_length=20, null=True, help_text="The last id compared; empty when idle.")  # noqa: DJ001 - "" when it has begun
     due_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     requested_again = models.BooleanField(default=False, help_text="Requested while running: repeat afterwards.")

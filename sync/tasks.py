@@ -48,7 +48,8 @@ def take_due_clinics() -> list[tuple[str, bool]]:
             " AND sync_due_at <= statement_timestamp() RETURNING schema_name, has_more",
             [settings.SYNC_INTERVAL_SECONDS, list(Clinic.WORKING)],
         )
-        return cursor.fetchall()
+        due: list[tuple[str, bool]] = cursor.fetchall()
+        return due
 
 
 @shared_task(name="sync.clinic")

@@ -8,9 +8,7 @@ from typing import Any
 _ID = re.compile(r"[0-9]{1,20}")
 _NOT_DIGITS = re.compile(r"\D+")
 # Letters that Unicode doesn't decompose, as people type them on another keyboard.
-_LETTERS = str.maketrans(
-    {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ħ": "h"}
-)
+_LETTERS = str.maketrans({"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ħ": "h"})
 
 
 class PayloadRefused(ValueError):
