@@ -1,4 +1,4 @@
-"""The access log: no patient's data is shown without a row that says who looked."""
+"""Views of patient data: no page without a permission and an audit entry."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,20 +13,21 @@ from accounts.models import User
 from accounts.roles import Permission, may
 from audit.log import Action, AuditUnavailable, record
 from audit.models import Event
-from launch.error_pages import NOT_RECORDED, explain
-from launch.http import StaffRequest, number
+from launch.error_pages import render_error
+from launch.http import StaffRequest, parse_number
+from launch.messages import NOT_AUDITED
 from sync.read import patients
 
 View = Callable[..., HttpResponseBase]
 
 
 def record_access(request: StaffRequest, action: Action, patient_id: str = "", **details: str | int) -> Event:
-    """Write the line that has to be there before the page is. Raises AuditUnavailable."""
+    """Write an audit entry for the user. Raises AuditUnavailable, so call it before rendering the page."""
     return record(action, by=request.user, patient_id=patient_id, **details)
 
 
-def recorded(permission: Permission) -> Callable[[View], View]:
-    """A page for roles that hold `permission`, and only with its row in the access log; a refusal has one too."""
+def audited_permission(permission: Permission) -> Callable[[View], View]:
+    """Decorate a view for roles with `permission`; a refusal writes an audit entry and raises PermissionDenied."""
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -41,8 +42,12 @@ def recorded(permission: Permission) -> Callable[[View], View]:
     return decorate
 
 
+view_patients_required = audited_permission(Permission.VIEW_PATIENTS)
+view_log_required = audited_permission(Permission.VIEW_LOG)
+
+
 class AuditFailureMiddleware:
-    """Where the log cannot be written nothing is shown and nothing is changed: the view's own transaction is undone."""
+    """Return 503 if the audit log can't be written. The exception rolls back the view's transaction."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]):
         self.get_response = get_response
@@ -53,29 +58,24 @@ class AuditFailureMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, AuditUnavailable):
             return None
-        structlog.get_logger(__name__).error("access_not_recorded", exc_info=exception)
-        return explain(request, NOT_RECORDED)
+        structlog.get_logger(__name__).error("audit_unavailable", exc_info=exception)
+        return render_error(request, NOT_AUDITED)
 
 
-patients_page = recorded(Permission.VIEW_PATIENTS)
-log_page = recorded(Permission.VIEW_LOG)
-
-
-def is_viewing(user: User, patient_id: str, event_id: str) -> bool:
-    """Whether `event_id` is the row of this user's view of this patient, so that a fragment belongs to that view."""
-    line = number(event_id)
-    return line is not None and _views(user).filter(pk=line, patient_id=patient_id).exists()
+def is_own_view(user: User, patient_id: str, event_id: str) -> bool:
+    """Return True if `event_id` is the audit entry of this user's view of this patient."""
+    number = parse_number(event_id)
+    return number is not None and _views(user).filter(pk=number, patient_id=patient_id).exists()
 
 
 def recently_opened(user: User, count: int = 8) -> list[str]:
-    """The ids of the patients that `user` opened last, latest first."""
+    """Return the Cliniko IDs of the patients that the user opened most recently, latest first."""
     latest = _views(user).values("patient_id").annotate(last=Max("pk")).order_by("-last")
     return [row["patient_id"] for row in latest[:count]]
 
 
 def _views(user: User) -> QuerySet[Event]:
-    """This user's views, none from before the clinic moved to its present Cliniko account: whoever had the id then was
-    somebody else."""
+    """Return the user's views since the clinic connected its current Cliniko account: earlier IDs are other people."""
     views = Event.objects.filter(user_id=user.pk, action=Action.VIEWED)
     since = patients.account_since()
     return views.filter(occurred_at__gte=since) if since else views

@@ -1,4 +1,4 @@
-"""Reading the access log: which lines, newest first, on a page or as CSV."""
+"""Read the access log: audit entries, newest first, for a page or as CSV."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from sync.read.records import PatientRecord
 from tenants.context import enter_clinic
 from tenants.models import Clinic
 
-PAGE = 100
-BATCH = 1000
-OPS = "ops"
-HEADINGS = ("Line", "When", "Who", "What", "Patient (Cliniko id)", "Details", "Request")
+PAGE_SIZE = 100
+BATCH_SIZE = 1000
+OPERATORS = "ops"
+HEADINGS = ("Entry", "When", "Who", "What", "Patient (Cliniko ID)", "Details", "Request")
 
 
 class DayField(forms.DateField):
-    """A day that may be left empty."""
+    """An optional day."""
 
     default_validators = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2199, 12, 31))]
 
@@ -35,7 +35,7 @@ class DayField(forms.DateField):
 
 
 class LogFilter(forms.Form):
-    """Which lines somebody wants to see; what is left empty narrows nothing. Never a patient: those are in the path."""
+    """Which entries to show; an empty field doesn't filter. A patient is in the URL's path, never in this form."""
 
     person = forms.ChoiceField(required=False, label="Who")
     action = forms.ChoiceField(
@@ -48,30 +48,31 @@ class LogFilter(forms.Form):
 
     def __init__(self, data: Mapping[str, str], *, people: Mapping[int, str]):
         super().__init__(data)
-        choices = [("", "Anybody"), *((str(pk), name) for pk, name in people.items()), (OPS, "Sidechart's own people")]
+        staff = ((str(pk), name) for pk, name in people.items())
+        choices = [("", "Anyone"), *staff, (OPERATORS, "Sidechart support")]
         self.fields["person"] = forms.ChoiceField(required=False, label="Who", choices=choices)
 
     def condition(self, zone: str) -> Q:
-        """What the lines have to meet; days are those of the time zone."""
-        wanted, found = self.cleaned_data, Q()
-        if wanted["person"]:
-            found &= Q(user_id=None) if wanted["person"] == OPS else Q(user_id=wanted["person"])
-        if wanted["action"]:
-            found &= Q(action=wanted["action"])
-        if wanted["since"]:
-            found &= Q(occurred_at__gte=datetime.combine(wanted["since"], time.min, ZoneInfo(zone)))
-        if wanted["until"]:
-            found &= Q(occurred_at__lte=datetime.combine(wanted["until"], time.max, ZoneInfo(zone)))
-        return found
+        """Return the query of a valid form; days are those of the time zone."""
+        chosen, condition = self.cleaned_data, Q()
+        if chosen["person"]:
+            condition &= Q(user_id=None) if chosen["person"] == OPERATORS else Q(user_id=chosen["person"])
+        if chosen["action"]:
+            condition &= Q(action=chosen["action"])
+        if chosen["since"]:
+            condition &= Q(occurred_at__gte=datetime.combine(chosen["since"], time.min, ZoneInfo(zone)))
+        if chosen["until"]:
+            condition &= Q(occurred_at__lte=datetime.combine(chosen["until"], time.max, ZoneInfo(zone)))
+        return condition
 
-    def as_parameters(self) -> dict[str, str]:
-        """What was chosen, for a link or a form that means the same lines."""
+    def parameters(self) -> dict[str, str]:
+        """Return the chosen values, for a link or form with the same filter."""
         return {name: value for name in self.fields if (value := self.data.get(name, ""))}
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line as the page shows it; `patient` is empty where the id is of nobody in the mirror."""
+class Entry:
+    """One entry as the page shows it. `patient` is their name, empty when the mirror doesn't have the ID."""
 
     event: Event
     name: str
@@ -80,53 +81,57 @@ class Line:
 
 
 def people() -> dict[int, str]:
-    """Everybody who has or had an account at the clinic, by id."""
+    """Return the names of all users, past and present, by ID."""
     return {user.pk: user.name or user.email for user in User.objects.order_by("name", "email")}
 
 
 def about(record: PatientRecord) -> Q:
-    """Lines about a patient and those merged into them; none from before the clinic moved to its present Cliniko
-    account, when the ids were somebody else's."""
+    """Return the query for entries about a patient and those merged into them.
+
+    Entries from before the clinic connected its current Cliniko account don't match: their IDs were other people's.
+    """
     since = patients.account_since()
     family = Q(patient_id__in=[record.cliniko_id, *record.merged_from])
     return family & Q(occurred_at__gte=since) if since else family
 
 
-def page(condition: Q, *, before: int | None = None, size: int = PAGE) -> tuple[list[Event], bool]:
-    """Lines that meet the condition, newest first, older than line `before`; and whether there are more."""
+def page(condition: Q, *, before: int | None = None, size: int = PAGE_SIZE) -> tuple[list[Event], bool]:
+    """Return matching events older than number `before`, newest first, and whether there are more."""
     older = Q(pk__lt=before) if before else Q()
     found = list(Event.objects.filter(condition, older).order_by("-pk")[: size + 1])
     return found[:size], len(found) > size
 
 
-def lines(events: list[Event], names: Mapping[int, str]) -> list[Line]:
-    """The events with the names of who and whom; no name for an id from before the clinic changed its account."""
+def entries(events: list[Event], names: Mapping[int, str]) -> list[Entry]:
+    """Add names of users and patients. IDs from a previous Cliniko account get no name."""
     since = patients.account_since()
-    named = {event.pk: event.patient_id for event in events if since is None or event.occurred_at >= since}
-    held = patients.summaries(set(named.values()) - {""})
-    whom = {pk: held[patient_id].name for pk, patient_id in named.items() if patient_id in held}
-    return [Line(each, names.get(each.user_id or 0, ""), whom.get(each.pk, ""), in_words(each)) for each in events]
+    ids = {event.pk: event.patient_id for event in events if since is None or event.occurred_at >= since}
+    summaries = patients.summaries(set(ids.values()) - {""})
+    patient = {pk: summaries[patient_id].name for pk, patient_id in ids.items() if patient_id in summaries}
+    return [Entry(each, names.get(each.user_id or 0, ""), patient.get(each.pk, ""), details(each)) for each in events]
 
 
-def in_words(event: Event) -> str:
-    """`whom: alex@clinic.example, role: admin`."""
+def details(event: Event) -> str:
+    """Return the details as text: `person: alex@clinic.example, role: admin`."""
     return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in event.details.items())
 
 
 def as_csv(clinic: Clinic, condition: Q, zone: str) -> Iterator[str]:
-    """All lines that meet the condition, for an answer that is sent while it is read. The request has left the clinic
-    by then, so each batch enters it anew, and what is handed out was read inside."""
-    yield spreadsheets.opening(HEADINGS)
+    """Yield all matching entries as CSV, for a streaming response.
+
+    The response is read after the request has left the clinic, so each batch enters it again.
+    """
+    yield spreadsheets.csv_header(HEADINGS)
     before, more = None, True
     while more:
         with enter_clinic(clinic):
-            events, more = page(condition, before=before, size=BATCH)
-        yield spreadsheets.lines(as_row(event, zone) for event in events)
+            events, more = page(condition, before=before, size=BATCH_SIZE)
+        yield spreadsheets.csv_rows(as_row(event, zone) for event in events)
         before = events[-1].pk if events else None
 
 
 def as_row(event: Event, zone: str) -> tuple[str, ...]:
-    """A line in the order of HEADINGS."""
+    """Return an event in the order of HEADINGS."""
     when = event.occurred_at.astimezone(ZoneInfo(zone)).isoformat(sep=" ", timespec="seconds")
     what = str(event.get_action_display())
-    return str(event.pk), when, event.user_email, what, event.patient_id, in_words(event), event.request_id
+    return str(event.pk), when, event.user_email, what, event.patient_id, details(event), event.request_id

@@ -1,4 +1,4 @@
-"""A picture of attendance: what became of a patient's appointments, month by month over two years."""
+"""The attendance chart: a patient's visits, cancellations and missed appointments by month, over two years."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,84 +7,39 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from sync.read.records import Appointment
+from tenants.charts import Bar, Chart, draw
 
 MONTHS = 24
-COLUMN, GAP, TOP, HEIGHT = 15, 3, 14, 72  # of the drawing, which scales
-_KINDS = {"booked": "visit", "arrived": "visit", "cancelled": "cancelled", "did_not_arrive": "missed"}
-_FEWEST = 4  # a month's bar is never taller than one visit in this many
-
-
-@dataclass(frozen=True)
-class Block:
-    """A part of a month's bar; `kind` is visit, cancelled or missed."""
-
-    kind: str
-    y: float
-    height: float
-
-
-@dataclass(frozen=True)
-class Month:
-    """One month's counts, and where they are drawn."""
-
-    first: date
-    x: int
-    visits: int
-    cancelled: int
-    missed: int
-    blocks: tuple[Block, ...]
-
-    @property
-    def label(self) -> str:
-        """Below the bar, for each half year."""
-        return {1: f"{self.first:%Y}", 7: "Jul"}.get(self.first.month, "")
+_KINDS = {"booked": "visit", "arrived": "visit", "cancelled": "cancelled", "did_not_arrive": "did_not_arrive"}
+_LEAST_MOST = 4  # visits in a full bar, at least: a single visit never fills it
 
 
 @dataclass(frozen=True)
 class Attendance:
-    """Two years of months, oldest first, and the most that one of them holds."""
+    """The chart, oldest month first, and totals. A bar's values are counts of visit, cancelled and did_not_arrive."""
 
-    months: tuple[Month, ...]
-    most: int
-    width: int = MONTHS * COLUMN
-    bar: int = COLUMN - GAP
-    top: int = TOP
-    floor: int = TOP + HEIGHT
-
-    @property
-    def visits(self) -> int:
-        return sum(month.visits for month in self.months)
-
-    @property
-    def cancelled(self) -> int:
-        return sum(month.cancelled for month in self.months)
-
-    @property
-    def missed(self) -> int:
-        return sum(month.missed for month in self.months)
+    chart: Chart
+    visits: int
+    cancelled: int
+    did_not_arrive: int
 
 
 def attendance_of(past: Iterable[Appointment], today: date, zone: ZoneInfo) -> Attendance | None:
-    """The picture of the months up to `today`, by the clinic's calendar; None when they hold no appointment."""
+    """Return the attendance of the months up to `today`, by the clinic's calendar; None without an appointment."""
     counts = Counter(_month_and_kind(appointment, zone) for appointment in past)
     months = [_months_before(today, number) for number in reversed(range(MONTHS))]
-    totals = [sum(counts[first, kind] for kind in ("visit", "cancelled", "missed")) for first in months]
-    if not any(totals):
+    values = [{kind: counts[first, kind] for kind in ("visit", "cancelled", "did_not_arrive")} for first in months]
+    most = max(sum(each.values()) for each in values)
+    if not most:
         return None
-    scale = HEIGHT / max(_FEWEST, *totals)
-    drawn = (_month(first, place, counts, scale) for place, first in enumerate(months))
-    return Attendance(tuple(drawn), most=max(_FEWEST, *totals))
+    bars = [Bar(f"{first:%b %Y}", _tick(first), each) for first, each in zip(months, values, strict=True)]
+    chart = draw(bars, most=max(_LEAST_MOST, most), top=14, height=72)
+    return Attendance(chart, *(sum(each[kind] for each in values) for kind in values[0]))
 
 
-def _month(first: date, place: int, counts: Counter[tuple[date, str]], scale: float) -> Month:
-    found = {kind: counts[first, kind] for kind in ("visit", "cancelled", "missed")}
-    blocks, y = [], float(TOP + HEIGHT)
-    for kind, count in found.items():
-        if count:
-            y -= count * scale
-            blocks.append(Block(kind, round(y, 1), round(count * scale, 1)))
-    x = place * COLUMN + GAP // 2
-    return Month(first, x, found["visit"], found["cancelled"], found["missed"], tuple(blocks))
+def _tick(first: date) -> str:
+    """Return the label below the bar, one for each half year."""
+    return {1: f"{first:%Y}", 7: "Jul"}.get(first.month, "")
 
 
 def _month_and_kind(appointment: Appointment, zone: ZoneInfo) -> tuple[date, str]:

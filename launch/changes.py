@@ -1,21 +1,19 @@
-"""What is not as it was when this person last looked: in words, a line a field of the screen."""
+"""Compare a record with what the user saw at their previous view: one line per field of the screen."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
+from launch.messages import EMPTY_VALUE, FIELD_LABELS, PRIVACY_POLICY
 from launch.previous_view import PreviousView
 from sync.read.records import CustomSection, PatientRecord, Phone
 from tenants.dates import birth_date
 
-NOTHING = "nothing"
-CONSENT = {True: "given", False: "refused", None: "never asked"}
-
 
 @dataclass(frozen=True)
-class Told:
-    """`field` names the place on the screen."""
+class FieldChange:
+    """A changed field, both values as text. `field` is its name in `{% changed %}`."""
 
     field: str
     label: str
@@ -24,74 +22,59 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Changed:
-    """The changes `since` an earlier look at the patient, or since this one began (`just_now`)."""
+class Changes:
+    """The changes since the previous view, or since this view began (`just_now`)."""
 
     since: datetime
     just_now: bool
-    told: tuple[Told, ...]
+    changes: tuple[FieldChange, ...]
 
     @property
     def fields(self) -> set[str]:
-        return {each.field for each in self.told}
+        return {each.field for each in self.changes}
 
 
-def since_last_look(record: PatientRecord, look: PreviousView, *, opening: bool = False) -> Changed | None:
-    """What this person has not seen yet; None when that is nothing, or when they open it for the first time."""
-    just_now = look.earlier is None
-    since = look.earlier or look.began
+def changes_since(record: PatientRecord, view: PreviousView, *, opening: bool = False) -> Changes | None:
+    """Return what the user hasn't seen; None if nothing changed, or when they open the patient for the first time."""
+    just_now = view.previous_at is None
+    since = view.previous_at or view.started_at
     if just_now and opening:
         return None
-    told = in_words(record, {change.field: change.before for change in record.changed_since(since)})
-    return Changed(since, just_now, told) if told else None
+    changes = field_changes(record, {change.field: change.before for change in record.changed_since(since)})
+    return Changes(since, just_now, changes) if changes else None
 
 
-def in_words(record: PatientRecord, before: dict[str, Any]) -> tuple[Told, ...]:
-    """What of the screen differs from a record with the fields in `before`, which are Cliniko's."""
+def field_changes(record: PatientRecord, before: dict[str, Any]) -> tuple[FieldChange, ...]:
+    """Return how the screen differs from a record whose Cliniko fields had the values in `before`."""
     if not before:
         return ()
     then, now = record.fields_with(before), record.fields_with({})
-    pairs = [(field, label, say(then[field]), say(now[field])) for field, (label, say) in _SHOWN.items()]
-    held, holds = _own_fields(then["custom_sections"]), _own_fields(now["custom_sections"])
-    pairs += [(name, name, held.get(name, NOTHING), holds.get(name, NOTHING)) for name in held | holds]
-    return tuple(Told(*pair) for pair in pairs if pair[2] != pair[3])
+    pairs = [(field, label, _as_text(field, then), _as_text(field, now)) for field, label in FIELD_LABELS.items()]
+    custom, custom_now = _custom_fields(then["custom_sections"]), _custom_fields(now["custom_sections"])
+    pairs += [
+        (name, name, custom.get(name, EMPTY_VALUE), custom_now.get(name, EMPTY_VALUE)) for name in custom | custom_now
+    ]
+    return tuple(FieldChange(*pair) for pair in pairs if pair[2] != pair[3])
 
 
-def _text(value: str) -> str:
-    return value.replace("\r\n", "\n") or NOTHING  # a form that was saved again ends its lines in another way
-
-
-def _day(value: date | datetime | None) -> str:
-    return birth_date(value) or NOTHING
+def _as_text(field: str, values: dict[str, Any]) -> str:
+    # Saving a form again may change its line ends.
+    return _FORMATS.get(field, lambda text: text.replace("\r\n", "\n"))(values[field]) or EMPTY_VALUE
 
 
 def _phones(phones: tuple[Phone, ...]) -> str:
-    return ", ".join(f"{phone.kind} {phone.number}".strip() for phone in phones) or NOTHING
+    return ", ".join(f"{phone.kind} {phone.number}".strip() for phone in phones)
 
 
-def _own_fields(sections: tuple[CustomSection, ...]) -> dict[str, str]:
-    """The clinic's own fields by section and name, as the screen marks them."""
+def _custom_fields(sections: tuple[CustomSection, ...]) -> dict[str, str]:
+    """Return the clinic's custom fields by section and name, as the template marks them."""
     return {f"{section.name} / {field.name}": field.value for section in sections for field in section.fields}
 
 
-_SHOWN: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "name": ("Name", _text),
-    "preferred_name": ("Preferred name", _text),
-    "pronouns": ("Pronouns", _text),
-    "date_of_birth": ("Birth date", _day),
-    "sex": ("Sex", _text),
-    "privacy_policy_accepted": ("Consent", CONSENT.__getitem__),
-    "phones": ("Phone", _phones),
-    "email": ("E-mail", _text),
-    "address_lines": ("Address", lambda lines: ", ".join(lines) or NOTHING),
-    "reminder_type": ("Reminders", _text),
-    "emergency_contact": ("Emergency contact", _text),
-    "title": ("Title", _text),
-    "gender_identity": ("Gender identity", _text),
-    "occupation": ("Occupation", _text),
-    "referral_source": ("Referred by", _text),
-    "concession": ("Concession", _text),
-    "appointment_notes": ("Notes for appointments", _text),
-    "notes": ("Notes in Cliniko", _text),
-    "archived_at": ("Archived", _day),
+_FORMATS: dict[str, Callable[[Any], str]] = {
+    "date_of_birth": birth_date,
+    "archived_at": birth_date,
+    "privacy_policy_accepted": PRIVACY_POLICY.__getitem__,
+    "phones": _phones,
+    "address_lines": ", ".join,
 }

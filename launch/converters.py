@@ -1,6 +1,6 @@
-"""What is a Cliniko id: up to twenty ASCII digits, text everywhere.
+"""The path converter for Cliniko IDs: one to twenty ASCII digits, always text.
 
-Ids of 19 digits are beyond 2^53, where JavaScript and floats merge neighbours: never a number, in any language.
+IDs have 19 digits, beyond 2^53, where JavaScript and floats merge neighbours: never convert one to a number.
 """
 
 import re
@@ -9,12 +9,12 @@ CLINIKO_ID = "[1-9][0-9]{0,19}"
 
 
 def is_cliniko_id(value: str) -> bool:
-    """Whether `value` is an id as Cliniko writes them: no sign, blank, leading zero or digit of another script."""
+    """Return True for a Cliniko ID: no sign, space, leading zero or digits of another script."""
     return re.fullmatch(CLINIKO_ID, value) is not None
 
 
 class ClinikoIdConverter:
-    """`<cliniko_id:patient_id>` in an address."""
+    """`<cliniko_id:patient_id>` in a URL pattern."""
 
     regex = CLINIKO_ID
 
@@ -23,5 +23,5 @@ class ClinikoIdConverter:
 
     def to_url(self, value: str) -> str:
         if not is_cliniko_id(value):
-            raise ValueError("This is not a Cliniko id.")
+            raise ValueError("This is not a Cliniko ID.")
         return value

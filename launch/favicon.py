@@ -1,4 +1,4 @@
-"""How a patient's page is told from others among a browser's tabs: an icon, and a word between tabs."""
+"""Tell patient tabs apart: an icon with initials, and a token that tabs compare with each other."""
 
 import hashlib
 from urllib.parse import quote
@@ -6,7 +6,7 @@ from urllib.parse import quote
 from django.utils.crypto import salted_hmac
 from django.utils.html import escape
 
-# Deep enough for white letters (WCAG AA), far enough apart to tell two clinics by.
+# Dark enough for white letters (WCAG AA), and different enough to tell two clinics apart.
 COLOURS = (
     "#0b5c66", "#8c1c4b", "#1d4ed8", "#7a3b00", "#166534", "#6b21a8", "#9f1239", "#3f4a8a", "#5b5300", "#0f5e9c",
     "#a21caf", "#4a4f57",
@@ -19,23 +19,23 @@ _ICON = (
 
 
 def icon(name: str, clinic_label: str) -> str:
-    """A data: address, so that nobody's initials are asked for over the network."""
+    """Return the icon as a data: URL, so that no request carries a patient's initials."""
     letters = initials(name)
-    drawn = _ICON.format(colour=colour(clinic_label), size=17 if len(letters) > 1 else 20, initials=escape(letters))
-    return f"data:image/svg+xml,{quote(drawn)}"
+    svg = _ICON.format(colour=colour(clinic_label), size=17 if len(letters) > 1 else 20, initials=escape(letters))
+    return f"data:image/svg+xml,{quote(svg)}"
 
 
 def initials(name: str) -> str:
-    """The first letters of the first and the last word; `?` for a name without letters."""
+    """Return the first letters of the first and last words; `?` for a name without letters."""
     firsts = [word[0] for word in ("".join(filter(str.isalnum, part)) for part in name.split()) if word]
     return (firsts[0] + firsts[-1] if len(firsts) > 1 else "".join(firsts)).upper() or "?"
 
 
 def colour(clinic_label: str) -> str:
-    """The clinic's own, always the same."""
+    """Return the clinic's colour, the same every time."""
     return COLOURS[hashlib.sha256(clinic_label.encode()).digest()[0] % len(COLOURS)]
 
 
-def word_between_tabs(session_key: str, patient_id: str) -> str:
-    """Equal for two tabs of one session at the same patient; says nothing about who that is."""
+def tab_token(session_key: str, patient_id: str) -> str:
+    """Return a token, equal for two tabs of one session on the same patient, that doesn't identify the patient."""
     return salted_hmac("launch.favicon", f"{session_key}|{patient_id}", algorithm="sha256").hexdigest()[:16]

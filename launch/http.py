@@ -1,4 +1,4 @@
-"""What kind of request is this: a person opening a page, or a browser fetching ahead or on another page's behalf."""
+"""Classify requests: page loads, prefetches, clicks on another site, URLs that name a patient."""
 
 import re
 
@@ -10,40 +10,39 @@ from tenants.models import Clinic
 
 
 class StaffRequest(HttpRequest):
-    """A request of somebody signed in at a clinic, as the middleware leaves it."""
+    """A request from a signed-in user of a clinic, as the middleware leaves it."""
 
     user: User
     clinic: Clinic
     htmx: HtmxDetails
 
 
-def is_somebody_looking(request: HttpRequest) -> bool:
-    """Whether this loads a page into a window. Not so: prefetch, prerender, image, frame, script, fetch.
+def is_page_load(request: HttpRequest) -> bool:
+    """Return True if the browser loads a page into a window. Prefetch, prerender, image, frame and fetch are False.
 
-    Browsers that send none of these headers are taken at their word.
+    A browser that sends none of these headers counts as loading a page.
     """
     headers = request.headers
     ahead = any("prefetch" in headers.get(name, "").lower() for name in ("Sec-Purpose", "Purpose", "X-Moz"))
     return not ahead and headers.get("Sec-Fetch-Dest", "document") == "document"
 
 
-def comes_from_elsewhere(request: HttpRequest) -> bool:
-    """Whether a link on another website led here, as far as the browser says: no typed address, no page of ours."""
+def is_cross_site(request: HttpRequest) -> bool:
+    """Return False if the browser says that the user typed the URL or came from our own page, else True."""
     return request.headers.get("Sec-Fetch-Site", "cross-site") == "cross-site"
 
 
-def names_a_patient(request: HttpRequest) -> bool:
-    """Whether this asks for a page with a `patient_id` behind any ? or &, as Cliniko puts it behind whatever address
-    was entered there."""
-    behind = request.META.get("QUERY_STRING", "")
-    return request.method in ("GET", "HEAD") and re.search(r"(?:^|[?&])patient_id=", behind) is not None
+def has_patient_id(request: HttpRequest) -> bool:
+    """Return True for a GET with `patient_id=` after any ? or &: Cliniko appends it to whatever URL was entered."""
+    query = request.META.get("QUERY_STRING", "")
+    return request.method in ("GET", "HEAD") and re.search(r"(?:^|[?&])patient_id=", query) is not None
 
 
-def empty_refusal() -> HttpResponse:
-    """An empty refusal. Not a 204: a browser would keep that as the page it fetched ahead, and then show nothing."""
+def empty_403() -> HttpResponse:
+    """Return an empty 403. A browser would cache a 204 as the page it prefetched, and then show nothing."""
     return HttpResponse(status=403)
 
 
-def number(text: str) -> int | None:
-    """The number of a row or version that a form or address names, or None: anybody can write anything there."""
+def parse_number(text: str) -> int | None:
+    """Return the row or version number in user input, or None unless it is 1 to 18 ASCII digits."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None

@@ -1,4 +1,4 @@
-"""What a clinic has beside the mirror: choices, notes, what is not saved yet, and what was heard of the button."""
+"""A clinic's own data beside the mirror: settings, notes, drafts, and clicks on the button in Cliniko."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -9,17 +9,17 @@ from accounts.models import User
 
 
 class ClinicSettings(models.Model):
-    """What the clinic's owners and admins chose for its screens: one row, from the first choice on."""
+    """The clinic's settings: one row, created with the first change."""
 
     id = models.SmallAutoField(primary_key=True)
     shows_card_numbers = models.BooleanField(
-        default=False, help_text="Whether staff may uncover Medicare and DVA numbers."
+        default=False, help_text="Whether staff may reveal Medicare and DVA numbers."
     )
-    first_steps_put_off = ArrayField(
-        models.CharField(max_length=20), default=list, help_text="Those that somebody wants to take later."
+    onboarding_postponed = ArrayField(
+        models.CharField(max_length=20), default=list, help_text="Names of the onboarding steps left for later."
     )
-    first_steps_ended_at = models.DateTimeField(
-        null=True, help_text="When somebody was through with them, or had enough of them."
+    onboarding_finished_at = models.DateTimeField(
+        null=True, help_text="When all steps were done, or a user hid the reminder."
     )
 
     class Meta:
@@ -27,14 +27,16 @@ class ClinicSettings(models.Model):
 
 
 class Note(models.Model):
-    """A note of the clinic's own about a patient. Cliniko knows nothing of it, and no sync touches it.
+    """The clinic's own note on a patient, which is not in Cliniko and which no sync changes.
 
-    Names of staff are kept as text: notes outlive accounts.
+    Names of staff are stored as text: notes outlive accounts.
     """
 
     patient_id = models.CharField(max_length=20)
     text = models.TextField()
-    version = models.PositiveIntegerField(default=1, help_text="Counts edits; a save names the one it began with.")
+    version = models.PositiveIntegerField(
+        default=1, help_text="Incremented by each edit; an edit sends the one it began with."
+    )
     author = models.CharField(max_length=254)
     created_at = models.DateTimeField(default=timezone.now)
     editor = models.CharField(max_length=254, blank=True)
@@ -43,7 +45,7 @@ class Note(models.Model):
     deleted_by = models.CharField(max_length=254, blank=True)
     deleted_at = models.DateTimeField(null=True)
     set_aside_at = models.DateTimeField(
-        null=True, help_text="When the clinic moved to another Cliniko account, whose ids mean other people."
+        null=True, help_text="When the clinic moved to another Cliniko account, where patient IDs mean other people."
     )
 
     class Meta:
@@ -51,7 +53,7 @@ class Note(models.Model):
 
 
 class NoteVersion(models.Model):
-    """What a note said at first and after each edit. Rows are only ever added."""
+    """One version of a note's text. Rows are only ever added."""
 
     note = models.ForeignKey(Note, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
@@ -65,13 +67,18 @@ class NoteVersion(models.Model):
 
 
 class Draft(models.Model):
-    """What somebody typed and has not saved: a new note, or other words for `note`. A row a screen: `view_id` is its
-    row in the access log. Rows are replaced and never changed, so that a screen can name what it has seen."""
+    """Text that a user typed and hasn't saved: a new note, or an edit of `note`. One row per view of the screen.
+
+    `view_id` is the view's audit entry. Rows are replaced and never updated, so that a screen can say which drafts it
+    has restored.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     patient_id = models.CharField(max_length=20)
     note = models.ForeignKey(Note, on_delete=models.CASCADE, null=True, related_name="+")
-    version = models.PositiveBigIntegerField(help_text="What the note was at when the words were typed over it, or 0.")
+    version = models.PositiveBigIntegerField(
+        help_text="The version of the note that the user is editing; 0 for a new note."
+    )
     view_id = models.BigIntegerField()
     text = models.TextField()
     saved_at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -81,13 +88,13 @@ class Draft(models.Model):
 
 
 class ButtonClick(models.Model):
-    """The latest click on the Cliniko button, one row per kind (launch.button_clicks.Kind). Holds no patient."""
+    """The latest click on the button in Cliniko, one row per kind (launch.button_clicks.Kind). Stores no patient."""
 
     kind = models.CharField(max_length=20, primary_key=True)
-    at = models.DateTimeField()
-    who = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    times = models.PositiveBigIntegerField(default=1, db_default=1, help_text="How many of this kind were noted.")
+    clicked_at = models.DateTimeField()
+    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    count = models.PositiveBigIntegerField(default=1, db_default=1, help_text="How many clicks of this kind counted.")
 
     @property
-    def name(self) -> str:
-        return (self.who.name or self.who.email) if self.who else "Somebody"
+    def user_name(self) -> str:
+        return (self.user.name or self.user.email) if self.user else "Someone"

@@ -1,4 +1,4 @@
-"""The clinic's own notes on a patient: writing, editing without losing anybody's words, deleting with a way back."""
+"""The clinic's own notes about patients: edits detect conflicts and keep all versions, and a delete can be undone."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,96 +17,98 @@ from launch.models import Note, NoteVersion
 from sync.signals import account_changed
 
 UNDO_FOR = timedelta(hours=24)
+_VERSION = JSONObject(text="text", author="author", written_at="written_at")
 
 
-class NoteMovedOn(Exception):
-    """The note was edited or deleted by somebody else since this person began to edit it."""
+class EditConflict(Exception):
+    """Someone else edited or deleted the note since the user began to edit it."""
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """What a note said before an edit."""
-
+class EarlierVersion:
     text: str
     author: str
     written_at: datetime
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A note and what it said before, latest first."""
+class NoteWithHistory:
+    """A note and its earlier versions, latest first."""
 
     note: Note
-    earlier: tuple[Earlier, ...]
+    earlier: tuple[EarlierVersion, ...]
 
 
-def notes_on(patient_ids: Iterable[str]) -> list[Shown]:
-    """The notes on a patient and on those merged into them, in one statement: pinned first, then the latest; among them
-    for a day those that were deleted."""
+def notes_on(patient_ids: Iterable[str]) -> list[NoteWithHistory]:
+    """Return the notes about these IDs, in one statement: pinned first, then latest first.
+
+    Deleted notes are included for UNDO_FOR.
+    """
     before = NoteVersion.objects.filter(note=OuterRef("pk"), number__lt=OuterRef("version")).order_by("-number")
-    history = ArraySubquery(before.values(json=JSONObject(text="text", author="author", written_at="written_at")))
     recent = Q(deleted_at=None) | Q(deleted_at__gt=timezone.now() - UNDO_FOR)
-    rows = Note.objects.filter(recent, patient_id__in=list(patient_ids), set_aside_at=None).annotate(history=history)
-    return [Shown(row, tuple(map(_earlier, row.history))) for row in rows.order_by("-pinned", "-created_at", "-pk")]
+    rows = Note.objects.filter(recent, patient_id__in=list(patient_ids), set_aside_at=None)
+    rows = rows.annotate(history=ArraySubquery(before.values(json=_VERSION)))
+    return [
+        NoteWithHistory(row, tuple(map(_earlier, row.history)))
+        for row in rows.order_by("-pinned", "-created_at", "-pk")
+    ]
 
 
-def everything_on(patient_ids: Iterable[str]) -> list[dict[str, Any]]:
-    """All notes on a patient and on those merged into them, oldest first, as plain values: with every version, and
-    those that were deleted."""
+def all_about(patient_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """Return all notes about these IDs with every version, oldest first, including deleted ones."""
     versions = NoteVersion.objects.filter(note=OuterRef("pk")).order_by("number")
-    history = ArraySubquery(versions.values(json=JSONObject(text="text", author="author", written_at="written_at")))
-    rows = Note.objects.filter(patient_id__in=list(patient_ids), set_aside_at=None).annotate(versions_kept=history)
+    rows = Note.objects.filter(patient_id__in=list(patient_ids), set_aside_at=None)
+    rows = rows.annotate(versions_kept=ArraySubquery(versions.values(json=_VERSION)))
     fields = "patient_id text author created_at editor edited_at pinned deleted_by deleted_at versions_kept".split()
     return list(rows.order_by("created_at", "pk").values(*fields))
 
 
-def tidy(text: str) -> str:
-    """Text as it is kept."""
+def clean_text(text: str) -> str:
+    """Return the text as it is stored: no NUL, no CR line ends, no space around it."""
     return text.replace("\x00", "").replace("\r\n", "\n").strip()
 
 
 @transaction.atomic
 def write(patient_id: str, text: str, *, by: User) -> Note:
-    """A new note."""
+    """Create a note with its first version."""
     note = Note.objects.create(patient_id=patient_id, text=text, author=_name(by))
-    _keep_version(note.pk, 1, text, by)
+    _add_version(note.pk, 1, text, by)
     return note
 
 
 @transaction.atomic
 def edit(note: Note, text: str, *, version: int, by: User) -> None:
-    """Replace what the note said in `version`. Raises NoteMovedOn when it says something else by now."""
-    held = Note.objects.filter(pk=note.pk, version=version, deleted_at=None)
-    if not held.update(text=text, version=version + 1, editor=_name(by), edited_at=timezone.now()):
-        raise NoteMovedOn
-    _keep_version(note.pk, version + 1, text, by)
+    """Replace the text of `version` of the note. Raises EditConflict if that isn't the latest version."""
+    unchanged = Note.objects.filter(pk=note.pk, version=version, deleted_at=None)
+    if not unchanged.update(text=text, version=version + 1, editor=_name(by), edited_at=timezone.now()):
+        raise EditConflict
+    _add_version(note.pk, version + 1, text, by)
 
 
 def pin(note: Note, *, pinned: bool) -> bool:
-    """Put the note before the others, or back among them. False when it is there already."""
+    """Pin or unpin the note. Return False if it was already."""
     return Note.objects.filter(pk=note.pk).exclude(pinned=pinned).update(pinned=pinned) > 0
 
 
 def delete(note: Note, *, by: User) -> bool:
-    """Take the note off the screen. Its words and history stay, and for a day the screen offers them back. False when
-    somebody else did."""
-    held = Note.objects.filter(pk=note.pk, deleted_at=None)
-    return held.update(deleted_at=timezone.now(), deleted_by=_name(by)) > 0
+    """Hide the note; its text and history stay. Return False if it was already deleted."""
+    notes = Note.objects.filter(pk=note.pk, deleted_at=None)
+    return notes.update(deleted_at=timezone.now(), deleted_by=_name(by)) > 0
 
 
 def restore(note: Note) -> bool:
-    """Undo a delete. False when there is none to be undone (any more)."""
-    held = Note.objects.filter(pk=note.pk, deleted_at__gt=timezone.now() - UNDO_FOR)
-    return held.update(deleted_at=None, deleted_by="") > 0
+    """Undo a delete within UNDO_FOR. Return False if there is none."""
+    deleted = Note.objects.filter(pk=note.pk, deleted_at__gt=timezone.now() - UNDO_FOR)
+    return deleted.update(deleted_at=None, deleted_by="") > 0
 
 
 @receiver(account_changed)
 def set_aside(**_: object) -> None:
-    """Ids of another Cliniko account mean other people: no note may turn up on a stranger's screen."""
+    """Hide all notes: patient IDs of another Cliniko account mean other people."""
     Note.objects.filter(set_aside_at=None).update(set_aside_at=timezone.now())
 
 
-def _keep_version(note_id: int, number: int, text: str, by: User) -> None:
+def _add_version(note_id: int, number: int, text: str, by: User) -> None:
     NoteVersion.objects.create(note_id=note_id, number=number, text=text, author=_name(by), author_email=by.email)
 
 
@@ -114,5 +116,5 @@ def _name(user: User) -> str:
     return user.name or user.email
 
 
-def _earlier(version: dict[str, str]) -> Earlier:
-    return Earlier(version["text"], version["author"], datetime.fromisoformat(version["written_at"]))
+def _earlier(version: dict[str, str]) -> EarlierVersion:
+    return EarlierVersion(version["text"], version["author"], datetime.fromisoformat(version["written_at"]))

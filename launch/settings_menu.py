@@ -1,4 +1,4 @@
-"""What there is to set at a clinic: one entry a page, each with a line that says how it stands."""
+"""The pages of the clinic settings, each with a one-line summary of its state."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,82 +9,87 @@ from accounts import invitations, sessions
 from accounts.models import User
 from accounts.roles import Permission, may
 from audit.models import Event
-from launch import button_clicks
+from launch import button_clicks, messages
 from sync import excluded_fields, key_entry, retention
 from sync.read import status
 from tenants.dates import ago, as_date
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A page of the settings. `line` is asked inside the clinic, with its time zone in force."""
+class MenuEntry:
+    """A settings page. Call `summary` inside the clinic, with its time zone active."""
 
-    route: str
+    url_name: str
     title: str
     permission: Permission
-    line: Callable[[], str]
+    summary: Callable[[], str]
 
     @property
     def url(self) -> str:
-        return reverse(self.route)
+        return reverse(self.url_name)
 
 
-def entries(user: User) -> Iterator[Entry]:
-    """Those that this person may open, in the order of the page."""
+def entries(user: User) -> Iterator[MenuEntry]:
+    """Yield the pages that the user may open, in the menu's order."""
     return (entry for entry in ENTRIES if may(user, entry.permission))
 
 
 def _key() -> str:
-    held = key_entry.current_key()
-    if held is None:
-        return "None yet. Without one nothing can be copied from Cliniko."
-    if not held.works:
-        return f"Cliniko refuses the key …{held.last4}. A new one is needed."
-    return f"…{held.last4} of {held.account}, made by {held.user}."
+    key = key_entry.current_key()
+    if key is None:
+        return messages.MENU_NO_KEY
+    if not key.works:
+        return messages.MENU_KEY_REFUSED.format(last4=key.last4)
+    return messages.MENU_KEY.format(last4=key.last4, account=key.account, user=key.user)
 
 
 def _sync() -> str:
-    now = status.current()
-    if now.sentence or now.checked_at is None:
-        return now.sentence
-    return f"All is well. Last checked {ago(now.checked_at)}."
+    mirror = status.current()
+    if mirror.sentence or mirror.checked_at is None:
+        return mirror.sentence
+    return messages.MENU_SYNC.format(ago=ago(mirror.checked_at))
 
 
 def _button() -> str:
-    return f"{'Works' if button_clicks.confirmed() else 'Not clicked yet'}: {button_clicks.address()}"
+    text = messages.MENU_BUTTON_WORKS if button_clicks.has_worked() else messages.MENU_BUTTON_UNTESTED
+    return text.format(url=button_clicks.app_url())
 
 
 def _staff() -> str:
     people, invited = User.objects.filter(is_active=True).count(), invitations.pending().count()
-    words = f"{people} {'person' if people == 1 else 'people'} may sign in"
-    return f"{words}, {invited} invitation{'' if invited == 1 else 's'} open." if invited else f"{words}."
+    sentences = [messages.counted(messages.MENU_STAFF, people)]
+    if invited:
+        sentences.append(messages.counted(messages.MENU_INVITED, invited))
+    return " ".join(sentences)
 
 
 def _security() -> str:
     policy = sessions.policy()
     start = as_date(policy.require_second_factor_from)
-    step = f"Everybody needs a second step from {start}." if start else "Each person decides about a second step."
-    return f"{step} Signed out after {policy.idle_minutes} idle minutes."
+    two_step = messages.MENU_TWO_STEP_FROM.format(date=start) if start else messages.MENU_TWO_STEP_OPTIONAL
+    return f"{two_step} {messages.MENU_IDLE.format(minutes=policy.idle_minutes)}"
 
 
 def _access() -> str:
     latest = Event.objects.order_by("-id").first()
-    return f"{latest.pk:,} lines, the latest {ago(latest.occurred_at)}." if latest else "Nothing in it yet."
+    if latest is None:
+        return messages.MENU_LOG_EMPTY
+    return messages.MENU_LOG.format(count=latest.pk, ago=ago(latest.occurred_at))
 
 
 def _privacy() -> str:
-    left_out = [group.label for group in excluded_fields.excluded_groups()]
-    kept = f"Not stored: {', '.join(left_out)}." if left_out else "All groups of fields are stored."
-    return f"{kept} Deleted patients go after {retention.policy().deleted_days} days."
+    groups = ", ".join(group.label for group in excluded_fields.excluded_groups())
+    stored = messages.MENU_NOT_STORED.format(groups=groups) if groups else messages.MENU_ALL_STORED
+    return f"{stored} {messages.MENU_RETENTION.format(days=retention.policy().deleted_days)}"
 
 
 ENTRIES = (
-    Entry("key", "Key", Permission.MANAGE_KEY, _key),
-    Entry("sync", "Sync", Permission.VIEW_SETTINGS, _sync),
-    Entry("button", "Button", Permission.VIEW_SETTINGS, _button),
-    Entry("staff", "Staff", Permission.MANAGE_STAFF, _staff),
-    Entry("security", "Security", Permission.MANAGE_SECURITY, _security),
-    Entry("privacy", "Privacy", Permission.VIEW_SETTINGS, _privacy),
-    Entry("access", "Access log", Permission.VIEW_LOG, _access),
-    Entry("export", "Export", Permission.EXPORT_CLINIC, lambda: "All that is held of the clinic, in one file."),
+    MenuEntry("key", "API key", Permission.MANAGE_KEY, _key),
+    MenuEntry("sync", "Sync", Permission.VIEW_SETTINGS, _sync),
+    MenuEntry("button", "Button", Permission.VIEW_SETTINGS, _button),
+    MenuEntry("staff", "Staff", Permission.MANAGE_STAFF, _staff),
+    MenuEntry("security", "Security", Permission.MANAGE_SECURITY, _security),
+    MenuEntry("privacy", "Privacy", Permission.VIEW_SETTINGS, _privacy),
+    MenuEntry("access", "Access log", Permission.VIEW_LOG, _access),
+    MenuEntry("export", "Export", Permission.EXPORT_CLINIC, lambda: messages.MENU_EXPORT),
 )

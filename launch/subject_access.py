@@ -1,4 +1,4 @@
-"""An access pack: all that is held about one patient, as a ZIP to hand out when they ask for it."""
+"""Build the subject access file: all data about one patient, as a ZIP to give them when they ask for it."""
 
 import json
 import zipfile
@@ -21,8 +21,8 @@ from tenants.models import Clinic
 
 
 @dataclass(frozen=True)
-class Held:
-    """What the pack is made of."""
+class Contents:
+    """The data that the files are made from. `log` is newest first."""
 
     record: PatientRecord
     clinic: str
@@ -34,49 +34,48 @@ class Held:
 
     @property
     def appointments(self) -> tuple[Appointment, ...]:
-        """The latest first."""
-        return (*reversed(self.record.coming), *self.record.past)
+        """Return upcoming and past appointments, latest first."""
+        return (*reversed(self.record.upcoming), *self.record.past)
 
 
-def make(record: PatientRecord, *, clinic: Clinic, now: datetime) -> bytes:
-    """The ZIP. Made in memory: nothing of it is left on a disk."""
+def build_zip(record: PatientRecord, *, clinic: Clinic, now: datetime) -> bytes:
+    """Return the ZIP, built in memory so that nothing of it is left on a disk."""
     ids = [record.cliniko_id, *record.merged_from]
-    log = list(Event.objects.filter(access_log.about(record)).order_by("-pk"))
-    held = Held(
+    contents = Contents(
         record,
         clinic.name,
         now,
         subject_access.patient_data(ids),
-        notes.everything_on(ids),
-        drafts.everything_on(ids),
-        log,
+        notes.all_about(ids),
+        drafts.all_about(ids),
+        list(Event.objects.filter(access_log.about(record)).order_by("-pk")),
     )
-    packed = BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in _files(held).items():
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in _files(contents).items():
             archive.writestr(name, content)
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
-def _files(held: Held) -> dict[str, str]:
-    zone = held.record.clinic.time_zone
-    rows = (access_log.as_row(event, zone) for event in held.log)
-    context = {"held": held, "record": held.record, "zone": zone}
+def _files(contents: Contents) -> dict[str, str]:
+    zone = contents.record.clinic.time_zone
+    rows = (access_log.as_row(event, zone) for event in contents.log)
+    context = {"contents": contents, "record": contents.record, "zone": zone}
     with timezone.override(zone):
         pages = {
-            "README.txt": render_to_string("launch/access_pack.txt", context),
-            "index.html": render_to_string("launch/access_pack.html", context),
+            "README.txt": render_to_string("launch/subject_access.txt", context),
+            "index.html": render_to_string("launch/subject_access.html", context),
         }
     return pages | {
-        "data.json": _json({"patient": held.record.cliniko_id, "made_at": held.made_at} | held.data),
-        "notes.json": _json(held.notes),
-        "drafts.json": _json(held.drafts),
-        "access-log.json": _json([_line(event, zone) for event in held.log]),
-        "access-log.csv": spreadsheets.opening(access_log.HEADINGS) + spreadsheets.lines(rows),
+        "data.json": _json({"patient": contents.record.cliniko_id, "made_at": contents.made_at} | contents.data),
+        "notes.json": _json(contents.notes),
+        "drafts.json": _json(contents.drafts),
+        "access-log.json": _json([_entry(event, zone) for event in contents.log]),
+        "access-log.csv": spreadsheets.csv_header(access_log.HEADINGS) + spreadsheets.csv_rows(rows),
     }
 
 
-def _line(event: Event, zone: str) -> dict[str, Any]:
+def _entry(event: Event, zone: str) -> dict[str, Any]:
     return {
         "line": event.pk,
         "at": event.occurred_at.astimezone(ZoneInfo(zone)).isoformat(),

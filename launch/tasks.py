@@ -1,4 +1,4 @@
-"""What happens to staff's own words in the background."""
+"""Scheduled tasks of the clinic's own data."""
 
 from celery import shared_task
 
@@ -6,7 +6,7 @@ from launch import drafts
 from tenants.context import for_every_clinic
 
 
-@shared_task(name="launch.forget_drafts")
-def forget_drafts() -> None:
-    """Delete drafts that nobody came back to for a week, in every working clinic. A lost message costs a day."""
-    for_every_clinic(drafts.forget_old)
+@shared_task(name="launch.delete_expired_drafts")
+def delete_expired_drafts() -> None:
+    """Delete expired drafts in every active clinic. A lost message delays this by a day."""
+    for_every_clinic(drafts.delete_expired)

@@ -1,4 +1,4 @@
-"""The addresses of what staff see."""
+"""URLs of the pages for a clinic's staff."""
 
 from django.urls import path, register_converter
 
@@ -25,7 +25,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("search", home.search, name="search"),
     path("patients", launch.launch, name="launch"),
-    # Cliniko's approved address has no slash at its end; people who type it may.
+    # The URL that Cliniko approved has no trailing slash, but people may type one.
     path("patients/", launch.launch, name="launch_with_slash"),
     path("patients/<cliniko_id:patient_id>/", patient.patient, name="patient"),
     path("patients/<cliniko_id:patient_id>/fresh", patient.fresh, name="patient_fresh"),
@@ -36,9 +36,9 @@ urlpatterns = [
     path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/pin", notes.pin, name="note_pin"),
     path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/delete", notes.delete, name="note_delete"),
     path("patients/<cliniko_id:patient_id>/notes/<int:note_id>/restore", notes.restore, name="note_restore"),
-    path("patients/<cliniko_id:patient_id>/access", access_log.of_patient, name="patient_access"),
-    path("patients/<cliniko_id:patient_id>/access/csv", access_log.csv_of_patient, name="patient_access_csv"),
-    path("patients/<cliniko_id:patient_id>/access/pack", access_log.pack, name="access_pack"),
+    path("patients/<cliniko_id:patient_id>/access", access_log.for_patient, name="patient_access"),
+    path("patients/<cliniko_id:patient_id>/access/csv", access_log.patient_csv, name="patient_access_csv"),
+    path("patients/<cliniko_id:patient_id>/access/pack", access_log.subject_access_file, name="access_pack"),
     path("welcome", onboarding.welcome, name="welcome"),
     path("welcome/import", onboarding.welcome_import, name="welcome_import"),
     path("welcome/later", onboarding.welcome_later, name="welcome_later"),
@@ -60,6 +60,6 @@ urlpatterns = [
     path("settings/privacy", privacy.privacy, name="privacy"),
     path("settings/privacy/fields/<slug:name>", privacy.fields, name="privacy_fields"),
     path("settings/privacy/periods", privacy.periods, name="privacy_periods"),
-    path("settings/access", access_log.of_clinic, name="access"),
-    path("settings/access/csv", access_log.csv_of_clinic, name="access_csv"),
+    path("settings/access", access_log.for_clinic, name="access"),
+    path("settings/access/csv", access_log.clinic_csv, name="access_csv"),
 ]

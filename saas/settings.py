@@ -1,4 +1,4 @@
-"""Django's settings, all on this page. What varies comes from saas.environment: see docs/configuration.md."""
+"""Django's settings. Values that differ between installations come from saas.environment."""
 
 from celery.schedules import crontab
 from csp.constants import NONCE, NONE, SELF
@@ -6,6 +6,7 @@ from kombu import Queue
 
 from saas.environment import ROOT, read_environment
 from saas.logs import logging_settings
+from tenants.queues import LONG_QUEUE, SHORT_QUEUE
 
 ENVIRONMENT = read_environment()
 
@@ -16,10 +17,10 @@ PUBLIC_SCHEME = ENVIRONMENT.public_scheme
 PUBLIC_PORT = ENVIRONMENT.public_port
 HTTPS = PUBLIC_SCHEME == "https"
 
-# The clinics' door (tenants.middleware) answers foreign hosts first; this is the second fence.
+# A second check: tenants.middleware has already answered unknown hosts.
 ALLOWED_HOSTS = [BASE_DOMAIN, f".{BASE_DOMAIN}"]
 
-# --- Rooms -----------------------------------------------------------------------------------------------------------
+# --- Apps ------------------------------------------------------------------------------------------------------------
 SHARED_APPS = [
     "django_tenants",
     "tenants",
@@ -32,7 +33,7 @@ SHARED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
-    "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces; ops.console.site is the one site
+    "unfold.apps.BasicAppConfig",  # before the admin, whose templates it overrides
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django_htmx",
     "csp",
@@ -45,7 +46,7 @@ TENANT_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.sessions",
-    "django.contrib.admin.apps.SimpleAdminConfig",  # for its table alone: whoever goes is looked for there, too
+    "django.contrib.admin.apps.SimpleAdminConfig",  # for its empty table, which deleting a user queries
     "accounts",
     "allauth.account",
     "allauth.mfa",
@@ -62,12 +63,13 @@ PUBLIC_SCHEMA_URLCONF = "saas.urls_public"
 WSGI_APPLICATION = "saas.wsgi.application"
 
 MIDDLEWARE = [
-    "saas.logs.RequestLog",
-    "launch.metrics.LaunchMetricsMiddleware",  # as far out as can be: all that a launch takes is in it
-    "accounts.middleware.PrivacyHeadersMiddleware",  # outermost: also on errors that ClinicMiddleware answers
+    "saas.logs.RequestLogMiddleware",
+    "launch.metrics.LaunchMetricsMiddleware",  # first, to measure all of a launch
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    "accounts.middleware.PrivacyHeadersMiddleware",  # before ClinicMiddleware, whose errors need the headers too
     "csp.middleware.CSPMiddleware",
     "tenants.middleware.ClinicMiddleware",
-    "launch.misdirected.MisdirectedLaunchMiddleware",  # before a browser is sent on from http to https
+    "launch.misdirected.MisdirectedLaunchMiddleware",  # before the redirect from http to https
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -97,7 +99,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
                 "tenants.context_processors.clinic",
-                "accounts.context_processors.signed_in",
+                "accounts.context_processors.current_session",
             ],
             "builtins": ["tenants.templatetags.dates"],
         },
@@ -117,18 +119,18 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Rate limits of sign-in and reset live in the clinic's own schema, like everything else about its staff.
+# Rate limits of sign-in and password resets are in the clinic's own schema, like everything else about its staff.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache_entry",
         "KEY_FUNCTION": "django_tenants.cache.make_key",
         "REVERSE_KEY_FUNCTION": "django_tenants.cache.reverse_key",
-        "OPTIONS": {"MAX_ENTRIES": 20_000},  # past it Django drops rows by key, and so forgets who tried too often
+        "OPTIONS": {"MAX_ENTRIES": 20_000},  # beyond that Django deletes rows, and with them counts of failed sign-ins
     }
 }
 
-# --- People ----------------------------------------------------------------------------------------------------------
+# --- Staff -----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -143,38 +145,38 @@ ACCOUNT_ADAPTER = "accounts.adapter.StaffAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "none"  # an invitation's link already came by e-mail
+ACCOUNT_EMAIL_VERIFICATION = "none"  # staff join through a link in an email
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.reset_links.ResetTokenGenerator"  # noqa: S105 - a class
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
-# The key is account and address (accounts.adapter), so colleagues behind one address do not lock each other out.
-# Wrong codes of the second step and wrong passkeys count here too, by account. What counts by address alone leaves room
-# for a clinic of 60 on Monday morning: everybody signs in within minutes, and mistypes thrice.
+# "key" is email and IP address (accounts.adapter), so colleagues behind one IP address don't lock each other out.
+# Wrong codes and passkeys count as failed sign-ins. The limits per IP address leave room for a clinic of 60 on Monday
+# morning, when everyone signs in within minutes and mistypes three times.
 ACCOUNT_RATE_LIMITS = {
     "login": "120/m/ip",
     "login_failed": "5/5m/key,40/1d/key,200/15m/ip",
-    "reset_password": "5/10m/key,60/15m/ip",  # by the address asked for, known or not
+    "reset_password": "5/10m/key,60/15m/ip",  # "key" is the email address, known or not
 }
 MFA_RATE_LIMITS = {"webauthn_login": "120/m/ip"}
 MFA_ADAPTER = "accounts.second_factors.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_TOTP_TOLERANCE = 1  # clocks of phones are half a minute off
-ALLAUTH_TRUSTED_PROXY_COUNT = 1 if HTTPS else 0  # the one that ends TLS writes the last X-Forwarded-For entry
+MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds: phones' clocks are inexact
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if HTTPS else 0  # the TLS proxy appends the last X-Forwarded-For entry
 PASSWORD_RESET_TIMEOUT = 60 * 60
 
-# --- The browser -----------------------------------------------------------------------------------------------------
-# A __Host- cookie is bound to one host by the browser; it needs https, so development on http uses plain names.
+# --- Browsers --------------------------------------------------------------------------------------------------------
+# Browsers bind a __Host- cookie to one host, over https only, so http uses plain names.
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"  # Strict would meet a sign-in on every click that comes from Cliniko
-SESSION_COOKIE_AGE = 24 * 60 * 60  # the most that a clinic may choose; accounts.sessions holds the clinic's own limits
+SESSION_COOKIE_SAMESITE = "Lax"  # Strict would ask for a sign-in on every click in Cliniko
+SESSION_COOKIE_AGE = 24 * 60 * 60  # a clinic's maximum; accounts.sessions enforces its own limits
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
-CSRF_USE_SESSIONS = True  # so a token counts only beside a session, and a session only in its clinic's schema
+CSRF_USE_SESSIONS = True  # so a token is valid in its session's clinic only
 CSRF_FAILURE_VIEW = "accounts.views.sign_in.csrf_failure"
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
@@ -183,6 +185,9 @@ SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+PERMISSIONS_POLICY: dict[str, list[str]] = {
+    feature: [] for feature in "browsing-topics camera display-capture geolocation microphone payment usb".split()
+}
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -201,7 +206,7 @@ EXPORT_DIRECTORY = ENVIRONMENT.export_directory
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]
-WHITENOISE_USE_FINDERS = BASE_DOMAIN == "localhost"  # a fresh checkout needs no collectstatic
+WHITENOISE_USE_FINDERS = BASE_DOMAIN == "localhost"  # no collectstatic in a fresh checkout
 STATIC_ROOT = None if WHITENOISE_USE_FINDERS else ROOT / "staticfiles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -212,7 +217,7 @@ STORAGES = {
     },
 }
 
-# --- Mail ------------------------------------------------------------------------------------------------------------
+# --- Email -----------------------------------------------------------------------------------------------------------
 EMAIL_BACKEND = ENVIRONMENT.email["EMAIL_BACKEND"]
 EMAIL_HOST = ENVIRONMENT.email["EMAIL_HOST"]
 EMAIL_PORT = ENVIRONMENT.email["EMAIL_PORT"]
@@ -221,10 +226,10 @@ EMAIL_HOST_PASSWORD = ENVIRONMENT.email["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS = ENVIRONMENT.email["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = ENVIRONMENT.email["EMAIL_USE_SSL"]
 EMAIL_FILE_PATH = ENVIRONMENT.email["EMAIL_FILE_PATH"]
-EMAIL_TIMEOUT = ENVIRONMENT.email["EMAIL_TIMEOUT"] or 10  # a mail server that hangs must not hold a page
+EMAIL_TIMEOUT = ENVIRONMENT.email["EMAIL_TIMEOUT"] or 10  # seconds: a mail server that hangs must not block a page
 DEFAULT_FROM_EMAIL = ENVIRONMENT.default_from_email or f"Sidechart <no-reply@{BASE_DOMAIN}>"
 
-# --- Words and time --------------------------------------------------------------------------------------------------
+# --- Language and time -----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-au"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -239,7 +244,7 @@ CLINIKO_USER_AGENT = f"{CLINIKO_APP_NAME} ({ENVIRONMENT.cliniko_contact_email})"
 CLINIKO_REQUESTS_PER_MINUTE = ENVIRONMENT.cliniko_requests_per_minute
 CLINIKO_REQUESTS_RESERVED = ENVIRONMENT.cliniko_requests_reserved
 SYNC_INTERVAL_SECONDS = ENVIRONMENT.sync_interval_seconds
-SYNC_TICK_SECONDS = min(2, SYNC_INTERVAL_SECONDS)  # how often it is asked which clinics are due
+SYNC_TICK_SECONDS = min(2, SYNC_INTERVAL_SECONDS)  # how often due clinics are looked up
 SYNC_SLICE_SECONDS = 20
 SYNC_SLICE_PAGES = 40
 SYNC_OVERLAP_SECONDS = 60
@@ -251,11 +256,10 @@ METRICS_TOKEN = ENVIRONMENT.metrics_token
 CELERY_BROKER_URL = ENVIRONMENT.celery_broker_url
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True  # a message whose worker dies is not given to the next one: the next tick makes it up
+CELERY_TASK_ACKS_LATE = True  # a dead worker's message is not redelivered: the next tick sends it again
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 120
-# Two lines that every worker serves in turn: whatever is short, and clinics whose import goes on (sync.tasks).
-CELERY_TASK_QUEUES = [Queue("celery"), Queue("long")]
+CELERY_TASK_QUEUES = [Queue(SHORT_QUEUE), Queue(LONG_QUEUE)]
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(ENVIRONMENT.state_directory / "celerybeat-schedule")
@@ -266,13 +270,16 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": SYNC_TICK_SECONDS},
     },
     "ops.measure": {"task": "ops.measure", "schedule": 300, "options": {"expires": 300}},
-    # At an hour, while Australia sleeps, and not every 24 hours: beat may be restarted more often than that.
-    "accounts.forget_sessions": {"task": "accounts.forget_sessions", "schedule": crontab(hour="16", minute="17")},
-    "exports.tend": {"task": "exports.tend", "schedule": crontab(minute="*/5"), "options": {"expires": 240}},
+    # At night in Australia, at a fixed hour: an interval of 24 hours would restart with beat and might never end.
+    "accounts.delete_expired": {"task": "accounts.delete_expired", "schedule": crontab(hour="16", minute="17")},
+    "exports.clean_up": {"task": "exports.clean_up", "schedule": crontab(minute="*/5"), "options": {"expires": 240}},
     "audit.check": {"task": "audit.check", "schedule": crontab(hour="16", minute="57")},
-    "launch.forget_drafts": {"task": "launch.forget_drafts", "schedule": crontab(hour="16", minute="27")},
+    "launch.delete_expired_drafts": {
+        "task": "launch.delete_expired_drafts",
+        "schedule": crontab(hour="16", minute="27"),
+    },
     "ops.remind_closing": {"task": "ops.remind_closing", "schedule": crontab(hour="*/6", minute="7")},
-    "sync.forget": {"task": "sync.forget", "schedule": crontab(hour="16", minute="37")},
+    "sync.delete_expired": {"task": "sync.delete_expired", "schedule": crontab(hour="16", minute="37")},
 }
 
 LOGGING = logging_settings(ENVIRONMENT.log_level)

@@ -18,18 +18,18 @@ class Migration(migrations.Migration):
             name='ButtonClick',
             fields=[
                 ('kind', models.CharField(max_length=20, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('times', models.PositiveBigIntegerField(db_default=1, default=1, help_text='How many of this kind were noted.')),
-                ('who', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('clicked_at', models.DateTimeField()),
+                ('count', models.PositiveBigIntegerField(db_default=1, default=1, help_text='How many clicks of this kind counted.')),
+                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(
             name='ClinicSettings',
             fields=[
                 ('id', models.SmallAutoField(primary_key=True, serialize=False)),
-                ('shows_card_numbers', models.BooleanField(default=False, help_text='Whether staff may uncover Medicare and DVA numbers.')),
-                ('first_steps_put_off', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, help_text='Those that somebody wants to take later.', size=None)),
-                ('first_steps_ended_at', models.DateTimeField(help_text='When somebody was through with them, or had enough of them.', null=True)),
+                ('shows_card_numbers', models.BooleanField(default=False, help_text='Whether staff may reveal Medicare and DVA numbers.')),
+                ('onboarding_postponed', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, help_text='Names of the onboarding steps left for later.', size=None)),
+                ('onboarding_finished_at', models.DateTimeField(help_text='When all steps were done, or a user hid the reminder.', null=True)),
             ],
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='one_row_of_clinic_settings')],
@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('patient_id', models.CharField(max_length=20)),
                 ('text', models.TextField()),
-                ('version', models.PositiveIntegerField(default=1, help_text='Counts edits; a save names the one it began with.')),
+                ('version', models.PositiveIntegerField(default=1, help_text='Incremented by each edit; an edit sends the one it began with.')),
                 ('author', models.CharField(max_length=254)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('editor', models.CharField(blank=True, max_length=254)),
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ('pinned', models.BooleanField(default=False)),
                 ('deleted_by', models.CharField(blank=True, max_length=254)),
                 ('deleted_at', models.DateTimeField(null=True)),
-                ('set_aside_at', models.DateTimeField(help_text='When the clinic moved to another Cliniko account, whose ids mean other people.', null=True)),
+                ('set_aside_at', models.DateTimeField(help_text='When the clinic moved to another Cliniko account, where patient IDs mean other people.', null=True)),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('set_aside_at', None)), fields=['patient_id'], name='note_by_patient')],
@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('patient_id', models.CharField(max_length=20)),
-                ('version', models.PositiveBigIntegerField(help_text='What the note was at when the words were typed over it, or 0.')),
+                ('version', models.PositiveBigIntegerField(help_text='The version of the note that the user is editing; 0 for a new note.')),
                 ('view_id', models.BigIntegerField()),
                 ('text', models.TextField()),
                 ('saved_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),

@@ -10,9 +10,10 @@ from django.views.defaults import page_not_found
 
 from accounts.roles import Permission, permission_required
 from launch import button_clicks
-from launch.button_messages import tell
+from launch.button_clicks import ButtonStatus, Kind
 from launch.http import StaffRequest
-from launch.misdirected import is_click, wrong_address
+from launch.messages import BUTTON_MESSAGES
+from launch.misdirected import is_click, wrong_url
 from sync.read import patients
 from tenants.dates import at
 
@@ -20,27 +21,31 @@ from tenants.dates import at
 @permission_required(Permission.VIEW_SETTINGS)
 @require_safe
 def button(request: StaffRequest) -> HttpResponse:
-    """Show what to enter in Cliniko, and listen for the click."""
-    own = {"address": button_clicks.address(), "app_name": settings.CLINIKO_APP_NAME}
-    return render(request, "launch/button.html", own | _heard(button_clicks.heard()))
+    """Show what to enter in Cliniko, and wait for a click."""
+    entries = {"address": button_clicks.app_url(), "app_name": settings.CLINIKO_APP_NAME}
+    return render(request, "launch/button.html", entries | _context(button_clicks.status()))
 
 
 @permission_required(Permission.VIEW_SETTINGS)
 @require_safe
 def heard(request: StaffRequest) -> HttpResponse:
-    """What the page asks again and again: nothing when it has told all there is, so that nothing is read out twice."""
-    now = button_clicks.heard()
-    if request.GET.get("told") == now.stamp:
+    """Return the button's status for the page that polls it; 204 if unchanged, so that nothing is read out twice."""
+    status = button_clicks.status()
+    if request.GET.get("seen") == status.stamp:
         return HttpResponse(status=204)
-    return render(request, "launch/_button_heard.html", _heard(now))
+    return render(request, "launch/_button_status.html", _context(status))
 
 
-def _heard(now: button_clicks.Heard) -> dict[str, Any]:
-    facts = patients.clinic_facts()
-    clicked_at = at(now.click.at, facts.time_zone) if now.click else ""
-    return {"heard": now, "clicked_at": clicked_at, "misses": tell(now, facts), "facts": facts}
+def _context(status: ButtonStatus) -> dict[str, Any]:
+    facts, parts, misses = patients.clinic_facts(), button_clicks.url_parts(), []
+    for miss in status.misses:
+        kind, clicked_at = Kind(miss.kind), at(miss.clicked_at, facts.time_zone)
+        values = parts | {"who": miss.user_name, "at": clicked_at, "patient": facts.patient_word}
+        misses.append({"message": BUTTON_MESSAGES[kind].format(**values), "is_mistake": kind.is_mistake})
+    clicked_at = at(status.click.clicked_at, facts.time_zone) if status.click else ""
+    return {"status": status, "clicked_at": clicked_at, "misses": misses, "facts": facts}
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The page for an address of a clinic that is no page: a click from Cliniko that missed gets help."""
-    return wrong_address(request) if is_click(request) else page_not_found(request, exception)
+    """Return a clinic's 404 page, or for a click from Cliniko the page that says what to change."""
+    return wrong_url(request) if is_click(request) else page_not_found(request, exception)

@@ -1,4 +1,4 @@
-"""From Cliniko: a part of the staff page, and without a script a page of its own."""
+"""Invite Cliniko's users: a part of the staff page, or a page of its own without JavaScript."""
 
 from smtplib import SMTPException
 
@@ -8,14 +8,15 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import invitations
+from accounts import emails, invitations
 from accounts.forms import InviteForm
 from accounts.reauthentication import reauthentication_required
 from accounts.roles import Permission, Role, grantable_roles, permission_required
+from launch import messages as texts
 from launch.cliniko_people import compare
 from launch.http import StaffRequest
 
-MOST_AT_ONCE = 20  # each is a mail that is sent while the page waits
+MOST_AT_ONCE = 20  # each is an email that is sent while the page waits
 
 
 @permission_required(Permission.MANAGE_STAFF)
@@ -31,7 +32,7 @@ def people(request: StaffRequest) -> HttpResponse:
 @permission_required(Permission.MANAGE_STAFF)
 @require_POST
 def invite(request: StaffRequest) -> HttpResponseBase:
-    """Invite everybody who is ticked, all with one role."""
+    """Invite everyone who is ticked, all with one role."""
     return (_invite_owners if request.POST.get("role") == Role.OWNER else _invite_ticked)(request)
 
 
@@ -39,11 +40,11 @@ def _invite_ticked(request: StaffRequest) -> HttpResponse:
     ticked = request.POST.getlist("email")
     sent = sum(_invite(request, email) for email in ticked[:MOST_AT_ONCE])
     if sent:
-        messages.success(request, f"{sent} invitation{'s are' if sent > 1 else ' is'} on the way.")
+        messages.success(request, texts.counted(texts.INVITED, sent))
     if not ticked:
-        messages.warning(request, "Nobody was ticked.")
+        messages.warning(request, texts.NO_ONE_TICKED)
     if len(ticked) > MOST_AT_ONCE:
-        messages.warning(request, f"{MOST_AT_ONCE} people can be invited at once. Tick the others again.")
+        messages.warning(request, texts.TOO_MANY_TICKED.format(limit=MOST_AT_ONCE))
     return redirect("staff")
 
 
@@ -51,17 +52,17 @@ _invite_owners = reauthentication_required(_invite_ticked)
 
 
 def _invite(request: StaffRequest, email: str) -> bool:
-    """Whether an invitation went out; otherwise the page is told why not."""
+    """Send an invitation and return True, or add a warning and return False."""
     form = InviteForm({"email": email, "role": request.POST.get("role")}, roles=grantable_roles(request.user))
     if not form.is_valid():
-        messages.warning(request, f"{email[:254]} cannot be invited like this. Check address and role.")
+        messages.warning(request, texts.INVALID_INVITATION.format(email=email[:254]))
         return False
     try:
-        invitations.send(*invitations.invite(**form.cleaned_data, invited_by=request.user))
+        emails.send_invitation(*invitations.invite(**form.cleaned_data, invited_by=request.user))
     except invitations.InvitationRefused as refused:
         messages.warning(request, str(refused))
         return False
     except (OSError, SMTPException):
-        messages.warning(request, f"The mail to {email} could not be sent. Send it again from the list below.")
+        messages.warning(request, texts.EMAIL_NOT_SENT.format(email=email))
         return False
     return True

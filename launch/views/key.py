@@ -1,4 +1,4 @@
-"""The clinic's key to Cliniko: which one is in use, and trying a new one."""
+"""The clinic's Cliniko API key: show the current one, test and store a new one."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -10,6 +10,7 @@ from accounts.reauthentication import reauthentication_required
 from accounts.roles import Permission, permission_required
 from launch import onboarding
 from launch.http import StaffRequest
+from launch.messages import KEY_MESSAGES
 from sync import key_entry
 from sync.read import patients, status
 
@@ -19,27 +20,29 @@ from sync.read import patients, status
 @permission_required(Permission.MANAGE_KEY)
 @reauthentication_required
 def key(request: StaffRequest) -> HttpResponse:
-    """Show the key in use by its last four characters, and take a new one that works. What was pasted is never shown
-    again: whoever has to agree to something pastes it once more."""
+    """Show the last four characters of the current key, or test and store a new one.
+
+    The pasted key is never sent back: to confirm a move to another account, the user pastes it again.
+    """
     if request.method != "POST":
-        return _show(request)
+        return _render(request)
     try:
-        found = key_entry.enter_key(
-            request.POST.get("key", ""), by=request.user, agreed_to=request.POST.get("agreed_to", "")
+        connected = key_entry.enter_key(
+            request.POST.get("key", ""), by=request.user, confirmed_account=request.POST.get("agreed_to", "")
         )
     except key_entry.KeyNotAccepted as refused:
-        return _show(request, refused)
-    messages.success(request, str(found))
-    return redirect("welcome" if onboarding.open_ones(request.user) else "key")
+        return _render(request, refused)
+    messages.success(request, str(connected))
+    return redirect("welcome" if onboarding.unfinished(request.user) else "key")
 
 
-def _show(request: StaffRequest, refused: key_entry.KeyNotAccepted | None = None) -> HttpResponse:
-    lists = status.by_resource()
+def _render(request: StaffRequest, refused: key_entry.KeyNotAccepted | None = None) -> HttpResponse:
+    resources = status.by_resource()
     context = {
-        "held": key_entry.current_key(),
-        "may_read": [each.label for each in lists if not each.refused],
-        "may_not_read": [each.label for each in lists if each.refused],
-        "refused": refused,
+        "current": key_entry.current_key(),
+        "may_read": [each.label for each in resources if not each.refused],
+        "may_not_read": [each.label for each in resources if each.refused],
+        "refused": KEY_MESSAGES[refused.reason].format(**refused.details) if refused else None,
         "other": refused if isinstance(refused, key_entry.OtherAccount) else None,
         "facts": patients.clinic_facts(),
     }

@@ -1,7 +1,5 @@
 """The launch: the GET that Cliniko's button makes, `/patients?patient_id=<id>`."""
 
-from dataclasses import replace
-
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -10,52 +8,51 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from accounts.tickets import sign_in_redirect
-from launch.button_clicks import Kind, note
+from launch.button_clicks import Kind, record_click
 from launch.converters import is_cliniko_id
-from launch.error_pages import ANOTHER_ACCOUNT, NO_PATIENT_NAMED, explain
-from launch.http import comes_from_elsewhere, empty_refusal, is_somebody_looking
-from launch.misdirected import astray_address, is_marked_astray, is_of_another_account
+from launch.error_pages import render_error
+from launch.http import empty_403, is_cross_site, is_page_load
+from launch.messages import ANOTHER_ACCOUNT, NO_PATIENT_ID
+from launch.misdirected import another_account_url, is_from_another_account, is_marked_another_account
 
 
-@csrf_exempt  # nothing is done here, and whoever posts is told 405 rather than of a stale form
+@csrf_exempt  # so that a POST gets 405 instead of the page about an expired form; nothing is changed here
 @login_not_required
 @require_safe
 def launch(request: HttpRequest) -> HttpResponse:
-    """Lead to the named patient, by way of sign-in for visitors.
+    """Redirect to the patient, visitors through sign-in.
 
-    Any website can make a browser ask this, so it reads no patient, asks Cliniko nothing, and writes no more than that
-    somebody clicked.
+    Any website can make a browser send this request, so it reads no patient, doesn't ask Cliniko, and writes only that
+    someone clicked.
     """
-    if not is_somebody_looking(request):
-        return empty_refusal()
-    named = request.GET.getlist("patient_id")
-    if len(named) != 1 or not is_cliniko_id(named[0]):
-        return _nobody_named(request, named)
-    path = reverse("patient", args=named)
-    is_astray = is_of_another_account(request)
+    if not is_page_load(request):
+        return empty_403()
+    ids = request.GET.getlist("patient_id")
+    if len(ids) != 1 or not is_cliniko_id(ids[0]):
+        if ids:
+            record_click(Kind.BAD_ID, request)
+        elif is_cross_site(request):  # a typed or bookmarked URL isn't a click
+            record_click(Kind.NO_ID, request)
+        return render_error(request, NO_PATIENT_ID)
+    path = reverse("patient", args=ids)
+    from_another_account = is_from_another_account(request)
     if not request.user.is_authenticated:
-        note(Kind.SIGNED_OUT, request)
-        return sign_in_redirect(astray_address(request) if is_astray else path)
-    if is_astray:
-        return _astray(request, path)
-    note(Kind.CLICK if comes_from_elsewhere(request) else Kind.TYPED, request)
+        record_click(Kind.SIGNED_OUT, request)
+        return sign_in_redirect(another_account_url(request) if from_another_account else path)
+    if from_another_account:
+        return _another_account(request, path)
+    record_click(Kind.CLICK if is_cross_site(request) else Kind.TYPED, request)
     return redirect(path)
 
 
-def _astray(request: HttpRequest, path: str) -> HttpResponse:
-    """Told at an address that still says so when the session has ended on it. Of a link with the mark that stands on
-    another website nothing is noted: nobody clicked in Cliniko."""
-    if not is_marked_astray(request):
-        note(Kind.OTHER_ACCOUNT, request)
-        return redirect(astray_address(request))
-    if not comes_from_elsewhere(request):  # but from our sign-in
-        note(Kind.OTHER_ACCOUNT, request)
-    return explain(request, replace(ANOTHER_ACCOUNT, onward=path))
+def _another_account(request: HttpRequest, path: str) -> HttpResponse:
+    """Explain at a marked URL, so that the page stays the same when its session ends and the user signs in again.
 
-
-def _nobody_named(request: HttpRequest, named: list[str]) -> HttpResponse:
-    if named:
-        note(Kind.BAD_ID, request)
-    elif comes_from_elsewhere(request):  # not whoever types or keeps the bare address
-        note(Kind.NO_ID, request)
-    return explain(request, NO_PATIENT_NAMED)
+    A marked link on another website isn't a click in Cliniko, and is not recorded.
+    """
+    if not is_marked_another_account(request):
+        record_click(Kind.OTHER_ACCOUNT, request)
+        return redirect(another_account_url(request))
+    if not is_cross_site(request):  # from our sign-in
+        record_click(Kind.OTHER_ACCOUNT, request)
+    return render_error(request, ANOTHER_ACCOUNT, continue_url=path)

@@ -1,4 +1,4 @@
-"""The first steps: from the invitation to the first patient opened from Cliniko."""
+"""Onboarding: from the invitation to the first patient opened from Cliniko."""
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
@@ -12,59 +12,58 @@ from accounts import tickets
 from accounts.roles import Permission, permission_required
 from launch import button_clicks, onboarding
 from launch.http import StaffRequest
-from launch.views.sync import how_it_stands
+from launch.views.sync import sync_context
 from sync.read import patients
 
-settings_page = permission_required(Permission.VIEW_SETTINGS)
+view_settings_required = permission_required(Permission.VIEW_SETTINGS)
 
 
-@settings_page
+@view_settings_required
 @require_safe
 def welcome(request: StaffRequest) -> HttpResponse:
-    """Show the steps, which of them are done, and what to do next."""
+    """Show the steps, which are done, and what to do next."""
     facts = patients.clinic_facts()
-    context = how_it_stands(request) | {
-        "first_steps": onboarding.read(request.user),
-        "address": button_clicks.address(),
+    context = sync_context(request) | {
+        "onboarding": onboarding.onboarding(request.user),
+        "address": button_clicks.app_url(),
         "app_name": settings.CLINIKO_APP_NAME,
-        "ticket": tickets.issue(reverse("welcome")),  # back here from setting up a second step
+        "ticket": tickets.issue(reverse("welcome")),  # leads back here from the set-up of two-step verification
         "facts": facts,
     }
     with timezone.override(facts.time_zone):
         return render(request, "launch/welcome.html", context)
 
 
-@settings_page
+@view_settings_required
 @require_safe
 def welcome_import(request: StaffRequest) -> HttpResponse:
-    """How far the first copy has come. Once it is done the page loads again, with the step ticked."""
-    stands = how_it_stands(request)
-    response = render(request, "launch/_welcome_import.html", stands)
-    if request.htmx and not stands["importing"]:
+    """Show the import's progress. When it is done, reload the page so that the step is ticked."""
+    context = sync_context(request)
+    response = render(request, "launch/_welcome_import.html", context)
+    if request.htmx and not context["importing"]:
         response["HX-Refresh"] = "true"
     return response
 
 
-@settings_page
+@view_settings_required
 @require_POST
 def welcome_later(request: StaffRequest) -> HttpResponse:
-    """Put one step off."""
     try:
-        onboarding.put_off(request.POST.get("step", ""), by=request.user)
+        onboarding.postpone(request.POST.get("step", ""), by=request.user)
     except KeyError:
         raise BadRequest from None
     return redirect("welcome")
 
 
-@settings_page
+@view_settings_required
 @require_POST
 def welcome_end(request: StaffRequest) -> HttpResponse:
-    onboarding.end(by=request.user)
+    onboarding.finish(by=request.user)
     return redirect("home")
 
 
-@settings_page
+@view_settings_required
 @require_POST
 def welcome_again(request: StaffRequest) -> HttpResponse:
-    onboarding.take_up_again(by=request.user)
+    onboarding.resume(by=request.user)
     return redirect("welcome")

@@ -11,6 +11,7 @@ from accounts.roles import Permission, permission_required
 from audit.log import Action, record
 from launch import onboarding
 from launch.http import StaffRequest
+from launch.messages import CARD_NUMBERS_HIDDEN, CARD_NUMBERS_SHOWN
 from launch.models import ClinicSettings
 from launch.settings_menu import entries
 from sync import excluded_fields
@@ -20,11 +21,11 @@ from sync.read import patients
 @permission_required(Permission.VIEW_SETTINGS)
 @require_safe
 def settings(request: StaffRequest) -> HttpResponse:
-    """Show what there is to set and how each of it stands."""
+    """Show all settings pages, each with a summary."""
     facts = patients.clinic_facts()
     context = {
         "entries": list(entries(request.user)),
-        "first_steps": onboarding.read(request.user),
+        "onboarding": onboarding.onboarding(request.user),
         "shows_card_numbers": ClinicSettings.objects.filter(shows_card_numbers=True).exists(),
         "stores_card_numbers": not excluded_fields.is_excluded("card_numbers"),
         "facts": facts,
@@ -36,11 +37,11 @@ def settings(request: StaffRequest) -> HttpResponse:
 @permission_required(Permission.VIEW_SETTINGS)
 @require_POST
 def card_numbers(request: StaffRequest) -> HttpResponse:
-    """Let staff uncover Medicare and DVA numbers, or no longer."""
+    """Let staff reveal Medicare and DVA numbers, or stop showing them."""
     shown = request.POST.get("shown") == "yes"
     with transaction.atomic():
         ClinicSettings.objects.get_or_create(id=1)
         if ClinicSettings.objects.exclude(shows_card_numbers=shown).update(shows_card_numbers=shown):
             record(Action.SETTINGS_CHANGED, by=request.user, card_numbers="shown" if shown else "not shown")
-    messages.success(request, f"Medicare and DVA numbers {'can be uncovered now' if shown else 'are no longer shown'}.")
+    messages.success(request, CARD_NUMBERS_SHOWN if shown else CARD_NUMBERS_HIDDEN)
     return redirect("settings")

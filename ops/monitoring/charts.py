@@ -1,44 +1,25 @@
-"""Bars drawn by the server: no script, and the numbers beside them in words."""
+"""Bar charts of the console's statistics: counts by day, durations by hour."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-WIDTH, GAP, TOP, HEIGHT = 360, 3, 16, 80  # of the drawing, which scales
+from tenants.charts import Bar, Chart, draw
 
 
 @dataclass(frozen=True)
-class Bar:
-    """`told` is the value as people say it; None where nothing is known."""
-
-    label: str
-    tick: str
-    told: str | None
-    x: int
-    y: float
-    height: float
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Bars in the order of time. `most` is what the tallest could be, as people say it; `summary` says all at once."""
+class StatsChart:
+    """A chart with its texts: `heading` is for the table, `most` labels the top line, `summary` is one sentence."""
 
     title: str
     heading: str
-    bars: tuple[Bar, ...]
-    most: str
     summary: str
-    top: int = TOP
-    floor: int = TOP + HEIGHT
-    width: int = WIDTH
-
-    @property
-    def bar(self) -> int:
-        return WIDTH // max(1, len(self.bars)) - GAP
+    most: str
+    chart: Chart
 
 
 @dataclass(frozen=True)
 class Value:
-    """What a bar stands for: its full label, the short one below it ("" for none) and the number, None for unknown."""
+    """One bar's label for the table, tick to print below it ("" for none) and number, None if unknown."""
 
     label: str
     tick: str
@@ -46,43 +27,33 @@ class Value:
 
 
 def duration(seconds: int) -> str:
-    """`40 s`, `12 min`, `3 h`, `2 d`."""
+    """Return `40 s`, `12 min`, `3 h` or `2 d`."""
     for size, unit in ((86400 * 2, "d"), (7200, "h"), (120, "min")):
         if seconds >= size:
             return f"{seconds // {'d': 86400, 'h': 3600, 'min': 60}[unit]} {unit}"
     return f"{seconds} s"
 
 
-def of_counts(title: str, heading: str, values: Sequence[Value]) -> Chart:
-    """Bars of counts, such as launches by day."""
+def of_counts(title: str, heading: str, values: Sequence[Value]) -> StatsChart:
+    """Return a chart of counts, such as launches by day."""
     total = sum(each.number or 0 for each in values)
     most = max((each.number or 0 for each in values), default=0)
     summary = f"{total} in all, at most {most}."
-    return _drawn(title, heading, values, most=max(most, 4), told=str, summary=summary)
+    return _chart(title, heading, values, most=max(most, 4), as_text=str, summary=summary)
 
 
-def of_durations(title: str, heading: str, values: Sequence[Value]) -> Chart:
-    """Bars of seconds, such as the lag by hour."""
+def of_durations(title: str, heading: str, values: Sequence[Value]) -> StatsChart:
+    """Return a chart of seconds, such as the lag by hour."""
     known = [each.number for each in values if each.number is not None]
-    summary = f"At most {duration(max(known))}." if known else "Nothing was measured yet."
-    return _drawn(title, heading, values, most=max([60, *known]), told=duration, summary=summary)
+    summary = f"At most {duration(max(known))}." if known else "Nothing measured yet."
+    return _chart(title, heading, values, most=max([60, *known]), as_text=duration, summary=summary)
 
 
-def _drawn(
-    title: str, heading: str, values: Sequence[Value], *, most: int, told: Callable[[int], str], summary: str
-) -> Chart:
-    bars = []
-    for place, each in enumerate(values):
-        height = round((each.number or 0) * HEIGHT / most, 1)
-        words = None if each.number is None else told(each.number)
-        bars.append(
-            Bar(
-                each.label,
-                each.tick,
-                words,
-                place * WIDTH // len(values) + GAP // 2,
-                round(TOP + HEIGHT - height, 1),
-                height,
-            )
-        )
-    return Chart(title, heading, tuple(bars), told(most), summary)
+def _chart(
+    title: str, heading: str, values: Sequence[Value], *, most: int, as_text: Callable[[int], str], summary: str
+) -> StatsChart:
+    bars = [
+        Bar(each.label, each.tick, {"all": each.number or 0}, "" if each.number is None else as_text(each.number))
+        for each in values
+    ]
+    return StatsChart(title, heading, summary, as_text(most), draw(bars, most=most, top=16, height=80))

@@ -19,7 +19,7 @@ from ops import doctor
 from sync.models import Business, Connection, Cursor, RefusedPayload
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
-from tests.audit.tampering import behind_our_back
+from tests.audit.tampering import tamper
 from tests.cliniko_sandbox import Sandbox
 
 OUTSIDE = ["address", "dns", "certificate", "migrations"]
@@ -37,7 +37,7 @@ def healthy(
         robin = staff_member(label)
         with clinic_context(label):
             record(Action.VIEWED, by=robin, patient_id="42")
-            ButtonClick.objects.create(kind=Kind.CLICK, at=timezone.now(), who=robin)
+            ButtonClick.objects.create(kind=Kind.CLICK, clicked_at=timezone.now(), user=robin)
     settings.EMAIL_BACKEND = doctor.SMTP
     monkeypatch.setattr("django.core.mail.backends.smtp.EmailBackend.open", lambda _: True)
     return sandbox
@@ -79,7 +79,7 @@ def test_what_fails_is_named_in_one_sentence_with_exit_status_1(
     assert stopped.value.code == 1
     assert said.err == "Something is wrong at bondi: key.\n"
     assert found["key"]["light"] == "fail"
-    assert "refuses the API key" in found["key"]["sentence"]
+    assert "doesn't accept the API key" in found["key"]["sentence"]
     assert lights("harbour") == {}
 
 
@@ -94,7 +94,7 @@ def test_a_new_clinic_without_a_key_says_what_it_needs(bondi: Clinic) -> None:
     warns = dict.fromkeys(["time zone", "sync", "lists", "last launch", "mail"], "warn")
     assert lights() == {"key": "fail"} | warns
     assert sentence("lists").startswith("Not read yet: practitioners,")
-    assert "not connected to Cliniko yet" in sentence("key")
+    assert "isn't connected to Cliniko yet" in sentence("key")
 
 
 def test_a_key_that_was_sealed_with_lost_secrets_fails(healthy: Sandbox, settings: Settings) -> None:
@@ -157,7 +157,7 @@ def test_refused_lists_and_records_are_warned_of(healthy: Sandbox) -> None:
 
 def test_a_button_that_nobody_uses_any_more_is_warned_of(healthy: Sandbox) -> None:
     with clinic_context("bondi"):
-        ButtonClick.objects.update(at=timezone.now() - timedelta(days=20))
+        ButtonClick.objects.update(clicked_at=timezone.now() - timedelta(days=20))
     assert lights() == {"last launch": "warn"}
     assert "20 days ago" in sentence("last launch")
     assert lights("harbour") == {}
@@ -173,7 +173,7 @@ def test_a_clinic_that_opens_patients_from_the_search_alone_is_warned_of(healthy
 def test_a_rewritten_log_fails_and_so_do_lines_cut_off_since_the_last_check(healthy: Sandbox) -> None:
     assert lights() == {}
     with clinic_context("bondi"):
-        behind_our_back("DELETE FROM audit_event")
+        tamper("DELETE FROM audit_event")
     assert lights() == {"access log": "fail"}
     assert lights("harbour") == {}
 

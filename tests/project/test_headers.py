@@ -13,7 +13,7 @@ from pytest_django import Settings
 from accounts import invitations
 from accounts.models import User
 from tenants.context import clinic_context
-from tests.accounts.second_factors import code, give_app, give_passkey
+from tests.accounts.second_factors import totp_code, add_app, add_passkey
 from tests.conftest import PASSWORD
 from tests.project.production import ROOT, production_settings
 from tests.project.url_table import AT_A_CLINIC, ON_THE_BASE_HOST, BaseRow, Row
@@ -100,7 +100,7 @@ def unlucky(browser: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
     yield 405, browser.post("/patients?patient_id=42")
     yield 403, browser.post("/password/reset/", {"email": "a@b.example"})  # without a token
     with monkeypatch.context() as patched:
-        patched.setattr("launch.views.launch.is_somebody_looking", broken)
+        patched.setattr("launch.views.launch.is_page_load", broken)
         yield 500, browser.get("/patients?patient_id=42")
 
 
@@ -139,8 +139,8 @@ def test_the_second_step_and_the_recovery_codes_are_private_too(
 ) -> None:
     with clinic_context("bondi"):
         person = User.objects.get(email="reception@clinic.example")
-    give_app("bondi", person)
-    give_passkey("bondi", person)
+    add_app("bondi", person)
+    add_passkey("bondi", person)
     browser = clinic_client("bondi")
     step = browser.post("/login", {"login": person.email, "password": PASSWORD})["Location"]
     page = browser.get(step)
@@ -160,7 +160,7 @@ def test_a_failure_at_the_door_itself_is_kept_by_nobody(
     monkeypatch.setattr("tenants.middleware._match_label", broken)
     answer = browser.get("/patients?patient_id=42")
     assert answer.status_code == 500
-    assert "Something went wrong on our side" in answer.content.decode()
+    assert "Something went wrong" in answer.content.decode()
     for name in ("Cache-Control", "X-Robots-Tag", "Cross-Origin-Opener-Policy"):
         assert answer[name] == ALWAYS[name]
     assert policy(answer)["frame-ancestors"] == ["'none'"]
@@ -249,7 +249,7 @@ def test_in_production_the_cookie_of_ops_is_bound_to_the_base_host(
     browser = in_production("bondi")
     browser.defaults["HTTP_HOST"] = "sidechart.example"
     step = browser.post("/ops/login", {"login": email, "password": PASSWORD})
-    answers = [step, browser.post(step["Location"], {"code": code()}), browser.get("/ops/")]
+    answers = [step, browser.post(step["Location"], {"code": totp_code()}), browser.get("/ops/")]
     assert answers[-1].status_code == 200
     for morsel in cookies_of(answers).values():
         assert (morsel.key, morsel["path"], morsel["domain"]) == ("__Host-sessionid", "/", "")

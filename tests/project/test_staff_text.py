@@ -84,8 +84,8 @@ def failing(browser: Client, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     answers = []
     for what, path, form in (
         ("launch.notes.write", f"{PATIENT}/notes", {"text": NOTE}),
-        ("launch.drafts.keep", f"{PATIENT}/notes/draft", {"text": TYPED}),
-        ("launch.subject_access.make", f"{PATIENT}/access/pack", {}),
+        ("launch.drafts.save", f"{PATIENT}/notes/draft", {"text": TYPED}),
+        ("launch.subject_access.build_zip", f"{PATIENT}/access/pack", {}),
         ("launch.access_log.page", f"{PATIENT}/access", None),
         ("sync.read.patients.search", "/search", {"text": SOUGHT}),
     ):

@@ -23,7 +23,7 @@ NOON = datetime(2026, 3, 3, 12, 10, tzinfo=UTC)
 
 def launched(label: str, times: int, kind: str = "click") -> None:
     with clinic_context(label):
-        ButtonClick.objects.update_or_create(kind=kind, defaults={"times": times, "at": NOON})
+        ButtonClick.objects.update_or_create(kind=kind, defaults={"count": times, "clicked_at": NOON})
 
 
 def test_launches_are_counted_once_and_on_their_day(bondi: Clinic, harbour: Clinic) -> None:
@@ -81,7 +81,7 @@ def test_the_worst_lag_of_an_hour_is_kept(bondi: Clinic, mark_imported: Callable
         daily_stats.measure(bondi, now=NOON)
     assert DailyStats.objects.get().lag_by_hour[12] == 900
     chart = daily_stats.lag_chart(NOON, bondi)
-    assert [bar.told for bar in chart.bars if bar.told] == ["15 min"]
+    assert [bar.text for bar in chart.chart.bars if bar.text] == ["15 min"]
     assert chart.summary == "At most 15 min."
 
 
