@@ -1,1 +1,1 @@
-"""Who is this: a clinic's staff, their roles, invitations, sign-in and sessions."""
+"""A clinic's users: roles, invitations, sign-in, second factors and sessions. In public: Sidechart's operators."""

@@ -1,20 +1,27 @@
-"""How allauth behaves at a clinic: signup closed, no `next`, tries counted per address too."""
+"""allauth's account behaviour here: no signup, no `next`, failed sign-ins counted per account and IP address."""
 
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.core.internal import ratelimit
+from django.contrib import messages
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 from django.urls import reverse
 
+from accounts.allauth_internals import get_ip
 from accounts.models import clean_email, schema_name
+
+MESSAGES = {
+    "account/messages/logged_in.txt": "",  # the next page shows that it worked
+    "account/messages/logged_out.txt": "You have signed out.",
+    "account/messages/password_changed.txt": "Your new password is saved.",
+}
 
 
 class StaffAdapter(DefaultAccountAdapter):
     error_messages = DefaultAccountAdapter.error_messages | {
-        "email_password_mismatch": "That e-mail address and password do not belong together. Check both and try again.",
-        "too_many_login_attempts": "Too many tries. Wait five minutes and try again.",
+        "email_password_mismatch": "That email or password isn't right. Check both and try again.",
+        "too_many_login_attempts": "Too many attempts. Wait five minutes and try again.",
         "invalid_password_reset": "This link is no longer valid.",
     }
 
@@ -22,11 +29,11 @@ class StaffAdapter(DefaultAccountAdapter):
         return False
 
     def is_safe_url(self, url: str) -> bool:
-        """Follow no address that a visitor hands in: allauth asks this for every `next`. Return tickets do that job."""
+        """Return False: no `next` from a visitor is followed. Return tickets replace it."""
         return False
 
     def is_ajax(self, request: HttpRequest) -> bool:
-        """Pages answer with pages: allauth would answer JSON, form values included, to any script that asks."""
+        """Return False: allauth would answer any script with JSON that contains form values."""
         return False
 
     def clean_email(self, email: str) -> str:
@@ -35,11 +42,19 @@ class StaffAdapter(DefaultAccountAdapter):
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("home")
 
+    def add_message(
+        self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any
+    ) -> None:
+        """Show our own text for allauth's message templates that we use."""
+        if message_template not in MESSAGES:
+            super().add_message(request, level, message_template, *args, **kwargs)
+        elif text := MESSAGES[message_template]:
+            messages.add_message(request, level, text)
+
     def clear_failed_sign_ins(self, request: HttpRequest, user: AbstractBaseUser) -> None:
-        """Whoever has just chosen a new password may use it at once, from the address where they did."""
+        """Let a user who just reset their password sign in at once from this IP address."""
         self._delete_login_attempts_cached_email(request, email=user.get_username())
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        # allauth's own key is the account alone: anybody could lock a colleague out from far away.
-        address = ratelimit.get_ip(request)
-        return f"{schema_name()}:{clean_email(credentials.get('email', ''))}:{address}"
+        # allauth counts by account alone: then anyone anywhere could lock out a colleague.
+        return f"{schema_name()}:{clean_email(credentials.get('email', ''))}:{get_ip(request)}"

@@ -1,4 +1,4 @@
-"""What of a clinic's people must not come back with a backup: who was signed in, who was invited, who is suspended."""
+"""What a restored backup must not bring back: sessions, pending invitations, and users suspended since."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from accounts.roles import Role
 
 @dataclass(frozen=True)
 class RestoredStaff:
-    """How the clinic's people stand after a restore."""
+    """The state of the clinic's users after a restore."""
 
     stay_suspended: int
     second_factors_lost: int
@@ -20,25 +20,25 @@ class RestoredStaff:
 
 
 def suspended_emails() -> list[str]:
-    """The e-mail addresses of those who may not sign in at the clinic we are inside of."""
+    """Return the email addresses of the current clinic's suspended users."""
     return list(User.objects.filter(is_active=False).values_list("email", flat=True))
 
 
 def reset_accounts(*, sealed_in: str, suspended_since: list[str]) -> RestoredStaff:
-    """End every session, ticket, count of tries and pending invitation of the clinic we are inside of, and seal second
-    factors, which were sealed in the schema `sealed_in`, for this one. Inside a transaction.
+    """Delete the current clinic's sessions, tickets and rate limits, revoke pending invitations, suspend
+    `suspended_since` again, and reseal second factors that were sealed in the schema `sealed_in`.
 
-    Links to a new password name the schema, and so are over by themselves.
+    Call it in a transaction. Reset links contain the schema's name, so old ones no longer work.
     """
     for model in (Session, OpenSession, UsedTicket, CacheEntry):
         model._default_manager.all().delete()
     invitations.pending().update(revoked_at=timezone.now())
     suspended_again = suspend_again(suspended_since)
     lost = second_factors.reseal(sealed_in=sealed_in)
-    owner = User.objects.filter(role=Role.OWNER, is_active=True).exists()
-    return RestoredStaff(suspended_again, lost, owner)
+    has_owner = User.objects.filter(role=Role.OWNER, is_active=True).exists()
+    return RestoredStaff(suspended_again, lost, has_owner)
 
 
 def suspend_again(emails: list[str]) -> int:
-    """Suspend these people of the clinic we are inside of; how many of them were not."""
+    """Suspend these users of the current clinic. Return how many were active."""
     return User.objects.filter(email__in=emails, is_active=True).update(is_active=False)

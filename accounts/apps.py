@@ -6,4 +6,4 @@ class AccountsConfig(AppConfig):
     verbose_name = "Staff"
 
     def ready(self) -> None:
-        from accounts import signals  # noqa: F401 - binds each new session to its clinic
+        from accounts import signals  # noqa: F401 - connects its receivers

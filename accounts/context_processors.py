@@ -1,4 +1,4 @@
-"""What every page of somebody signed in knows of their sign-in."""
+"""Template context about the current sign-in."""
 
 from datetime import date
 from functools import cache
@@ -11,17 +11,16 @@ from accounts import second_factors
 
 
 def current_session(request: HttpRequest) -> dict[str, Any]:
-    """`held_session`, and `second_factor_from`: the day from which the factor they lack is required, asked for once and
-    only where a template tells it."""
-    held = getattr(request, "held_session", None)
-    day = held.policy.require_second_factor_from if held else None
+    """Add `current_session` and `second_factor_from`: the date from which the user needs the second factor they lack.
+
+    That date is a callable, so only templates that use it cost a query.
+    """
+    session = getattr(request, "current_session", None)
+    required_from = session.policy.require_second_factor_from if session else None
 
     @cache
     def missing_from() -> date | None:
-        return day if day is not None and second_factors.is_missing(request, on=day) else None
+        is_missing = required_from is not None and second_factors.is_missing(request, on=required_from)
+        return required_from if is_missing else None
 
-    return {
-        "held_session": held,
-        "second_factor_from": missing_from,
-        "today": timezone.localdate(),
-    }
+    return {"current_session": session, "second_factor_from": missing_from, "today": timezone.localdate()}

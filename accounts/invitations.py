@@ -1,59 +1,62 @@
-"""How a person becomes staff of a clinic: by a link that was sent to their e-mail address."""
+"""Invitations: links, sent by email, that let people join a clinic's staff."""
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.core.mail import EmailMultiAlternatives
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.links import absolute_url
 from accounts.models import Invitation, User, clean_email
 from accounts.roles import Role, grantable_roles
 from audit.log import OPS, Action, Actor, record
-from tenants.context import current_clinic
 
 LIFETIME = timedelta(days=7)
+USED = "This invitation has been used. Sign in with the password that was chosen then."
 
 
 class InvitationRefused(Exception):
-    """This invitation cannot be made or accepted; the message is a sentence for whoever asked."""
+    """The invitation can't be created or accepted. The message is a sentence for the user."""
 
 
 class AlreadyStaff(InvitationRefused):
-    """This e-mail address has an account at the clinic already."""
+    """The email address already has an account at the clinic."""
 
 
 class RoleRefused(InvitationRefused):
-    """Nobody hands out more than they hold."""
+    """The user's role may not give out this role."""
 
 
 class UnknownInvitation(InvitationRefused):
-    """No invitation of this clinic has this token."""
+    """No invitation of this clinic has this token or id."""
 
 
 class InvitationClosed(InvitationRefused):
-    """The invitation was used, taken back or is older than a week."""
+    """The invitation was accepted or cancelled, or has expired."""
 
 
 def invite(email: str, role: str, invited_by: User | None = None, *, for_ops: Actor = OPS) -> tuple[Invitation, str]:
-    """Make an invitation to the clinic we are inside of, and its link; a pending one for the same address is replaced.
+    """Create an invitation to the current clinic. Return it and its secret URL, which is not stored.
 
-    `invited_by` is None for ops; `for_ops` is then who of them the log names. Raises AlreadyStaff, RoleRefused. The
-    link is known here and now only.
+    It replaces a pending invitation of the same email address. If operators invite, `invited_by` is None and `for_ops`
+    is the one that the audit log names. Raises AlreadyStaff, RoleRefused, InvitationRefused, AuditUnavailable.
     """
     email = clean_email(email)
-    if invited_by is not None and role not in grantable_roles(invited_by):
-        raise RoleRefused(f"Your role cannot invite somebody as {Role(role).label}.")
-    _require_newcomer(email)
+    roles = grantable_roles(invited_by) if invited_by else tuple(Role)
+    if role not in roles:
+        raise RoleRefused(f"Your role can't invite someone as {Role(role).label}.")
+    existing = User.objects.filter(email=email).first()
+    if existing:
+        suggestion = "." if existing.is_active else ", which is suspended. Unsuspend it instead."
+        raise AlreadyStaff(f"{email} already has an account at this clinic{suggestion}")
     token = secrets.token_urlsafe(32)
     now = timezone.now()
     try:
         with transaction.atomic():
-            _revoke(pending().filter(email=email), by=invited_by, at=now)
+            _revoke(pending().filter(email=email), roles=roles, at=now)
             invitation = Invitation.objects.create(
                 email=email,
                 role=Role(role),
@@ -62,47 +65,34 @@ def invite(email: str, role: str, invited_by: User | None = None, *, for_ops: Ac
                 created_at=now,
                 expires_at=now + LIFETIME,
             )
-            record(Action.INVITED, by=invited_by or for_ops, whom=email, role=role)
-    except IntegrityError as twice:
-        raise InvitationRefused(f"{email} was invited a moment ago.") from twice
-    return invitation, _link(token)
-
-
-def send(invitation: Invitation, url: str) -> None:
-    """Mail the link. Raises what the mail backend raises: OSError and smtplib.SMTPException among them."""
-    context = {"clinic": current_clinic(), "invitation": invitation, "url": url}
-    message = EmailMultiAlternatives(
-        subject=render_to_string("accounts/email/invitation_subject.txt", context).strip(),
-        body=render_to_string("accounts/email/invitation.txt", context),
-        to=[invitation.email],
-    )
-    message.attach_alternative(render_to_string("accounts/email/invitation.html", context), "text/html")
-    message.send()
+            record(Action.INVITED, by=invited_by or for_ops, person=email, role=role)
+    except IntegrityError as concurrent:
+        raise InvitationRefused(f"{email} was invited a moment ago.") from concurrent
+    return invitation, absolute_url("invitation", token=token)
 
 
 def find(token: str) -> Invitation:
-    """The invitation that can be accepted with `token`. Raises UnknownInvitation, InvitationClosed."""
+    """Return the invitation that `token` can accept. Raises UnknownInvitation, InvitationClosed."""
     invitation = Invitation.objects.filter(token_digest=_digest(token)).first()
     if invitation is None:
-        raise UnknownInvitation("This invitation link is not known here.")
+        raise UnknownInvitation("This invitation link isn't known here.")
     if invitation.accepted_at:
-        raise InvitationClosed("This invitation has been used. Sign in with the password that was chosen then.")
+        raise InvitationClosed(USED)
     if invitation.revoked_at or invitation.expires_at <= timezone.now():
         raise InvitationClosed("This invitation is no longer valid.")
     return invitation
 
 
 def accept(token: str, name: str, password: str) -> User:
-    """Make the invited person's account. Raises UnknownInvitation, InvitationClosed, AlreadyStaff.
+    """Create the invited person's account. Raises UnknownInvitation, InvitationClosed, AlreadyStaff, AuditUnavailable.
 
-    Of two tabs that accept at the same moment one makes the account, and the other meets InvitationClosed.
+    Of two tabs that accept at once, one creates the account and the other gets InvitationClosed.
     """
     invitation = find(token)
     now = timezone.now()
     with transaction.atomic():
-        taken = pending().filter(pk=invitation.pk, expires_at__gt=now).update(accepted_at=now)
-        if taken != 1:
-            raise InvitationClosed("This invitation has been used. Sign in with the password that was chosen then.")
+        if pending().filter(pk=invitation.pk, expires_at__gt=now).update(accepted_at=now) != 1:
+            raise InvitationClosed(USED)
         if User.objects.filter(email=invitation.email).exists():
             raise AlreadyStaff(f"{invitation.email} already has an account at this clinic.")
         user = User.objects.create_user(invitation.email, password, name=name, role=invitation.role)
@@ -111,55 +101,43 @@ def accept(token: str, name: str, password: str) -> User:
 
 
 def pending() -> QuerySet[Invitation]:
-    """Invitations neither accepted nor taken back; the expired ones too, which can be sent again."""
+    """Return invitations neither accepted nor revoked. Expired ones are included: they can be sent again."""
     return Invitation.objects.filter(accepted_at=None, revoked_at=None)
 
 
 def reissue(invitation_id: int, *, by: User) -> tuple[Invitation, str]:
-    """A new invitation with a new link in place of a pending one. Raises UnknownInvitation, RoleRefused."""
-    held = pending().filter(pk=invitation_id).first()
-    if held is None:
-        raise UnknownInvitation("That invitation was used or taken back before.")
-    return invite(held.email, held.role, by)
+    """Replace a pending invitation with a new one and its URL. Raises UnknownInvitation and what `invite` raises."""
+    invitation = pending().filter(pk=invitation_id).first()
+    if invitation is None:
+        raise UnknownInvitation("That invitation has already been used or cancelled.")
+    return invite(invitation.email, invitation.role, by)
 
 
 def revoke(invitation_id: int, *, by: User) -> bool:
-    """Take a pending invitation back. False when it is not pending (any more). Raises RoleRefused."""
-    with transaction.atomic():
-        taken = _revoke(pending().filter(pk=invitation_id), by=by, at=timezone.now())
-        for held in taken:
-            record(Action.INVITATION_REVOKED, by=by, whom=held.email, role=held.role)
-    return bool(taken)
+    """Revoke a pending invitation. Return False if it isn't pending. Raises RoleRefused, AuditUnavailable."""
+    return _revoke_and_record(pending().filter(pk=invitation_id), by=by, roles=grantable_roles(by))
 
 
 def revoke_by_email(email: str, *, by: Actor) -> bool:
-    """As `revoke`, by ops, who know an address and no number."""
+    """Revoke the pending invitation of this email address for an operator. Return False if there is none."""
+    return _revoke_and_record(pending().filter(email=clean_email(email)), by=by, roles=tuple(Role))
+
+
+def _revoke_and_record(invitations: QuerySet[Invitation], *, by: Actor, roles: Collection[str]) -> bool:
     with transaction.atomic():
-        taken = _revoke(pending().filter(email=clean_email(email)), by=None, at=timezone.now())
-        for held in taken:
-            record(Action.INVITATION_REVOKED, by=by, whom=held.email, role=held.role)
-    return bool(taken)
+        revoked = _revoke(invitations, roles=roles, at=timezone.now())
+        for invitation in revoked:
+            record(Action.INVITATION_REVOKED, by=by, person=invitation.email, role=invitation.role)
+    return bool(revoked)
 
 
-def _revoke(which: QuerySet[Invitation], *, by: User | None, at: datetime) -> list[Invitation]:
-    """Those that were taken back. Only an owner decides about an owner's. Inside a transaction."""
-    taken = list(which.select_for_update())
-    if by is not None and any(held.role not in grantable_roles(by) for held in taken):
-        raise RoleRefused("Your role cannot change the invitation of an owner.")
-    Invitation.objects.filter(pk__in=[held.pk for held in taken]).update(revoked_at=at)
-    return taken
-
-
-def _require_newcomer(email: str) -> None:
-    person = User.objects.filter(email=email).first()
-    if person and not person.is_active:
-        raise AlreadyStaff(f"{email} already has an account at this clinic, which is suspended: let them in again.")
-    if person:
-        raise AlreadyStaff(f"{email} already has an account at this clinic.")
-
-
-def _link(token: str) -> str:
-    return absolute_url("invitation", token=token)
+def _revoke(invitations: QuerySet[Invitation], *, roles: Collection[str], at: datetime) -> list[Invitation]:
+    """Revoke and return these invitations. Raises RoleRefused if one has a role outside `roles`."""
+    revoked = list(invitations.select_for_update())
+    if any(invitation.role not in roles for invitation in revoked):
+        raise RoleRefused("Your role can't change an owner's invitation.")
+    Invitation.objects.filter(pk__in=[invitation.pk for invitation in revoked]).update(revoked_at=at)
+    return revoked
 
 
 def _digest(token: str) -> str:

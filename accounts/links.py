@@ -1,4 +1,4 @@
-"""Addresses of pages, whole, for mails and commands."""
+"""Absolute URLs of our pages, for emails and commands."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from tenants.context import current_clinic
 from tenants.hosts import base_url, clinic_url
 
 
-def absolute_url(name: str, **parts: Any) -> str:
-    """The address of the page of this name at the clinic we are inside of, or for ops on the base host."""
+def absolute_url(name: str, **kwargs: Any) -> str:
+    """Return the absolute URL of this URL name at the current clinic, or in public on the base host."""
     if in_public():
-        return base_url(reverse(name, urlconf=settings.PUBLIC_SCHEMA_URLCONF, kwargs=parts))
-    return clinic_url(current_clinic().label, reverse(name, urlconf=settings.ROOT_URLCONF, kwargs=parts))
+        return base_url(reverse(name, urlconf=settings.PUBLIC_SCHEMA_URLCONF, kwargs=kwargs))
+    return clinic_url(current_clinic().label, reverse(name, urlconf=settings.ROOT_URLCONF, kwargs=kwargs))

@@ -1,35 +1,31 @@
-"""What every request meets: private answers, a session of this host only, and sign-in before anything else."""
+"""Middleware for private responses, sessions, sign-in and required second factors."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils import timezone
 
 from accounts import second_factors, sessions
 from accounts.models import schema_name
 from accounts.signals import SESSION_CLINIC
-from accounts.tickets import InvalidReturnPath, issue, referring_page, sign_in_redirect, sign_in_url
+from accounts.tickets import referring_page, sign_in_redirect, sign_in_url, url_with_return
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-_NO_DEVICE = "browsing-topics=(), camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
-
 
 class PrivacyHeadersMiddleware:
-    """Keep answers out of caches and search engines. Static files, the same for everybody, stay cacheable."""
+    """Keep responses out of caches and search engines. Static files stay cacheable: they are the same for everyone."""
 
     def __init__(self, get_response: GetResponse):
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response.headers.setdefault("Permissions-Policy", _NO_DEVICE)
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if response.status_code >= 400 or not request.path.startswith(settings.STATIC_URL):
@@ -39,8 +35,7 @@ class PrivacyHeadersMiddleware:
 
 
 class SessionClinicMiddleware:
-    """Forget a session that was not signed in at the clinic of this host, or as ops on the base host; and nothing
-    of the one that it belongs to."""
+    """Flush a session that was started in another schema, without touching that schema's data."""
 
     def __init__(self, get_response: GetResponse):
         self.get_response = get_response
@@ -53,7 +48,7 @@ class SessionClinicMiddleware:
 
 
 class SessionTimeoutMiddleware:
-    """End a session that was idle or open for too long, or that somebody ended. Only what a person does puts it off."""
+    """End sessions that are idle or open for too long, or that someone ended. Only user activity extends them."""
 
     def __init__(self, get_response: GetResponse):
         self.get_response = get_response
@@ -61,36 +56,34 @@ class SessionTimeoutMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if SESSION_KEY not in request.session:
             return self.get_response(request)
-        held = sessions.current(request)
-        if held is None:
+        session = sessions.current(request)
+        if session is None:
             request.session.flush()
             request.user = AnonymousUser()
             return self.get_response(request)
-        if held.authenticates(request):
-            request.user = held.row.user  # or Django would ask for the same person again
+        if session.authenticates(request):
+            request.user = session.row.user  # saves Django's query for the same user
         if sessions.is_user_activity(request):
-            held.extend()
-        request.held_session = held  # type: ignore[attr-defined] # ours, for templates
+            session.extend()
+        cast(sessions.SignedInRequest, request).current_session = session
         response = self.get_response(request)
-        response["X-Session-Seconds"] = str(held.seconds_left())
+        response["X-Session-Seconds"] = str(session.seconds_left())
         return response
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
-    """Send visitors to sign in before any page that is not marked `login_not_required`: staff at their clinic, ops on
-    the base host."""
+    """Send visitors to sign in, on every page not marked `login_not_required`."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override] # the stubs know no answer but a redirect
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override] # the stubs allow redirects only
         if request.headers.get("HX-Request") == "true":
             return HttpResponse(status=401, headers={"HX-Redirect": sign_in_url(referring_page(request))})
         return sign_in_redirect(request.get_full_path() if request.method in ("GET", "HEAD") else None)
 
 
 class SecondFactorMiddleware:
-    """Lead staff without a second factor to its set-up, once their clinic requires one, and ops at once; and on to the
-    page after."""
+    """Send users without a required second factor to set one up, with a ticket back to the page."""
 
-    _OPEN = frozenset(
+    _SET_UP_URL_NAMES = frozenset(
         "mfa_index app passkey_add passkey_of_add confirm passkey_of_confirm recovery_codes recovery_codes_new".split()
     )
 
@@ -103,17 +96,12 @@ class SecondFactorMiddleware:
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         if not getattr(view, "login_required", True) or not request.resolver_match:
             return None
-        if request.resolver_match.url_name in self._OPEN or not second_factors.is_missing(
-            request, on=timezone.localdate()
-        ):
+        if request.resolver_match.url_name in self._SET_UP_URL_NAMES:
             return None
-        is_fragment = request.headers.get("HX-Request") == "true"
-        url = _set_up_url(request.get_full_path() if request.method == "GET" and not is_fragment else None)
-        return HttpResponse(status=403, headers={"HX-Redirect": url}) if is_fragment else HttpResponseRedirect(url)
-
-
-def _set_up_url(path: str | None) -> str:
-    try:
-        return f"{reverse('mfa_index')}?t={issue(path)}" if path else reverse("mfa_index")
-    except InvalidReturnPath:
-        return reverse("mfa_index")
+        if not second_factors.is_missing(request, on=timezone.localdate()):
+            return None
+        if request.headers.get("HX-Request") == "true":
+            return HttpResponse(status=403, headers={"HX-Redirect": url_with_return("mfa_index", None)})
+        return HttpResponseRedirect(
+            url_with_return("mfa_index", request.get_full_path() if request.method == "GET" else None)
+        )

@@ -1,4 +1,4 @@
-"""A clinic's staff (in public: ops), the invitations that make them, and what their sessions leave behind."""
+"""Users, invitations, the sign-in policy and sessions of a clinic. In public: those of Sidechart's operators."""
 
 from typing import Any, ClassVar
 
@@ -16,23 +16,23 @@ from tenants.database import connection
 
 
 def clean_email(email: str) -> str:
-    """The one spelling under which an e-mail address is stored and compared."""
+    """Return the spelling in which email addresses are stored and compared."""
     return email.strip().lower()
 
 
 def schema_name() -> str:
-    """The schema we are inside of: a clinic's, or public."""
+    """Return the current schema: a clinic's, or public."""
     return str(connection.schema_name)
 
 
 def in_public() -> bool:
-    """Whether we stand in public: there the users are ops, and their house is the base host."""
-    return schema_name() == get_public_schema_name()
+    """Return True in the public schema, whose users are Sidechart operators."""
+    return schema_name() == str(get_public_schema_name())
 
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Create staff with this e-mail address; without a password they can sign in only after a reset."""
+        """Create a user. Without a password they can sign in only after a reset."""
         user = self.model(email=clean_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -43,12 +43,12 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A member of a clinic's staff. Whoever works at two clinics is two users: one in each clinic's schema.
+    """A member of staff. Someone who works at two clinics is a user in each clinic's schema.
 
-    Those in public are ops, whose role counts nowhere.
+    Users in public are operators; their role has no effect.
     """
 
-    email = models.EmailField("e-mail address", max_length=254, unique=True)
+    email = models.EmailField("email address", max_length=254, unique=True)
     name = models.CharField(max_length=200)
     role = models.CharField(max_length=10, choices=Role, default=Role.READONLY)
     is_active = models.BooleanField(default=True)
@@ -74,15 +74,15 @@ class User(AbstractBaseUser):
         super().save(*args, **kwargs)
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        # Named by Django: both the current hash and the SECRET_KEY_FALLBACKS ones are made here. With the schema in it,
-        # a session is worth nothing at another clinic even for the same id, password hash and session row.
+        # Django calls this for SECRET_KEY and its fallbacks. With the schema in it, a session is useless at another
+        # clinic, even with the same id, password hash and session row.
         salt = "accounts.User.session"
         value = f"{schema_name()}|{self.pk}|{self.password}"
         return salted_hmac(salt, value, secret=secret, algorithm="sha256").hexdigest()
 
 
 class Invitation(models.Model):
-    """A link that lets one person choose a password and become staff. Only the token's digest is kept."""
+    """A link that lets one person choose a password and join the staff. Only the token's digest is stored."""
 
     email = models.EmailField(max_length=254)
     role = models.CharField(max_length=10, choices=Role)
@@ -108,7 +108,7 @@ class Invitation(models.Model):
 
 
 class SecurityPolicy(models.Model):
-    """How this clinic's staff sign in, and for how long. One row; where there is none the defaults hold."""
+    """The clinic's sign-in rules. One row; without it the defaults apply."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     require_second_factor_from = models.DateField(null=True, blank=True)
@@ -127,26 +127,28 @@ class SecurityPolicy(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.idle_minutes} minutes idle, {self.absolute_hours} hours in all"
+        return f"{self.idle_minutes} minutes idle, {self.absolute_hours} hours in total"
 
 
 class OpenSession(models.Model):
-    """A sign-in that has not ended. Its row gone, the browser's session is over: ending one, or many, is one query.
+    """A sign-in that hasn't ended. Deleting the row ends it, so one query can end many.
 
-    The session names this row and not the other way round, so it goes on when the session changes its name.
+    The Django session refers to this row. The other way round, `cycle_key` would break the link.
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="open_sessions")
     browser = models.CharField(max_length=60)
     started_at = models.DateTimeField(default=timezone.now, db_index=True)
-    seen_at = models.DateTimeField(default=timezone.now, help_text="When the person, not the page, last did something.")
+    seen_at = models.DateTimeField(
+        default=timezone.now, help_text="The user's last action; background requests don't count."
+    )
 
     def __str__(self) -> str:
         return f"{self.browser} since {self.started_at:%d %b %H:%M}"
 
 
 class UsedTicket(models.Model):
-    """A return ticket that brought somebody back to a page, and the only session that it counts for from then on."""
+    """A redeemed return ticket and the only session that may redeem it again."""
 
     digest = models.CharField(max_length=64, unique=True)
     session_digest = models.CharField(max_length=64)
@@ -158,7 +160,7 @@ class UsedTicket(models.Model):
 
 
 class CacheEntry(models.Model):
-    """A row of Django's DatabaseCache: a migration, not `createcachetable`, makes the table in each schema."""
+    """A row of Django's DatabaseCache. A migration creates its table in each schema, in place of `createcachetable`."""
 
     cache_key = models.CharField(max_length=255, primary_key=True)
     value = models.TextField()

@@ -1,4 +1,4 @@
-"""What each role may do: one table, asked through `permission_required` and `may`."""
+"""Roles and their permissions."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -33,9 +33,9 @@ class Permission(Enum):
     MANAGE_PRIVACY = "manage_privacy"
 
 
-_OF_EVERYONE = frozenset({Permission.VIEW_PATIENTS})
-_OF_WRITERS = _OF_EVERYONE | {Permission.WRITE_NOTES}
-_OF_MANAGERS = _OF_WRITERS | {
+_READER = frozenset({Permission.VIEW_PATIENTS})
+_WRITER = _READER | {Permission.WRITE_NOTES}
+_ADMIN = _WRITER | {
     Permission.MANAGE_STAFF,
     Permission.VIEW_SETTINGS,
     Permission.MANAGE_KEY,
@@ -43,55 +43,47 @@ _OF_MANAGERS = _OF_WRITERS | {
     Permission.VIEW_LOG,
     Permission.EXPORT_PATIENTS,
 }
-
-_OF_OWNERS = {
-    Permission.MANAGE_OWNERS,
-    Permission.RESET_SECOND_FACTOR,
-    Permission.EXPORT_CLINIC,
-    Permission.MANAGE_PRIVACY,
-}
-
 PERMISSIONS: dict[str, frozenset[Permission]] = {
-    Role.OWNER: _OF_MANAGERS | _OF_OWNERS,
-    Role.ADMIN: _OF_MANAGERS,
-    Role.CLINICIAN: _OF_WRITERS,
-    Role.RECEPTION: _OF_WRITERS,
-    Role.READONLY: _OF_EVERYONE,
+    Role.OWNER: frozenset(Permission),
+    Role.ADMIN: _ADMIN,
+    Role.CLINICIAN: _WRITER,
+    Role.RECEPTION: _WRITER,
+    Role.READONLY: _READER,
 }
 
-# As the staff page and docs/clinics.md say it.
+# As on the staff page and in docs/clinics.md.
 PERMISSION_LABELS: dict[Permission, str] = {
     Permission.VIEW_PATIENTS: "Search and open patients, read notes",
-    Permission.WRITE_NOTES: "Write the clinic's own notes",
+    Permission.WRITE_NOTES: "Write notes for the team",
     Permission.VIEW_SETTINGS: "See and change the clinic's settings",
-    Permission.MANAGE_STAFF: "Invite and suspend people, change their roles",
-    Permission.MANAGE_SECURITY: "Set the rules of sign-in, end others' sessions",
+    Permission.MANAGE_STAFF: "Invite and suspend staff, change their roles",
+    Permission.MANAGE_SECURITY: "Set the sign-in rules, sign other staff out",
     Permission.MANAGE_KEY: "Change the Cliniko API key",
-    Permission.VIEW_LOG: "Read the access log, download it",
-    Permission.EXPORT_PATIENTS: "Download all that is held about a patient",
-    Permission.MANAGE_OWNERS: "Make owners, change what owners are",
-    Permission.RESET_SECOND_FACTOR: "Reset somebody's lost second step",
-    Permission.EXPORT_CLINIC: "Export all that is held of the clinic",
-    Permission.MANAGE_PRIVACY: "Choose what is stored, and for how long",
+    Permission.VIEW_LOG: "View and download the access log",
+    Permission.EXPORT_PATIENTS: "Download everything stored about a patient",
+    Permission.MANAGE_OWNERS: "Make someone an owner, change owners' accounts",
+    Permission.RESET_SECOND_FACTOR: "Reset someone's two-step verification",
+    Permission.EXPORT_CLINIC: "Export all of the clinic's data",
+    Permission.MANAGE_PRIVACY: "Choose what is stored and for how long",
 }
 
 
 def permission_table() -> list[tuple[str, list[tuple[Role, bool]]]]:
-    """Each permission's sentence, and of each role whether it holds it."""
+    """Return each permission's label with every role and whether it has the permission."""
     return [
-        (sentence, [(role, permission in PERMISSIONS[role]) for role in Role])
-        for permission, sentence in PERMISSION_LABELS.items()
+        (label, [(role, permission in PERMISSIONS[role]) for role in Role])
+        for permission, label in PERMISSION_LABELS.items()
     ]
 
 
 def may(user: object, permission: Permission) -> bool:
-    """Whether `user` may do this in the clinic they are signed in at; never for a visitor or a disabled account."""
+    """Return True if the user's role has this permission. Visitors and suspended users have none."""
     role = getattr(user, "role", "") if getattr(user, "is_active", False) else ""
     return permission in PERMISSIONS.get(role, frozenset())
 
 
 def grantable_roles(user: object) -> tuple[Role, ...]:
-    """The roles that `user` may hand out, and whose bearers they may change: nobody hands out more than they hold."""
+    """Return the roles that `user` may give out, and whose holders they may change. Only owners manage owners."""
     if not may(user, Permission.MANAGE_STAFF):
         return ()
     return tuple(role for role in Role if role != Role.OWNER or may(user, Permission.MANAGE_OWNERS))
@@ -101,7 +93,7 @@ View = Callable[..., HttpResponseBase]
 
 
 def permission_required(permission: Permission) -> Callable[[View], View]:
-    """Answer 403 to staff whose role does not hold `permission`. Visitors were sent to sign in before."""
+    """Answer 403 to users without this permission. Middleware has already sent visitors to sign in."""
 
     def decorate(view: View) -> View:
         @wraps(view)

@@ -1,4 +1,4 @@
-"""How long a sign-in lasts: until it was idle or open for too long, or until somebody ends it."""
+"""Sign-in sessions: they end when idle or open for too long, or when someone ends them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,14 +15,15 @@ from django.utils.crypto import constant_time_compare
 from accounts.models import OpenSession, SecurityPolicy, User, in_public
 from audit.log import Action, record
 
-OPEN_SESSION_ID = "opened"  # in the session: which OpenSession it belongs to
-SEEN_INTERVAL = timedelta(seconds=15)  # whoever clicks more often than this costs no more writes
+OPEN_SESSION_ID = "open_session_id"  # in the Django session
+SEEN_INTERVAL = timedelta(seconds=15)  # at most one write per interval, however much a user clicks
 OPERATOR_POLICY: dict[str, Any] = {"require_second_factor_from": date.min, "idle_minutes": 15, "absolute_hours": 8}
+_POLICY_FIELDS = tuple(OPERATOR_POLICY)
 
 
 @dataclass
 class CurrentSession:
-    """An open session and the clinic's policy that it is held to."""
+    """The request's open session and the policy that applies to it."""
 
     row: OpenSession
     policy: SecurityPolicy
@@ -35,7 +36,7 @@ class CurrentSession:
         return max(0, int((self.ends_at() - timezone.now()).total_seconds()))
 
     def authenticates(self, request: HttpRequest) -> bool:
-        """Whether its person may be taken for signed in as they are; if not, Django has a closer look."""
+        """Return True if the row's user is signed in without doubt. If False, Django's own check decides."""
         user = self.row.user
         return user.is_active and constant_time_compare(
             request.session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()
@@ -48,8 +49,15 @@ class CurrentSession:
             self.row.seen_at = now
 
 
+class SignedInRequest(HttpRequest):
+    """A request that passed SignInRequiredMiddleware."""
+
+    user: User
+    current_session: CurrentSession
+
+
 def policy() -> SecurityPolicy:
-    """The policy of the clinic we are inside of, or the defaults, unsaved; for ops the one that nobody can loosen."""
+    """Return the current clinic's policy, or unsaved defaults. Operators have a fixed one."""
     if in_public():
         return SecurityPolicy(**OPERATOR_POLICY)
     return SecurityPolicy.objects.first() or SecurityPolicy()
@@ -61,73 +69,70 @@ def start(request: HttpRequest, user: User) -> None:
 
 
 def current(request: HttpRequest) -> CurrentSession | None:
-    """The open session of this browser, or None when it is over. Person and policy come in the same question."""
-    mine = OpenSession.objects.filter(pk=_number(request), user_id=request.session[SESSION_KEY])
-    ruled = SecurityPolicy.objects.values(all=JSONObject(**{name: name for name in _RULES}))
-    row = mine.select_related("user").annotate(rules=Subquery(ruled)).first()
-    held = row and CurrentSession(row, policy() if in_public() else _policy_of(row.rules or {}))
-    return held if held and held.ends_at() > timezone.now() else None
+    """Return the browser's open session, or None once it is over. One query loads user and policy too."""
+    rows = OpenSession.objects.filter(pk=_session_id(request), user_id=request.session[SESSION_KEY])
+    policies = SecurityPolicy.objects.values(all=JSONObject(**{name: name for name in _POLICY_FIELDS}))
+    row = rows.select_related("user").annotate(policy_fields=Subquery(policies)).first()
+    if row is None:
+        return None
+    session = CurrentSession(row, policy() if in_public() else _policy_from_json(row.policy_fields or {}))
+    return session if session.ends_at() > timezone.now() else None
 
 
-_RULES = ("require_second_factor_from", "idle_minutes", "absolute_hours")
-
-
-def _policy_of(rules: dict[str, Any]) -> SecurityPolicy:
-    day = rules.pop("require_second_factor_from", None)
-    return SecurityPolicy(**rules, require_second_factor_from=date.fromisoformat(day) if day else None)
+def _policy_from_json(fields: dict[str, Any]) -> SecurityPolicy:
+    day = fields.pop("require_second_factor_from", None)
+    return SecurityPolicy(**fields, require_second_factor_from=date.fromisoformat(day) if day else None)
 
 
 def others(request: HttpRequest, user: User) -> QuerySet[OpenSession]:
-    """The open sessions of this person but for the one that the request comes in."""
-    return user.open_sessions.exclude(pk=_number(request))
+    """Return the user's open sessions except the request's own."""
+    return user.open_sessions.exclude(pk=_session_id(request))
 
 
 def end_current(request: HttpRequest) -> None:
-    OpenSession.objects.filter(pk=_number(request)).delete()
+    OpenSession.objects.filter(pk=_session_id(request)).delete()
 
 
-def active(held: SecurityPolicy) -> QuerySet[OpenSession]:
-    """The open sessions within the limits of this policy, of everybody."""
+def active(policy: SecurityPolicy) -> QuerySet[OpenSession]:
+    """Return all users' sessions that are within this policy's limits."""
     now = timezone.now()
     return OpenSession.objects.filter(
-        seen_at__gt=now - timedelta(minutes=held.idle_minutes),
-        started_at__gt=now - timedelta(hours=held.absolute_hours),
+        seen_at__gt=now - timedelta(minutes=policy.idle_minutes),
+        started_at__gt=now - timedelta(hours=policy.absolute_hours),
     )
 
 
-def end(which: QuerySet[OpenSession], *, of: User, by: User) -> int:
-    """End those of these sessions that are this person's, at somebody's wish; how many there were."""
+def end(sessions: QuerySet[OpenSession], *, of: User, by: User) -> int:
+    """End those of the sessions that belong to `of`. Return how many. Raises AuditUnavailable."""
     with transaction.atomic():
-        ended, _ = which.filter(user=of).delete()
+        ended, _ = sessions.filter(user=of).delete()
         if ended:
-            record(Action.SESSIONS_ENDED, by=by, whom=of.email, sessions=ended)
+            record(Action.SESSIONS_ENDED, by=by, person=of.email, sessions=ended)
     return ended
 
 
 def is_user_activity(request: HttpRequest) -> bool:
-    """Whether somebody did something: opened a page, sent a form, or triggered a fragment, as sidechart.js then says.
+    """Return True if a user acted: opened a page, sent a form, or triggered a fragment (sidechart.js says so).
 
-    What a page asks for by itself, however often, keeps no session open.
+    Requests that a page sends on its own never keep a session open.
     """
-    said = request.headers.get("X-User-Action")
-    if said or "HX-Request" in request.headers:
-        return said == "1"
+    header = request.headers.get("X-User-Action")
+    if header or "HX-Request" in request.headers:
+        return header == "1"
     return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate" and "Sec-Purpose" not in request.headers
 
 
-_BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
-_SYSTEMS = (
-    *(("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("CrOS", "ChromeOS")),
-    *(("Mac OS", "Mac"), ("Linux", "Linux")),
-)
+_BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
+_MOBILE = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android"}  # their user agents also name Mac OS or Linux
+_SYSTEMS = _MOBILE | {"Windows": "Windows", "CrOS": "ChromeOS", "Mac OS": "Mac", "Linux": "Linux"}
 
 
 def browser_name(user_agent: str) -> str:
-    """`Chrome on Windows`: enough to know one's own devices again."""
-    browser = next((name for sign, name in _BROWSERS if sign in user_agent), "Browser")
-    system = next((name for sign, name in _SYSTEMS if sign in user_agent), "")
+    """Return a name like `Chrome on Windows`, enough for users to recognise their devices."""
+    browser = next((name for token, name in _BROWSERS.items() if token in user_agent), "Browser")
+    system = next((name for token, name in _SYSTEMS.items() if token in user_agent), "")
     return f"{browser} on {system}" if system else browser
 
 
-def _number(request: HttpRequest) -> int:
+def _session_id(request: HttpRequest) -> int:
     return request.session.get(OPEN_SESSION_ID) or 0

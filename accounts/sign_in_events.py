@@ -1,4 +1,4 @@
-"""A change to how somebody signs in: a line of the log, and a mail to them, as it may not have been them."""
+"""Log sign-in changes and notify the user, in case it wasn't them."""
 
 from django.db import transaction
 
@@ -7,13 +7,12 @@ from accounts.tasks import send_sign_in_changed
 from audit.log import Action, record
 
 
-def log_sign_in_change(action: Action, person: User, kind: str, **details: str) -> None:
-    """Log what `person` did to a password or second factor of their own, and notify them. Raises AuditUnavailable: call
-    it in the transaction of the change."""
-    event = record(action, by=person, kind=kind, **details)
-    clinic = schema_name()
+def log_sign_in_change(action: Action, user: User, kind: str, **details: str) -> None:
+    """Record a user's change to their own password or second factor, and email them after the commit.
 
-    def tell() -> None:
-        send_sign_in_changed.delay(schema_name=clinic, event_id=event.pk)
-
-    transaction.on_commit(tell, robust=True)  # a broker that is away undoes nothing
+    Call it in the transaction of the change. Raises AuditUnavailable.
+    """
+    event = record(action, by=user, kind=kind, **details)
+    schema = schema_name()
+    # robust: the change stays if the broker is down
+    transaction.on_commit(lambda: send_sign_in_changed.delay(schema_name=schema, event_id=event.pk), robust=True)

@@ -1,4 +1,4 @@
-"""Who works at this clinic, and what one of them may change about another."""
+"""What users may change about each other: roles and suspension."""
 
 from django.db import transaction
 from django.db.models import Q
@@ -9,76 +9,76 @@ from audit.log import Action, record
 
 
 class ChangeRefused(Exception):
-    """Whoever asked may not change this about this person; the message is a sentence for them."""
+    """The user may not make this change. The message is a sentence for them."""
 
 
 class LastOwner(ChangeRefused):
-    """A clinic keeps an owner who can sign in."""
+    """A clinic needs an owner who can sign in."""
 
     def __init__(self) -> None:
-        super().__init__("This is the clinic's only owner who can sign in. Make somebody else an owner first.")
+        super().__init__("This is the clinic's only owner who can sign in. Make someone else an owner first.")
 
 
 def roles_for(person: User, *, by: User) -> tuple[Role, ...]:
-    """The roles that `by` may give this person, none where they may change nothing. Only owners give up their own."""
+    """Return the roles that `by` may give this person. Only owners may change their own."""
     if person.role not in grantable_roles(by) or (person.pk == by.pk and by.role != Role.OWNER):
         return ()
     return grantable_roles(by)
 
 
 def may_suspend(person: User, *, by: User) -> bool:
-    """Whether `by` may suspend this person, or let them in again: nobody does that to themself."""
+    """Return True if `by` may suspend or reinstate this person. Nobody may suspend themselves."""
     return person.pk != by.pk and person.role in grantable_roles(by)
 
 
 def change_role(person: User, role: Role, *, by: User) -> None:
-    """Give somebody another role. Raises ChangeRefused, LastOwner."""
+    """Change a user's role. Raises ChangeRefused, LastOwner, AuditUnavailable."""
     with transaction.atomic():
         person, by, is_last_owner = _lock(person, by)
         if role not in roles_for(person, by=by):
-            raise ChangeRefused(f"Your role cannot make {person.name} {Role(role).label}.")
+            raise ChangeRefused(f"Your role can't make {person.name} {Role(role).label}.")
         if role == person.role:
             return
         if is_last_owner:
             raise LastOwner
         User.objects.filter(pk=person.pk).update(role=role)
-        record(Action.ROLE_CHANGED, by=by, whom=person.email, role=role)
+        record(Action.ROLE_CHANGED, by=by, person=person.email, role=role)
 
 
 def suspend(person: User, *, by: User) -> None:
-    """Let somebody in no more, and end their sessions. Raises ChangeRefused, LastOwner."""
+    """Suspend a user and end their sessions. Raises ChangeRefused, LastOwner, AuditUnavailable."""
     with transaction.atomic():
         person, by, is_last_owner = _lock(person, by)
         if not may_suspend(person, by=by):
-            raise ChangeRefused(f"Your role cannot suspend {person.name}.")
+            raise ChangeRefused(f"Your role can't suspend {person.name}.")
         if not person.is_active:
             return
         if is_last_owner:
             raise LastOwner
         User.objects.filter(pk=person.pk).update(is_active=False)
         person.open_sessions.all().delete()
-        record(Action.SUSPENDED, by=by, whom=person.email, role=person.role)
+        record(Action.SUSPENDED, by=by, person=person.email, role=person.role)
 
 
 def reinstate(person: User, *, by: User) -> None:
-    """Let somebody in again, with the role, password and second step that they had. Raises ChangeRefused."""
+    """Unsuspend a user, with their former role, password and second factors. Raises ChangeRefused, AuditUnavailable."""
     with transaction.atomic():
         person, by, _ = _lock(person, by)
         if not may_suspend(person, by=by):
-            raise ChangeRefused(f"Your role cannot let {person.name} in again.")
+            raise ChangeRefused(f"Your role can't unsuspend {person.name}.")
         if person.is_active:
             return
         User.objects.filter(pk=person.pk).update(is_active=True)
-        record(Action.REINSTATED, by=by, whom=person.email, role=person.role)
+        record(Action.REINSTATED, by=by, person=person.email, role=person.role)
 
 
 def _lock(person: User, by: User) -> tuple[User, User, bool]:
-    """Both as they are now, and whether `person` is the last owner; true until the transaction ends.
+    """Lock and reload both users, and return whether `person` is the last owner, all valid until the commit.
 
-    Two owners who take each other's role at the same moment come here one after the other, and the second one finds
-    that they are none any more. Everybody locks in the order of ids, so that nobody waits in a circle.
+    All owners are locked too: of two owners who demote each other at once, the second finds that they no longer are
+    one. Ordering by id prevents deadlocks.
     """
     rows = User.objects.select_for_update(no_key=True).filter(Q(role=Role.OWNER) | Q(pk__in=[person.pk, by.pk]))
-    held = {row.pk: row for row in rows.order_by("pk")}
-    owners = {row.pk for row in held.values() if row.role == Role.OWNER and row.is_active}
-    return held[person.pk], held[by.pk], owners == {person.pk}
+    users = {row.pk: row for row in rows.order_by("pk")}
+    owners = {row.pk for row in users.values() if row.role == Role.OWNER and row.is_active}
+    return users[person.pk], users[by.pk], owners == {person.pk}

@@ -1,12 +1,12 @@
-"""The addresses of sign-in, passwords, invitations and staff. allauth's names begin with `account_` or `mfa_`."""
+"""URLs for sign-in, passwords, invitations and staff. allauth looks up the names that begin with account_ or mfa_."""
 
-from allauth.account.views import account_inactive, password_reset_from_key_done
+from allauth.account.views import AccountInactiveView, PasswordResetFromKeyDoneView
 from django.urls import path, re_path
 
 from accounts import reauthentication
 from accounts.views import policy, second_factor_sign_in, second_factors, sessions, sign_in, staff
 
-# Of staff at their clinic, and of ops on the base host.
+# For staff at their clinic and for operators on the base host.
 sign_in_urls = [
     path("login", sign_in.SignIn.as_view(), name="account_login"),
     path("login/second-step", second_factor_sign_in.verify_second_factor, name="mfa_authenticate"),
@@ -14,14 +14,18 @@ sign_in_urls = [
     path("login/passkey", second_factor_sign_in.PasskeySignIn.as_view(), name="mfa_login_webauthn"),
     path("login/passkey/ask", second_factor_sign_in.sign_in_passkey_options, name="passkey_of_sign_in"),
     path("logout", sign_in.SignOut.as_view(), name="account_logout"),
-    path("inactive/", account_inactive, name="account_inactive"),
+    path("inactive/", AccountInactiveView.as_view(template_name="accounts/suspended.html"), name="account_inactive"),
     path("password/change/", sign_in.ChangePassword.as_view(), name="account_change_password"),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$",
         sign_in.ResetPassword.as_view(),
         name="account_reset_password_from_key",
     ),
-    path("password/reset/key/done/", password_reset_from_key_done, name="account_reset_password_from_key_done"),
+    path(
+        "password/reset/key/done/",
+        PasswordResetFromKeyDoneView.as_view(template_name="accounts/password_reset_done.html"),
+        name="account_reset_password_from_key_done",
+    ),
     path("invite/<str:token>/", staff.invitation, name="invitation"),
     path("account/", second_factors.sign_in_settings, name="mfa_index"),
     path("account/confirm", reauthentication.confirm, name="confirm"),

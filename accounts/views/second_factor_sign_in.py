@@ -1,4 +1,4 @@
-"""The second step of sign-in, and sign-in by passkey alone."""
+"""Signing in with a second factor after the password, or with a passkey alone."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ from allauth.account.stages import LoginStage, LoginStageController
 from allauth.mfa.models import Authenticator
 from allauth.mfa.stages import AuthenticateStage
 from allauth.mfa.webauthn import views as allauth_views
-from allauth.mfa.webauthn.internal.auth import begin_authentication
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -16,6 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import second_factors, tickets
+from accounts.allauth_internals import begin_authentication
 from accounts.second_factor_forms import CodeForm, PasskeySignInForm, SecondFactorPasskeyForm
 from accounts.views.sign_in import SIGN_IN_AGAIN, continue_sign_in, signed_in_url
 
@@ -24,10 +24,10 @@ from accounts.views.sign_in import SIGN_IN_AGAIN, continue_sign_in, signed_in_ur
 @sensitive_post_parameters("code", "credential")
 @require_http_methods(["GET", "HEAD", "POST"])
 def verify_second_factor(request: HttpRequest) -> HttpResponse:
-    """After the password: a passkey, a code of the app or a recovery code."""
+    """After the password, verify a passkey, a code from the app or a recovery code."""
     if request.user.is_authenticated:
         return HttpResponseRedirect(signed_in_url(request))
-    stage = _stage(request)
+    stage = _pending_stage(request)
     if stage is None:
         messages.info(request, SIGN_IN_AGAIN)
         return HttpResponseRedirect(tickets.with_ticket(reverse("account_login"), request))
@@ -44,14 +44,14 @@ def verify_second_factor(request: HttpRequest) -> HttpResponse:
         "has_passkey": Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN).exists(),
         "ticket": tickets.from_request(request),
     }
-    return render(request, "account/second_step.html", context)
+    return render(request, "accounts/verify_second_factor.html", context)
 
 
 @login_not_required
 @require_POST
 def second_factor_passkey_options(request: HttpRequest) -> HttpResponse:
-    """What the browser's passkey dialog needs to know at the second step."""
-    stage = _stage(request)
+    """Return the options for the browser's passkey prompt after the password."""
+    stage = _pending_stage(request)
     if stage is None:
         return HttpResponse(status=403)
     second_factors.begin_passkey_prompt(request, SecondFactorPasskeyForm.purpose)
@@ -61,13 +61,13 @@ def second_factor_passkey_options(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_POST
 def sign_in_passkey_options(request: HttpRequest) -> HttpResponse:
-    """What the browser's passkey dialog needs to know when nobody has said who they are."""
+    """Return the options for the browser's passkey prompt when the user is not known yet."""
     second_factors.begin_passkey_prompt(request, PasskeySignInForm.purpose)
     return JsonResponse(begin_authentication(user=None))
 
 
 class PasskeySignIn(allauth_views.LoginWebAuthnView):
-    """Sign-in by passkey alone: the device has seen the person's finger, face or PIN, so there is no second step."""
+    """Sign in with a passkey alone. The device verifies fingerprint, face or PIN, so no second factor follows."""
 
     form_class = PasskeySignInForm
 
@@ -78,19 +78,19 @@ class PasskeySignIn(allauth_views.LoginWebAuthnView):
         return signed_in_url(self.request)
 
     def _redirect_to_pending_stage(self, request: HttpRequest, stage: LoginStage) -> None:
-        return None  # another tab was left at its second step; this one signs in by itself
+        return None  # that stage belongs to another tab
 
     def form_valid(self, form: PasskeySignInForm) -> HttpResponse:
         return continue_sign_in(self.request, super().form_valid(form))
 
     def form_invalid(self, form: PasskeySignInForm) -> HttpResponse:
-        messages.error(self.request, "That passkey is not known here. Sign in with your password.")
+        messages.error(self.request, "We don't recognise that passkey. Sign in with your password.")
         return self._back()
 
     def _back(self) -> HttpResponse:
         return HttpResponseRedirect(tickets.with_ticket(reverse("account_login"), self.request))
 
 
-def _stage(request: HttpRequest) -> LoginStage | None:
+def _pending_stage(request: HttpRequest) -> LoginStage | None:
     stage: LoginStage | None = LoginStageController.enter(request, AuthenticateStage.key)
     return stage

@@ -1,6 +1,4 @@
-"""Sessions: how long this one lasts, and ending one's others."""
-
-from typing import cast
+"""Sessions: how long the current one lasts, and ending one's other ones."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -9,33 +7,32 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import sessions
-from accounts.models import OpenSession, User
+from accounts.models import OpenSession
+from accounts.sessions import SignedInRequest
 
 
-@login_not_required  # a page asks whether its session is over: that is an answer, and no reason to sign in
+@login_not_required  # for a page that asks whether its session is over, 401 is the answer, not a redirect to sign-in
 @require_http_methods(["GET", "HEAD", "POST"])
 def session(request: HttpRequest) -> HttpResponse:
-    """Which session this is and how many seconds it lasts; 401 when it is over.
+    """Return the session's id and the seconds it has left, or 401 once it is over.
 
-    GET changes nothing. POST is somebody's "Stay signed in".
+    GET changes nothing. POST is the "Stay signed in" button.
     """
-    held = getattr(request, "held_session", None)
-    if held is None or not request.user.is_authenticated:
+    current = getattr(request, "current_session", None)
+    if current is None or not request.user.is_authenticated:
         return JsonResponse({}, status=401)
-    return JsonResponse({"session": held.row.pk, "seconds": held.seconds_left()})
+    return JsonResponse({"session": current.row.pk, "seconds": current.seconds_left()})
 
 
 @require_POST
-def end(request: HttpRequest, session_id: int) -> HttpResponse:
-    person = cast(User, request.user)
-    ended = sessions.end(OpenSession.objects.filter(pk=session_id), of=person, by=person)
-    messages.success(request, "That session is over." if ended else "That session had ended before.")
+def end(request: SignedInRequest, session_id: int) -> HttpResponse:
+    ended = sessions.end(OpenSession.objects.filter(pk=session_id), of=request.user, by=request.user)
+    messages.success(request, "Signed out there." if ended else "That session had already ended.")
     return redirect("mfa_index")
 
 
 @require_POST
-def end_others(request: HttpRequest) -> HttpResponse:
-    person = cast(User, request.user)
-    ended = sessions.end(sessions.others(request, person), of=person, by=person)
-    messages.success(request, "You are signed out everywhere else." if ended else "You were signed in here only.")
+def end_others(request: SignedInRequest) -> HttpResponse:
+    ended = sessions.end(sessions.others(request, request.user), of=request.user, by=request.user)
+    messages.success(request, "You're signed out everywhere else." if ended else "You weren't signed in anywhere else.")
     return redirect("mfa_index")

@@ -1,11 +1,10 @@
-"""Who works here: the list of staff and what is changed about them, inviting, and the page of an invited person."""
+"""The staff page: roles, suspension and invitations. And the page where an invited person accepts."""
 
 from collections.abc import Callable
 from smtplib import SMTPException
-from typing import Any, cast
+from typing import Any
 
 from allauth.account.utils import perform_login
-from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import BadRequest
@@ -17,31 +16,33 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import invitations, second_factors, staff, tickets
+from accounts import emails, invitations, second_factors, staff, tickets
 from accounts.forms import AcceptInvitationForm, InviteForm
 from accounts.models import Invitation, User
 from accounts.reauthentication import reauthentication_required
 from accounts.roles import Permission, Role, grantable_roles, may, permission_required, permission_table
+from accounts.sessions import SignedInRequest
 from accounts.views.sign_in import continue_sign_in
 
 
 @require_safe
 @permission_required(Permission.MANAGE_STAFF)
-def page(request: HttpRequest) -> HttpResponse:
-    return _staff_page(request, _invite_form(request))
+def page(request: SignedInRequest) -> HttpResponse:
+    return _staff_page(request)
 
 
 @require_POST
 @permission_required(Permission.MANAGE_STAFF)
-def change_role(request: HttpRequest, user_id: int) -> HttpResponseBase:
+def change_role(request: SignedInRequest, user_id: int) -> HttpResponseBase:
     if request.POST.get("role") not in Role.values:
         raise BadRequest
     role = Role(request.POST["role"])
     return (_make_owner if role == Role.OWNER else _change_role)(request, user_id, role)
 
 
-def _change_role(request: HttpRequest, user_id: int, role: Role) -> HttpResponse:
-    return _change(request, user_id, lambda person, by: staff.change_role(person, role, by=by), f"is {role.label} now")
+def _change_role(request: SignedInRequest, user_id: int, role: Role) -> HttpResponse:
+    outcome = f"is now {role.label}"
+    return _change(request, user_id, lambda person, by: staff.change_role(person, role, by=by), outcome)
 
 
 _make_owner = reauthentication_required(_change_role)
@@ -49,32 +50,34 @@ _make_owner = reauthentication_required(_change_role)
 
 @require_POST
 @permission_required(Permission.MANAGE_STAFF)
-def suspend(request: HttpRequest, user_id: int) -> HttpResponse:
-    return _change(request, user_id, lambda person, by: staff.suspend(person, by=by), "is suspended and signed out")
+def suspend(request: SignedInRequest, user_id: int) -> HttpResponse:
+    outcome = "is suspended and signed out"
+    return _change(request, user_id, lambda person, by: staff.suspend(person, by=by), outcome)
 
 
 @require_POST
 @permission_required(Permission.MANAGE_STAFF)
-def reinstate(request: HttpRequest, user_id: int) -> HttpResponse:
-    return _change(request, user_id, lambda person, by: staff.reinstate(person, by=by), "can sign in again")
+def reinstate(request: SignedInRequest, user_id: int) -> HttpResponse:
+    outcome = "can sign in again"
+    return _change(request, user_id, lambda person, by: staff.reinstate(person, by=by), outcome)
 
 
 @require_POST
 @permission_required(Permission.MANAGE_STAFF)
-def invite(request: HttpRequest) -> HttpResponseBase:
-    form = _invite_form(request, request.POST)
+def invite(request: SignedInRequest) -> HttpResponseBase:
+    form = InviteForm(request.POST, roles=grantable_roles(request.user))
     if not form.is_valid():
         return _staff_page(request, form, status=422)
     return (_invite_owner if form.cleaned_data["role"] == Role.OWNER else _invite)(request, form)
 
 
-def _invite(request: HttpRequest, form: InviteForm) -> HttpResponse:
+def _invite(request: SignedInRequest, form: InviteForm) -> HttpResponse:
     try:
-        invitation, url = invitations.invite(**form.cleaned_data, invited_by=_person(request))
+        invitation, url = invitations.invite(**form.cleaned_data, invited_by=request.user)
     except invitations.InvitationRefused as refused:
         form.add_error(None, str(refused))
         return _staff_page(request, form, status=422)
-    return _mail(request, invitation, url)
+    return _send(request, invitation, url)
 
 
 _invite_owner = reauthentication_required(_invite)
@@ -82,24 +85,24 @@ _invite_owner = reauthentication_required(_invite)
 
 @require_POST
 @permission_required(Permission.MANAGE_STAFF)
-def resend(request: HttpRequest, invitation_id: int) -> HttpResponse:
-    """Mail a new link; the earlier one is over."""
+def resend(request: SignedInRequest, invitation_id: int) -> HttpResponse:
+    """Email a new link. The earlier one no longer works."""
     try:
-        invitation, url = invitations.reissue(invitation_id, by=_person(request))
+        invitation, url = invitations.reissue(invitation_id, by=request.user)
     except invitations.InvitationRefused as refused:
         messages.warning(request, str(refused))
         return redirect("staff")
-    return _mail(request, invitation, url)
+    return _send(request, invitation, url)
 
 
 @require_POST
 @permission_required(Permission.MANAGE_STAFF)
-def revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
+def revoke(request: SignedInRequest, invitation_id: int) -> HttpResponse:
     try:
-        if invitations.revoke(invitation_id, by=_person(request)):
-            messages.success(request, "The invitation is taken back. Its link no longer works.")
+        if invitations.revoke(invitation_id, by=request.user):
+            messages.success(request, "Invitation cancelled. Its link no longer works.")
         else:
-            messages.info(request, "That invitation was used or taken back before.")
+            messages.info(request, "That invitation has already been used or cancelled.")
     except invitations.InvitationRefused as refused:
         messages.warning(request, str(refused))
     return redirect("staff")
@@ -115,26 +118,18 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         if not form.is_valid():
             context = {"form": form, "invitation": invited, "ticket": tickets.from_request(request)}
             return render(request, "accounts/invitation.html", context)
-        person = invitations.accept(token, form.cleaned_data["name"], form.cleaned_data["password1"])
+        user = invitations.accept(token, form.cleaned_data["name"], form.cleaned_data["password1"])
     except invitations.InvitationRefused as refused:
         status = 404 if isinstance(refused, invitations.UnknownInvitation) else 410
         return render(request, "accounts/invitation_refused.html", {"reason": str(refused)}, status=status)
-    return _sign_in(request, person)
-
-
-def _sign_in(request: HttpRequest, person: User) -> HttpResponse:
-    response = continue_sign_in(request, perform_login(request, person, redirect_url=reverse("home")))
+    response = continue_sign_in(request, perform_login(request, user, redirect_url=reverse("home")))
     if may(request.user, Permission.VIEW_SETTINGS) and not tickets.from_request(request):
         return redirect("welcome")
     return response
 
 
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)  # permission_required let nobody else in
-
-
-def _change(request: HttpRequest, user_id: int, change: Callable[[User, User], None], outcome: str) -> HttpResponse:
-    person, by = get_object_or_404(User, pk=user_id), _person(request)
+def _change(request: SignedInRequest, user_id: int, change: Callable[[User, User], None], outcome: str) -> HttpResponse:
+    person, by = get_object_or_404(User, pk=user_id), request.user
     try:
         change(person, by)
     except staff.ChangeRefused as refused:
@@ -142,33 +137,29 @@ def _change(request: HttpRequest, user_id: int, change: Callable[[User, User], N
     else:
         messages.success(request, f"{person.name} {outcome}.")
     by.refresh_from_db()
-    return redirect("staff" if may(by, Permission.MANAGE_STAFF) else "home")  # an owner may have stepped down
+    return redirect("staff" if may(by, Permission.MANAGE_STAFF) else "home")  # owners can give up their own role
 
 
-def _mail(request: HttpRequest, invitation: Invitation, url: str) -> HttpResponse:
+def _send(request: SignedInRequest, invitation: Invitation, url: str) -> HttpResponse:
     try:
-        invitations.send(invitation, url)
+        emails.send_invitation(invitation, url)
     except (OSError, SMTPException):
-        # The link is shown once, to the person who may hand it out.
-        return _staff_page(request, _invite_form(request), unsent={"email": invitation.email, "url": url})
-    messages.success(request, f"An invitation is on its way to {invitation.email}.")
+        # The link is shown this once, to the person who created the invitation.
+        return _staff_page(request, unsent={"email": invitation.email, "url": url})
+    messages.success(request, f"We've emailed an invitation to {invitation.email}.")
     return redirect("staff")
 
 
-def _invite_form(request: HttpRequest, data: Any = None) -> InviteForm:
-    return InviteForm(data, roles=grantable_roles(request.user))
-
-
 def _staff_page(
-    request: HttpRequest, form: InviteForm, *, unsent: dict[str, str] | None = None, status: int = 200
+    request: SignedInRequest, form: InviteForm | None = None, *, unsent: dict[str, str] | None = None, status: int = 200
 ) -> HttpResponse:
-    by = _person(request)
+    roles = grantable_roles(request.user)
     pending = invitations.pending().select_related("invited_by").order_by("email")
     context = {
-        "form": form,
+        "form": form or InviteForm(roles=roles),
         "unsent": unsent,
-        "people": _people(by),
-        "invitations": [{"invitation": each, "may_change": each.role in grantable_roles(by)} for each in pending],
+        "people": _people(request.user),
+        "invitations": [{"invitation": each, "may_change": each.role in roles} for each in pending],
         "now": timezone.now(),
         "roles": Role,
         "table": permission_table(),
@@ -177,8 +168,8 @@ def _staff_page(
 
 
 def _people(by: User) -> list[dict[str, Any]]:
-    """Everybody with an account, and what `by` may change about them."""
-    with_factor = set(Authenticator.objects.filter(type__in=second_factors.FACTORS).values_list("user_id", flat=True))
+    """Return every user and what `by` may change about them."""
+    with_factor = second_factors.user_ids()
     return [
         {
             "person": person,

@@ -1,4 +1,4 @@
-"""Who gets to the console: ops who are signed in on the base host, with a second factor."""
+"""Restrict the console to operators who are signed in on the base host with a second factor."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,25 +13,27 @@ from accounts.second_factors import has_second_factor
 View = Callable[..., HttpResponse]
 
 
-class OpsRequest(HttpRequest):
-    """A request of somebody of ops, as `console_page` lets it through."""
+class OperatorRequest(HttpRequest):
+    """A request that `console_view` let through."""
 
     user: User
     entered_console: bool
 
 
-def console_page(view: View) -> View:
-    """A page of the console. The middleware has sent visitors to sign in, and ops without a second factor to its
-    set-up; here is asked once more, so that no page hangs on the order of a list in the settings."""
+def console_view(view: View) -> View:
+    """Allow operators with a second factor only.
+
+    The middleware has redirected everyone else already; this check doesn't depend on the order of MIDDLEWARE.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        held = getattr(request, "held_session", None)
-        if not in_public() or held is None or not isinstance(request.user, User) or held.row.user_id != request.user.pk:
+        user, session = request.user, getattr(request, "current_session", None)
+        if not in_public() or session is None or not isinstance(user, User) or session.row.user_id != user.pk:
             raise PermissionDenied
-        if not request.user.is_active or not has_second_factor(request.user):
+        if not user.is_active or not has_second_factor(user):
             raise PermissionDenied
-        request.entered_console = True  # type: ignore[attr-defined]
+        request.entered_console = True  # type: ignore[attr-defined]  # read by ConsoleSite.has_permission
         return view(request, *args, **kwargs)
 
     return guarded

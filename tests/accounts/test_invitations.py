@@ -7,7 +7,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from accounts import invitations
+from accounts import emails, invitations
 from accounts.models import Invitation, User
 from tenants.context import clinic_context
 from tenants.dates import as_datetime
@@ -154,7 +154,7 @@ def test_the_mail_says_who_where_and_until_when(staff_member):
     owner = staff_member("bondi", "owner")
     with clinic_context("bondi"):
         invitation, url = invitations.invite(EMAIL, "reception", owner)
-        invitations.send(invitation, url)
+        emails.send_invitation(invitation, url)
     message = mail.outbox[0]
     assert message.to == [EMAIL]
     assert message.subject == "Your invitation to Sidechart at Bondi Physio"
@@ -167,6 +167,6 @@ def test_the_mail_says_who_where_and_until_when(staff_member):
 def test_a_clinics_name_with_markup_stays_a_name(bondi):
     with clinic_context("bondi") as clinic:
         clinic.name = "Bones & <b>Sons</b>"
-        invitations.send(*invitations.invite(EMAIL, "reception"))
+        emails.send_invitation(*invitations.invite(EMAIL, "reception"))
     assert "Bones & <b>Sons</b>" in mail.outbox[0].body
     assert "Bones &amp; &lt;b&gt;Sons&lt;/b&gt;" in html_of(mail.outbox[0])

@@ -72,7 +72,7 @@ NEW = {"password1": "a new horse 43", "password2": "a new horse 43"}
 def by_link(browser: Client, user: User) -> Any:
     """Choose a new password by a link, as a mail or ops give it."""
     with clinic_context("bondi"):
-        path = urlsplit(reset_links.link(User.objects.get(pk=user.pk))).path
+        path = urlsplit(reset_links.create(User.objects.get(pk=user.pk))).path
     return browser.post(browser.get(path)["Location"], NEW)
 
 

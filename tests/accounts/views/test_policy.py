@@ -83,11 +83,11 @@ def test_the_page_says_who_has_a_second_step(sign_in: SignIn, staff_member: Staf
 
 def test_during_the_grace_period_every_page_reminds_and_none_is_closed(sign_in: SignIn) -> None:
     browser = sign_in("bondi")
-    assert "needs a second step" not in text(browser.get("/"))
+    assert "needs two-step verification" not in text(browser.get("/"))
     day = require(days=3)
     page = browser.get("/")
     assert page.status_code == 200
-    assert f"From {as_date(day)} everybody at Bondi Physio needs a second step" in text(page)
+    assert f"From {as_date(day)} everyone at Bondi Physio needs two-step verification" in text(page)
     assert 'href="/account/"' in text(page)
     assert browser.get(PATIENT).status_code == 200
 
