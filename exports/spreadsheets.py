@@ -1,25 +1,22 @@
-"""CSV that a spreadsheet opens as what it is: text, never a formula."""
+"""CSV that spreadsheets read as text and never as formulas."""
 
 import csv
 from collections.abc import Iterable
 from io import StringIO
 
-BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads UTF-8 as something else
+BYTE_ORDER_MARK = "\ufeff"  # Excel needs it to recognise UTF-8
 # Reference: https://owasp.org/www-community/attacks/CSV_Injection
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def opening(headings: Iterable[str]) -> str:
-    """How a file with these columns begins."""
-    return BYTE_ORDER_MARK + lines([headings])
+def csv_header(headings: Iterable[str]) -> str:
+    """Return the start of a CSV file: the byte order mark and the heading row."""
+    return BYTE_ORDER_MARK + csv_rows([headings])
 
 
-def lines(rows: Iterable[Iterable[str]]) -> str:
-    """The rows, each a line."""
+def csv_rows(rows: Iterable[Iterable[str]]) -> str:
+    """Return the rows as CSV, with an apostrophe before each cell that a spreadsheet could take for a formula."""
     text = StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(map(_neutral, row) for row in rows)
+    escaped = ([f"'{cell}" if cell.startswith(FORMULA_PREFIXES) else cell for cell in row] for row in rows)
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(escaped)
     return text.getvalue()
-
-
-def _neutral(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell

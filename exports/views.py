@@ -1,4 +1,4 @@
-"""The page on which owners ask for an export of everything and fetch it."""
+"""The settings page where owners request and download exports."""
 
 from typing import cast
 
@@ -23,30 +23,30 @@ log = structlog.get_logger(__name__)
 @require_safe
 @permission_required(Permission.EXPORT_CLINIC)
 def page(request: HttpRequest) -> HttpResponse:
-    return _show(request, "exports/export.html")
+    return _render(request, "exports/export.html")
 
 
 @require_safe
 @permission_required(Permission.EXPORT_CLINIC)
 def progress(request: HttpRequest) -> HttpResponse:
-    """The part of the page that says how the export stands, which asks for itself while one is being made."""
-    return _show(request, "exports/_export.html")
+    """Return the page's status section, which polls while an export is in progress."""
+    return _render(request, "exports/_export.html")
 
 
 @require_POST
 @permission_required(Permission.EXPORT_CLINIC)
 @reauthentication_required
-def ask(request: HttpRequest) -> HttpResponse:
+def request_export(request: HttpRequest) -> HttpResponse:
     try:
         export = requests.request_export(by=cast(User, request.user))
         tasks.enqueue(current_clinic().schema_name, export.pk)
-    except requests.AlreadyUnderWay:
-        messages.info(request, "An export is being made already.")
-    except OperationalError as silent:  # the row is there: exports.tend wakes a worker for it
-        log.warning("export_waits", exc_info=silent)
-    except OSError as failed:
-        log.error("export_not_begun", exc_info=failed)
-        messages.error(request, "There is no place for an export at the moment. Please tell those who run Sidechart.")
+    except requests.ExportInProgress:
+        messages.info(request, "An export is already being created.")
+    except OperationalError as error:  # the row is committed: exports.clean_up sends it again
+        log.warning("export_not_enqueued", exc_info=error)
+    except OSError as error:
+        log.error("export_directory_unavailable", exc_info=error)
+        messages.error(request, "Sidechart can't store exports right now. Please contact Sidechart support.")
     return redirect("export")
 
 
@@ -57,18 +57,21 @@ def download(request: HttpRequest, export_id: int) -> HttpResponseBase:
     """Send the file, once."""
     try:
         file = requests.download(export_id, by=cast(User, request.user))
-    except requests.NotThere:
-        messages.warning(request, "That export is no longer there. Ask for a new one.")
+    except requests.ExportUnavailable:
+        messages.warning(request, "That export is no longer available. Create a new one.")
         return redirect("export")
-    day = timezone.localdate()
-    name = f"sidechart-{current_clinic().label}-{day:%Y-%m-%d}.zip"
+    name = f"sidechart-{current_clinic().label}-{timezone.localdate():%Y-%m-%d}.zip"
     return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
 
 
-def _show(request: HttpRequest, template: str) -> HttpResponse:
-    export = requests.latest()
-    path = export and storage.place(current_clinic().schema_name, export.pk)
-    context = {"export": export, "days": requests.KEPT_FOR.days, "so_far": storage.size_so_far(path) if path else 0}
-    context["under_way"] = export is not None and export.state in export.UNDER_WAY
+def _render(request: HttpRequest, template: str) -> HttpResponse:
+    export = requests.latest_export()
+    path = storage.export_path(current_clinic().schema_name, export.pk) if export else None
+    context = {
+        "export": export,
+        "days": requests.AVAILABLE_FOR.days,
+        "size_so_far": storage.draft_size(path) if path else 0,
+        "in_progress": export is not None and export.state in export.IN_PROGRESS,
+    }
     with timezone.override(clinic_facts().time_zone):
         return render(request, template, context)

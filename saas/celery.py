@@ -14,25 +14,25 @@ app.autodiscover_tasks()
 
 
 @setup_logging.connect
-def keep_our_logging(**_: object) -> None:
-    """Celery leaves logging alone once this signal has a receiver; Django's LOGGING stands."""
+def keep_django_logging(**_: object) -> None:
+    """Stop Celery from configuring logging, which it does unless this signal has a receiver."""
 
 
 @worker_process_init.connect
-def keep_what_is_loaded(**_: object) -> None:
-    """Modules stay: they are not to be searched for garbage again and again while pages of records come and go."""
+def freeze_loaded_modules(**_: object) -> None:
+    """Exclude loaded modules from garbage collection, which runs often while pages of records come and go."""
     gc.freeze()
 
 
 @task_postrun.connect
-def write_tallies(**_: object) -> None:
+def flush_metrics_if_due(**_: object) -> None:
     from tenants import metrics
 
-    metrics.flush_when_due()
+    metrics.flush_if_due()
 
 
 @worker_process_shutdown.connect
-def write_last_tallies(**_: object) -> None:
+def flush_metrics(**_: object) -> None:
     from tenants import metrics
 
     metrics.flush()
@@ -40,7 +40,7 @@ def write_last_tallies(**_: object) -> None:
 
 @task_failure.connect
 def log_failure(sender: object, task_id: str, exception: BaseException, kwargs: dict[str, str], **_: object) -> None:
-    """One line for a failed task, without its arguments and without the error's text, which may quote a record."""
+    """Log a failed task without its arguments or the error's text, which may quote a patient's record."""
     import structlog
 
     structlog.get_logger("saas.tasks").error(

@@ -1,9 +1,10 @@
-"""What the environment may say, read once and refused with a sentence when wrong."""
+"""Typed environment variables. A wrong value stops the start with one sentence."""
 
 import os
 import re
 import secrets
 import sys
+from contextlib import suppress
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
@@ -21,12 +22,12 @@ LOCAL = ROOT / ".local"
 
 _HOST = re.compile(r"(?=.{1,200}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _ADDRESS = re.compile(r"[!-'*-?A-~]+@[!-'*-?A-~]+\.[!-'*-?A-~]+")
-_PRODUCT = re.compile(r"(?=.{1,100}\Z)[!-'*-~]+( [!-'*-~]+)*")  # goes into User-Agent, before "(contact address)"
-_MAIL_SCHEMES = {"smtp", "submission", "console", "file", "memory", "dummy"}
+_PRODUCT = re.compile(r"(?=.{1,100}\Z)[!-'*-~]+( [!-'*-~]+)*")  # precedes "(contact email)" in the User-Agent
+_EMAIL_SCHEMES = {"smtp", "submission", "console", "file", "memory", "dummy"}
 
 
 class Environment(BaseSettings):
-    """The variables of docs/configuration.md, typed. `.env` beside manage.py is read too; the environment wins."""
+    """The variables of docs/configuration.md. They override those in `.env`, next to manage.py."""
 
     model_config = SettingsConfigDict(env_file=ROOT / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -50,123 +51,125 @@ class Environment(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     sync_interval_seconds: int = Field(default=60, ge=1, le=3600)
     state_directory: Path = LOCAL
-    export_directory: Path = Field(default_factory=lambda before: before["state_directory"] / "exports")
+    export_directory: Path = Field(default_factory=lambda data: data["state_directory"] / "exports")
     backup_directory: Path | None = None
 
     @field_validator("database_url")
     @classmethod
-    def _postgresql(cls, value: str) -> str:
+    def _check_database_url(cls, value: str) -> str:
         try:
-            named = value.startswith(("postgres://", "postgresql://")) and dj_database_url.parse(value)["NAME"]
-        except ValueError:  # its own text would quote the password
-            named = None
-        if not named:
-            raise ValueError("must be a PostgreSQL address, like postgresql://user:password@host:5432/sidechart")
+            name = value.startswith(("postgres://", "postgresql://")) and dj_database_url.parse(value)["NAME"]
+        except ValueError:  # its message would quote the password
+            name = None
+        if not name:
+            raise ValueError("must be a PostgreSQL URL, like postgresql://user:password@host:5432/sidechart")
         return value
 
     @field_validator("celery_broker_url")
     @classmethod
-    def _broker(cls, value: str) -> str:
+    def _check_broker_url(cls, value: str) -> str:
         schemes = ("redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
-        if not value.startswith(schemes) or not _has_a_readable_port(value):
-            raise ValueError("must be a Redis or RabbitMQ address, like redis://host:6379/0 or amqp://user@host//")
+        if not value.startswith(schemes) or not _has_valid_port(value):
+            raise ValueError("must be a Redis or RabbitMQ URL, like redis://host:6379/0 or amqp://user@host//")
         return value
 
     @field_validator("base_domain")
     @classmethod
-    def _domain(cls, value: str) -> str:
+    def _check_base_domain(cls, value: str) -> str:
         if not _HOST.fullmatch(value):
-            raise ValueError("must be a bare lower-case host name, like sidechart.example")
+            raise ValueError("must be a lowercase host name without scheme or port, like sidechart.example")
         return value
 
     @field_validator("cliniko_api_url")
     @classmethod
-    def _api_url(cls, value: str) -> str:
-        return _web_address(value, "{shard}")
+    def _check_api_url(cls, value: str) -> str:
+        return _check_cliniko_url(value, "{shard}")
 
     @field_validator("cliniko_web_url")
     @classmethod
-    def _web_url(cls, value: str) -> str:
-        return _web_address(value, "{shard}", "{subdomain}")
+    def _check_web_url(cls, value: str) -> str:
+        return _check_cliniko_url(value, "{shard}", "{subdomain}")
 
     @field_validator("email_url")
     @classmethod
-    def _email_url(cls, value: str) -> str:
+    def _check_email_url(cls, value: str) -> str:
         scheme, _, rest = value.partition("://")
         try:
-            readable = scheme in _MAIL_SCHEMES and bool(dj_email_url.parse(value))
+            valid = scheme in _EMAIL_SCHEMES and bool(dj_email_url.parse(value))
         except ValueError:
-            readable = False
-        if not readable or (scheme == "submission" and not rest):
-            raise ValueError("must be a mail address, like submission://user:password@host:587")
+            valid = False
+        if not valid or (scheme == "submission" and not rest):
+            raise ValueError("must be a mail server URL, like submission://user:password@host:587")
         return value
 
     @field_validator("cliniko_app_name")
     @classmethod
-    def _app_name(cls, value: str) -> str:
+    def _check_app_name(cls, value: str) -> str:
         if not _PRODUCT.fullmatch(value):
-            raise ValueError("must be up to 100 ASCII letters, digits and signs without brackets: Cliniko reads it")
+            raise ValueError("must be 1 to 100 ASCII letters, digits or symbols without brackets, for the User-Agent")
         return value
 
     @field_validator("default_from_email")
     @classmethod
-    def _from_email(cls, value: str) -> str:
+    def _check_from_email(cls, value: str) -> str:
         if value and not (value.isprintable() and _ADDRESS.fullmatch(parseaddr(value)[1])):
-            raise ValueError("must be a sender, like Sidechart <no-reply@sidechart.example>")
+            raise ValueError(
+                "must be an email address with or without a name, like Sidechart <no-reply@sidechart.example>"
+            )
         return value
 
     @field_validator("state_directory")
     @classmethod
-    def _directory(cls, value: Path) -> Path:
+    def _check_state_directory(cls, value: Path) -> Path:
         if value != LOCAL and not value.is_dir():
-            raise ValueError("must be a directory that is there and that beat may write to")
+            raise ValueError("must be an existing directory that beat can write to")
         return value
 
     @field_validator("export_directory")
     @classmethod
-    def _shared_directory(cls, value: Path, info: ValidationInfo) -> Path:
-        made_when_needed = info.data.get("state_directory", LOCAL) / "exports"
-        if value != made_when_needed and not value.is_dir():
-            raise ValueError("must be a directory that is there and that web and workers share")
+    def _check_export_directory(cls, value: Path, info: ValidationInfo) -> Path:
+        default = info.data.get("state_directory", LOCAL) / "exports"  # created when needed
+        if value != default and not value.is_dir():
+            raise ValueError("must be an existing directory that web and workers share")
         return value
 
     @field_validator("backup_directory")
     @classmethod
-    def _backups(cls, value: Path | None) -> Path | None:
+    def _check_backup_directory(cls, value: Path | None) -> Path | None:
         if value and not value.is_dir():
-            raise ValueError("must be a directory that is there and that whoever makes backups may write to")
+            raise ValueError("must be an existing directory that the backup command can write to")
         return value
 
     @model_validator(mode="before")
     @classmethod
-    def _defaults_on_this_machine(cls, values: dict[str, object]) -> dict[str, object]:
-        """On localhost the secrets are made once and kept in .local/, so that a fresh checkout just runs."""
+    def _fill_localhost_defaults(cls, values: dict[str, object]) -> dict[str, object]:
+        """On localhost, generate the secrets once and store them in .local/, so that a fresh checkout runs."""
         if values.get("base_domain", "localhost") != "localhost":
             return values
-        filled = {"public_scheme": "http", "public_port": 8000, "cliniko_contact_email": "ops@sidechart.example"}
+        defaults = {"public_scheme": "http", "public_port": 8000, "cliniko_contact_email": "ops@sidechart.example"}
         for name in ("secret_key", "sealing_keys"):
             if not values.get(name):
-                filled[name] = _local_secret(name)
-        return filled | values
+                defaults[name] = _local_secret(name)
+        return defaults | values
 
     @model_validator(mode="after")
-    def _production_needs(self) -> "Environment":
+    def _check_combinations(self) -> "Environment":
         if len(self.secret_key) < 50:
-            raise ValueError("SECRET_KEY must be set to at least 50 random characters")
+            raise ValueError("SECRET_KEY must be at least 50 random characters")
         if not self.sealing_key_list or min(map(len, self.sealing_key_list)) < 32:
             raise ValueError(
-                "SEALING_KEYS must hold one or more random keys of at least 32 characters, comma-separated"
+                "SEALING_KEYS must be one or more random keys of at least 32 characters, separated by commas"
             )
         if self.base_domain != "localhost" and self.debug:
-            raise ValueError("DEBUG must be off outside localhost: its pages show patients to whoever meets an error")
+            raise ValueError("DEBUG must be off outside localhost, because its error pages show patients")
         if self.base_domain != "localhost" and self.cliniko_api_url.startswith("http:"):
-            raise ValueError("CLINIKO_API_URL must be https outside localhost: every request carries the clinic's key")
+            raise ValueError("CLINIKO_API_URL must be https outside localhost, because requests carry an API key")
         if self.metrics_token and not re.fullmatch(r"[!-~]{16,200}", self.metrics_token):
-            raise ValueError("METRICS_TOKEN must be 16 to 200 ASCII letters, digits and signs without blanks")
+            raise ValueError("METRICS_TOKEN must be 16 to 200 ASCII letters, digits or symbols without spaces")
         if self.cliniko_requests_reserved > self.cliniko_requests_per_minute // 2:
-            raise ValueError("CLINIKO_REQUESTS_RESERVED must leave the sync half of CLINIKO_REQUESTS_PER_MINUTE")
+            raise ValueError("CLINIKO_REQUESTS_RESERVED must be at most half of CLINIKO_REQUESTS_PER_MINUTE")
         if not _ADDRESS.fullmatch(self.cliniko_contact_email):
-            raise ValueError("CLINIKO_CONTACT_EMAIL must be an e-mail address: Cliniko blocks clients without one")
+            raise ValueError("CLINIKO_CONTACT_EMAIL must be an email address: Cliniko blocks clients without one")
         return self
 
     @property
@@ -175,56 +178,55 @@ class Environment(BaseSettings):
 
     @property
     def database(self) -> dict[str, object]:
-        """Django's DATABASES entry, with django-tenants' backend."""
+        """Return Django's DATABASES entry, with django-tenants' backend."""
         return dict(dj_database_url.parse(self.database_url, engine="django_tenants.postgresql_backend"))
 
     @property
     def email(self) -> dict[str, object]:
-        """Django's EMAIL_* settings by name."""
-        found = dict(dj_email_url.parse(self.email_url))
-        if found["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend":
-            found["EMAIL_BACKEND"] = "saas.mail.StandardErrorBackend"
-        return found
+        """Return Django's EMAIL_* settings by name."""
+        email = dict(dj_email_url.parse(self.email_url))
+        if email["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend":
+            email["EMAIL_BACKEND"] = "saas.mail.StandardErrorBackend"
+        return email
 
 
-def _has_a_readable_port(address: str) -> bool:
+def _has_valid_port(url: str) -> bool:
     try:
-        return urlsplit(address).port != 0
+        return urlsplit(url).port != 0
     except ValueError:
         return False
 
 
-def _web_address(value: str, *places: str) -> str:
+def _check_cliniko_url(value: str, *placeholders: str) -> str:
     plain = value
-    for place in places:
-        plain = plain.replace(place, "au1")
+    for placeholder in placeholders:
+        plain = plain.replace(placeholder, "au1")
     if not re.fullmatch(r"https?://[^\s?#{}]+", plain):
-        raise ValueError(f"must be a web address; {' and '.join(places)} in it stand for the clinic's own")
+        raise ValueError(f"must be an http or https URL; its only placeholders can be {' and '.join(placeholders)}")
     return value.rstrip("/")
 
 
 def _local_secret(name: str) -> str:
-    """The secret kept in .local/, made by whichever process asks first."""
+    """Return the secret stored in .local/. The first process to need it generates it."""
     path = LOCAL / "secrets" / name
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    mine = path.with_suffix(f".{os.getpid()}")
+    draft = path.with_suffix(f".{os.getpid()}")
     if not path.exists():
-        mine.touch(mode=0o600)
-        mine.write_text(secrets.token_urlsafe(48))
-        try:
-            os.link(mine, path)  # fails when another process was first: its secret is the one
-        except FileExistsError:
-            mine.unlink()
-        mine.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):  # another process was first
+            os.link(draft, path)
+        draft.unlink()
     return path.read_text()
 
 
 def read_environment() -> Environment:
-    """The environment; exits with status 1 and one sentence on standard error when something in it is wrong."""
+    """Return the environment. Exits with status 1 and one sentence on standard error if a value is wrong."""
     try:
         return Environment()
-    except ValidationError as refused:
-        first = refused.errors(include_url=False, include_input=False)[0]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
         variable = "_".join(str(part) for part in first["loc"]).upper()
         reason = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        reason = reason.partition(", unable to")[0]  # pydantic adds how it failed to parse the value
         sys.exit(f"{variable} {reason}." if variable else f"{reason}.")

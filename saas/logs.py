@@ -1,5 +1,6 @@
-"""JSON logs that say which clinic and which request, and nothing about a patient."""
+"""JSON logs with the clinic and the request, and nothing about patients."""
 
+import sys
 import time
 import traceback
 import uuid
@@ -15,8 +16,8 @@ from structlog.typing import EventDict, WrappedLogger
 log = structlog.get_logger(__name__)
 
 
-def frames_only(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Replace `exc_info` by the error's type and its frames: an error's text and locals may quote a record."""
+def drop_error_text(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Replace `exc_info` with the error's type and frames, because its text may quote a patient's record."""
     error = event.pop("exc_info", None)
     if isinstance(error, tuple):
         error = error[1]
@@ -34,12 +35,12 @@ SHARED_PROCESSORS: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
-# These write paths, arguments and error texts; RequestLog and log_failure say the same without them.
-SILENT: dict[str, object] = {
+# These log paths, arguments and error texts. RequestLogMiddleware and log_failure log the same without them.
+SILENCED_LOGGERS: dict[str, object] = {
     name: {"handlers": [], "level": "CRITICAL", "propagate": False}
     for name in ("django.request", "django.security", "django.server", "django.dispatch", "celery.app.trace")
 }
-QUIET: dict[str, object] = {
+QUIETER_LOGGERS: dict[str, object] = {
     "urllib3": {"level": "ERROR"},
     "kombu": {"level": "WARNING"},
     "celery.beat": {"level": "WARNING"},
@@ -48,7 +49,7 @@ QUIET: dict[str, object] = {
 
 
 def logging_settings(level: str) -> dict[str, object]:
-    """Django's LOGGING: everything to standard error, one JSON object a line."""
+    """Configure structlog and return Django's LOGGING: one JSON object per line on standard error."""
     structlog.configure(
         processors=[*SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -63,19 +64,19 @@ def logging_settings(level: str) -> dict[str, object]:
                 "foreign_pre_chain": SHARED_PROCESSORS,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    frames_only,
+                    drop_error_text,
                     structlog.processors.JSONRenderer(ensure_ascii=False),
                 ],
             }
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": SILENT | QUIET,
+        "loggers": SILENCED_LOGGERS | QUIETER_LOGGERS,
     }
 
 
-class RequestLog:
-    """One line a request: method, route (never the path or the query string), status, milliseconds."""
+class RequestLogMiddleware:
+    """Log each request's method, route (never its path or query string), status and duration."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]):
         self.get_response = get_response
@@ -86,16 +87,14 @@ class RequestLog:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
         response = self.get_response(request)
-        route = request.resolver_match.route if request.resolver_match else None
-        elapsed = round((time.perf_counter() - started) * 1000, 1)
         clinic = getattr(request, "clinic", None)
         log.info(
             "request",
             clinic=clinic and clinic.label,
             method=request.method,
-            route=route,
+            route=request.resolver_match.route if request.resolver_match else None,
             status=response.status_code,
-            milliseconds=elapsed,
+            duration_ms=round((time.perf_counter() - started) * 1000, 1),
         )
         response["X-Request-ID"] = request_id
         return response
@@ -103,7 +102,5 @@ class RequestLog:
 
 @receiver(got_request_exception)
 def log_exception(sender: object, request: HttpRequest | None = None, **_: object) -> None:
-    """Name the error behind a 500; the traceback arrives as `exc_info` and is cut to its frames."""
-    import sys
-
+    """Log the error behind a 500."""
     log.error("request_failed", exc_info=sys.exc_info())

@@ -1,5 +1,3 @@
-"""Mails where no mail server is named: shown to whoever runs the process, apart from what it answers."""
-
 import sys
 from typing import Any
 
@@ -7,7 +5,7 @@ from django.core.mail.backends.console import EmailBackend
 
 
 class StandardErrorBackend(EmailBackend):
-    """Prints mails on standard error: standard output is for a command's answer, which other programs read."""
+    """Prints emails on standard error, because commands print JSON for other programs on standard output."""
 
     def __init__(self, *args: Any, **options: Any):
         options.setdefault("stream", sys.stderr)

@@ -1,4 +1,4 @@
-"""The addresses on a clinic's host."""
+"""URLs of a clinic's host."""
 
 from django.urls import include, path
 
@@ -10,5 +10,5 @@ urlpatterns = [
 ]
 
 handler404 = "launch.views.button.not_found"
-handler429 = "accounts.views.sign_in.too_many_attempts"  # asked for by allauth's rate limits
+handler429 = "accounts.views.sign_in.too_many_attempts"  # used by allauth's rate limits
 handler500 = "tenants.views.server_error"

@@ -1,4 +1,4 @@
-"""The addresses on the base host."""
+"""URLs of the base host."""
 
 from django.urls import include, path
 
@@ -8,5 +8,5 @@ urlpatterns = [
     path("ops/", include("ops.console.urls")),
 ]
 
-handler429 = "accounts.views.sign_in.too_many_attempts"  # asked for by allauth's rate limits
+handler429 = "accounts.views.sign_in.too_many_attempts"  # used by allauth's rate limits
 handler500 = "tenants.views.server_error"

@@ -1,1 +1,1 @@
-"""Which clinic is this: clinics, their subdomains, and the two doors into their schemas."""
+"""Find the clinic of a request or task and enter its schema."""

@@ -10,4 +10,4 @@ class TenantsConfig(AppConfig):
 
         from tenants import checks, metrics  # noqa: F401 - registers the system checks
 
-        request_finished.connect(metrics.flush_when_due)  # the answer is with the browser by then
+        request_finished.connect(metrics.flush_if_due)  # sent after the response

@@ -1,4 +1,4 @@
-"""The door into a clinic for everything that is not a request: tasks, commands, tests."""
+"""The entry point into a clinic for everything but requests: tasks, commands and tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,31 +14,34 @@ log = structlog.get_logger(__name__)
 
 
 class NoSuchClinic(LookupError):
-    """No clinic of this name is there."""
+    """There is no such clinic."""
 
 
 class ClinicAlreadyEntered(RuntimeError):
-    """A clinic was entered from inside a clinic: leave the first one before."""
+    """A clinic was entered inside another clinic's context."""
 
 
 def current_clinic() -> Clinic:
-    """The clinic whose door we are inside of. Raises NoSuchClinic in public."""
+    """Return the clinic whose schema is active. Raises NoSuchClinic in public."""
     if not isinstance(connection.tenant, Clinic):
-        raise NoSuchClinic("This runs inside a clinic only.")
+        raise NoSuchClinic("This code must run inside a clinic.")
     return connection.tenant
 
 
 def find_clinic(label: str) -> Clinic:
-    """The clinic of `label`. Raises NoSuchClinic with a sentence for ops."""
+    """Return the clinic with this label. Raises NoSuchClinic with a message for operators."""
     clinic = Clinic.objects.exclude(state=Clinic.State.PURGED).filter(label=label).first()
     if clinic is None:
-        raise NoSuchClinic(f"There is no clinic {label!r}: `manage.py clinic list` shows the ones that are.")
+        raise NoSuchClinic(f"There is no clinic {label!r}. `manage.py clinic list` lists all clinics.")
     return clinic
 
 
 @contextmanager
 def enter_clinic(clinic: Clinic) -> Iterator[Clinic]:
-    """Enter the clinic's schema, alone on the search path; on leaving, public again. Raises ClinicAlreadyEntered."""
+    """Make the clinic's schema the only one on the search path, and return to public on exit.
+
+    Raises ClinicAlreadyEntered.
+    """
     _require_public()
     connection.set_tenant(clinic, include_public=False)
     try:
@@ -57,8 +60,8 @@ def clinic_context(label: str) -> Iterator[Clinic]:
 
 
 @contextmanager
-def clinic_of_schema(schema_name: str) -> Iterator[Clinic]:
-    """Enter a working clinic by its schema, as a task does. Raises NoSuchClinic when it is gone or suspended."""
+def clinic_context_for_schema(schema_name: str) -> Iterator[Clinic]:
+    """Enter a clinic by its schema, as tasks do. Raises NoSuchClinic if it is gone or suspended."""
     _require_public()
     clinic = Clinic.objects.working().filter(schema_name=schema_name).first()
     if clinic is None:
@@ -68,17 +71,16 @@ def clinic_of_schema(schema_name: str) -> Iterator[Clinic]:
 
 
 def for_every_clinic(work: Callable[[], object]) -> None:
-    """Do `work` inside every working clinic, each in a transaction of its own. One that fails is logged and the others'
-    turns come all the same."""
+    """Call `work` inside every working clinic, each in its own transaction. Log database errors and continue."""
     for clinic in list(Clinic.objects.working()):
         with enter_clinic(clinic):
             try:
                 with transaction.atomic():
                     work()
-            except DatabaseError as failed:
-                log.error("clinic_failed", work=work.__name__, exc_info=failed)
+            except DatabaseError as error:
+                log.error("clinic_failed", work=work.__name__, exc_info=error)
 
 
 def _require_public() -> None:
     if connection.schema_name != get_public_schema_name():
-        raise ClinicAlreadyEntered("Leave the first clinic before entering another.")
+        raise ClinicAlreadyEntered("Leave the current clinic before entering another.")

@@ -2,6 +2,6 @@ from django.http import HttpRequest
 
 
 def clinic(request: HttpRequest) -> dict[str, object]:
-    """`clinic` in every template: the clinic of this host, or None on the base host. `place` is where one signs in."""
-    here = getattr(request, "clinic", None)
-    return {"clinic": here, "place": here.name if here else "Sidechart's console"}
+    """Add `clinic`, or None on the base host, and `place`, the name of the site that users sign in to."""
+    current = getattr(request, "clinic", None)
+    return {"clinic": current, "place": current.name if current else "Sidechart's console"}

@@ -1,4 +1,4 @@
-"""The database connection, typed as what it is: django-tenants' wrapper, which knows its schema."""
+"""Django's default connection with the type of our backend, which has `schema_name` and `tenant`."""
 
 from typing import TYPE_CHECKING, cast
 

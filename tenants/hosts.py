@@ -1,4 +1,4 @@
-"""Host names of clinics: reading them from a request, writing them into a link."""
+"""Read clinics' host names from requests, and write URLs."""
 
 import re
 
@@ -8,29 +8,29 @@ _PORT = re.compile(r":\d{1,5}\Z")
 
 
 def canonical_host(raw: str) -> str:
-    """A Host header without port, trailing dot and capitals: `Bondi.Example.Org.:443` is `bondi.example.org`."""
+    """Return `bondi.example.org` for the Host header `Bondi.Example.Org.:443`."""
     return _PORT.sub("", raw.strip()).removesuffix(".").lower()
 
 
-def label_of(host: str) -> str | None:
-    """The first-level label under the base domain, or None for any other canonical host, two levels included."""
+def label_from_host(host: str) -> str | None:
+    """Return the label directly below the base domain, or None for any other canonical host, deeper ones included."""
     label, dot, rest = host.partition(".")
     return label if dot and rest == settings.BASE_DOMAIN else None
 
 
-def almost_label_of(host: str) -> str | None:
-    """The label that a canonical host of two or more levels ends in: `bondi` of `www.bondi.example.org`."""
-    above = host.removesuffix(f".{settings.BASE_DOMAIN}")
-    return above.rpartition(".")[2] if above != host and "." in above else None
+def label_from_nested_host(host: str) -> str | None:
+    """Return `bondi` for `www.bondi.example.org`, or None for a canonical host that isn't two or more levels deep."""
+    labels = host.removesuffix(f".{settings.BASE_DOMAIN}")
+    return labels.rpartition(".")[2] if labels != host and "." in labels else None
 
 
 def clinic_url(label: str, path: str = "/") -> str:
-    """The address of `path` at a clinic, for e-mails, commands and Cliniko's button."""
+    """Return the absolute URL of `path` on a clinic's host."""
     return _url(f"{label}.{settings.BASE_DOMAIN}", path)
 
 
 def base_url(path: str = "/") -> str:
-    """The address of `path` on the base host."""
+    """Return the absolute URL of `path` on the base host."""
     return _url(settings.BASE_DOMAIN, path)
 
 

@@ -1,10 +1,10 @@
-"""The label of a clinic: the one first-level part of its host name."""
+"""A clinic's label: the subdomain directly below the base domain."""
 
 import re
 
 LABEL_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{1,61}[a-z0-9])$"
 
-# Names that people or protocols expect to be ours or nobody's: RFC 2142 mailboxes, usual services, our own words.
+# Names that people or protocols expect to belong to us: RFC 2142 mailboxes, common services, our own words.
 RESERVED_LABELS = frozenset(
     "account accounts admin administrator api app assets auth autoconfig autodiscover billing blog cdn cliniko console "
     "dashboard dns docs email ftp health help host hostmaster imap info internal intranet invite isatap landing "
@@ -15,21 +15,21 @@ RESERVED_LABELS = frozenset(
 
 
 class LabelRefused(ValueError):
-    """This label cannot be a clinic's; the message says why."""
+    """This label can't be a clinic's subdomain. The message says why."""
 
 
 def check_label(label: str) -> str:
-    """Return `label` unchanged when it may be a clinic's subdomain.
+    """Return `label` unchanged if it can be a clinic's subdomain.
 
-    Raises LabelRefused with one sentence otherwise. One level only, as Cliniko's wildcard covers one level only.
+    Raises LabelRefused. A label is one level, because Cliniko's wildcard covers one level.
     """
     if not re.fullmatch(LABEL_PATTERN.strip("^$"), label):
         raise LabelRefused(
-            f"{label!r} cannot be a subdomain: use 3 to 63 small letters, digits and dashes, "
-            "with a letter or digit at both ends."
+            f"{label!r} cannot be a subdomain: use 3 to 63 lowercase letters, digits and hyphens, "
+            "starting and ending with a letter or digit."
         )
     if label.startswith("xn--"):
-        raise LabelRefused(f"{label!r} cannot be a subdomain: internationalised names (xn--) are not taken.")
+        raise LabelRefused(f"{label!r} cannot be a subdomain: internationalised names (xn--) are not supported.")
     if label in RESERVED_LABELS:
-        raise LabelRefused(f"{label!r} is reserved: choose another subdomain.")
+        raise LabelRefused(f"{label!r} is reserved. Choose another subdomain.")
     return label

@@ -1,4 +1,4 @@
-"""The door into a clinic for a request: host name to clinic to schema."""
+"""The entry point into a clinic for requests: from the host name to the clinic and its schema."""
 
 from base64 import b64encode
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from django.template.loader import render_to_string
 
 from tenants.context import enter_clinic
 from tenants.database import connection
-from tenants.hosts import almost_label_of, canonical_host, clinic_url, label_of
+from tenants.hosts import canonical_host, clinic_url, label_from_host, label_from_nested_host
 from tenants.models import Clinic
 from tenants.signals import Misdirection, misdirected
 
 
 class ClinicMiddleware:
-    """Serve a clinic's pages on its own host, public pages on the base host, one neutral 404 on every other.
+    """Serve a clinic's pages on its host, public pages on the base host and the same 404 on every other host.
 
-    `request.clinic` is the Clinic, or None on the base host.
+    Sets `request.clinic`: the Clinic, or None on the base host.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]):
@@ -32,70 +32,72 @@ class ClinicMiddleware:
         request.META["HTTP_HOST"] = host + (f":{raw.rpartition(':')[2]}" if raw[-1:].isdigit() and ":" in raw else "")
         connection.set_schema_to_public()
         if host == settings.BASE_DOMAIN:
-            request.clinic = None  # type: ignore[attr-defined]
+            request.clinic = None  # type: ignore[attr-defined] # our own attribute
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             return self.get_response(request)
-        address = _address_of(label_of(host))
-        if address is None:
-            _report_misdirected(request, "two_levels", _address_of(almost_label_of(host)))
+        match = _match_label(label_from_host(host))
+        if match is None:
+            nested = _match_label(label_from_nested_host(host))
+            if nested is not None:
+                _report_misdirected(request, "two_levels", nested.clinic)
             return clinic_not_found()
-        clinic = address.tenant
-        if not address.is_primary and _is_page_view(request):
-            _report_misdirected(request, "former_name", address)
-            return HttpResponseRedirect(clinic_url(clinic.label, request.get_full_path()))
-        request.clinic = clinic  # type: ignore[attr-defined]
-        with enter_clinic(clinic):
+        if not match.is_primary and _is_navigation(request):
+            _report_misdirected(request, "former_name", match.clinic)
+            return HttpResponseRedirect(clinic_url(match.clinic.label, request.get_full_path()))
+        request.clinic = match.clinic  # type: ignore[attr-defined] # our own attribute
+        with enter_clinic(match.clinic):
             return self.get_response(request)
 
 
-class Address(NamedTuple):
-    """Where a subdomain leads: to a clinic, as its own or as one that it had before."""
+class HostMatch(NamedTuple):
+    """The clinic that a label belongs to. `is_primary` is False for a former label."""
 
-    tenant: Clinic
+    clinic: Clinic
     is_primary: bool
 
 
 _COLUMNS = [field.attname for field in Clinic._meta.concrete_fields if not isinstance(field, JSONField)]
 _FIND = (
-    f"SELECT {', '.join(f'clinic.{column}' for column in _COLUMNS)}, address.is_primary"  # noqa: S608 - our own words
-    " FROM public.tenants_domain AS address JOIN public.tenants_clinic AS clinic ON clinic.id = address.tenant_id"
-    " WHERE address.domain = %s"
+    f"SELECT {', '.join(f'clinic.{column}' for column in _COLUMNS)}, domain.is_primary"  # noqa: S608 - our columns
+    " FROM public.tenants_domain AS domain JOIN public.tenants_clinic AS clinic ON clinic.id = domain.tenant_id"
+    " WHERE domain.domain = %s"
 )
 
 
-def _address_of(label: str | None) -> Address | None:
-    """The working clinic that this label leads to. Asked at each request, so that a suspension counts with the next
-    click; the search path stays as it is meanwhile, which mostly is this very clinic's."""
+def _match_label(label: str | None) -> HostMatch | None:
+    """Return the working clinic with this label, or None.
+
+    Not cached, so that a suspension takes effect on the next request. The search path, which is usually this clinic's
+    already, isn't changed for the query.
+    """
     if label is None:
         return None
-    with connection.path_as_it_is(), connection.cursor() as cursor:
+    with connection.keep_search_path(), connection.cursor() as cursor:
         cursor.execute(_FIND, [label])
-        found = cursor.fetchone()
-    if found is None:
+        row = cursor.fetchone()
+    if row is None:
         return None
-    clinic = Clinic.from_db(connection.alias, _COLUMNS, found[:-1])
-    return Address(clinic, found[-1]) if clinic.is_working else None
+    clinic = Clinic.from_db(connection.alias, _COLUMNS, row[:-1])
+    return HostMatch(clinic, row[-1]) if clinic.is_working else None
 
 
-def _is_page_view(request: HttpRequest) -> bool:
-    """Whether somebody goes to a page. What a page that was open during a rename sends and loads is answered where it
-    is, so that no half-written note is lost."""
+def _is_navigation(request: HttpRequest) -> bool:
+    """Return False for requests of a page that was open during a rename: a redirect would lose a half-written note."""
     return request.method in ("GET", "HEAD") and not (
         request.headers.get("HX-Request") or request.path.startswith(settings.STATIC_URL)
     )
 
 
-def _report_misdirected(request: HttpRequest, how: Misdirection, address: Address | None) -> None:
-    if address is not None:
-        with enter_clinic(address.tenant):
-            misdirected.send_robust(sender=Clinic, request=request, how=how)
+def _report_misdirected(request: HttpRequest, how: Misdirection, clinic: Clinic) -> None:
+    with enter_clinic(clinic):
+        misdirected.send_robust(sender=Clinic, request=request, how=how)
 
 
 def clinic_not_found() -> HttpResponse:
-    """The same page for an unknown, a misspelt and a suspended clinic, so that it tells nothing about any."""
-    response = HttpResponse(render_to_string("tenants/nobody_here.html"), status=404)
-    # No file is served on such a host, so the page holds its style, and the policy names it by its digest.
-    digest = b64encode(sha256(render_to_string("tenants/nobody_here.css").encode()).digest()).decode()
+    """Return the same page for unknown, misspelt and suspended clinics, so that it reveals nothing about any."""
+    response = HttpResponse(render_to_string("tenants/clinic_not_found.html"), status=404)
+    # This host serves no static files, so the style is inline and the policy allows it by its digest.
+    digest = b64encode(sha256(render_to_string("tenants/clinic_not_found.css").encode()).digest()).decode()
     response["Content-Security-Policy"] = f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'"
     response["X-Content-Type-Options"] = "nosniff"
     response["Referrer-Policy"] = "same-origin"

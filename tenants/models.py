@@ -1,4 +1,4 @@
-"""What the public schema knows of clinics: that they exist, where they live and when their next sync is due."""
+"""Tables of the public schema: the registry of clinics, requests per API key, and metrics."""
 
 import secrets
 
@@ -12,24 +12,26 @@ from tenants.labels import LABEL_PATTERN, RESERVED_LABELS
 
 
 def new_schema_name() -> str:
-    """A surrogate: a clinic may be renamed, its schema never is."""
+    """Return a random name: a clinic can be renamed, its schema can't."""
     return f"clinic_{secrets.token_hex(8)}"
 
 
 def _label_rule(field: str) -> Q:
-    taken_by_us = Q(**{f"{field}__startswith": "xn--"}) | Q(**{f"{field}__in": sorted(RESERVED_LABELS)})
-    return Q(**{f"{field}__regex": LABEL_PATTERN}) & ~taken_by_us
+    reserved = Q(**{f"{field}__startswith": "xn--"}) | Q(**{f"{field}__in": sorted(RESERVED_LABELS)})
+    return Q(**{f"{field}__regex": LABEL_PATTERN}) & ~reserved
 
 
 class ClinicQuerySet(models.QuerySet["Clinic"]):
     def working(self) -> "ClinicQuerySet":
-        """Clinics that staff get into and whose mirror is kept fresh: not suspended, not purged, not past their last
-        day (which ends everywhere at midnight UTC)."""
+        """Return the clinics that staff can use and that are synced: neither suspended, purged nor closed.
+
+        A closing clinic closes at midnight UTC.
+        """
         return self.filter(state__in=Clinic.WORKING).exclude(closing_on__lte=timezone.now().date())
 
 
 class Clinic(TenantMixin):
-    """A clinic, one schema. Its staff, key, patients and history are in that schema and nowhere else."""
+    """A clinic. Its staff, API key, patients and audit log are in its own schema only."""
 
     class State(models.TextChoices):
         SETUP = "setup"
@@ -42,7 +44,7 @@ class Clinic(TenantMixin):
 
     objects = ClinicQuerySet.as_manager()
 
-    auto_create_schema = False  # ops.onboarding creates row, schema and tables in one transaction
+    auto_create_schema = False  # ops.onboarding creates the row, schema and tables in one transaction
     auto_drop_schema = False
 
     schema_name = models.CharField(max_length=63, unique=True, default=new_schema_name, editable=False)
@@ -50,39 +52,36 @@ class Clinic(TenantMixin):
     name = models.CharField(max_length=200)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     state_since = models.DateTimeField(default=timezone.now)
-    state_reason = models.CharField(max_length=200, blank=True, help_text="Why, for ops. Nothing of a patient.")
-    closing_on = models.DateField(null=True, help_text="From this day on nobody gets in.")
+    state_reason = models.CharField(max_length=200, blank=True, help_text="Why, for operators. Never about a patient.")
+    closing_on = models.DateField(null=True, help_text="The first day on which staff can no longer sign in.")
     closing_reminded_days = models.PositiveSmallIntegerField(
-        null=True, help_text="How early owners were last reminded, in days."
+        null=True, help_text="Days before closing at which owners were last reminded."
     )
-    purged_at = models.DateTimeField(null=True, help_text="When nothing was left of it but this row and its labels.")
-    certificate = models.JSONField(null=True, help_text="What a purge removed, in numbers.")
+    purged_at = models.DateTimeField(null=True, help_text="When all but this row and its labels was deleted.")
+    certificate = models.JSONField(null=True, help_text="The counts of what a purge deleted.")
+    # Copies for scheduling, lists and metrics, from sync and audit: see docs/decisions/0028-copies-in-public.md.
     sync_due_at = models.DateTimeField(default=timezone.now, db_index=True)
-    # How its mirror and its key stood after the latest turn: copies for lists and metrics. The truth is in its schema.
     sync_state = models.CharField(max_length=16, default="no_key")
     key_state = models.CharField(max_length=10, default="missing", db_default="missing")
-    checked_at = models.DateTimeField(null=True, help_text="Its patients are mirrored as of then.")
-    has_more = models.BooleanField(
-        default=True, help_text="A first import, or a latest turn that ended with more to do."
-    )
-    # What the latest check of its access log found, kept where whoever rewrites the log does not reach.
-    audit_length = models.PositiveBigIntegerField(default=0, help_text="Lines of the log when it last held.")
-    audit_head = models.CharField(max_length=64, blank=True, help_text="The digest of the last of them.")
-    audit_broken_at = models.PositiveBigIntegerField(null=True, help_text="The first line that is not as written.")
+    checked_at = models.DateTimeField(null=True, help_text="When its patients were last in line with Cliniko.")
+    has_more = models.BooleanField(default=True, help_text="Whether its first import or last sync is unfinished.")
+    audit_length = models.PositiveBigIntegerField(default=0, help_text="Audit log entries when it was last intact.")
+    audit_head = models.CharField(max_length=64, blank=True, help_text="The digest of the last of these entries.")
+    audit_broken_at = models.PositiveBigIntegerField(null=True, help_text="The first entry that was tampered with.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=_label_rule("label"), name="clinic_label_is_a_subdomain"),
             models.CheckConstraint(
-                condition=Q(schema_name__regex=r"^clinic_[0-9a-f]{16}$"), name="clinic_schema_name_is_a_surrogate"
+                condition=Q(schema_name__regex=r"^clinic_[0-9a-f]{16}$"), name="clinic_schema_name_is_random"
             ),
             models.CheckConstraint(
                 condition=Q(state__in=["setup", "active", "suspended", "closing", "purged"]), name="clinic_state_known"
             ),
             models.CheckConstraint(
                 condition=Q(state="closing", closing_on__isnull=False) | ~Q(state="closing") & Q(closing_on=None),
-                name="clinic_that_closes_has_a_day",
+                name="closing_clinic_has_a_date",
             ),
         ]
 
@@ -91,22 +90,24 @@ class Clinic(TenantMixin):
 
     @property
     def is_working(self) -> bool:
-        """As ClinicQuerySet.working says of many."""
+        """Return what ClinicQuerySet.working returns for many."""
         return self.state in self.WORKING and not self.is_closed
 
     @property
-    def state_word(self) -> str:
-        """As its state, and `closed` for one past its last day."""
+    def display_state(self) -> str:
+        """Return its state, or `closed` once its closing date has come."""
         return "closed" if self.is_closed else self.state
 
     @property
     def is_closed(self) -> bool:
-        """Whether the day has come from which on nobody gets in."""
         return self.closing_on is not None and self.closing_on <= timezone.now().date()
 
 
 class Domain(DomainMixin):
-    """A label that leads to a clinic. `domain` holds the label alone: BASE_DOMAIN is the environment's to say."""
+    """A label of a clinic. `domain` is the label only, as BASE_DOMAIN comes from the environment.
+
+    A renamed clinic keeps its former labels, which are not primary.
+    """
 
     class Meta:
         constraints = [
@@ -118,27 +119,24 @@ class Domain(DomainMixin):
 
 
 class KeyBudget(models.Model):
-    """When requests were made with one Cliniko key lately, whichever clinic or process made them.
+    """A Cliniko API key's request budget: the times of its latest requests, by all clinics and processes.
 
-    `fingerprint` is a keyed digest: it tells that two keys are the same and nothing else about them.
+    `fingerprint` is a keyed digest, which reveals only whether two keys are the same.
     """
 
     fingerprint = models.CharField(max_length=32, primary_key=True)
     background = ArrayField(models.DateTimeField(), default=list)
     launches = ArrayField(models.DateTimeField(), default=list)
-    blocked_until = models.DateTimeField(null=True, help_text="Cliniko said 429: nothing is asked before.")
+    blocked_until = models.DateTimeField(null=True, help_text="No requests until then: Cliniko answered 429.")
     used_at = models.DateTimeField(default=timezone.now)
 
 
 class MetricSample(models.Model):
-    """A number for monitoring that all processes add to: see tenants.metrics. Nothing of a clinic, a person, a patient.
-
-    `name` and `labels` are those of a sample that Prometheus reads.
-    """
+    """A Prometheus sample that all processes add to (see tenants.metrics). Never about a clinic, person or patient."""
 
     name = models.CharField(max_length=80)
     labels = models.JSONField(default=dict)
     value = models.FloatField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["name", "labels"], name="one_tally_of_a_name_and_labels")]
+        constraints = [models.UniqueConstraint(fields=["name", "labels"], name="unique_metric_sample")]

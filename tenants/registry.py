@@ -1,4 +1,4 @@
-"""What a clinic may write about itself on public, from inside its door, where public is not on the search path."""
+"""Update the current clinic's row in public, which is not on the search path inside a clinic."""
 
 from django.db import connection
 
@@ -7,17 +7,17 @@ from tenants.models import Clinic
 
 
 def mark_due() -> None:
-    """Have the clinic we are inside of synced at the next tick."""
+    """Mark the current clinic as due for sync."""
     _update("sync_due_at = clock_timestamp()")
 
 
 def set_name(name: str) -> None:
-    """The clinic has the name that it has in Cliniko, where it has one there."""
+    """Set the clinic's name as it is in Cliniko, cut to 200 characters. A blank name changes nothing."""
     _update("name = coalesce(nullif(left(%s, 200), ''), name)", name.strip())
 
 
 def mark_connected(name: str) -> None:
-    """The clinic has the name that it has in Cliniko; one that was being set up works from now on."""
+    """Set the clinic's name as it is in Cliniko, and make a clinic in setup active."""
     set_name(name)
     _update(
         "state = %s, state_since = clock_timestamp()",
@@ -28,13 +28,13 @@ def mark_connected(name: str) -> None:
 
 
 def set_key_state(key_state: str) -> None:
-    """How the key of the clinic we are inside of stands, for whoever looks at all clinics."""
+    """Set the copy of the API key's state for lists and metrics of all clinics."""
     _update("key_state = %s", key_state)
 
 
 def _update(assignments: str, *values: str, condition: str = "true", condition_values: list[str] | None = None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE public.tenants_clinic SET {assignments} WHERE schema_name = %s AND {condition}",  # noqa: S608 - our own words
+            f"UPDATE public.tenants_clinic SET {assignments} WHERE schema_name = %s AND {condition}",  # noqa: S608 - no user input
             [*values, current_clinic().schema_name, *(condition_values or [])],
         )

@@ -1,6 +1,6 @@
-"""Schemas beside the clinics' own: one that a restore has not finished, and those that clinics had before a restore.
+"""Schemas that no clinic uses: of unfinished restores, and of clinics before a restore.
 
-A comment on the schema says which clinic it belongs to, so that no second list of them can go stale.
+A comment on the schema says which clinic it belongs to, so that there is no second list to keep up to date.
 """
 
 from django.core.management import call_command
@@ -12,8 +12,8 @@ _UNFINISHED = "Sidechart: unfinished restore of clinic {pk}"
 _FORMER = "Sidechart: former schema of clinic {pk}"
 
 
-def unfinished_mark(clinic: Clinic) -> str:
-    """The comment of a schema that a restore of this clinic is about to fill."""
+def unfinished_comment(clinic: Clinic) -> str:
+    """Return the comment for a schema that a restore of this clinic is about to fill."""
     return _UNFINISHED.format(pk=clinic.pk)
 
 
@@ -24,17 +24,17 @@ def exists(schema_name: str) -> bool:
 
 
 def unfinished(clinic: Clinic) -> list[str]:
-    """What restores that were killed have left."""
-    return _marked(unfinished_mark(clinic))
+    """Return the schemas left by restores of this clinic that were killed."""
+    return _schemas_with_comment(unfinished_comment(clinic))
 
 
 def former(clinic: Clinic) -> list[str]:
-    """What the clinic had before it was restored: patients and staff are in there, so purging it drops these too."""
-    return _marked(_FORMER.format(pk=clinic.pk))
+    """Return the schemas this clinic had before it was restored. They hold patients, so a purge drops them too."""
+    return _schemas_with_comment(_FORMER.format(pk=clinic.pk))
 
 
 def record_switch(clinic: Clinic, fresh: str) -> None:
-    """Note that `fresh` is in use now, and that what the clinic had before is kept. Inside a transaction."""
+    """Comment `fresh` as in use and the clinic's current schema as former. Must run inside a transaction."""
     with connection.cursor() as cursor:
         cursor.execute(f"COMMENT ON SCHEMA {_quoted(fresh)} IS NULL")
         if exists(clinic.schema_name):
@@ -42,7 +42,7 @@ def record_switch(clinic: Clinic, fresh: str) -> None:
 
 
 def migrate(schema_name: str) -> None:
-    """Bring the tables in there up to date."""
+    """Run the migrations of a clinic's apps in this schema."""
     try:
         call_command("migrate_schemas", tenant=True, schema_name=schema_name, interactive=False, verbosity=0)
     finally:
@@ -50,14 +50,14 @@ def migrate(schema_name: str) -> None:
 
 
 def drop(schema_name: str) -> None:
-    """Drop a schema with all that is in it. Raises ValueError for one that a clinic uses."""
+    """Drop a schema and everything in it. Raises ValueError if a clinic uses it."""
     if Clinic.objects.filter(schema_name=schema_name).exists():
-        raise ValueError("A schema that a clinic uses is dropped by purging the clinic alone.")
+        raise ValueError("A clinic uses this schema: purge the clinic instead.")
     with connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA IF EXISTS {_quoted(schema_name)} CASCADE")
 
 
-def _marked(comment: str) -> list[str]:
+def _schemas_with_comment(comment: str) -> list[str]:
     in_use = Clinic.objects.values_list("schema_name", flat=True)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""Boxes for secrets: what is stored opens with our keys, for the purpose it was sealed for, and nowhere else."""
+"""Encryption of stored secrets, bound to a purpose."""
 
 import base64
 from collections.abc import Sequence
@@ -9,8 +9,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 def fernet(purpose: str, *, keys: Sequence[str]) -> MultiFernet:
-    """The first key seals, all open. `purpose` names kind and owner, a clinic's schema among them, and is part of each
-    derived key: a ciphertext moved to another owner is noise."""
+    """Return a Fernet that encrypts with the first key and decrypts with all of them.
+
+    `purpose` names the kind of secret and its owner, including the clinic's schema. It is part of each derived key, so
+    a ciphertext can't be decrypted for another owner.
+    """
     info = b"sidechart " + purpose.encode()
     derived = [HKDF(SHA256(), 32, salt=None, info=info).derive(key.encode()) for key in keys]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived])

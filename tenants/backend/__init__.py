@@ -1,1 +1,1 @@
-"""PostgreSQL backend: django-tenants', which asks the server before it sets the search path again."""
+"""django-tenants' PostgreSQL backend, without its redundant `SET search_path` statements."""

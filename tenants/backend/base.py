@@ -1,32 +1,36 @@
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django_tenants.postgresql_backend.base import DatabaseWrapper as TenantsDatabaseWrapper
 
 
 class DatabaseWrapper(TenantsDatabaseWrapper):
-    """Skips `SET search_path` when the server itself reports that path, which it does from PostgreSQL 18 on.
+    """Skips `SET search_path` if the server reports that path already, as PostgreSQL does from version 18.
 
-    What the server reports is right after rollbacks, pooling and errors too, which a remembered value
-    (TENANT_LIMIT_SET_CALLS) is not.
+    The server's report is correct after rollbacks, pooling and errors, unlike a remembered value
+    (TENANT_LIMIT_SET_CALLS).
     Reference: https://www.postgresql.org/docs/18/libpq-status.html#LIBPQ-PQPARAMETERSTATUS
     """
 
-    def __init__(self, *args, **kwargs):
-        self._leaves_the_path = False
+    def __init__(self, *args: Any, **kwargs: Any):
+        self._keeps_search_path = False
         super().__init__(*args, **kwargs)
 
     @contextmanager
-    def path_as_it_is(self):
-        """Statements inside leave the search path as they find it, which may be any clinic's: they name the schema of
-        each table. It saves two changes of the path a request, to public and back."""
-        self._leaves_the_path = True
+    def keep_search_path(self) -> Iterator[None]:
+        """Leave the search path alone, whichever clinic's it is. Statements inside must name each table's schema.
+
+        Saves a request two changes of the path, to public and back.
+        """
+        self._keeps_search_path = True
         try:
             yield
         finally:
-            self._leaves_the_path = False
+            self._keeps_search_path = False
 
-    def _handle_search_path(self, cursor=None):
-        if self._leaves_the_path:
+    def _handle_search_path(self, cursor: Any = None) -> None:
+        if self._keeps_search_path:
             return
         reported = self.connection.info.parameter_status("search_path")
         if reported is None or reported != ", ".join(self._get_cursor_search_paths()):

@@ -1,4 +1,4 @@
-"""Two clinics whose exports must not mix, and a shelf of the test's own."""
+"""Two clinics with data in every exported table, and their exports, unpacked."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ BIG = "9007199254740993"  # as a JavaScript number it would be …992
 
 @pytest.fixture
 def inside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test is in a transaction whose first statement was long ago; test_one_moment.py has committed rows."""
+    """Skip SET TRANSACTION: the test's transaction has already run statements. See test_consistency.py."""
     monkeypatch.setattr(archive, "SET_SNAPSHOT", "SELECT 1")
 
 
@@ -33,20 +33,20 @@ def filled_clinics(
     add_record: AddRecord,
     staff_member: Callable[..., User],
 ) -> None:
-    """Of everything something at both clinics under the same ids; what is bondi's says so, and harbour's too."""
+    """Put a record with the same id and the clinic's label into each table of both clinics."""
     for label in ("bondi", "harbour"):
         add_patient(
             label, BIG, first_name=f"=cmd {label}", last_name="O'Hara \"\\ Tab\there", notes="one\ntwo\r\n\x7fé 🙂"
         )
         add_record(label, "medical_alerts", alert_payload("11", "42", f"alert of {label}"))
-        visit = appointment_payload("21", "42", "2026-03-01T09:00:00Z", notes=f"+visit of {label}")
-        add_record(label, "individual_appointments", visit)
+        appointment = appointment_payload("21", "42", "2026-03-01T09:00:00Z", notes=f"+visit of {label}")
+        add_record(label, "individual_appointments", appointment)
         add_record(label, "group_appointments", class_payload("31", "2026-03-02T09:00:00Z", notes=f"class of {label}"))
         add_record(label, "attendees", attendee_payload("41", "42", "31", notes=f"place of {label}"))
-        named = {"id": "1", "updated_at": "2026-01-01T00:00:00Z", "name": f"Kind of {label}"}
-        add_record(label, "practitioners", named | {"display_name": f"Mei-Lin of {label}"})
-        add_record(label, "businesses", named | {"display_name": f"Rooms of {label}"})
-        add_record(label, "appointment_types", named)
+        record = {"id": "1", "updated_at": "2026-01-01T00:00:00Z", "name": f"Kind of {label}"}
+        add_record(label, "practitioners", record | {"display_name": f"Mei-Lin of {label}"})
+        add_record(label, "businesses", record | {"display_name": f"Rooms of {label}"})
+        add_record(label, "appointment_types", record)
         robin = staff_member(label)
         with clinic_context(label):
             note = notes.write("42", f"note of {label}", by=robin)
@@ -56,7 +56,7 @@ def filled_clinics(
 
 
 class OpenedExport:
-    """An export, unpacked."""
+    """The content of an export's ZIP."""
 
     def __init__(self, path: Path):
         with ZipFile(path) as packed:
@@ -73,13 +73,13 @@ class OpenedExport:
 
 @pytest.fixture
 def export_of(tmp_path: Path) -> Callable[[str], OpenedExport]:
-    """`export_of("bondi")`: the clinic's export as it is now."""
+    """Return a function that exports a clinic: `export_of("bondi")`."""
     count = iter(range(1000))
 
-    def made(label: str) -> OpenedExport:
+    def export(label: str) -> OpenedExport:
         path = tmp_path / f"{label}-{next(count)}.zip"
         with clinic_context(label) as clinic, path.open("wb") as file:
             archive.write(file, clinic)
         return OpenedExport(path)
 
-    return made
+    return export

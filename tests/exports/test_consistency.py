@@ -1,4 +1,4 @@
-"""An export shows one moment: what is committed while it is made is in none of its files."""
+"""An export shows one point in time: rows committed while it is being created are in none of its files."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,13 +17,13 @@ from tenants.context import clinic_context, current_clinic
 from tests.exports.conftest import OpenedExport
 from tests.payloads import appointment_payload, patient_payload
 
-BEFORE, MEANWHILE = "900000000000007001", "900000000000007002"  # of a length that no digest has by chance
+BEFORE, DURING = "900000000000007001", "900000000000007002"  # too long to appear in a digest by chance
 
 
 def committed(work: Callable[[], Any]) -> Any:
-    """Do `work` at bondi over a connection of its own, so that what it writes is there for everybody."""
+    """Run `work` in bondi on a separate connection, which commits."""
 
-    def alone() -> Any:
+    def run() -> Any:
         try:
             with clinic_context("bondi"):
                 return work()
@@ -31,26 +31,26 @@ def committed(work: Callable[[], Any]) -> Any:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(alone).result(30)
+        return pool.submit(run).result(30)
 
 
-def write(patient_id: str) -> None:
+def add_records(patient_id: str) -> None:
     write_page(BY_NAME["patients"], [patient_payload(patient_id)], sequence=next_sequence())
-    visit = appointment_payload(patient_id, patient_id, "2026-03-01T09:00:00Z")
-    write_page(BY_NAME["individual_appointments"], [visit], sequence=next_sequence())
+    appointment = appointment_payload(patient_id, patient_id, "2026-03-01T09:00:00Z")
+    write_page(BY_NAME["individual_appointments"], [appointment], sequence=next_sequence())
     Note.objects.create(patient_id=patient_id, text=f"note on {patient_id}", author="Robin")
 
 
-def clear() -> None:
+def delete_records() -> None:
     for model, column in ((Patient, "cliniko_id"), (Appointment, "cliniko_id"), (Note, "patient_id")):
-        model._default_manager.filter(**{f"{column}__in": [BEFORE, MEANWHILE]}).delete()
+        model._default_manager.filter(**{f"{column}__in": [BEFORE, DURING]}).delete()
 
 
 @pytest.fixture
-def somebody(db: None) -> Iterator[None]:
-    committed(lambda: write(BEFORE))
+def patient_before(db: None) -> Iterator[None]:
+    committed(lambda: add_records(BEFORE))
     yield
-    committed(clear)
+    committed(delete_records)
 
 
 def export(path: Path) -> OpenedExport:
@@ -59,37 +59,37 @@ def export(path: Path) -> OpenedExport:
     return OpenedExport(path)
 
 
-def whom(exported: OpenedExport) -> list[set[str]]:
+def patients_in(exported: OpenedExport) -> list[set[str]]:
     files = (("patients", "cliniko_id"), ("individual_appointments", "patient_id"), ("notes", "patient_id"))
     return [{line[column] for line in exported.lines(name)} for name, column in files]
 
 
-def test_what_is_written_in_between_is_in_none_of_the_files(
-    somebody: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_rows_written_during_an_export_are_in_none_of_its_files(
+    patient_before: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = archive.Packer.table
+    add_table = archive.Packer.add_table
     written: list[str] = []
 
-    def meanwhile(packer: archive.Packer, cursor: Any, name: str, statement: str) -> archive.PackedFile:
-        packed = table(packer, cursor, name, statement)
+    def write_after_patients(packer: archive.Packer, cursor: Any, name: str, statement: str) -> archive.PackedFile:
+        packed = add_table(packer, cursor, name, statement)
         if name == "patients.jsonl":
-            committed(lambda: write(MEANWHILE))
+            committed(lambda: add_records(DURING))
             written.append(name)
         return packed
 
     with monkeypatch.context() as patched:
-        patched.setattr(archive.Packer, "table", meanwhile)
+        patched.setattr(archive.Packer, "add_table", write_after_patients)
         first = export(tmp_path / "first.zip")
     assert written == ["patients.jsonl"]
-    assert whom(first) == [{BEFORE}, {BEFORE}, {BEFORE}]
-    assert MEANWHILE not in first.all_text()
-    assert whom(export(tmp_path / "second.zip")) == [{BEFORE, MEANWHILE}] * 3
+    assert patients_in(first) == [{BEFORE}, {BEFORE}, {BEFORE}]
+    assert DURING not in first.all_text()
+    assert patients_in(export(tmp_path / "second.zip")) == [{BEFORE, DURING}] * 3
 
 
-def test_an_export_cannot_write(somebody: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_cannot_write(patient_before: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def write_instead(*_: object) -> None:
         Note.objects.create(patient_id="1", text="x", author="x")
 
-    monkeypatch.setattr(archive.Packer, "table", write_instead)
+    monkeypatch.setattr(archive.Packer, "add_table", write_instead)
     with pytest.raises(InternalError, match="read-only transaction"):
         export(tmp_path / "first.zip")

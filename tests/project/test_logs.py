@@ -1,4 +1,4 @@
-"""Logs say which clinic and which request."""
+"""Logs name the clinic and the request."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ def events(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, object
     return [message for message in messages if isinstance(message, dict) and message.get("event") == name]
 
 
-def test_a_request_is_logged_with_its_clinic_and_its_id(
+def test_a_request_is_logged_with_its_clinic_and_id(
     clinic_client: Callable[[str], Client], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO"):

@@ -29,7 +29,7 @@ PROCESSES = [
 def test_a_refused_setting_ends_the_process_with_one_sentence(words: tuple[str, ...]) -> None:
     run = run_python(*words, SECRET_KEY="short")
     assert run.returncode == 1
-    assert run.stderr == "SECRET_KEY must be set to at least 50 random characters.\n"
+    assert run.stderr == "SECRET_KEY must be at least 50 random characters.\n"
     assert not run.stdout
 
 

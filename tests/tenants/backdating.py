@@ -1,8 +1,8 @@
-"""Time that passes for the counts of requests, whose clock is the database's."""
+"""Backdate request budgets, which use the database's clock."""
 
 from django.db import connection
 
-OLDER = """
+BACKDATE = """
 UPDATE public.tenants_keybudget SET
   background = ARRAY(SELECT at - make_interval(secs => %(seconds)s) FROM unnest(background) AS at),
   launches = ARRAY(SELECT at - make_interval(secs => %(seconds)s) FROM unnest(launches) AS at),
@@ -11,6 +11,6 @@ UPDATE public.tenants_keybudget SET
 
 
 def advance_clock(seconds: float) -> None:
-    """Let so much time pass for all that is stored."""
+    """Make all stored times this much older."""
     with connection.cursor() as cursor:
-        cursor.execute(OLDER, {"seconds": seconds})
+        cursor.execute(BACKDATE, {"seconds": seconds})

@@ -40,7 +40,7 @@ def test_a_moment_today_is_a_time_and_any_other_a_date() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "expected"),
     [
         (0, "just now"),
         (8, "just now"),
@@ -51,9 +51,9 @@ def test_a_moment_today_is_a_time_and_any_other_a_date() -> None:
         (5 * 3600 + 1, "5 hours ago"),
     ],
 )
-def test_how_long_ago(monkeypatch: pytest.MonkeyPatch, seconds: int, said: str) -> None:
+def test_how_long_ago(monkeypatch: pytest.MonkeyPatch, seconds: int, expected: str) -> None:
     monkeypatch.undo()  # naturaltime reads the real clock
-    assert dates.ago(timezone.now() - timedelta(seconds=seconds)) == said
+    assert dates.ago(timezone.now() - timedelta(seconds=seconds)) == expected
 
 
 def test_a_day_ago_is_a_date() -> None:

@@ -1,4 +1,4 @@
-"""The two doors into a clinic, and what they keep out."""
+"""The two entry points into a clinic, and what they refuse."""
 
 import threading
 from datetime import timedelta
@@ -11,7 +11,13 @@ from django.utils import timezone
 
 from accounts.models import User
 from sync.tasks import take_due_clinics
-from tenants.context import ClinicAlreadyEntered, NoSuchClinic, clinic_context, clinic_context_for_schema, current_clinic
+from tenants.context import (
+    ClinicAlreadyEntered,
+    NoSuchClinic,
+    clinic_context,
+    clinic_context_for_schema,
+    current_clinic,
+)
 from tenants.database import connection
 from tenants.models import Clinic
 
@@ -22,36 +28,36 @@ def search_path() -> str:
         return str(cursor.fetchone()[0])
 
 
-def test_inside_a_clinic_its_schema_is_alone_on_the_search_path(bondi: Clinic) -> None:
+def test_inside_a_clinic_only_its_schema_is_on_the_search_path(bondi: Clinic) -> None:
     with clinic_context("bondi"):
         assert search_path() == bondi.schema_name
         assert current_clinic() == bondi
 
 
-def test_a_table_of_public_is_an_error_inside_a_clinic(bondi: Clinic) -> None:
+def test_public_tables_are_unreachable_inside_a_clinic(bondi: Clinic) -> None:
     with clinic_context("bondi"), pytest.raises(DatabaseError), transaction.atomic():
         Clinic.objects.count()
 
 
-def test_leaving_a_clinic_leads_back_to_public_after_an_error_too(bondi: Clinic) -> None:
+def test_an_error_inside_a_clinic_returns_to_public(bondi: Clinic) -> None:
     with pytest.raises(RuntimeError), clinic_context("bondi"):
         raise RuntimeError
     assert search_path() == "public"
 
 
-def test_a_clinic_is_not_entered_from_inside_another(bondi: Clinic, harbour: Clinic) -> None:
+def test_a_clinic_cannot_be_entered_inside_another(bondi: Clinic, harbour: Clinic) -> None:
     with clinic_context("bondi"):
         with pytest.raises(ClinicAlreadyEntered), clinic_context("harbour"):
             pass
         assert search_path() == bondi.schema_name
 
 
-def test_an_unknown_clinic_is_named_in_the_refusal(db: None) -> None:
+def test_the_error_names_the_unknown_clinic(db: None) -> None:
     with pytest.raises(NoSuchClinic, match="nowhere"), clinic_context("nowhere"):
         pass
 
 
-def test_a_task_does_not_enter_a_suspended_clinic(bondi: Clinic) -> None:
+def test_a_task_cannot_enter_a_suspended_clinic(bondi: Clinic) -> None:
     Clinic.objects.filter(pk=bondi.pk).update(state=Clinic.State.SUSPENDED)
     with pytest.raises(NoSuchClinic), clinic_context_for_schema(bondi.schema_name):
         pass
@@ -68,7 +74,7 @@ def test_a_task_does_not_enter_a_suspended_clinic(bondi: Clinic) -> None:
         ("purged", None, False),
     ],
 )
-def test_which_clinics_work_is_the_same_for_pages_tasks_and_ticks(
+def test_pages_tasks_and_ticks_agree_on_which_clinics_work(
     bondi: Clinic, harbour: Clinic, client: Client, state: str, in_days: int | None, works: bool
 ) -> None:
     day = None if in_days is None else timezone.now().date() + timedelta(days=in_days)
@@ -81,7 +87,7 @@ def test_which_clinics_work_is_the_same_for_pages_tasks_and_ticks(
     assert harbour in Clinic.objects.working()
 
 
-def test_rows_of_one_clinic_are_not_seen_in_the_other(bondi: Clinic, harbour: Clinic) -> None:
+def test_rows_of_one_clinic_are_invisible_in_another(bondi: Clinic, harbour: Clinic) -> None:
     with clinic_context("bondi"):
         User.objects.create_user("ada@clinic.example", name="Ada")
     with clinic_context("harbour"):
@@ -97,22 +103,22 @@ def test_after_a_rolled_back_error_the_connection_is_still_in_its_clinic(bondi: 
         assert search_path() == harbour.schema_name
 
 
-def test_a_thread_started_inside_a_clinic_begins_in_public(bondi: Clinic) -> None:
+def test_a_thread_started_inside_a_clinic_starts_in_public(bondi: Clinic) -> None:
     seen: list[str] = []
 
-    def look() -> None:
+    def record_schema() -> None:
         seen.append(connection.schema_name)
         connection.close()
 
     with clinic_context("bondi"):
-        thread = threading.Thread(target=look)
+        thread = threading.Thread(target=record_schema)
         thread.start()
         thread.join()
     assert seen == ["public"]
 
 
 @pytest.mark.parametrize("host", ["bondi.localhost", "BONDI.LocalHost", "bondi.localhost.", "bondi.localhost:8000"])
-def test_every_spelling_of_a_clinics_host_leads_to_the_clinic(bondi: Clinic, host: str) -> None:
+def test_every_spelling_of_a_clinics_host_reaches_the_clinic(bondi: Clinic, host: str) -> None:
     assert Client(HTTP_HOST=host).get("/login").status_code == 200
 
 
@@ -147,9 +153,7 @@ def test_a_suspended_clinic_answers_like_an_unknown_one(bondi: Clinic) -> None:
     assert (suspended.status_code, suspended.content) == (404, unknown.content)
 
 
-def test_a_clinic_is_found_whatever_the_path_was_and_its_own_stands_from_then_on(
-    bondi: Clinic, harbour: Clinic
-) -> None:
+def test_each_request_uses_its_own_clinics_search_path(bondi: Clinic, harbour: Clinic) -> None:
     for label in ("bondi", "harbour", "bondi", "nowhere", "harbour"):
         answer = Client(HTTP_HOST=f"{label}.localhost").get("/login")
         assert answer.status_code == (404 if label == "nowhere" else 200)
@@ -158,11 +162,11 @@ def test_a_clinic_is_found_whatever_the_path_was_and_its_own_stands_from_then_on
     assert search_path() == "public"
 
 
-def test_a_browser_that_comes_back_to_the_same_clinic_changes_no_path(bondi: Clinic) -> None:
+def test_a_second_request_to_the_same_clinic_does_not_set_the_search_path(bondi: Clinic) -> None:
     if connection.pg_version < 180_000:
-        pytest.skip("an older server does not tell its path, so it is set each time")
+        pytest.skip("older servers don't report the path, so it is set each time")
     browser = Client(HTTP_HOST="bondi.localhost")
     browser.get("/login")
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         browser.get("/login")
-    assert not [each["sql"] for each in asked if "SET search_path" in each["sql"]]
+    assert not [each["sql"] for each in queries if "SET search_path" in each["sql"]]

@@ -46,7 +46,7 @@ def test_a_bad_label_passes_neither(bondi: Clinic, label: str) -> None:
 
 
 def test_the_refusal_is_a_sentence(db: None) -> None:
-    with pytest.raises(LabelRefused, match=r"3 to 63 small letters, digits and dashes.*\.$"):
+    with pytest.raises(LabelRefused, match=r"3 to 63 lowercase letters, digits and hyphens.*\.$"):
         check_label("Bondi Physio")
 
 

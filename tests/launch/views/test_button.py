@@ -90,7 +90,7 @@ def test_owners_and_admins_read_what_to_enter_in_cliniko(two_clinics: None, forc
     assert 'data-copy="Sidechart"' in page
     for words in ("Connected patient apps", "Add another app", "Save connected patient apps", "URL is not trusted"):
         assert words in page
-    assert "No click has come yet" in page
+    assert "No click received yet" in page
     assert "harbour" not in page
 
 
@@ -130,7 +130,7 @@ def test_the_other_clinic_hears_nothing(owner: Client, force_login: Browsers) ->
     force_login("bondi").get("/patient?patient_id=42", headers=CLICKED)
     assert notes("harbour") == {}
     assert not works("harbour")
-    assert "No click has come yet" in listen(force_login("harbour", role="owner"))
+    assert "No click received yet" in listen(force_login("harbour", role="owner"))
 
 
 def test_a_slash_at_the_end_is_fine(owner: Client) -> None:
@@ -180,7 +180,7 @@ def test_it_is_asked_again_and_again_and_tells_each_thing_once(owner: Client) ->
     page = listen(owner)
     with clinic_context("bondi"):
         stamp = button_clicks.heard().stamp
-    assert f'name="told" value="{stamp}"' in page
+    assert f'name="seen" value="{stamp}"' in page
     answer = owner.get("/settings/button/heard", {"told": stamp}, headers={"HX-Request": "true"})
     assert (answer.status_code, answer.content) == (204, b"")
     age(Kind.CLICK, timedelta(seconds=30))
@@ -262,7 +262,7 @@ def test_the_bare_address_as_a_bookmark_is_no_click(owner: Client) -> None:
 def test_an_address_without_a_page_is_no_click(owner: Client, path: str) -> None:
     answer = owner.get(path, headers=CLICKED)
     assert answer.status_code == 404
-    assert "There is no page at this address" in answer.content.decode()
+    assert "Page not found" in answer.content.decode()
     assert notes() == {}
 
 
@@ -314,7 +314,7 @@ def test_old_misses_are_forgotten(owner: Client, clinic_client: Browsers) -> Non
     assert "Put an s at the end" in told
     assert "not signed in" not in told
     age(Kind.SINGULAR, timedelta(hours=25))
-    assert "No click has come yet" in listen(owner)
+    assert "No click received yet" in listen(owner)
 
 
 # --- The wrong host, and the wrong scheme -----------------------------------------------------------------------------
@@ -371,7 +371,7 @@ def test_a_note_that_fails_changes_nothing_of_the_neutral_page(owner: Client, mo
 
     monkeypatch.setattr("launch.button_clicks.note", fail)
     answer = Client(HTTP_HOST="www.bondi.localhost").get("/patients?patient_id=42")
-    assert "There is no clinic at this address" in answer.content.decode()
+    assert "There's no clinic at this address" in answer.content.decode()
 
 
 def test_a_name_that_the_clinic_had_before_still_leads_to_the_patient_and_is_told(owner: Client, bondi: Clinic) -> None:
