@@ -1,4 +1,4 @@
-"""Who has an account in the clinic's Cliniko: read when somebody wants to know, and kept nowhere."""
+"""Read the users of the clinic's Cliniko account. They aren't stored."""
 
 import time
 from collections.abc import Iterator
@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync.cliniko.client import Cliniko
-from sync.cliniko.errors import BudgetSpent, ClinikoError, KeyInvalid, RateLimited, Unreachable
+from sync.cliniko.errors import ClinikoError, Unreachable
 from sync.cliniko.payloads import text
 from sync.connection import state as connection_state
-from sync.connection.outcome import Outcome, blocked, outcome_of
+from sync.connection.outcome import Outcome, blocked, record_outcome
 
-RESOURCE = "users"
-SECONDS_A_PAGE = 4.0
-NO_NEW_PAGE_AFTER = 5.0  # seconds; the browser waits ten
+PAGE_TIMEOUT = 4.0  # seconds
+LAST_PAGE_AFTER = 5.0  # seconds; the browser waits ten
 
 
 @dataclass(frozen=True)
 class ClinikoUser:
-    """A user as Cliniko has them; `email` in small letters, "" when there is none."""
+    """A user in Cliniko. `email` is lower case, "" if there is none."""
 
     name: str
     email: str
@@ -29,41 +28,41 @@ class ClinikoUser:
 
 @dataclass(frozen=True)
 class ClinikoUsers:
-    """FRESH with all users, or why they could not be read."""
+    """All users with FRESH, or why they couldn't be read."""
 
     outcome: Outcome
     users: tuple[ClinikoUser, ...] = ()
 
 
 def cliniko_users() -> ClinikoUsers:
-    """Ask Cliniko for all users, from the share of requests that launches leave. Never raises for what Cliniko does."""
-    known = blocked()
-    if known:
+    """Ask Cliniko for all users, within the share of requests for background work.
+
+    Returns Cliniko's errors as an Outcome and raises none of them.
+    """
+    if known := blocked():
         return ClinikoUsers(known)
-    held = connection_state.load()
+    connection = connection_state.load()
     try:
-        with closing(connection_state.open_client(held, timeout=SECONDS_A_PAGE)) as client:
-            return ClinikoUsers(Outcome.FRESH, tuple(map(_user, _walk(client))))
-    except BudgetSpent as spent:
-        return ClinikoUsers(outcome_of(spent))
-    except (KeyInvalid, RateLimited) as failure:
-        connection_state.record_failure(failure, held)  # these hold for every request
-        return ClinikoUsers(outcome_of(failure))
+        with closing(connection_state.open_client(connection, timeout=PAGE_TIMEOUT)) as client:
+            return ClinikoUsers(Outcome.FRESH, tuple(map(_user, _all_pages(client))))
     except ClinikoError as failure:
-        return ClinikoUsers(outcome_of(failure))
+        return ClinikoUsers(record_outcome(failure, connection))
 
 
-def _walk(client: Cliniko) -> Iterator[dict[str, Any]]:
-    """By id, as the list may move meanwhile. Half a list is none: whoever is missing would seem to have left."""
+def _all_pages(client: Cliniko) -> Iterator[dict[str, Any]]:
+    """Yield all users by id, because the list may change between pages.
+
+    Raises Unreachable rather than end early: users missing from a partial list would look like leavers.
+    """
     began, after = time.monotonic(), ""
     while True:
-        page = client.list(RESOURCE, filters=(f"id:>{after}",) if after else (), sort="id:asc")
+        page = client.list("users", filters=(f"id:>{after}",) if after else (), sort="id:asc")
         yield from page.records
         if not page.has_more:
             return
         after = text(page.records[-1], "id") if page.records else ""
-        if not after.isdecimal() or time.monotonic() - began > NO_NEW_PAGE_AFTER:
-            raise Unreachable("Cliniko's list of users cannot be read to its end.")
+        if not after.isdecimal() or time.monotonic() - began > LAST_PAGE_AFTER:
+            raise Unreachable("Cliniko's list of users can't be read to its end.")
 
 
 def _user(payload: dict[str, Any]) -> ClinikoUser:

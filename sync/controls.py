@@ -1,4 +1,4 @@
-"""What people may tell the sync: to look now, to compare everything, to pause and to go on."""
+"""What people can tell the sync: sync now, compare everything, pause and resume."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,26 +13,28 @@ State = Connection.State
 
 
 class SyncUnavailable(Exception):
-    """Cliniko is not asked now; the message is a sentence for staff."""
+    """Cliniko can't be asked now. The message tells staff why."""
 
 
 def sync_now() -> None:
-    """Ask for every list at the next tick, also of a Cliniko that did not answer a moment ago. Raises NotNow."""
+    """Read every list at the next tick, without waiting for a backoff to end. Raises SyncUnavailable."""
     _require_ready()
     schedule.mark_all_due()
     registry.mark_due()
 
 
 def compare() -> None:
-    """Read every record again from the next tick on, and mend what differs. Raises NotNow."""
+    """Read every record again from the next tick on, and correct what differs. Raises SyncUnavailable."""
     _require_ready()
     schedule.reconcile_all()
     registry.mark_due()
 
 
 def pause(*, by: Actor) -> bool:
-    """Stop copying until somebody lets it go on; a worker under way writes nothing more. False when there is nothing to
-    pause: no key, one that Cliniko refuses, or paused already. Raises AuditUnavailable."""
+    """Stop the sync until someone resumes it, and revoke the lease of a running worker.
+
+    Returns False if there is nothing to pause: no key, a refused key, or already paused. Raises AuditUnavailable.
+    """
     with transaction.atomic():
         rows = Connection.objects.filter(id=1).exclude(sealed_key="")
         rows = rows.exclude(state__in=[State.PAUSED, State.KEY_INVALID])
@@ -46,9 +48,9 @@ def pause(*, by: Actor) -> bool:
 
 
 def resume(*, by: Actor) -> bool:
-    """Go on copying from where it was. False when it was not paused. Raises AuditUnavailable.
+    """Resume the sync where it stopped; the next tick finds any other problem.
 
-    What else may hinder is found out by asking Cliniko.
+    Returns False if it wasn't paused. Raises AuditUnavailable.
     """
     with transaction.atomic():
         rows = Connection.objects.filter(id=1, state=State.PAUSED)
@@ -61,16 +63,14 @@ def resume(*, by: Actor) -> bool:
 
 
 def _require_ready() -> None:
-    held = Connection.objects.filter(id=1).first()
-    if held is None or not held.sealed_key:
-        raise SyncUnavailable("There is no key to Cliniko yet. Enter one first.")
-    if held.state == State.PAUSED:
-        raise SyncUnavailable("Copying is paused. Resume it first.")
-    if held.state == State.KEY_INVALID:
-        raise SyncUnavailable("Cliniko refuses the key. Enter a new one, and copying goes on by itself.")
-    if held.state == State.RATE_LIMITED and held.resume_at and held.resume_at > timezone.now():
-        when = at(held.resume_at, held.time_zone)
-        raise SyncUnavailable(
-            f"Cliniko is limiting our requests. Nobody has to do anything: we go on by ourselves, {when}."
-        )
+    connection = Connection.objects.filter(id=1).first()
+    if connection is None or not connection.sealed_key:
+        raise SyncUnavailable("There is no API key yet. Enter one first.")
+    if connection.state == State.PAUSED:
+        raise SyncUnavailable("Sync is paused. Resume it first.")
+    if connection.state == State.KEY_INVALID:
+        raise SyncUnavailable("Cliniko doesn't accept the API key. Enter a new one to continue.")
+    if connection.state == State.RATE_LIMITED and connection.resume_at and connection.resume_at > timezone.now():
+        when = at(connection.resume_at, connection.time_zone)
+        raise SyncUnavailable(f"Cliniko is limiting our requests. Sync continues automatically {when}.")
     Connection.objects.filter(id=1, state=State.UNREACHABLE).update(resume_at=None)

@@ -1,7 +1,7 @@
-"""Choosing which groups of Cliniko's fields the clinic keeps. sync/walk/store.py obeys, at every write.
+"""Which groups of Cliniko's fields the clinic chose not to store. sync/walk/store.py applies the choice to every write.
 
-Both choices hold the connection's row, as every write does: a page under way is written before, and is cleaned with the
-rest; or after, and is stripped by the choice that it finds.
+`exclude` and `include` lock the connection's row, as every write does. A write under way is committed before the choice
+and cleaned up with the rest, or it comes after and finds the choice.
 """
 
 import json
@@ -25,7 +25,7 @@ from tenants import registry
 
 @dataclass(frozen=True)
 class GroupStatus:
-    """How one group stands: `kept`, `left_out`, or `restoring` while records are read anew; since when, if chosen."""
+    """`state` is `stored`, `excluded`, or `restoring` while records are read again; `since` is when it was chosen."""
 
     group: FieldGroup
     state: str
@@ -33,29 +33,29 @@ class GroupStatus:
 
     @property
     def is_excluded(self) -> bool:
-        return self.state == "left_out"
+        return self.state == "excluded"
 
 
 def by_group() -> tuple[GroupStatus, ...]:
-    """How each group stands, in the order of the table."""
+    """Return the status of each group, in the order of FIELD_GROUPS."""
     rows = ExcludedField.objects.values_list("group_name", "restoring", "since")
-    chosen = {group: ("restoring" if restoring else "left_out", since) for group, restoring, since in rows}
-    return tuple(GroupStatus(group, *chosen.get(group.name, ("kept",))) for group in FIELD_GROUPS)
+    chosen = {group: ("restoring" if restoring else "excluded", since) for group, restoring, since in rows}
+    return tuple(GroupStatus(group, *chosen.get(group.name, ("stored",))) for group in FIELD_GROUPS)
 
 
 def excluded_groups() -> list[FieldGroup]:
-    """The groups that the clinic chose not to keep."""
     return [each.group for each in by_group() if each.is_excluded]
 
 
 def is_excluded(name: str) -> bool:
-    """Whether the clinic chose not to keep this group."""
     return ExcludedField.objects.filter(group_name=name, restoring=False).exists()
 
 
 def exclude(group: FieldGroup, *, by: Actor) -> bool:
-    """Keep these fields no longer, and remove what is here of them, changes and refused payloads too. False when they
-    were left out already. Raises AuditUnavailable."""
+    """Stop storing these fields, and remove them from the mirror, its recorded changes and refused payloads.
+
+    Returns False if they were already excluded. Raises AuditUnavailable.
+    """
     with transaction.atomic():
         connection_state.lock()
         if is_excluded(group.name):
@@ -78,8 +78,10 @@ def exclude(group: FieldGroup, *, by: Actor) -> bool:
 
 
 def include(group: FieldGroup, *, by: Actor) -> bool:
-    """Keep these fields again, and have all records read anew; what is here of them stays on the screens meanwhile.
-    False when they were not left out. Raises AuditUnavailable."""
+    """Store these fields again, and read all records again; patients stay on the screen in the meantime.
+
+    Returns False if they weren't excluded. Raises AuditUnavailable.
+    """
     with transaction.atomic():
         connection_state.lock()
         rows = ExcludedField.objects.filter(group_name=group.name, restoring=False)
@@ -105,7 +107,7 @@ def _fields(group: FieldGroup) -> Iterator[tuple[Resource, list[str]]]:
 def _remove(resource: Resource, fields: list[str]) -> None:
     table = database.ops.quote_name(resource.model._meta.db_table)
     with database.cursor() as cursor:
-        cursor.execute("SELECT set_config('sidechart.removing', 'yes', true)")  # this is no change of Cliniko's to note
+        cursor.execute("SELECT set_config('sidechart.removing', 'yes', true)")  # the trigger records no change
         cursor.execute(
             f"UPDATE {table} SET payload = payload - %(fields)s::text[] WHERE payload ?| %(fields)s::text[]",  # noqa: S608 - our own table
             {"fields": fields},
@@ -119,10 +121,13 @@ def _remove(resource: Resource, fields: list[str]) -> None:
 
 
 def _read_again(resource: Resource) -> None:
-    """A comparison reads every record and writes what differs. Hidden records that have lists of their own are read
-    from these, from the beginning; a worker under way with one would save where it stands, so it loses its lease."""
+    """Request a comparison, which reads every record and writes what differs.
+
+    Archived and cancelled records with a list of their own are imported again from there. A worker that is walking
+    such a list would save its old position, so its lease is revoked.
+    """
     reconcile.request_comparison(resource)
-    apart = [f"{resource.name}/{name.removesuffix('_at')}" for name in resource.hidden]
-    anew = {"imported_at": None, "after_id": "", "cursor": None, "position": None, "walk_clock": None}
-    if Cursor.objects.filter(resource__in=apart).update(**anew, due_at=timezone.now()):
+    subsets = [f"{resource.name}/{name.removesuffix('_at')}" for name in resource.hidden]
+    restart = {"imported_at": None, "after_id": "", "cursor": None, "position": None, "walk_clock": None}
+    if Cursor.objects.filter(resource__in=subsets).update(**restart, due_at=timezone.now()):
         lease.revoke()

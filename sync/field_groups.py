@@ -1,7 +1,7 @@
-"""What of Cliniko's records a clinic may choose not to keep, and what is kept in any case, field by field.
+"""The fields of Cliniko's records that a clinic may choose not to store, in groups, and those that are always stored.
 
-A field that Cliniko adds one day is kept until it stands in a group here; putting it into one takes a migration that
-adds it to `ExcludedField` where the group is left out.
+A field that Cliniko adds later is stored until it's in a group here. Adding it to a group needs a migration that adds it
+to `ExcludedField` in clinics that exclude the group.
 # Reference: docs.api.cliniko.com, "The patient object" and the like; docs/privacy.md
 """
 
@@ -12,17 +12,17 @@ Fields = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class FieldGroup:
-    """Fields that are kept or left out together, by resource."""
+    """Fields that are stored or excluded together, by resource."""
 
     name: str
     label: str
-    sentence: str
+    description: str
     fields: Fields
 
 
 @dataclass(frozen=True)
 class RequiredFields:
-    """What the house cannot do without, and what for."""
+    """Fields that Sidechart can't work without, and why."""
 
     label: str
     why: str
@@ -46,54 +46,50 @@ FIELD_GROUPS = (
         "Medicare and DVA numbers.",
         _of_patients("medicare medicare_reference_number dva_card_number"),
     ),
-    FieldGroup("concession", "Concession", "Which concession somebody has.", _of_patients("concession_type")),
-    FieldGroup("email", "E-mail address", "To write to somebody with one click.", _of_patients("email")),
+    FieldGroup("concession", "Concession", "The type of concession.", _of_patients("concession_type")),
+    FieldGroup("email", "Email address", "To email someone with one click.", _of_patients("email")),
     FieldGroup(
         "address",
         "Address",
         "Street, town and country.",
         _of_patients("address_1 address_2 address_3 city state post_code country country_code time_zone"),
     ),
-    FieldGroup(
-        "emergency_contact", "Emergency contact", "Whom to call, as written.", _of_patients("emergency_contact")
-    ),
+    FieldGroup("emergency_contact", "Emergency contact", "As written in Cliniko.", _of_patients("emergency_contact")),
     FieldGroup(
         "sex_and_gender",
         "Sex, gender and pronouns",
-        "As they stand beside the name.",
+        "Shown beside the name.",
         _of_patients("sex gender gender_identity pronouns"),
     ),
     FieldGroup(
         "occupation_and_referral",
         "Occupation and referral",
-        "What somebody does, and who sent them.",
+        "Occupation, referral source and referring doctor.",
         _of_patients("occupation referral_source referring_doctor"),
     ),
     FieldGroup(
         "marketing",
         "Reminders and marketing",
-        "How somebody is reminded, and what they agreed to be sent.",
+        "Reminder type, confirmation emails and marketing preferences.",
         _of_patients("reminder_type receives_confirmation_emails accepted_email_marketing accepted_sms_marketing"),
     ),
     FieldGroup(
         "invoicing",
-        "Invoicing and old references",
-        "To whom invoices go, and the number in an earlier system. On no screen.",
+        "Invoicing and old reference IDs",
+        "Who invoices go to, and the ID in an earlier system. Not shown on any page.",
         _of_patients("invoice_default_to invoice_email invoice_extra_information old_reference_id"),
     ),
     FieldGroup(
         "notes",
         "Notes in Cliniko",
-        "What stands in Cliniko's notes on somebody, those for appointments too. Not your own notes in Sidechart.",
+        "Cliniko's patient notes and appointment notes. Not your team's notes in Sidechart.",
         _of_patients("notes appointment_notes"),
     ),
-    FieldGroup(
-        "custom_fields", "Custom fields", "The fields that your clinic made itself.", _of_patients("custom_fields")
-    ),
+    FieldGroup("custom_fields", "Custom fields", "The fields that your clinic added.", _of_patients("custom_fields")),
     FieldGroup(
         "appointment_notes",
         "Notes on appointments",
-        "Notes on single appointments and places in classes, and why one was cancelled.",
+        "Notes on single appointments and attendees, and reasons for cancellations.",
         _of_each(
             "individual_appointments attendees",
             "notes cancellation_note cancellation_reason cancellation_reason_description",
@@ -102,8 +98,8 @@ FIELD_GROUPS = (
     ),
     FieldGroup(
         "booking_addresses",
-        "Where bookings came from",
-        "The internet address of whoever booked online. On no screen.",
+        "IP addresses of bookings",
+        "The IP address of people who booked online. Not shown on any page.",
         _of_each("individual_appointments attendees", "booking_ip_address"),
     ),
 )
@@ -111,9 +107,9 @@ BY_NAME = {group.name: group for group in FIELD_GROUPS}
 
 REQUIRED = (
     RequiredFields(
-        "Cliniko's ids and times",
-        "Which record is which, and what was made, changed, archived, merged or deleted when: without them the copy "
-        "could show the wrong record.",
+        "Cliniko IDs and times",
+        "They identify each record and say when it was created, changed, archived, merged or deleted. Without them "
+        "Sidechart could show the wrong record.",
         _of_patients(
             "id created_at updated_at archived_at deleted_at merged_at merged_with_patient links medical_alerts "
             "appointments invoices patient_attachments attendees"
@@ -121,25 +117,26 @@ REQUIRED = (
         | _of_each(_BOOKINGS, "id created_at updated_at archived_at deleted_at cancelled_at links"),
     ),
     RequiredFields(
-        "Names, birth date and phones",
-        "To find somebody, to be sure that it is them, and to reach them.",
+        "Names, date of birth and phone numbers",
+        "To find a person, check that it's them, and reach them.",
         _of_patients(
             "first_name last_name preferred_first_name title label date_of_birth patient_phone_numbers",
         ),
     ),
     RequiredFields(
-        "Consent to the privacy policy",
-        "So that nobody overlooks that it was refused.",
+        "Privacy policy accepted",
+        "So that no one overlooks that it was declined.",
         _of_patients("accepted_privacy_policy"),
     ),
     RequiredFields(
         "Medical alerts",
-        "They stand above everything else on the screen; an empty place there could do harm.",
+        "They come first on the screen. Missing alerts could do harm.",
         {"medical_alerts": ()},
     ),
     RequiredFields(
-        "Appointments and classes",
-        "When, where, with whom, and whether somebody came. The names of practitioners, places and types with them.",
+        "Appointments and group appointments",
+        "When, where and who with, and whether the person arrived. Includes the names of practitioners, businesses and "
+        "appointment types.",
         _of_each(
             _BOOKINGS,
             "starts_at ends_at patient patient_name practitioner business appointment_type booking patient_arrived "
@@ -149,14 +146,13 @@ REQUIRED = (
     ),
 )
 
-
-# Those that a page of a patient has a place of its own for, where an empty one could be taken for "there is nothing".
+# The patient screen has a place for each of these, where an empty one could look like "nothing recorded".
 SHOWN_IN_PLACE = {"email", "address", "emergency_contact", "notes", "custom_fields", "appointment_notes"}
 
 
 @dataclass(frozen=True)
 class NotStored:
-    """A group that is not here, or not yet again."""
+    """A group that a record lacks: excluded, or `restoring` and not read again yet."""
 
     group: FieldGroup
     restoring: bool
@@ -164,16 +160,19 @@ class NotStored:
     @property
     def sentence(self) -> str:
         if self.restoring:
-            return "Being read from Cliniko again. Until then, look there."
-        return "Not kept here, by your clinic's choice: look in Cliniko."
+            return "Being copied from Cliniko again. Until then, check in Cliniko."
+        return "Not stored here, by your clinic's choice. Check in Cliniko."
 
 
-def not_stored(left_out: dict[str, bool], payload: dict[str, object]) -> tuple[NotStored, ...]:
-    """The groups that a patient's page has to tell of. `left_out` says of each whether it is coming back; those that
-    came back with this patient's payload are here."""
-    found = (NotStored(BY_NAME[name], restoring) for name, restoring in left_out.items() if name in BY_NAME)
+def not_stored(excluded: dict[str, bool], payload: dict[str, object]) -> tuple[NotStored, ...]:
+    """Return the groups that this payload lacks, in the order of FIELD_GROUPS.
+
+    `excluded` says for each excluded group whether it's being restored. A restored group counts as stored once the
+    payload has one of its fields.
+    """
     return tuple(
-        each
-        for each in sorted(found, key=lambda each: FIELD_GROUPS.index(each.group))
-        if not (each.restoring and payload.keys() & set(each.group.fields.get("patients", ())))
+        NotStored(group, excluded[group.name])
+        for group in FIELD_GROUPS
+        if group.name in excluded
+        and not (excluded[group.name] and payload.keys() & set(group.fields.get("patients", ())))
     )

@@ -1,7 +1,7 @@
-"""What is kept for a while and then removed, once a night: histories, and what Cliniko itself no longer has.
+"""Delete old history, and records that were deleted in Cliniko, once a night.
 
-Of a patient who was deleted in Cliniko the row stays, reduced to the id: a launch still tells that the record is gone,
-and the clinic's own notes hang on it.
+The row of a patient deleted in Cliniko stays, reduced to the id: a launch can still say that the record was deleted, and
+the clinic's own notes belong to it.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ from sync.models import (
 __all__ = ["RUNS_KEPT_FOR", "RemovalCounts", "RetentionPolicy", "delete_expired", "due_tonight", "policy", "set_policy"]
 
 RUNS_KEPT_FOR = timedelta(days=30)
-A_NIGHT = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 _REDUCE = """
 UPDATE sync_patient SET payload = jsonb_build_object('id', cliniko_id), date_of_birth = NULL, sort_name = '',
     search_names = '', search_phones = ''
@@ -41,7 +41,7 @@ WHERE deleted_at < %s AND payload ? 'updated_at'
 
 @dataclass(frozen=True)
 class RemovalCounts:
-    """How much of each is removed."""
+    """How many rows of each kind are deleted."""
 
     changes: int
     runs: int
@@ -50,82 +50,81 @@ class RemovalCounts:
 
 
 def policy() -> RetentionPolicy:
-    """How long this clinic keeps things, or the defaults, unsaved."""
+    """Return the clinic's retention policy, or an unsaved one with the defaults."""
     return RetentionPolicy.objects.first() or RetentionPolicy(id=1)
 
 
 def set_policy(chosen: RetentionPolicy, *, by: Actor) -> bool:
-    """Keep things for so long from now on. False when nothing was changed. Raises AuditUnavailable."""
+    """Save the policy. Returns False if nothing changed. Raises AuditUnavailable."""
     with transaction.atomic():
         before = policy()
-        words = {
-            name: f"{days} days"
-            for name, days in (("changes_kept", chosen.changes_days), ("deleted_kept", chosen.deleted_days))
-            if days != getattr(before, name.replace("_kept", "_days"))
+        changed = {
+            f"{name}_kept": f"{getattr(chosen, f'{name}_days')} days"
+            for name in ("changes", "deleted")
+            if getattr(chosen, f"{name}_days") != getattr(before, f"{name}_days")
         }
-        if not words:
+        if not changed:
             return False
         RetentionPolicy.objects.update_or_create(
             id=1, defaults={"changes_days": chosen.changes_days, "deleted_days": chosen.deleted_days}
         )
-        record(Action.SETTINGS_CHANGED, by=by, **words)
+        record(Action.SETTINGS_CHANGED, by=by, **changed)
         return True
 
 
 def delete_expired() -> RemovalCounts:
-    """Remove what is older than this clinic keeps it."""
+    """Delete what is older than the clinic's policy allows, and return how much that was."""
     with transaction.atomic():
-        connection_state.lock()  # nobody brings a patient back from among the deleted meanwhile
-        now, kept = timezone.now(), policy()
-        going = _count(now, kept)
-        gone = _gone(now, kept)
-        RefusedPayload.objects.filter(patient_id__in=gone).delete()
-        for rows in (_changes(now, kept), _runs(now), *_records(now, kept)):
+        connection_state.lock()  # no sync may restore a deleted patient in the meantime
+        now, current = timezone.now(), policy()
+        counts = _count(now, current)
+        RefusedPayload.objects.filter(patient_id__in=_deleted_ids(now, current)).delete()
+        for rows in (_changes(now, current), _runs(now), *_records(now, current)):
             rows.delete()
         with database.cursor() as cursor:
-            cursor.execute(_REDUCE, [_deleted_before(now, kept)])
-        return going
+            cursor.execute(_REDUCE, [_deleted_before(now, current)])
+        return counts
 
 
 def due_tonight() -> RemovalCounts:
-    """What the coming night will remove, as far as that is known now."""
-    return _count(timezone.now() + A_NIGHT, policy())
+    """Return what the coming night will delete, as far as that is known now."""
+    return _count(timezone.now() + ONE_DAY, policy())
 
 
-def _count(now: datetime, kept: RetentionPolicy) -> RemovalCounts:
+def _count(now: datetime, current: RetentionPolicy) -> RemovalCounts:
     return RemovalCounts(
-        changes=_changes(now, kept).count(),
+        changes=_changes(now, current).count(),
         runs=_runs(now).count(),
-        patients=_deleted(now, kept).filter(payload__has_key="updated_at").count(),
-        records=sum(rows.count() for rows in _records(now, kept)),
+        patients=_deleted(now, current).filter(payload__has_key="updated_at").count(),
+        records=sum(rows.count() for rows in _records(now, current)),
     )
 
 
-def _deleted_before(now: datetime, kept: RetentionPolicy) -> datetime:
-    return now - timedelta(days=kept.deleted_days)
+def _deleted_before(now: datetime, current: RetentionPolicy) -> datetime:
+    return now - timedelta(days=current.deleted_days)
 
 
-def _deleted(now: datetime, kept: RetentionPolicy) -> QuerySet[Patient]:
-    return Patient.objects.filter(deleted_at__lt=_deleted_before(now, kept))
+def _deleted(now: datetime, current: RetentionPolicy) -> QuerySet[Patient]:
+    return Patient.objects.filter(deleted_at__lt=_deleted_before(now, current))
 
 
-def _gone(now: datetime, kept: RetentionPolicy) -> QuerySet[Any, str]:
-    """The patients whose records go with them. What hangs on somebody who was merged is the survivor's."""
-    return _deleted(now, kept).filter(merged_into=None).values_list("cliniko_id", flat=True)
+def _deleted_ids(now: datetime, current: RetentionPolicy) -> QuerySet[Any, str]:
+    """Patients whose records are deleted with them. The records of a merged patient belong to the surviving one."""
+    return _deleted(now, current).filter(merged_into=None).values_list("cliniko_id", flat=True)
 
 
-def _changes(now: datetime, kept: RetentionPolicy) -> QuerySet[PatientChange]:
-    old = Q(changed_at__lt=now - timedelta(days=kept.changes_days))
-    return PatientChange.objects.filter(old | Q(patient_id__in=_deleted(now, kept).values("cliniko_id")))
+def _changes(now: datetime, current: RetentionPolicy) -> QuerySet[PatientChange]:
+    old = Q(changed_at__lt=now - timedelta(days=current.changes_days))
+    return PatientChange.objects.filter(old | Q(patient_id__in=_deleted(now, current).values("cliniko_id")))
 
 
 def _runs(now: datetime) -> QuerySet[SyncRun]:
     return SyncRun.objects.filter(started_at__lt=now - RUNS_KEPT_FOR)
 
 
-def _records(now: datetime, kept: RetentionPolicy) -> Iterator[QuerySet[Any]]:
-    """Alerts and appointments that Cliniko deleted, or whose patient it deleted."""
-    old = Q(deleted_at__lt=_deleted_before(now, kept))
+def _records(now: datetime, current: RetentionPolicy) -> Iterator[QuerySet[Any]]:
+    """Alerts and appointments that were deleted in Cliniko, or whose patient was."""
+    old = Q(deleted_at__lt=_deleted_before(now, current))
     for model in (MedicalAlert, Appointment, Attendee):
-        yield model._default_manager.filter(old | Q(patient_id__in=_gone(now, kept)))
+        yield model._default_manager.filter(old | Q(patient_id__in=_deleted_ids(now, current)))
     yield GroupAppointment.objects.filter(old)

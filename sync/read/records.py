@@ -1,20 +1,19 @@
-"""What pages are given of a patient: frozen values read from the payload, no models."""
+"""A patient as pages get it: frozen values, read from the payload with getters that never raise."""
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sync.cliniko.payloads import day, items, timestamp, text
 from sync.field_groups import SHOWN_IN_PLACE, NotStored
+from sync.read.payload import day, items, text, timestamp
 from tenants.dates import birth_date
 
 Status = Literal["booked", "arrived", "did_not_arrive", "cancelled"]
-_CHOSEN = {"checkboxes", "radiobuttons"}
 
 
 @dataclass(frozen=True)
 class Phone:
-    """`number` as written in Cliniko, `dial` as a tel: link takes it."""
+    """`number` is as typed in Cliniko, `dial` is for a tel: link."""
 
     kind: str
     number: str
@@ -23,7 +22,7 @@ class Phone:
 
 @dataclass(frozen=True)
 class Alert:
-    """`first_seen_at` is when the mirror had it first."""
+    """`first_seen_at` is when the alert was first mirrored."""
 
     cliniko_id: str
     name: str
@@ -45,7 +44,7 @@ class Appointment:
 
 @dataclass(frozen=True)
 class Change:
-    """One field of a payload that is not as it was; `before` and `after` are JSON values, None where there was none."""
+    """A changed field of the payload. `before` and `after` are JSON values, None if missing."""
 
     field: str
     before: Any
@@ -73,7 +72,7 @@ class CustomSection:
 
 @dataclass(frozen=True)
 class ClinicFacts:
-    """What the clinic's Cliniko account says of itself."""
+    """Settings of the clinic's Cliniko account. `cliniko_url` is "" if unknown."""
 
     time_zone: str
     patient_word: str
@@ -82,7 +81,7 @@ class ClinicFacts:
 
 @dataclass(frozen=True)
 class PatientSummary:
-    """One line of a list."""
+    """A patient in a list."""
 
     cliniko_id: str
     name: str
@@ -93,13 +92,12 @@ class PatientSummary:
 
 @dataclass(frozen=True)
 class PatientRecord:
-    """One patient as the screen shows it. Texts are empty where Cliniko says nothing.
+    """A patient as the screen shows it. Texts are "" if empty in Cliniko.
 
-    `alerts_note` and `appointments_note` are sentences when those lists may be incomplete, empty otherwise: an empty
-    list of alerts must never be taken for "no alerts" while they are not here. Nor must what the clinic chose not to
-    keep be taken for empty: `not_kept` names it. `merged_from` are the ids of those who
-    were merged into this patient. `payload` is everything that Cliniko tells: what a page shows is in the other fields.
-    `changes` are those that are kept, oldest first.
+    `alerts_warning` and `appointments_warning` say why those lists may be incomplete, "" if they aren't: an empty list
+    must never look like "no alerts" while alerts are missing. For the same reason `not_stored` lists the field groups
+    that the clinic doesn't store. `merged_from` has the ids of patients merged into this one. `payload` is for exports
+    and card numbers; pages use the other fields. `changes` are oldest first.
     """
 
     cliniko_id: str
@@ -143,17 +141,19 @@ class PatientRecord:
 
     @property
     def is_reduced(self) -> bool:
-        """Whether all but the id of a patient deleted in Cliniko has been removed here."""
+        """True once retention has removed everything but the id of a patient deleted in Cliniko."""
         return "updated_at" not in self.payload
 
     @property
     def other_not_stored(self) -> tuple[NotStored, ...]:
-        """Groups that are not here and have no place of their own on the screen."""
+        """Groups that aren't stored and have no place of their own on the screen."""
         return tuple(each for each in self.not_stored if each.group.name not in SHOWN_IN_PLACE)
 
     def changed_since(self, since: datetime) -> tuple[Change, ...]:
-        """What Cliniko changed after `since`, a row a field, latest first: from what it was then to what it is now. A
-        field that is as it was is no change."""
+        """Return one change per field from its value at `since` to its current value, latest first.
+
+        A field that has its former value again isn't a change.
+        """
         found: dict[str, Change] = {}
         for change in self.changes:
             if change.changed_at > since:
@@ -163,42 +163,41 @@ class PatientRecord:
 
     @property
     def card_numbers(self) -> tuple[CardNumber, ...]:
-        """Medicare and DVA numbers: for pages that uncover them, never for one that merely shows a patient."""
-        medicare = " / ".join(
-            filter(None, (text(self.payload, "medicare"), text(self.payload, "medicare_reference_number")))
-        )
+        """Medicare and DVA numbers. Only pages that record the access may show them."""
+        medicare, reference = text(self.payload, "medicare"), text(self.payload, "medicare_reference_number")
         found = {
-            "Medicare": medicare if text(self.payload, "medicare") else "",
+            "Medicare": f"{medicare} / {reference}" if medicare and reference else medicare,
             "DVA": text(self.payload, "dva_card_number"),
         }
         return tuple(CardNumber(label, number) for label, number in found.items() if number)
 
     def fields_with(self, other: dict[str, Any]) -> dict[str, Any]:
-        """The fields read from the payload alone, with other values for some of Cliniko's fields."""
+        """Return the fields read from the payload, with `other` replacing some of Cliniko's fields."""
         payload = self.payload | other
-        dates = {"date_of_birth": day(payload, "date_of_birth"), "archived_at": timestamp(payload, "archived_at")}
-        return fields_from(payload) | dates
+        return fields_from(payload) | {
+            "date_of_birth": day(text(payload, "date_of_birth")[:10]),
+            "archived_at": timestamp(payload.get("archived_at")),
+        }
 
     def age_on(self, today: date) -> int | None:
-        """Whole years on that day, or None without a birth date."""
+        """Return the age in whole years; None without a date of birth."""
         born = self.date_of_birth
         if born is None or born > today:
             return None
         return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
     def age_text(self, today: date) -> str:
-        """The age as clinics say it: days, weeks and months for the youngest, years from two on; "" when unknown."""
-        years = self.age_on(today)
-        if years is None or self.date_of_birth is None:
+        """Return the age as clinics say it: `3 days`, `5 weeks`, `14 months`, from two years on `34`; "" if unknown."""
+        years, born = self.age_on(today), self.date_of_birth
+        if years is None or born is None:
             return ""
         if years >= 2:
             return str(years)
-        days = (today - self.date_of_birth).days
+        days = (today - born).days
         if days < 14:
             return _count(days, "day")
         if days < 90:
             return _count(days // 7, "week")
-        born = self.date_of_birth
         return _count((today.year - born.year) * 12 + today.month - born.month - (today.day < born.day), "month")
 
 
@@ -207,7 +206,7 @@ def _count(number: int, unit: str) -> str:
 
 
 def fields_from(payload: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a PatientRecord that are read from the payload alone."""
+    """Return the fields of a PatientRecord that come from the payload alone."""
     plain = (
         "first_name last_name title sex gender_identity email emergency_contact occupation referral_source "
         "reminder_type notes appointment_notes".split()
@@ -216,29 +215,20 @@ def fields_from(payload: dict[str, Any]) -> dict[str, Any]:
     return {field: text(payload, field) for field in plain} | {
         "name": full_name(payload),
         "preferred_name": text(payload, "preferred_first_name"),
-        "pronouns": pronouns(payload),
+        "pronouns": _pronouns(payload),
         "phones": phones(payload),
-        "address_lines": address_lines(payload),
+        "address_lines": _address_lines(payload),
         "privacy_policy_accepted": accepted if isinstance(accepted, bool) else None,
         "concession": text(payload, "concession_type"),
-        "custom_sections": custom_sections(payload),
-        "created_at": timestamp(payload, "created_at"),
+        "custom_sections": _custom_sections(payload),
+        "created_at": timestamp(payload.get("created_at")),
     }
 
 
-def pronouns(payload: dict[str, Any]) -> str:
-    """Pronouns as spelt, or as `she/her` where Cliniko gives the cases."""
-    value = payload.get("pronouns")
-    if not isinstance(value, dict):
-        return text(payload, "pronouns")
-    return "/".join(filter(None, (text(value, case) for case in ("nominative", "accusative"))))
-
-
 def full_name(payload: dict[str, Any]) -> str:
-    """The name a patient is greeted by and found under; "Unnamed" never hides that a record is there."""
-    first = text(payload, "first_name")
-    spelt = f"{first} {text(payload, 'last_name')}".strip()
-    return spelt or text(payload, "label") or text(payload, "preferred_first_name") or "Unnamed"
+    """Return the patient's name, "Unnamed" if there is none, so that the record stays visible."""
+    name = f"{text(payload, 'first_name')} {text(payload, 'last_name')}".strip()
+    return name or text(payload, "label") or text(payload, "preferred_first_name") or "Unnamed"
 
 
 def phones(payload: dict[str, Any]) -> tuple[Phone, ...]:
@@ -250,14 +240,22 @@ def _dial(number: str) -> str:
     return "".join(letter for letter in number if letter.isascii() and (letter.isdigit() or letter in "+*#"))
 
 
-def address_lines(payload: dict[str, Any]) -> tuple[str, ...]:
+def _pronouns(payload: dict[str, Any]) -> str:
+    """Return the pronouns as typed, or `she/her` from Cliniko's object of cases."""
+    value = payload.get("pronouns")
+    if not isinstance(value, dict):
+        return text(payload, "pronouns")
+    return "/".join(filter(None, (text(value, "nominative"), text(value, "accusative"))))
+
+
+def _address_lines(payload: dict[str, Any]) -> tuple[str, ...]:
     town = " ".join(filter(None, (text(payload, part) for part in ("city", "state", "post_code"))))
     streets = [text(payload, part) for part in ("address_1", "address_2", "address_3")]
     return tuple(filter(None, (*streets, town, text(payload, "country"))))
 
 
-def custom_sections(payload: dict[str, Any]) -> tuple[CustomSection, ...]:
-    """The clinic's own fields that hold something, whatever their types."""
+def _custom_sections(payload: dict[str, Any]) -> tuple[CustomSection, ...]:
+    """Return the clinic's custom fields that have a value, by section."""
     sections = []
     for section in items(payload.get("custom_fields"), "sections"):
         values = ((text(item, "name"), _custom_value(item)) for item in items(section, "fields"))
@@ -267,22 +265,14 @@ def custom_sections(payload: dict[str, Any]) -> tuple[CustomSection, ...]:
     return tuple(sections)
 
 
-def _date(value: str) -> str:
-    """`2025-03-09` as `9 Mar 2025`; whatever is no date stays as it is."""
-    try:
-        return birth_date(date.fromisoformat(value))
-    except ValueError:
-        return value
-
-
 def _custom_value(item: dict[str, Any]) -> str:
-    kind = text(item, "type")
+    kind, value = text(item, "type"), text(item, "value")
     if kind == "date":
-        return _date(text(item, "value"))
-    if kind not in _CHOSEN:
-        return text(item, "value")
-    chosen = [text(option, "name") for option in items(item, "options") if option.get("selected") is True]
+        return birth_date(day(value)) or value
+    if kind not in {"checkboxes", "radiobuttons"}:
+        return value
+    selected = [text(option, "name") for option in items(item, "options") if option.get("selected") is True]
     other = item.get("other")
     if isinstance(other, dict) and other.get("selected") is True:
-        chosen.append(text(other, "value") or text(other, "name"))
-    return ", ".join(filter(None, chosen))
+        selected.append(text(other, "value") or text(other, "name"))
+    return ", ".join(filter(None, selected))

@@ -1,4 +1,4 @@
-"""The read door for what the sync did when: its runs, in words for staff."""
+"""Read the history of sync runs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +11,12 @@ from django.utils import timezone
 from sync.models import Connection, SyncRun
 from sync.resources import RESOURCES
 
-_CHANGED_SOMETHING = RawSQL("resources @? '$.*.written ? (@ > 0)'", [], output_field=BooleanField())
+_WROTE_SOMETHING = RawSQL("resources @? '$.*.written ? (@ > 0)'", [], output_field=BooleanField())
 
 
 @dataclass(frozen=True)
 class RunResource:
-    """What one run read of one list, and what of it was new or other than before."""
+    """How many records of a list a run fetched, and how many of them were new or changed."""
 
     label: str
     fetched: int
@@ -25,7 +25,7 @@ class RunResource:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """`result` is one of Run.Result; `reason` says why it stopped, and is empty when it did not."""
+    """`result` is a SyncRun.Result; `reason` says why the run stopped, "" if it didn't."""
 
     id: int
     started_at: datetime
@@ -36,30 +36,33 @@ class RunSummary:
 
 
 def recent(
-    *, before: int | None = None, all_of_them: bool = False, count: int = 25
+    *, before: int | None = None, include_unchanged: bool = False, count: int = 25
 ) -> tuple[tuple[RunSummary, ...], bool]:
-    """The latest runs, or those before the one of this id, and whether there are earlier ones. Runs that found nothing
-    new and met no trouble are left out unless asked for, as are lists that showed nothing new."""
+    """Return the latest runs, or those before the run with this id, and whether there are earlier ones.
+
+    Runs and lists without changes are left out unless `include_unchanged`; runs that stopped are always included.
+    """
     rows = SyncRun.objects.order_by("-id")
     if before is not None:
         rows = rows.filter(id__lt=before)
-    if not all_of_them:
-        rows = rows.alias(changed=_CHANGED_SOMETHING).filter(Q(changed=True) | Q(result=SyncRun.Result.STOPPED))
+    if not include_unchanged:
+        rows = rows.alias(changed=_WROTE_SOMETHING).filter(Q(changed=True) | Q(result=SyncRun.Result.STOPPED))
     found = list(rows[: count + 1])
-    return tuple(_told(run, all_of_it=all_of_them) for run in found[:count]), len(found) > count
+    return tuple(_summary(run, include_unchanged) for run in found[:count]), len(found) > count
 
 
 def latest() -> RunSummary | None:
+    """Return the latest run with every list that it fetched something of, or None."""
     run = SyncRun.objects.order_by("-id").first()
-    return _told(run) if run else None
+    return _summary(run, include_unchanged=True) if run else None
 
 
 def is_running() -> bool:
-    """Whether a worker has the clinic's lease right now."""
+    """Return True while a worker holds the clinic's lease."""
     return Connection.objects.filter(id=1, lease_until__gt=timezone.now()).exclude(lease_token=None).exists()
 
 
-def _told(run: SyncRun, *, all_of_it: bool = True) -> RunSummary:
+def _summary(run: SyncRun, include_unchanged: bool) -> RunSummary:
     lists = (
         RunResource(resource.label, run.resources[resource.name]["fetched"], run.resources[resource.name]["written"])
         for resource in RESOURCES
@@ -71,5 +74,5 @@ def _told(run: SyncRun, *, all_of_it: bool = True) -> RunSummary:
         seconds=((run.finished_at or run.started_at) - run.started_at).total_seconds(),
         result=run.result,
         reason=run.reason,
-        lists=tuple(each for each in lists if each.written or (all_of_it and each.fetched)),
+        lists=tuple(each for each in lists if each.written or (include_unchanged and each.fetched)),
     )

@@ -1,6 +1,6 @@
-"""Finding patients by what people type: words of names, a birth date, part of a phone number, an id, in any order.
+"""Find patients by what people type: names, a date of birth, part of a phone number or a Cliniko ID, in any order.
 
-Every patient is looked at, without an index of letters: since payloads lie aside, 50,000 of them take about 20 ms
+Every patient is compared, without a trigram index: payloads are stored out of line, so 50,000 patients take about 20 ms
 (bench/launch/search.py), and imports have one index less to write.
 """
 
@@ -16,12 +16,14 @@ from sync import models
 from sync.cliniko.payloads import digits, fold
 from sync.read.records import PatientSummary, full_name, phones
 
+SUMMARY_COLUMNS = ("cliniko_id", "payload", "date_of_birth", "archived_at")
+
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _MONTH = rf"(?P<name>{'|'.join(_MONTHS)})[a-z]*\.?"
 _DAY, _YEAR = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?", r"(?P<y>\d{4}|'?\d{2})"
-_ALONE = r"(?<![\w./-])", r"(?![./-]?\w)"  # a longer number with dots or dashes is a phone's
-_BIRTH_DATES = [
-    re.compile(form.join(_ALONE), re.IGNORECASE)
+_BOUNDARIES = r"(?<![\w./-])", r"(?![./-]?\w)"  # a longer number with dots or dashes is a phone number
+_DATES_OF_BIRTH = [
+    re.compile(form.join(_BOUNDARIES), re.IGNORECASE)
     for form in (
         r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})",
         rf"(?P<d>\d{{1,2}})[-/.](?P<m>\d{{1,2}})[-/.]{_YEAR}",
@@ -31,18 +33,21 @@ _BIRTH_DATES = [
 ]
 
 
-def search(wanted: str, limit: int = 20) -> list[PatientSummary]:
-    """Those that match all of it: the archived last, otherwise by family name. Never the deleted and the merged."""
-    conditions = list(_conditions(wanted))
+def search(query: str, limit: int = 20) -> list[PatientSummary]:
+    """Return the patients that match the whole query, by family name, archived ones last.
+
+    Leaves out deleted and merged patients.
+    """
+    conditions = list(_conditions(query))
     if not conditions:
         return []
-    rows = models.Patient.objects.filter(*conditions, deleted_at=None, merged_into=None)
+    rows = models.Patient.objects.filter(*conditions, deleted_at=None, merged_into=None).only(*SUMMARY_COLUMNS)
     order = (F("archived_at").asc(nulls_first=True), "sort_name", "cliniko_id")
     return [summary(row) for row in rows.order_by(*order)[:limit]]
 
 
 def summary(row: models.Patient) -> PatientSummary:
-    """One line of a list."""
+    """Return the patient for a list; uses SUMMARY_COLUMNS only."""
     numbers = phones(row.payload)
     return PatientSummary(
         cliniko_id=row.cliniko_id,
@@ -53,10 +58,10 @@ def summary(row: models.Patient) -> PatientSummary:
     )
 
 
-def _conditions(wanted: str) -> Iterable[Q]:
-    born, rest = _birth_dates(wanted)
-    if born:
-        yield Q(date_of_birth__in=born)
+def _conditions(query: str) -> Iterable[Q]:
+    days, rest = _dates_of_birth(query)
+    if days:
+        yield Q(date_of_birth__in=days)
     if rest and not re.search(r"[^\d\s+()./-]", rest) and digits(rest):
         yield _number(digits(rest))
         return
@@ -64,25 +69,25 @@ def _conditions(wanted: str) -> Iterable[Q]:
         yield Q(search_names__contains=word) | (_number(word) if word.isdecimal() else Q())
 
 
-def _number(typed: str) -> Q:
-    """A phone number is found by any three of its digits on, with or without the leading 0 that +61 replaces."""
-    by_id = Q(cliniko_id=typed)
-    national = typed.removeprefix("0")
+def _number(number: str) -> Q:
+    """Match a Cliniko ID, or three or more digits of a phone number, with or without the leading 0 of +61."""
+    by_id = Q(cliniko_id=number)
+    national = number.removeprefix("0")
     return by_id | Q(search_phones__contains=national) if len(national) >= 3 else by_id
 
 
-def _birth_dates(wanted: str) -> tuple[list[date], str]:
-    """The days that a date in the text may mean, and the text without it."""
-    for form in _BIRTH_DATES:
-        found = form.search(wanted)
+def _dates_of_birth(query: str) -> tuple[list[date], str]:
+    """Return the days that a date in the query may mean, and the query without the date."""
+    for form in _DATES_OF_BIRTH:
+        found = form.search(query)
         days = list(_days(found.groupdict())) if found else []
         if found and days:
-            return days, wanted[: found.start()] + wanted[found.end() :]
-    return [], wanted
+            return days, query[: found.start()] + query[found.end() :]
+    return [], query
 
 
 def _days(parts: dict[str, str | None]) -> Iterator[date]:
-    """Day before month as in Australia, Britain and New Zealand; month before day where nothing else is a date."""
+    """Yield the day read as day/month (Australia, Britain, New Zealand), as month/day only if nothing else fits."""
     first, year = int(parts["d"] or 0), (parts["y"] or "").removeprefix("'")
     named = parts.get("name")
     second = _MONTHS.index(named.lower()) + 1 if named else int(parts.get("m") or 0)

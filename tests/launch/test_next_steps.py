@@ -1,4 +1,4 @@
-"""Whatever is wrong, the screen says so in the clinic's words and offers one next step."""
+"""Error pages and banners use the clinic's own word for patient, and offer one next step."""
 
 import html
 import re
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from launch.error_pages import BANNERS, NOT_ARRIVED
+from launch.messages import BANNERS, NOT_FOUND
 from sync.models import Connection, Cursor
 from sync.refresh import Outcome
 from tenants.context import clinic_context
@@ -15,12 +15,12 @@ from tests.launch.conftest import Cliniko
 from tests.launch.views.test_patient_fresh import ask, form_of
 
 State = Connection.State
-TELL = "Please tell an owner or admin of your clinic."
+ASK_AN_OWNER = "Ask an owner or admin of your clinic."
 
 
 @pytest.fixture
 def browser(two_clinics: None, force_login: Callable[..., Client], request: pytest.FixtureRequest) -> Client:
-    """Somebody of bondi, where patients are called clients; at harbour they are not."""
+    """A user of bondi, where patients are called clients; at harbour they aren't."""
     with clinic_context("bondi"):
         Connection.objects.update(patient_word="client")
     return force_login("bondi", role=getattr(request, "param", "reception"))
@@ -40,12 +40,12 @@ def test_each_banner_has_one_next_step(browser: Client, cliniko: Cliniko, outcom
     form = form_of(browser.get("/patients/42/").content.decode())
     cliniko.outcome = outcome
     shown = part(ask(browser, form).content.decode(), 'id="freshness"', "</form>")
-    assert len(re.findall('class="button', shown)) + shown.count(TELL) == 1
+    assert len(re.findall('class="button', shown)) + shown.count(ASK_AN_OWNER) == 1
     assert "patient" not in text_of(shown)
 
 
 @pytest.mark.parametrize("browser", ["owner", "reception"], indirect=True)
-@pytest.mark.parametrize("outcome", [*NOT_ARRIVED, Outcome.FRESH])
+@pytest.mark.parametrize("outcome", [*NOT_FOUND, Outcome.FRESH])
 def test_each_explanation_has_one_next_step(browser: Client, cliniko: Cliniko, outcome: Outcome) -> None:
     cliniko.outcome = outcome
     shown = part(browser.get("/patients/77/").content.decode(), 'class="explain', "</main>")
@@ -67,7 +67,7 @@ def test_each_explanation_has_one_next_step(browser: Client, cliniko: Cliniko, o
     ],
     indirect=["browser"],
 )
-def test_home_says_how_the_mirror_stands_and_who_does_something(browser: Client, state: State, button: bool) -> None:
+def test_home_shows_the_mirrors_state_and_who_can_act(browser: Client, state: State, button: bool) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state=state)
     shown = part(browser.get("/").content.decode(), "finder__notice", "</div>")
@@ -75,18 +75,18 @@ def test_home_says_how_the_mirror_stands_and_who_does_something(browser: Client,
     assert "patient" not in text_of(shown)
 
 
-def test_an_import_is_told_in_the_clinics_word(browser: Client) -> None:
+def test_the_import_notice_uses_the_clinics_word(browser: Client) -> None:
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="patients").update(imported_at=None)
     page = text_of(browser.get("/").content.decode())
-    assert "Clients are being copied from Cliniko for the first time. Everyone can be opened meanwhile." in page
+    assert "Clients are being copied from Cliniko for the first time. You can already open all of them." in page
     assert "1 client so far" in page
 
 
-def test_no_word_on_the_screen_of_a_client_says_patient(browser: Client, force_login: Callable[..., Client]) -> None:
+def test_the_screen_of_a_client_never_says_patient(browser: Client, force_login: Callable[..., Client]) -> None:
     assert "patient" not in text_of(browser.get("/patients/42/").content.decode()).lower()
     assert "This patient in Cliniko" in text_of(force_login("harbour").get("/patients/42/").content.decode())
 
 
-def test_a_link_that_names_nobody_is_explained_in_the_clinics_word(browser: Client) -> None:
-    assert "Which client was this about?" in browser.get("/patients").content.decode()
+def test_the_page_for_a_link_without_an_id_uses_the_clinics_word(browser: Client) -> None:
+    assert "Which client do you want to open?" in browser.get("/patients").content.decode()

@@ -50,7 +50,7 @@ def test_a_list_of_several_pages_is_read_to_its_end(connected: Connect, monkeypa
 def test_half_a_list_is_none(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     connected("bondi")
     monkeypatch.setattr(client, "PER_PAGE", 2)
-    monkeypatch.setattr("sync.cliniko_users.NO_NEW_PAGE_AFTER", -1)
+    monkeypatch.setattr("sync.cliniko_users.LAST_PAGE_AFTER", -1)
     assert asked() == ClinikoUsers(Outcome.UNREACHABLE)
 
 

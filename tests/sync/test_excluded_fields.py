@@ -32,7 +32,7 @@ from tenants.models import Clinic
 from tests.cliniko_sandbox import Sandbox
 from tests.payloads import appointment_payload, attendee_payload, class_payload, patient_payload
 from tests.sql import questions
-from tests.sync.walk.sandbox_records import differences
+from tests.sync.comparison import differences
 
 Connect = Callable[[str], Sandbox]
 CANARY = "Zugzwang"
@@ -52,7 +52,7 @@ def keep_again(name: str, at: str = "bondi") -> bool:
 
 def states(at: str = "bondi") -> dict[str, str]:
     with clinic_context(at):
-        return {each.group.name: each.state for each in excluded_fields.by_group() if each.state != "kept"}
+        return {each.group.name: each.state for each in excluded_fields.by_group() if each.state != "stored"}
 
 
 def payload_of(cliniko_id: str = "42", at: str = "bondi") -> dict[str, Any]:
@@ -205,7 +205,7 @@ def test_a_payload_that_cannot_be_read_or_stored_is_kept_aside_without_them(
     leave_out("notes")
     broken = full()["patients"] | {"medicare": "kept"} | ({"updated_at": None} if unreadable else {})
     if not unreadable:
-        monkeypatch.setattr(store, "_execute", refuse)
+        monkeypatch.setattr(store, "execute", refuse)
     with clinic_context("bondi"):
         write_page(PATIENTS, [broken], sequence=next_sequence())
         aside = json.loads(RefusedPayload.objects.get().payload)
@@ -264,7 +264,8 @@ def test_what_is_kept_again_is_read_anew_while_everybody_stays_on_the_screen(con
         assert Cursor.objects.get(resource="patients").imported_at
         record = patients.get(ids[1])
     assert record is not None
-    assert [each.sentence for each in record.not_stored] == ["Being read from Cliniko again. Until then, look there."]
+    (missing,) = record.not_stored
+    assert missing.sentence == "Being copied from Cliniko again. Until then, check in Cliniko."
     sandbox.sync("bondi")
     assert states() == {}
     assert {payload_of(each)["notes"] for each in ids} == {CANARY}
@@ -324,7 +325,7 @@ def test_leaving_out_again_what_is_coming_back_takes_it_all(connected: Connect) 
     sandbox.sync("bondi")
     sandbox.compare("bondi")
     assert tables_with(CANARY) == set()
-    assert states() == {"notes": "left_out"}
+    assert states() == {"notes": "excluded"}
 
 
 def test_a_change_made_in_cliniko_after_everything_came_back_is_noted(connected: Connect) -> None:
@@ -396,4 +397,4 @@ def test_another_account_begins_with_the_same_choice(connected: Connect) -> None
     keep_again("card_numbers")
     with clinic_context("bondi"):
         connect.connect(ApiKey(sandbox.store.key("harbour")), by=OPS, confirm_other_account=True)
-    assert states() == {"notes": "left_out"}
+    assert states() == {"notes": "excluded"}

@@ -60,16 +60,18 @@ def test_a_key_that_works_is_taken_and_the_page_says_whose_it_is(
 def test_what_the_users_role_may_not_read_is_told_at_once(sandbox: Sandbox, owner: Client) -> None:
     sandbox.store.forbid(sandbox.store.key("bondi"), "medical_alerts")
     said = words(owner.post("/settings/key", {"key": sandbox.store.key("bondi")}, follow=True))
-    assert "Medical alerts: no, this user’s role may not." in said
+    assert "Medical alerts: no, this user’s role doesn’t allow it." in said
     assert "May not read Medical alerts" in words(owner.get("/settings/key"))
 
 
 def test_invoices_are_asked_about_though_they_are_not_copied(sandbox: Sandbox, owner: Client) -> None:
     key = sandbox.store.key("bondi")
     said = words(owner.post("/settings/key", {"key": key}, follow=True))
-    assert "Invoices: yes, though Sidechart does not copy them." in said
+    assert "Invoices: yes, though Sidechart doesn’t copy them." in said
     sandbox.store.forbid(key, "invoices")
-    assert "Invoices: no, this user’s role may not." in words(owner.post("/settings/key", {"key": key}, follow=True))
+    assert "Invoices: no, this user’s role doesn’t allow it." in words(
+        owner.post("/settings/key", {"key": key}, follow=True)
+    )
     sandbox.store.inject_fault("bondi", Fault.SERVER_ERROR, resource="invoices", times=9)
     said = words(owner.post("/settings/key", {"key": key}, follow=True))
     assert "Connected to Bondi Physio" in said
@@ -143,29 +145,29 @@ def test_nothing_is_kept_that_the_log_cannot_take(
 
 # --- Keys that are not taken -----------------------------------------------------------------------------------------
 
-COPY, MAKE = "Copy it there and paste it here.", "Copy the key once more from My info > Manage API keys"
-ADMINISTRATOR = "A Cliniko administrator can widen that user's role"
-NOT_A_KEY = "This is not an API key of Cliniko"
-NOT_ACCEPTED = "does not accept this key"
+COPY, MAKE = "Copy the key there and paste it here.", "Copy the whole key again from My info > Manage API keys"
+ADMINISTRATOR = "A Cliniko administrator can change that user's role"
+NOT_A_KEY = "This isn't a Cliniko API key"
+NOT_ACCEPTED = "doesn't accept this key"
 WHOLE = "MS0xLVNBTkRCT1gt-abcdefghijklmnopqrstuvwxyz"
 
 BAD_KEYS = [
-    ("", "There was no key to try.", COPY),
-    ("   ", "There was no key to try.", COPY),
-    ("\r\n\t", "There was no key to try.", COPY),
+    ("", "There is no key to test.", COPY),
+    ("   ", "There is no key to test.", COPY),
+    ("\r\n\t", "There is no key to test.", COPY),
     ("key", NOT_A_KEY, MAKE),
     ("••••••••••••••••", NOT_A_KEY, MAKE),
     (WHOLE + "\x00", NOT_A_KEY, MAKE),
     (WHOLE * 50, NOT_A_KEY, MAKE),
-    ("https://bondi-physio.au2.cliniko.com/users/1/api_keys", "This is an address", COPY),
-    ("bondi-physio.au2.cliniko.com", "This is an address", COPY),
-    ("kim@bondi.example", "This is an e-mail address", COPY),
-    (f"API key: {WHOLE}-au1", "There are blanks or line ends in the middle", MAKE),
-    (f"{WHOLE[:20]}\n{WHOLE[20:]}-au1", "There are blanks or line ends in the middle", MAKE),
+    ("https://bondi-physio.au2.cliniko.com/users/1/api_keys", "This is a URL", COPY),
+    ("bondi-physio.au2.cliniko.com", "This is a URL", COPY),
+    ("kim@bondi.example", "This is an email address", COPY),
+    (f"API key: {WHOLE}-au1", "There are spaces or line breaks in the middle", MAKE),
+    (f"{WHOLE[:20]}\n{WHOLE[20:]}-au1", "There are spaces or line breaks in the middle", MAKE),
     (f"{WHOLE}-evil.com", NOT_A_KEY, MAKE),
     (f"{WHOLE}-au1.evil.com", NOT_A_KEY, MAKE),
     (f"{WHOLE}-au1/../", NOT_A_KEY, MAKE),
-    (f"{WHOLE}-au1@evil.com", "This is an e-mail address", COPY),
+    (f"{WHOLE}-au1@evil.com", "This is an email address", COPY),
     (f"{WHOLE}-AU1\n", f"Cliniko (au1) {NOT_ACCEPTED}", MAKE),
     (f"{WHOLE}-127", f"Cliniko (au1) {NOT_ACCEPTED}", MAKE),
     (f"{WHOLE}-au2", f"Cliniko (au2) {NOT_ACCEPTED}", MAKE),
@@ -201,7 +203,7 @@ def test_a_revoked_key_may_have_been_deleted_in_cliniko(sandbox: Sandbox, owner:
 def test_a_key_without_rights_says_whose_it_is_and_who_can_widen_them(sandbox: Sandbox, owner: Client) -> None:
     sandbox.store.forbid(sandbox.store.key("bondi"), "patients")
     said = words(paste(owner, sandbox.store.key("bondi")))
-    assert "may not read patients" in said
+    assert "isn't allowed to read patients" in said
     assert not any("/invoices" in each.path for each in sandbox.store.requests("bondi"))
     assert ADMINISTRATOR in said
     assert in_use() == ""
@@ -210,12 +212,12 @@ def test_a_key_without_rights_says_whose_it_is_and_who_can_widen_them(sandbox: S
 @pytest.mark.parametrize(
     ("fault", "happened", "help"),
     [
-        (Fault.TOO_MANY, "the limit of this one is reached", "nobody has to do anything: paste it again at"),
-        (Fault.UNAVAILABLE, "Cliniko (au1) does not answer", "Paste it again in a few minutes."),
-        (Fault.NOT_JSON, "Cliniko (au1) does not answer", "Paste it again in a few minutes."),
-        (Fault.REDIRECT, "Cliniko (au1) does not answer", "Paste it again in a few minutes."),
-        (Fault.FORBIDDEN, "may not read this", ADMINISTRATOR),
-        (Fault.UNAUTHORIZED, NOT_ACCEPTED, "make a new one there"),
+        (Fault.TOO_MANY, "this key has reached the limit", "Nothing is wrong with the key. Paste it again at"),
+        (Fault.UNAVAILABLE, "Cliniko (au1) isn't responding", "Paste it again in a few minutes."),
+        (Fault.NOT_JSON, "Cliniko (au1) isn't responding", "Paste it again in a few minutes."),
+        (Fault.REDIRECT, "Cliniko (au1) isn't responding", "Paste it again in a few minutes."),
+        (Fault.FORBIDDEN, "isn't allowed to read this", ADMINISTRATOR),
+        (Fault.UNAUTHORIZED, NOT_ACCEPTED, "create a new one there"),
     ],
 )
 def test_what_cliniko_does_to_a_key_is_told_and_nothing_is_kept(
@@ -231,7 +233,7 @@ def test_what_cliniko_does_to_a_key_is_told_and_nothing_is_kept(
 
 def test_cliniko_out_of_reach_is_told(sandbox: Sandbox, owner: Client, settings: Any) -> None:
     settings.CLINIKO_API_URL = "http://127.0.0.1:9/{shard}"
-    assert "does not answer, so the key could not be tried" in words(paste(owner, sandbox.store.key("bondi")))
+    assert "isn't responding, so the key couldn't be tested" in words(paste(owner, sandbox.store.key("bondi")))
 
 
 @pytest.mark.parametrize("around", ["{}\n", "  {}  ", "\r\n{}\r\n", "\u00a0{}\t"])
