@@ -1,4 +1,4 @@
-"""Two clinics in the cast, a clock that stands still until it is told to move, and a caller who knows the manners."""
+"""A sandbox with two accounts and a fake clock."""
 
 import shutil
 from base64 import b64encode
@@ -13,22 +13,22 @@ from sandbox.cliniko.app import create_app
 from sandbox.cliniko.app_state import rate_limiter_of
 from sandbox.cliniko.store import Store
 
-MANNERS = {"User-Agent": "Sidechart (dev@sidechart.example)", "Accept": "application/json"}
+HEADERS = {"User-Agent": "Sidechart (dev@sidechart.example)", "Accept": "application/json"}
 
 
-class StandingClock:
+class FakeClock:
     def __init__(self) -> None:
-        self.moment = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
+        self.time = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
 
     def __call__(self) -> datetime:
-        return self.moment
+        return self.time
 
-    def pass_by(self, seconds: float) -> None:
-        self.moment += timedelta(seconds=seconds)
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
 
 
 class Caller:
-    """Asks the API of one account with its key."""
+    """Calls the API of one account with its key."""
 
     def __init__(self, client: FlaskClient, key: str, shard: str) -> None:
         self.client = client
@@ -37,9 +37,9 @@ class Caller:
 
     def get(self, path: str, *, key: str | None = None, **headers: str) -> TestResponse:
         user = self.key if key is None else key
-        signed = {"Authorization": f"Basic {b64encode(f'{user}:'.encode()).decode()}"}
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.get(self.base + path, headers={**MANNERS, **signed, **named})
+        authorization = {"Authorization": f"Basic {b64encode(f'{user}:'.encode()).decode()}"}
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.get(self.base + path, headers={**HEADERS, **authorization, **given})
 
     def json(self, path: str) -> dict[str, Any]:
         response = self.get(path)
@@ -48,21 +48,21 @@ class Caller:
         return body
 
     def ids(self, path: str) -> list[str]:
-        """The ids on one page of a list."""
+        """Return the ids on one page of a list."""
         resource = path.lstrip("/").split("?")[0].split("/")[0]
         return [each["id"] for each in self.json(path)[resource]]
 
 
 @pytest.fixture
 def clock():
-    return StandingClock()
+    return FakeClock()
 
 
 @pytest.fixture(scope="session")
-def two_clinics(tmp_path_factory):
-    """A database with both accounts and no patients, to be copied."""
-    path = tmp_path_factory.mktemp("two_clinics") / "cliniko.sqlite3"
-    store = Store(path, now=StandingClock())
+def two_accounts(tmp_path_factory):
+    """Create a database with both accounts and no patients; tests copy it."""
+    path = tmp_path_factory.mktemp("two_accounts") / "cliniko.sqlite3"
+    store = Store(path, now=FakeClock())
     store.add_account("bondi", "au1")
     store.add_account("harbour", "au2")
     store.close()
@@ -70,8 +70,8 @@ def two_clinics(tmp_path_factory):
 
 
 @pytest.fixture
-def store(two_clinics, tmp_path, clock):
-    store = Store(shutil.copy(two_clinics, tmp_path), now=clock)
+def store(two_accounts, tmp_path, clock):
+    store = Store(shutil.copy(two_accounts, tmp_path), now=clock)
     yield store
     store.close()
 
@@ -83,7 +83,7 @@ def shared_app():
 
 @pytest.fixture
 def app(shared_app, store):
-    """One application serves every test, each with a store of its own: building it costs more than most tests."""
+    """Return the shared application with this test's store: building an application is slower than most tests."""
     shared_app.extensions["cliniko_store"] = store
     rate_limiter_of(shared_app).reset()
     return shared_app

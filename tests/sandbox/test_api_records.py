@@ -1,4 +1,4 @@
-"""What records look like, and what happens to them."""
+"""Records in the API: their fields, and edits, archiving, deletion and merging."""
 
 import re
 
@@ -26,12 +26,12 @@ def test_a_patient_has_every_documented_field(bondi, ada):
     assert patient["label"] == "Ada Beach"
 
 
-def test_ids_are_nineteen_digits_of_text(bondi, ada):
+def test_ids_are_strings_of_19_digits(bondi, ada):
     assert bondi.json(f"/patients/{ada}")["id"] == ada
     assert re.fullmatch("[0-9]{19}", ada)
 
 
-def test_ids_beyond_the_reach_of_a_float_are_different_patients(bondi, store):
+def test_ids_beyond_float_precision_are_distinct(bondi, store):
     for number, name in ((9007199254740992, "Even"), (9007199254740993, "Odd")):
         store.add_patient("bondi", id=number, first_name=name)
     assert bondi.json("/patients/9007199254740992")["first_name"] == "Even"
@@ -43,23 +43,21 @@ def test_times_are_utc_to_the_second(bondi, ada):
     assert bondi.json(f"/patients/{ada}")["updated_at"] == "2026-03-02T09:00:00Z"
 
 
-@pytest.mark.parametrize(
-    "id", ["1", "0", "-1", "99999999999999999999999", "abc", "1713650742029190001.0", "%D9%A4%D9%A2"]
-)
-def test_an_unknown_record_is_not_found(bondi, id):
-    missing = bondi.get(f"/patients/{id}")
-    assert missing.status_code == 404
-    assert "could not be found" in missing.get_json()["message"]
+def test_an_unknown_record_is_not_found(bondi):
+    for id in ("1", "0", "-1", "99999999999999999999999", "abc", "1713650742029190001.0", "%D9%A4%D9%A2"):
+        response = bondi.get(f"/patients/{id}")
+        assert response.status_code == 404, id
+        assert "could not be found" in response.get_json()["message"]
 
 
-def test_links_follow_the_host_that_was_asked(bondi, ada):
+def test_links_use_the_requested_host(bondi, ada):
     patient = bondi.get(f"/patients/{ada}", Host="cliniko.localhost:8100").get_json()
     assert patient["links"]["self"] == f"http://cliniko.localhost:8100/api/au1/v1/patients/{ada}"
 
 
-def test_an_edit_moves_updated_at_and_nothing_else(bondi, store, clock, ada):
+def test_an_edit_changes_only_its_fields_and_updated_at(bondi, store, clock, ada):
     before = bondi.json(f"/patients/{ada}")
-    clock.pass_by(61)
+    clock.advance(61)
     store.edit("bondi", "patients", ada, last_name="Beach-Ó Dálaigh")
     after = bondi.json(f"/patients/{ada}")
     changed = {name for name in after if after[name] != before[name]}
@@ -67,8 +65,8 @@ def test_an_edit_moves_updated_at_and_nothing_else(bondi, store, clock, ada):
     assert after["updated_at"] == "2026-03-02T09:01:01Z"
 
 
-def test_an_archived_patient_leaves_the_list_and_stays_readable(bondi, store, clock, ada):
-    clock.pass_by(5)
+def test_an_archived_patient_is_not_listed_but_can_be_fetched(bondi, store, clock, ada):
+    clock.advance(5)
     store.archive("bondi", ada)
     assert bondi.ids("/patients") == []
     assert bondi.json(f"/patients/{ada}")["archived_at"] == "2026-03-02T09:00:05Z"
@@ -80,9 +78,9 @@ def test_an_archived_patient_leaves_the_list_and_stays_readable(bondi, store, cl
     assert bondi.ids("/patients") == [ada]
 
 
-def test_a_deleted_patient_is_gone_and_leaves_a_tombstone_without_an_id(bondi, store, clock, ada):
+def test_a_deleted_patient_is_only_listed_below_deleted_without_an_id(bondi, store, clock, ada):
     alert = store.add_alert("bondi", ada, "Latex")
-    clock.pass_by(5)
+    clock.advance(5)
     store.delete("bondi", ada)
     assert bondi.get(f"/patients/{ada}").status_code == 404
     assert bondi.get(f"/medical_alerts/{alert}").status_code == 404
@@ -92,41 +90,41 @@ def test_a_deleted_patient_is_gone_and_leaves_a_tombstone_without_an_id(bondi, s
     ]
 
 
-def test_a_merge_archives_the_loser_and_moves_what_hung_on_it(bondi, store, clock, ada):
-    twin = store.add_patient("bondi", first_name="Ada", last_name="Beech")
-    alert = store.add_alert("bondi", twin, "Latex")
-    visit = store.add_appointment("bondi", twin, "2026-03-09T01:00:00Z")
-    kept = store.add_alert("bondi", ada, "Pacemaker")
-    clock.pass_by(10)
-    store.merge("bondi", twin, ada)
-    loser = bondi.json(f"/patients/{twin}")
+def test_a_merge_archives_the_loser_and_moves_its_dependents(bondi, store, clock, ada):
+    duplicate = store.add_patient("bondi", first_name="Ada", last_name="Beech")
+    alert = store.add_alert("bondi", duplicate, "Latex")
+    visit = store.add_appointment("bondi", duplicate, "2026-03-09T01:00:00Z")
+    own_alert = store.add_alert("bondi", ada, "Pacemaker")
+    clock.advance(10)
+    store.merge("bondi", duplicate, ada)
+    loser = bondi.json(f"/patients/{duplicate}")
     assert loser["merged_at"] == loser["archived_at"] == loser["updated_at"] == "2026-03-02T09:00:10Z"
     assert loser["merged_with_patient"] == {"links": {"self": f"{HOST}/patients/{ada}"}}
     for path in (f"/medical_alerts/{alert}", f"/individual_appointments/{visit}"):
         moved = bondi.json(path)
         assert moved["patient"]["links"]["self"] == f"{HOST}/patients/{ada}"
         assert moved["updated_at"] == "2026-03-02T09:00:10Z"
-    assert bondi.json(f"/medical_alerts/{kept}")["updated_at"] == "2026-03-02T09:00:00Z"
+    assert bondi.json(f"/medical_alerts/{own_alert}")["updated_at"] == "2026-03-02T09:00:00Z"
 
 
 @pytest.mark.parametrize("survivor", ["itself", "1"])
-def test_a_merge_into_nobody_changes_nothing(bondi, store, ada, survivor):
+def test_a_merge_into_itself_or_an_unknown_patient_is_refused(bondi, store, ada, survivor):
     with pytest.raises(SandboxError):
         store.merge("bondi", ada, ada if survivor == "itself" else survivor)
     assert not bondi.json(f"/patients/{ada}")["merged_at"]
 
 
-def test_cancelled_appointments_are_left_out_unless_asked_for(bondi, store, ada):
-    kept, off = (store.add_appointment("bondi", ada, f"2026-03-0{day}T01:00:00Z") for day in (8, 9))
-    store.cancel_appointment("bondi", off, "Sick")
-    assert bondi.ids("/individual_appointments") == [kept]
-    assert sorted(bondi.ids("/individual_appointments?q[]=cancelled_at:*")) == [kept, off]
-    assert bondi.ids("/individual_appointments?q[]=cancelled_at:?") == [off]
-    assert bondi.ids("/individual_appointments/cancelled") == [off]
-    assert bondi.json(f"/individual_appointments/{off}")["cancellation_reason_description"] == "Sick"
+def test_cancelled_appointments_are_only_listed_on_request(bondi, store, ada):
+    active, cancelled = (store.add_appointment("bondi", ada, f"2026-03-0{day}T01:00:00Z") for day in (8, 9))
+    store.cancel_appointment("bondi", cancelled, "Sick")
+    assert bondi.ids("/individual_appointments") == [active]
+    assert sorted(bondi.ids("/individual_appointments?q[]=cancelled_at:*")) == [active, cancelled]
+    assert bondi.ids("/individual_appointments?q[]=cancelled_at:?") == [cancelled]
+    assert bondi.ids("/individual_appointments/cancelled") == [cancelled]
+    assert bondi.json(f"/individual_appointments/{cancelled}")["cancellation_reason_description"] == "Sick"
 
 
-def test_an_appointment_names_its_records_by_link_and_they_exist(bondi, store, ada):
+def test_the_links_of_an_appointment_work(bondi, store, ada):
     visit = bondi.json(f"/individual_appointments/{store.add_appointment('bondi', ada, '2026-03-09T01:00:00Z')}")
     assert visit["ends_at"] == "2026-03-09T01:30:00Z"
     for name in ("patient", "practitioner", "business", "appointment_type"):
@@ -134,7 +132,7 @@ def test_an_appointment_names_its_records_by_link_and_they_exist(bondi, store, a
         assert bondi.json(path)["id"] == path.rpartition("/")[2]
 
 
-def test_the_alerts_of_one_patient_have_an_address(bondi, store, ada):
+def test_a_patients_alerts_have_their_own_list(bondi, store, ada):
     other = store.add_patient("bondi", first_name="Bo")
     store.add_alert("bondi", other, "Falls")
     alert = store.add_alert("bondi", ada, "Latex")
@@ -142,7 +140,7 @@ def test_the_alerts_of_one_patient_have_an_address(bondi, store, ada):
     assert [each["id"] for each in bondi.json(path)["medical_alerts"]] == [alert]
 
 
-def test_the_user_is_the_one_who_made_the_key(bondi, store):
+def test_user_returns_the_owner_of_the_key(bondi, store):
     users = bondi.json("/users")["users"]
     assert bondi.json("/user")["role"] == "administrator"
     front_desk = next(each for each in users if each["role"] == "receptionist")
@@ -150,7 +148,7 @@ def test_the_user_is_the_one_who_made_the_key(bondi, store):
     assert bondi.get("/user", key=key).get_json() == front_desk
 
 
-def test_public_settings_tell_the_clinics_words(bondi, harbour):
+def test_public_settings_have_the_clinics_name_and_terminology(bondi, harbour):
     settings = bondi.json("/settings/public")
     assert settings["account"]["name"] == "Bondi Physio"
     assert settings["account"]["time_zone"] == "Sydney"
@@ -159,21 +157,21 @@ def test_public_settings_tell_the_clinics_words(bondi, harbour):
 
 
 @pytest.mark.parametrize("resource", ["practitioners", "businesses", "appointment_types", "users"])
-def test_every_small_resource_lists_and_shows(bondi, resource):
+def test_reference_resources_can_be_listed_and_fetched(bondi, resource):
     listed = bondi.json(f"/{resource}")
     assert listed["total_entries"] == len(listed[resource]) > 1
     first = listed[resource][0]
     assert bondi.json(f"/{resource}/{first['id']}") == first
 
 
-def test_a_record_of_one_account_cannot_be_reached_from_the_other(harbour, ada):
+def test_a_record_of_another_account_is_not_found(harbour, ada):
     assert harbour.get(f"/patients/{ada}").status_code == 404
     assert harbour.ids("/patients") == []
 
 
-def test_a_practitioner_who_left_is_listed_apart(bondi, store):
-    gone, *others = bondi.ids("/practitioners")
-    store.edit("bondi", "practitioners", gone, active=False)
+def test_an_inactive_practitioner_is_listed_separately(bondi, store):
+    inactive, *others = bondi.ids("/practitioners")
+    store.edit("bondi", "practitioners", inactive, active=False)
     assert set(bondi.ids("/practitioners")) == set(others)
-    assert bondi.ids("/practitioners/inactive") == [gone]
-    assert bondi.json(f"/practitioners/{gone}")["active"] is False
+    assert bondi.ids("/practitioners/inactive") == [inactive]
+    assert bondi.json(f"/practitioners/{inactive}")["active"] is False

@@ -1,4 +1,4 @@
-"""The one-command demo, in a checkout of its own: up, used, stopped, killed, and up again."""
+"""The demo in its own checkout: started, used, stopped, killed and started again."""
 
 import json
 import os
@@ -23,54 +23,53 @@ from sandbox.supervisor import Supervisor
 from tests.services import ROOT
 
 IGNORED = shutil.ignore_patterns(".git", ".local", ".venv", ".*_cache", "staticfiles", "test-results")
-UP = "Sidechart is up"
+RUNNING = "Sidechart is running"
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("demo")]
 
 
 @dataclass
 class Checkout:
-    """A copy of the project in which the demo runs, on ports that nobody else has."""
+    """A copy of the project in which the demo runs, on free ports."""
 
     root: Path
     options: DemoOptions = field(default_factory=lambda: DemoOptions(free_port(), free_port(), bondi=6, harbour=3))
 
     @contextmanager
     def demo(self) -> Iterator[subprocess.Popen[str]]:
-        """A demo that is up or has given up; killed if the test does not end it."""
+        """Run a demo until it has started or ended; kill it after the block."""
         ports = [f"--web-port={self.options.web_port}", f"--cliniko-port={self.options.cliniko_port}"]
         sizes = [f"--bondi={self.options.bondi}", f"--harbour={self.options.harbour}"]
         command = [sys.executable, "-m", "sandbox", "demo", *ports, *sizes]
         with self.output.open("w") as output:
-            run = subprocess.Popen(command, cwd=self.root, stdout=output, stderr=subprocess.STDOUT, text=True)
+            process = subprocess.Popen(command, cwd=self.root, stdout=output, stderr=subprocess.STDOUT, text=True)
         try:
-            wait_for(lambda: UP in self.told() or run.poll() is not None, seconds=120)
-            yield run
+            wait_for(lambda: RUNNING in self.text() or process.poll() is not None, seconds=120)
+            yield process
         finally:
-            run.kill()
-            run.wait()
+            process.kill()
+            process.wait()
 
     @property
     def output(self) -> Path:
         return self.root / "output"
 
-    def told(self) -> str:
+    def text(self) -> str:
         return self.output.read_text()
 
     def started(self) -> list[processes.ProcessId]:
-        written = json.loads((self.root / ".local" / "demo" / "processes.json").read_text())
-        return [processes.ProcessId(**known) for known in written]
+        recorded = json.loads((self.root / ".local" / "demo" / "processes.json").read_text())
+        return [processes.ProcessId(**known) for known in recorded]
 
     def alive(self) -> list[int]:
-        """Everything that runs out of this checkout, by the directory it works in."""
-        own = f"{self.root}"
-        entries = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-        return [pid for pid in entries if works_in(pid).startswith(own) and processes.identify(pid)]
+        """Return the ids of processes whose working directory is in this checkout."""
+        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        return [pid for pid in pids if working_directory(pid).startswith(str(self.root)) and processes.identify(pid)]
 
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """One for all tests here: the first finds nothing made yet, the others what it left."""
+    """Copy the checkout once for all tests: the first test starts from scratch."""
     copy = Checkout(tmp_path_factory.mktemp("demo") / "sidechart")
     shutil.copytree(ROOT, copy.root, ignore=IGNORED)
     return copy
@@ -78,24 +77,24 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 @pytest.fixture
 def checkout(copied: Checkout) -> Iterator[Checkout]:
-    """Ended afterwards whatever happened, so that nothing outlives the test."""
+    """Yield the checkout, and stop all its processes after the test."""
     yield copied
     with Supervisor(copied.root, {}).lock():
         services.stop(copied.root)
 
 
-def test_the_demo_comes_up_serves_refuses_a_second_one_and_leaves_nothing_running(checkout: Checkout) -> None:
+def test_the_demo_starts_serves_refuses_a_second_one_and_stops_everything(checkout: Checkout) -> None:
     with checkout.demo() as demo:
-        assert UP in checkout.told(), checkout.told()
+        assert RUNNING in checkout.text(), checkout.text()
         again = [sys.executable, "-m", "sandbox", "demo", f"--web-port={free_port()}"]
         refused = subprocess.run(again, cwd=checkout.root, capture_output=True, text=True, check=False)
         assert (refused.returncode, demo.poll()) == (1, None)
-        assert refused.stdout == "A demo of this checkout is up already; end that one first (Ctrl-C).\n"
+        assert refused.stdout == "A demo of this checkout is already running; stop it first (Ctrl-C).\n"
         for clinic in checkout.options.clinics:
             patient = first_patient_in_cliniko(checkout.options, clinic)
             assert patient in launch_from_cliniko(checkout.options, clinic, patient)
-        assert OPERATOR.email in checkout.told()
-        assert second_step_comes_first(checkout.options)
+        assert OPERATOR.email in checkout.text()
+        assert console_requires_second_factor(checkout.options)
         listed = manage(checkout, "clinic", "list", "--json")
         assert [clinic["clinic"] for clinic in json.loads(listed.stdout)] == ["bondi", "harbour"]
         assert (
@@ -110,39 +109,39 @@ def test_the_demo_comes_up_serves_refuses_a_second_one_and_leaves_nothing_runnin
     assert refused.stderr == "The demo isn't running. Start it with `make demo`, then try again.\n"
 
 
-def test_a_killed_demo_is_cleared_away_and_picked_up_where_it_was(checkout: Checkout) -> None:
+def test_after_kill_9_the_next_demo_ends_the_orphans_and_keeps_the_data(checkout: Checkout) -> None:
     with checkout.demo() as demo:
-        assert UP in checkout.told(), checkout.told()
+        assert RUNNING in checkout.text(), checkout.text()
         orphans = checkout.started()
         demo.kill()
         demo.wait()
     assert all(processes.identify(orphan.pid) == orphan for orphan in orphans)
-    began = time.monotonic()
+    started = time.monotonic()
     with checkout.demo() as demo:
-        assert UP in checkout.told(), checkout.told()
-        assert time.monotonic() - began < 30, "a warm start takes three seconds on an idle machine"
-        assert "First sync" not in checkout.told()
+        assert RUNNING in checkout.text(), checkout.text()
+        assert time.monotonic() - started < 30, "a warm start takes three seconds on an idle machine"
+        assert "First sync" not in checkout.text()
         assert not any(processes.identify(orphan.pid) == orphan for orphan in orphans)
         demo.send_signal(signal.SIGINT)
         assert demo.wait(timeout=40) == 0
     assert checkout.alive() == []
 
 
-def test_a_process_that_ends_is_named_and_takes_the_others_with_it(checkout: Checkout) -> None:
+def test_when_a_process_ends_the_demo_names_it_and_stops_everything(checkout: Checkout) -> None:
     with checkout.demo() as demo:
         beat = next(known.pid for known in checkout.started() if " beat " in processes.command_line(known.pid))
         os.kill(beat, signal.SIGKILL)
         assert demo.wait(timeout=40) == 1
-    assert "beat ended with status -9" in checkout.told()
+    assert "beat ended with status -9" in checkout.text()
     assert checkout.alive() == []
 
 
 @pytest.mark.parametrize("option", ["WEB_PORT", "CLINIKO_PORT"])
-def test_a_taken_port_is_one_sentence_and_nothing_is_started(checkout: Checkout, option: str) -> None:
+def test_a_port_in_use_is_reported_and_nothing_is_started(checkout: Checkout, option: str) -> None:
     port = checkout.options.web_port if option == "WEB_PORT" else checkout.options.cliniko_port
     with socket.create_server(("127.0.0.1", port)), checkout.demo() as demo:
         assert demo.wait(timeout=20) == 1
-    assert checkout.told() == f"Port {port} is taken; choose another: make demo {option}={port + 1}\n"
+    assert checkout.text() == f"Port {port} is in use; choose another one: make demo {option}={port + 1}\n"
     assert checkout.alive() == []
 
 
@@ -159,26 +158,26 @@ def first_patient_in_cliniko(options: DemoOptions, clinic: DemoClinic) -> str:
 
 
 def launch_from_cliniko(options: DemoOptions, clinic: DemoClinic, patient: str) -> str:
-    """Click the button, sign in as reception; answers the address where that ends."""
+    """Click the button, sign in as reception, and return the path of the page."""
     browser, host = Browser(), options.sidechart_url(clinic).rstrip("/")
     button = re.search(rf"{host}/patients\?patient_id={patient}", cliniko_page(options, clinic, patient))
     assert button is not None, "no button in Cliniko"
     sign_in = host + browser.get(button.group()).headers["Location"]
     reception = clinic.people[1]
-    typed = {"login": reception.email, "password": reception.password}
-    kept = [(name, value) for name, value in FormFields(browser.get(sign_in).text).values if name not in typed]
-    landed = browser.post(sign_in, [*kept, *typed.items()]).headers["Location"]
-    assert browser.get(host + landed).status_code == 200
-    return landed
+    credentials = {"login": reception.email, "password": reception.password}
+    hidden = [(name, value) for name, value in FormFields(browser.get(sign_in).text).values if name not in credentials]
+    path = browser.post(sign_in, [*hidden, *credentials.items()]).headers["Location"]
+    assert browser.get(host + path).status_code == 200
+    return path
 
 
-def second_step_comes_first(options: DemoOptions) -> bool:
-    """Sign in to the console as the panel says; whether it then asks for a second step to be set up."""
+def console_requires_second_factor(options: DemoOptions) -> bool:
+    """Sign in to the console as the banner says, and return True if it asks to set up a second factor."""
     browser, host = Browser(), options.console_url.removesuffix("/ops/")
     sign_in = f"{host}/ops/login"
-    typed = {"login": OPERATOR.email, "password": OPERATOR.password}
-    kept = [(name, value) for name, value in FormFields(browser.get(sign_in).text).values if name not in typed]
-    assert browser.post(sign_in, [*kept, *typed.items()]).headers["Location"] == "/ops/"
+    credentials = {"login": OPERATOR.email, "password": OPERATOR.password}
+    hidden = [(name, value) for name, value in FormFields(browser.get(sign_in).text).values if name not in credentials]
+    assert browser.post(sign_in, [*hidden, *credentials.items()]).headers["Location"] == "/ops/"
     return browser.get(options.console_url).headers["Location"].startswith("/ops/account/")
 
 
@@ -186,7 +185,7 @@ def cliniko_page(options: DemoOptions, clinic: DemoClinic, patient: str) -> str:
     return Browser().get(f"{options.cliniko_url(clinic)}/{patient}").text
 
 
-def works_in(pid: int) -> str:
+def working_directory(pid: int) -> str:
     try:
         return os.readlink(f"/proc/{pid}/cwd")
     except OSError:

@@ -1,4 +1,4 @@
-"""The sandbox misbehaving on request: which requests are hit, and what they meet instead of or inside an answer."""
+"""Injected faults: which requests they apply to, and how they change the response."""
 
 import json
 import time
@@ -19,7 +19,7 @@ NOW = 1772442000  # 2026-03-02T09:00:00Z
 
 @pytest.fixture
 def people(store):
-    """Ada, Bo and Cy, in the order of their ids."""
+    """Add Ada, Bo and Cy and return their ids in order."""
     return [store.add_patient("bondi", first_name=name, last_name="Beach") for name in ("Ada", "Bo", "Cy")]
 
 
@@ -30,31 +30,31 @@ def statuses(bondi, path, count):
 # Which requests
 
 
-def test_a_fault_hits_once_unless_told(bondi, store):
+def test_a_fault_applies_once_by_default(bondi, store):
     store.inject_fault("bondi", Fault.SERVER_ERROR)
     assert statuses(bondi, "/patients", 3) == [500, 200, 200]
 
 
-def test_the_first_requests_can_be_spared(bondi, store):
+def test_a_fault_can_skip_the_first_requests(bondi, store):
     store.inject_fault("bondi", Fault.SERVER_ERROR, after=2, times=2)
     assert statuses(bondi, "/patients", 5) == [200, 200, 500, 500, 200]
 
 
-def test_a_fault_without_end_lasts_until_the_account_is_to_behave(bondi, store):
+def test_an_unlimited_fault_lasts_until_it_is_cleared(bondi, store):
     store.inject_fault("bondi", Fault.SERVER_ERROR, times=None)
     assert statuses(bondi, "/user", 4) == [500] * 4
     store.clear_faults("bondi")
     assert statuses(bondi, "/user", 1) == [200]
 
 
-def test_the_fault_set_first_wins_and_the_next_one_follows(bondi, store):
+def test_the_fault_added_first_applies_first(bondi, store):
     store.inject_fault("bondi", Fault.SERVER_ERROR)
     store.inject_fault("bondi", Fault.BAD_GATEWAY)
     store.inject_fault("bondi", Fault.UNAVAILABLE, after=2)
     assert statuses(bondi, "/patients", 4) == [500, 502, 503, 200]
 
 
-def test_a_fault_keeps_to_its_resource(bondi, store, people):
+def test_a_fault_is_limited_to_its_resource(bondi, store, people):
     store.inject_fault("bondi", Fault.SERVER_ERROR, resource="patients", times=None)
     for path in ("/patients", f"/patients/{people[0]}", "/patients/deleted"):
         assert bondi.get(path).status_code == 500
@@ -62,80 +62,80 @@ def test_a_fault_keeps_to_its_resource(bondi, store, people):
         assert bondi.get(path).status_code == 200
 
 
-def test_a_fault_keeps_to_its_subset(bondi, store):
+def test_a_fault_is_limited_to_its_secondary_list(bondi, store):
     store.inject_fault("bondi", Fault.SERVER_ERROR, resource="patients/deleted", times=None)
     assert bondi.get("/patients").status_code == 200
     assert bondi.get("/patients/deleted?page=1").status_code == 500
 
 
-def test_a_fault_keeps_to_its_account(harbour, store):
+def test_a_fault_is_limited_to_its_account(harbour, store):
     store.inject_fault("bondi", Fault.SERVER_ERROR)
     assert harbour.get("/patients").status_code == 200
 
 
-def test_a_fault_of_lists_waits_for_a_list(bondi, store, people):
+def test_a_list_fault_waits_for_a_list_request(bondi, store, people):
     store.inject_fault("bondi", Fault.NO_LINKS)
     for path in ("/user", "/settings/public", f"/patients/{people[0]}"):
         assert "links" in bondi.json(path)
     assert "links" not in bondi.json("/patients")
 
 
-def test_a_request_that_is_refused_anyway_spends_no_fault(bondi, store):
+def test_a_refused_request_does_not_use_up_a_fault(bondi, store):
     store.inject_fault("bondi", Fault.SERVER_ERROR)
     assert bondi.get("/user", key="nobody-au1").status_code == 401
     assert bondi.get("/user").status_code == 500
 
 
-def test_another_process_may_set_a_fault_and_it_outlasts_a_restart(bondi, store, clock):
+def test_another_process_can_inject_a_fault(bondi, store, clock):
     other = Store(store.path, now=clock)
     other.inject_fault("bondi", Fault.SERVER_ERROR)
     other.close()
     assert statuses(bondi, "/user", 2) == [500, 200]
 
 
-def test_every_fault_is_seen_to_in_one_place():
-    elsewhere = [Fault.CLOCK_AHEAD, Fault.CLOCK_BEHIND, Fault.LATE]
-    assert sorted([*ERROR_RESPONSES, *TRANSPORT_FAULTS, *BODY_FAULTS, *elsewhere]) == sorted(Fault)
+def test_every_fault_is_implemented_once():
+    others = [Fault.CLOCK_AHEAD, Fault.CLOCK_BEHIND, Fault.LATE]
+    assert sorted([*ERROR_RESPONSES, *TRANSPORT_FAULTS, *BODY_FAULTS, *others]) == sorted(Fault)
 
 
-def test_every_fault_stands_in_the_docs():
+def test_every_fault_is_documented():
     page = (ROOT / "docs" / "sandbox.md").read_text()
     assert [fault.name for fault in Fault if f"`{fault.name}`" not in page] == []
 
 
-def test_pages_are_spared(client, store, people):
+def test_faults_do_not_affect_pages(client, store, people):
     store.inject_fault("bondi", Fault.SERVER_ERROR, times=None)
     assert client.get("/bondi/patients").status_code == 200
 
 
-def test_a_request_that_was_hit_is_logged_as_it_was_answered(bondi, store):
+def test_a_faulty_response_is_logged_with_its_status(bondi, store):
     store.inject_fault("bondi", Fault.UNAVAILABLE)
     bondi.get("/user")
     assert [each.status for each in store.requests("bondi")] == [503]
 
 
-def test_a_fault_that_hits_once_hits_one_of_many_at_once(store):
+def test_concurrent_requests_use_up_a_fault_exactly(store):
     store.inject_fault("bondi", Fault.RESET, times=3)
     with ThreadPoolExecutor(8) as pool:
         hits = list(pool.map(lambda _: store.next_fault("bondi", "patients"), range(40)))
     assert sum(hit is not None for hit in hits) == 3
 
 
-def test_only_what_is_there_can_misbehave(store):
+def test_a_fault_needs_an_existing_account_and_resource(store):
     with pytest.raises(SandboxError):
         store.inject_fault("nobody", Fault.RESET)
     with pytest.raises(SandboxError):
         store.inject_fault("bondi", Fault.RESET, resource="patient")
 
 
-def test_looking_for_faults_takes_no_time(store):
-    began = time.perf_counter()
+def test_checking_for_faults_is_fast(store):
+    started = time.perf_counter()
     for _ in range(1000):
         store.next_fault("bondi", "patients")
-    assert time.perf_counter() - began < 0.3
+    assert time.perf_counter() - started < 0.3
 
 
-# Answers in place of the real one
+# Error responses
 
 
 @pytest.mark.parametrize(
@@ -152,20 +152,20 @@ def test_looking_for_faults_takes_no_time(store):
         (Fault.REDIRECT, 302, "text/html"),
     ],
 )
-def test_an_answer_comes_in_place_of_the_real_one(bondi, store, fault, status, kind):
+def test_error_responses_replace_the_real_one(bondi, store, fault, status, kind):
     store.inject_fault("bondi", fault)
-    answer = bondi.get("/patients")
-    assert (answer.status_code, answer.mimetype) == (status, kind)
+    response = bondi.get("/patients")
+    assert (response.status_code, response.mimetype) == (status, kind)
     if kind == "application/json":
-        assert answer.get_json().keys() == {"message"}
+        assert response.get_json().keys() == {"message"}
     assert bondi.get("/patients").get_json()["patients"] == []
 
 
-def test_a_refused_key_is_refused_as_a_wrong_one_is(bondi, store):
+def test_an_injected_401_matches_a_real_one(bondi, store):
     real = bondi.get("/user", key="nobody-au1")
     store.inject_fault("bondi", Fault.UNAUTHORIZED)
-    feigned = bondi.get("/user")
-    assert (feigned.get_json(), feigned.headers["WWW-Authenticate"]) == (real.get_json(), 'Basic realm="Cliniko API"')
+    injected = bondi.get("/user")
+    assert (injected.get_json(), injected.headers["WWW-Authenticate"]) == (real.get_json(), 'Basic realm="Cliniko API"')
 
 
 @pytest.mark.parametrize(
@@ -177,80 +177,82 @@ def test_a_refused_key_is_refused_as_a_wrong_one_is(bondi, store):
         (Fault.TOO_MANY_BARE, None),
     ],
 )
-def test_the_limit_says_when_to_come_back_or_not(bondi, store, fault, reset):
+def test_an_injected_429_has_the_reset_of_its_fault(bondi, store, fault, reset):
     store.inject_fault("bondi", fault, seconds=7)
-    refused = bondi.get("/user")
-    assert refused.status_code == 429
-    assert refused.headers.get("X-RateLimit-Reset", type=int) == reset
-    assert "Retry-After" not in refused.headers
+    response = bondi.get("/user")
+    assert response.status_code == 429
+    assert response.headers.get("X-RateLimit-Reset", type=int) == reset
+    assert "Retry-After" not in response.headers
 
 
-def test_a_redirect_leads_to_another_host(bondi, store):
+def test_a_redirect_points_to_another_host(bondi, store):
     store.inject_fault("bondi", Fault.REDIRECT)
     assert bondi.get("/user").headers["Location"] == "https://evil.example/"
 
 
-# The date
+# The Date header
 
 
 @pytest.mark.parametrize(("fault", "date"), [(Fault.CLOCK_AHEAD, "10:00:00"), (Fault.CLOCK_BEHIND, "08:00:00")])
-def test_a_clock_that_is_off_dates_the_answer(bondi, store, fault, date):
+def test_a_clock_fault_shifts_the_date_header(bondi, store, fault, date):
     store.inject_fault("bondi", fault, seconds=3600)
     assert bondi.get("/user").headers["Date"] == f"Mon, 02 Mar 2026 {date} GMT"
     assert bondi.get("/user").headers["Date"] == "Mon, 02 Mar 2026 09:00:00 GMT"
 
 
-# The body
+# Response bodies
 
 
-def listed(bondi, store, fault, path="/patients?sort=id", **limits):
-    store.inject_fault("bondi", fault, **limits)
+def list_with_fault(bondi, store, fault, path="/patients?sort=id", **options):
+    store.inject_fault("bondi", fault, **options)
     return bondi.json(path)
 
 
-def test_ids_can_be_numbers(bondi, store, people):
-    body = listed(bondi, store, Fault.INTEGER_IDS)
+def test_integer_ids_are_numbers(bondi, store, people):
+    body = list_with_fault(bondi, store, Fault.INTEGER_IDS)
     assert [each["id"] for each in body["patients"]] == list(map(int, people))
     store.inject_fault("bondi", Fault.INTEGER_IDS)
     assert bondi.json(f"/patients/{people[0]}")["id"] == int(people[0])
 
 
-def test_the_total_can_be_text(bondi, store, people):
-    assert listed(bondi, store, Fault.TEXT_TOTALS)["total_entries"] == "3"
+def test_text_totals_is_a_string(bondi, store, people):
+    assert list_with_fault(bondi, store, Fault.TEXT_TOTALS)["total_entries"] == "3"
 
 
-def test_every_null_can_be_an_empty_text(bondi, store, people):
-    (first, *_) = listed(bondi, store, Fault.EMPTY_STRINGS)["patients"]
+def test_empty_strings_replaces_every_null(bondi, store, people):
+    (first, *_) = list_with_fault(bondi, store, Fault.EMPTY_STRINGS)["patients"]
     assert first["date_of_birth"] == first["merged_with_patient"] == first["sex"] == ""
     assert None not in first.values()
     assert first["patient_phone_numbers"] == []
 
 
-def test_fields_that_nobody_knows_can_be_there(bondi, store, people):
-    plain = bondi.json(f"/patients/{people[0]}")
-    odd = listed(bondi, store, Fault.UNKNOWN_FIELDS)["patients"][0]
-    assert len(odd) > len(plain)
-    assert odd | plain == odd
+def test_unknown_fields_adds_fields(bondi, store, people):
+    original = bondi.json(f"/patients/{people[0]}")
+    changed = list_with_fault(bondi, store, Fault.UNKNOWN_FIELDS)["patients"][0]
+    assert len(changed) > len(original)
+    assert changed | original == changed
 
 
-def test_optional_fields_can_be_absent(bondi, store, people):
+def test_missing_fields_drops_optional_fields(bondi, store, people):
     store.add_appointment("bondi", people[0], "2026-03-09T01:00:00Z")
-    (visit,) = listed(bondi, store, Fault.MISSING_FIELDS, "/individual_appointments")["individual_appointments"]
+    (visit,) = list_with_fault(bondi, store, Fault.MISSING_FIELDS, "/individual_appointments")[
+        "individual_appointments"
+    ]
     links = {"links", "patient", "practitioner", "business", "appointment_type"}
     assert visit.keys() == {"id", "created_at", "updated_at"} | links
     store.delete("bondi", people[0])
-    (gone,) = listed(bondi, store, Fault.MISSING_FIELDS, "/patients/deleted")["patients"]
-    assert gone.keys() == {"deleted_at", "links"}
+    (deleted,) = list_with_fault(bondi, store, Fault.MISSING_FIELDS, "/patients/deleted")["patients"]
+    assert deleted.keys() == {"deleted_at", "links"}
 
 
-def test_the_last_record_can_be_unreadable(bondi, store, people):
-    body = listed(bondi, store, Fault.UNREADABLE)
+def test_unreadable_changes_the_last_record(bondi, store, people):
+    body = list_with_fault(bondi, store, Fault.UNREADABLE)
     assert [each["updated_at"] for each in body["patients"]] == ["2026-03-02T09:00:00Z"] * 2 + ["yesterday"]
     assert bondi.json("/patients?sort=id")["patients"][2]["updated_at"] == "2026-03-02T09:00:00Z"
 
 
-def test_a_text_can_hold_what_no_database_takes(bondi, store, people):
-    names = [each["last_name"] for each in listed(bondi, store, Fault.NUL)["patients"]]
+def test_nul_adds_characters_that_postgresql_refuses(bondi, store, people):
+    names = [each["last_name"] for each in list_with_fault(bondi, store, Fault.NUL)["patients"]]
     assert names[:2] == ["Beach", "Beach"]
     assert "\x00" in names[2]
     assert "\ud83d" in names[2]
@@ -261,36 +263,36 @@ def test_a_text_can_hold_what_no_database_takes(bondi, store, people):
 @pytest.mark.parametrize(
     ("path", "field"), [("/patients?sort=id", "account_balance"), ("/appointment_types?sort=id", "duration_in_minutes")]
 )
-def test_a_number_can_be_too_large(bondi, store, people, path, field):
+def test_huge_number_exceeds_a_float(bondi, store, people, path, field):
     store.inject_fault("bondi", Fault.HUGE_NUMBER)
-    answer = bondi.get(path)
-    assert answer.text.count("1e400") == 1
-    *_, last = answer.get_json()[path[1:].partition("?")[0]]
+    response = bondi.get(path)
+    assert response.text.count("1e400") == 1
+    *_, last = response.get_json()[path[1:].partition("?")[0]]
     assert last[field] == float("inf")
 
 
 @pytest.mark.parametrize("fault", [Fault.UNREADABLE, Fault.NUL, Fault.HUGE_NUMBER, Fault.INTEGER_IDS])
-def test_an_empty_list_has_no_record_to_spoil(bondi, store, fault):
-    assert listed(bondi, store, fault)["patients"] == []
+def test_record_faults_leave_an_empty_list_unchanged(bondi, store, fault):
+    assert list_with_fault(bondi, store, fault)["patients"] == []
 
 
-def test_a_fault_of_the_body_leaves_a_refusal_alone(bondi, store):
+def test_body_faults_leave_error_responses_unchanged(bondi, store):
     store.inject_fault("bondi", Fault.UNKNOWN_FIELDS, times=None)
     assert bondi.get("/patients/1").get_json().keys() == {"message"}
     assert bondi.get("/patients?q[]=city:=x").get_json() == {"message": "city is not filterable"}
 
 
-# The list
+# Lists
 
 
-def test_an_empty_page_can_claim_a_next_one(bondi, store, people):
-    body = listed(bondi, store, Fault.EMPTY_WITH_NEXT)
+def test_empty_with_next_has_a_next_link(bondi, store, people):
+    body = list_with_fault(bondi, store, Fault.EMPTY_WITH_NEXT)
     assert body["patients"] == []
     assert body["links"]["next"].endswith("/patients?sort=id&page=2")
     assert body["total_entries"] == 3
 
 
-def test_a_list_can_repeat_itself_for_ever(bondi, store, people):
+def test_looping_next_repeats_the_same_page(bondi, store, people):
     store.inject_fault("bondi", Fault.LOOPING_NEXT, times=None)
     for path in ("/patients?sort=id", "/patients?sort=id&page=2", f"/patients?sort=id&q[]=id:>{people[2]}"):
         body = bondi.json(path)
@@ -298,20 +300,20 @@ def test_a_list_can_repeat_itself_for_ever(bondi, store, people):
         assert body["links"]["next"].endswith("page=2")
 
 
-def test_the_next_page_can_be_at_another_host(bondi, store, people):
-    assert listed(bondi, store, Fault.FOREIGN_NEXT)["links"]["next"].startswith("https://evil.example/")
+def test_foreign_next_links_to_another_host(bondi, store, people):
+    assert list_with_fault(bondi, store, Fault.FOREIGN_NEXT)["links"]["next"].startswith("https://evil.example/")
 
 
-def test_a_list_can_be_without_links(bondi, store, people):
-    body = listed(bondi, store, Fault.NO_LINKS)
+def test_no_links_drops_the_links(bondi, store, people):
+    body = list_with_fault(bondi, store, Fault.NO_LINKS)
     assert body.keys() == {"patients", "total_entries"}
     assert len(body["patients"]) == 3
 
 
-def test_a_replica_that_lags_has_not_seen_the_latest_changes(bondi, store, clock, people):
-    clock.pass_by(100)
+def test_late_hides_recent_changes(bondi, store, clock, people):
+    clock.advance(100)
     store.edit("bondi", "patients", people[0], notes="new")
-    clock.pass_by(10)
+    clock.advance(10)
     store.inject_fault("bondi", Fault.LATE, seconds=60)
     body = bondi.json("/patients?sort=id")
     assert [each["id"] for each in body["patients"]] == people[1:]
@@ -320,10 +322,10 @@ def test_a_replica_that_lags_has_not_seen_the_latest_changes(bondi, store, clock
     assert bondi.ids("/patients?sort=id") == people
 
 
-# The delivery, as far as it shows without a server
+# Transport faults that work without a server
 
 
-def test_half_an_answer_can_pass_for_a_whole_one(bondi, store, people):
+def test_truncated_sends_half_of_the_body(bondi, store, people):
     whole = bondi.get("/patients").data
     store.inject_fault("bondi", Fault.TRUNCATED)
     half = bondi.get("/patients")
@@ -332,8 +334,8 @@ def test_half_an_answer_can_pass_for_a_whole_one(bondi, store, people):
         json.loads(half.data)
 
 
-def test_a_slow_answer_takes_its_time(bondi, store, people):
+def test_slow_delays_the_response(bondi, store, people):
     store.inject_fault("bondi", Fault.SLOW, seconds=0.3)
-    began = time.perf_counter()
+    started = time.perf_counter()
     assert len(bondi.ids("/patients")) == 3
-    assert time.perf_counter() - began >= 0.3
+    assert time.perf_counter() - started >= 0.3

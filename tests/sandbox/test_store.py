@@ -1,4 +1,4 @@
-"""The file behind it all: it survives a restart, and threads and processes may share it."""
+"""The database file: it survives a restart, and threads and processes can share it."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,27 +13,27 @@ def test_edits_keys_and_apps_survive_a_restart(store, clock):
     store.edit("bondi", "patients", id, first_name="Adaeze")
     key = store.issue_key("bondi")
     store.close()
-    again = Store(store.path, now=clock)
-    assert again.all("bondi", "patients")[0].body["first_name"] == "Adaeze"
-    assert again.key("bondi") == key
-    again.close()
+    reopened = Store(store.path, now=clock)
+    assert reopened.all("bondi", "patients")[0].body["first_name"] == "Adaeze"
+    assert reopened.key("bondi") == key
+    reopened.close()
 
 
-def test_what_one_process_writes_another_reads(store, clock):
+def test_another_process_reads_the_same_records(store, clock):
     other = Store(store.path, now=clock)
     id = other.add_patient("bondi", first_name="Ada")
     assert [str(each.id) for each in store.all("bondi", "patients")] == [id]
     other.close()
 
 
-def test_threads_write_at_once_and_lose_nothing(store):
+def test_concurrent_writes_are_all_stored(store):
     with ThreadPoolExecutor(8) as pool:
         ids = list(pool.map(lambda number: store.add_patient("bondi", first_name=str(number)), range(60)))
     assert len(set(ids)) == 60
     assert len(store.all("bondi", "patients")) == 60
 
 
-def test_a_failed_write_leaves_nothing_behind(store, monkeypatch):
+def test_a_failed_write_stores_nothing(store, monkeypatch):
     with pytest.raises(SandboxError):
         store.add_account("bondi")
     with pytest.raises(SandboxError):
@@ -42,19 +42,19 @@ def test_a_failed_write_leaves_nothing_behind(store, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["api", "static"])
-def test_an_account_cannot_take_an_address_of_ours(store, name):
+def test_reserved_account_names_are_refused(store, name):
     with pytest.raises(SandboxError):
         store.add_account(name)
 
 
-def test_an_id_is_given_once_in_an_account(store):
+def test_ids_are_unique_within_an_account(store):
     store.add_patient("bondi", id=42)
     store.add_patient("harbour", id=42)
     with pytest.raises(SandboxError, match="already"):
         store.add_patient("bondi", id=42)
 
 
-def test_new_ids_follow_the_seeded_ones_even_after_one_was_given_by_hand(store):
+def test_generated_ids_ignore_large_ids_chosen_by_callers(store):
     store.add_patient("bondi", id=9223372036854775807)
     first, second = (int(store.add_patient("bondi")) for _ in range(2))
     assert 1713650742029190001 <= first < second < 9 * 10**18
