@@ -23,8 +23,8 @@ from sandbox.supervisor import Supervisor, child_environment
 from sync.resources import RESOURCES
 from tests.end_to_end.stack import ROOT, wait_until
 from tests.services import own_services
-from tests.sync.walk.faults.scenario import number, records
-from tests.sync.walk.sandbox_records import Differences, api_of, compare, rows_of, truth
+from tests.sync.comparison import Differences, account_records, api_of, compare, read_mirror
+from tests.sync.walk.faults.scenario import id_at, records
 
 PATIENTS = {"bondi": 1200, "harbour": 30}
 PAGE_SECONDS = 0.12  # a page of an import takes so long at least, so that there is a middle of it
@@ -80,14 +80,14 @@ class Outage:
         """The mirrors of both clinics are as their accounts, also in what changes only now."""
         self.store.clear_faults("bondi")
         for label in PATIENTS:
-            self.store.edit(label, "patients", number(0), first_name="After all that")
+            self.store.edit(label, "patients", id_at(0), first_name="After all that")
         wait_until(lambda: not any(map(self.differences, PATIENTS)), seconds=40, what="a mirror that is as Cliniko")
 
     def differences(self, label: str) -> Differences:
         schema = self.schema(label)
         with psycopg.connect(services.postgres_url(self.home)) as connection, connection.cursor() as cursor:
             cursor.execute(f'SET search_path TO "{schema}"')
-            return compare(truth(self.store, label), rows_of(cursor), api_of(self.store, self.url, label))
+            return compare(account_records(self.store, label), read_mirror(cursor), api_of(self.store, self.url, label))
 
     def start_worker(self) -> None:
         words = ("-m", "celery", "-A", "saas", "worker", "--concurrency=1", "--without-gossip", "--without-mingle")

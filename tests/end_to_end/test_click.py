@@ -136,7 +136,7 @@ def test_one_key_leads_back_to_the_same_patient_in_cliniko(
     expect_patient(tab, ADA)
     tab.wait_for_load_state()
     tab.keyboard.press("?")
-    expect(tab.get_by_role("dialog")).to_contain_text("This patient in Cliniko")
+    expect(tab.get_by_role("dialog")).to_contain_text("Open this patient in Cliniko")
     tab.keyboard.press("Escape")
     tab.keyboard.press("n")
     tab.keyboard.type("Prefers coffee")

@@ -56,7 +56,7 @@ def test_a_console_that_nobody_is_at_closes_itself(stack: Stack, page: Page) -> 
     with psycopg.connect(stack.database, autocommit=True) as database:
         database.execute("DELETE FROM public.accounts_opensession")
     page.clock.fast_forward(29 * 60 * 1000 + 10_000)
-    expect(page.get_by_role("heading", name="You have been signed out")).to_be_visible()
+    expect(page.get_by_role("heading", name="You've been signed out")).to_be_visible()
     assert "Bondi" not in page.content()
 
 

@@ -32,7 +32,7 @@ def no_notes(stack: Stack) -> None:
 def test_a_note_half_typed_is_there_again_after_the_page_closed_itself(stack: Stack, watched: Page) -> None:
     type_words(watched, "Prefers mornings")
     later(stack, watched, minutes=31)
-    expect(watched.get_by_role("heading", name="You have been signed out")).to_be_visible()
+    expect(watched.get_by_role("heading", name="You've been signed out")).to_be_visible()
     assert "Prefers mornings" not in watched.content()
     stored = watched.evaluate("JSON.stringify([{ ...localStorage }, { ...sessionStorage }])")
     assert "Prefers" not in stored
@@ -77,7 +77,7 @@ def test_a_page_that_closed_itself_has_no_initials_in_its_tab(stack: Stack, watc
     icon = "document.querySelector('link[rel=icon]')?.href || ''"
     assert "CM" in watched.evaluate(icon)
     later(stack, watched, minutes=31)
-    expect(watched.get_by_role("heading", name="You have been signed out")).to_be_visible()
+    expect(watched.get_by_role("heading", name="You've been signed out")).to_be_visible()
     assert watched.evaluate(icon) == ""
 
 

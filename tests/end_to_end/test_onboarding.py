@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from sandbox.cliniko.faults.kinds import Fault
+from tests.accounts.second_factors import totp_code
 from tests.end_to_end.stack import Stack
 from tests.end_to_end.test_click import expect_patient
-from tests.end_to_end.test_sign_in import code_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
 
@@ -31,7 +31,7 @@ def join(tab: Page, link: str) -> None:
     tab.get_by_label("Your name").fill("Olive Owner")
     tab.get_by_label("Password", exact=True).fill(PASSWORD)
     tab.get_by_label("Password again").fill(PASSWORD)
-    tab.get_by_role("button", name="Make my account").click()
+    tab.get_by_role("button", name="Create account").click()
     expect_passed(tab, 0)
 
 
@@ -48,9 +48,9 @@ def set_up_a_second_step(tab: Page) -> None:
     tab.get_by_role("link", name="Set up", exact=True).click()
     tab.get_by_role("link", name="Set up an app").click()
     secret = tab.locator("[data-secret]").inner_text().replace(" ", "")
-    tab.get_by_label("The code it shows").fill(code_of(secret))
+    tab.get_by_label("Code from the app").fill(totp_code(secret))
     tab.get_by_role("button", name="Done").click()
-    tab.get_by_role("link", name="I have kept them").click()
+    tab.get_by_role("link", name="I've saved them").click()
 
 
 def enter_the_key(stack: Stack, tab: Page, cliniko: Page, label: str) -> None:

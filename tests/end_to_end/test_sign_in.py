@@ -1,16 +1,15 @@
 """Sign-in in a real browser: second steps, tabs, and pages that close themselves."""
 
 import re
-import time
 from collections.abc import Iterator
 from typing import LiteralString
 
 import psycopg
 import pytest
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import BrowserContext, Page, expect
 
 from sandbox.demo_data import Person
+from tests.accounts.second_factors import totp_code
 from tests.end_to_end.passkeys import add_device
 from tests.end_to_end.stack import Stack, wait_until
 from tests.end_to_end.test_click import expect_patient, sign_in
@@ -56,27 +55,23 @@ def open_patient(stack: Stack, tab: Page, patient_id: str) -> Page:
     return tab
 
 
-def code_of(secret: str) -> str:
-    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
-
-
 def set_up_app(stack: Stack, tab: Page) -> str:
     """Set up an authenticator app and keep the recovery codes; the app's secret."""
     tab.goto(stack.sidechart("bondi", "/account/app"))
     expect(tab.get_by_alt_text("QR code")).to_be_visible()
     secret = tab.locator("[data-secret]").inner_text().replace(" ", "")
-    tab.get_by_label("The code it shows").fill(code_of(secret))
+    tab.get_by_label("Code from the app").fill(totp_code(secret))
     tab.get_by_role("button", name="Done").click()
     expect(tab.get_by_role("listitem")).to_have_count(11)  # ten codes, and that it worked
-    tab.get_by_role("link", name="I have kept them").click()
+    tab.get_by_role("link", name="I've saved them").click()
     expect(tab.get_by_text("10 left")).to_be_visible()
     return secret
 
 
 def give_code(stack: Stack, tab: Page, secret: str) -> None:
     run(stack, "DELETE FROM cache_entry")  # a code counts once, and the next one is half a minute away
-    tab.get_by_label("Code").fill(code_of(secret))
-    tab.get_by_role("button", name="Go on").click()
+    tab.get_by_label("Code").fill(totp_code(secret))
+    tab.get_by_role("button", name="Continue").click()
 
 
 def sign_out(tab: Page, person: Person) -> None:
@@ -95,7 +90,7 @@ def test_a_code_of_the_app_leads_on_to_the_patient(
     sign_out(page, owner)
     open_patient(stack, page, people[CLEO])
     sign_in(page, owner)
-    expect(page.get_by_role("heading", name="One more step")).to_be_visible()
+    expect(page.get_by_role("heading", name="Two-step verification")).to_be_visible()
     expect(page.get_by_text("Cleo")).to_have_count(0)
     give_code(stack, page, secret)
     expect_patient(page, CLEO)
@@ -107,9 +102,9 @@ def test_a_passkey_is_made_and_is_from_then_on_one_touch(
     add_device(page)
     page.goto(stack.sidechart("bondi", "/account/passkeys/add"))
     sign_in(page, owner)
-    page.get_by_label("Its name").fill("Work laptop")
-    page.get_by_role("button", name="Make the passkey").click()
-    page.get_by_role("link", name="I have kept them").click()
+    page.get_by_label("Name").fill("Work laptop")
+    page.get_by_role("button", name="Create passkey").click()
+    page.get_by_role("link", name="I've saved them").click()
     expect(page.get_by_text("Work laptop")).to_be_visible()
     sign_out(page, owner)
     open_patient(stack, page, people[CLEO])
@@ -130,16 +125,16 @@ def test_a_page_that_was_open_for_too_long_is_loaded_again_and_not_said_to_have_
     add_device(page)
     page.goto(stack.sidechart("bondi", "/account/passkeys/add"))
     sign_in(page, owner)
-    expect(page.get_by_role("button", name="Make the passkey")).to_be_visible()
+    expect(page.get_by_role("button", name="Create passkey")).to_be_visible()
     with page.expect_navigation(url="**/account/passkeys/add"):
-        page.get_by_role("button", name="Make the passkey").click()
+        page.get_by_role("button", name="Create passkey").click()
 
 
 def test_a_passkey_of_one_clinic_is_not_offered_at_the_other(stack: Stack, page: Page, owner: Person) -> None:
     add_device(page)
     page.goto(stack.sidechart("bondi", "/account/passkeys/add"))
     sign_in(page, owner)
-    page.get_by_role("button", name="Make the passkey").click()
+    page.get_by_role("button", name="Create passkey").click()
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
     page.goto(stack.sidechart("harbour"))
     page.get_by_role("button", name="Use a passkey instead").click()
@@ -159,7 +154,7 @@ def test_two_tabs_left_at_the_second_step_each_end_on_their_own_patient(
     tabs = [(open_patient(stack, context.new_page(), people[name]), name) for name in (CLEO, DOV)]
     for each, _ in tabs:
         sign_in(each, owner)
-        expect(each.get_by_role("heading", name="One more step")).to_be_visible()
+        expect(each.get_by_role("heading", name="Two-step verification")).to_be_visible()
     if first_to_go_on:
         tabs.reverse()
     for each, name in tabs:
@@ -192,7 +187,7 @@ def test_a_page_warns_and_stays_for_whoever_is_there(stack: Stack, watched: Page
 
 def test_a_page_that_nobody_is_at_closes_itself_and_is_back_after_the_sign_in(stack: Stack, watched: Page) -> None:
     later(stack, watched, minutes=31)
-    expect(watched.get_by_role("heading", name="You have been signed out")).to_be_visible()
+    expect(watched.get_by_role("heading", name="You've been signed out")).to_be_visible()
     assert "Marchetti" not in watched.content()
     expect(watched).to_have_title("Signed out")
     watched.get_by_role("link", name="Sign in").click()
@@ -210,7 +205,7 @@ def test_a_tab_that_is_used_keeps_the_others_open(stack: Stack, watched: Page, c
 def test_a_session_ended_elsewhere_closes_the_page(stack: Stack, watched: Page) -> None:
     run(stack, "DELETE FROM accounts_opensession")
     watched.clock.fast_forward(29 * 60 * 1000 + 10_000)
-    expect(watched.get_by_role("heading", name="You have been signed out")).to_be_visible()
+    expect(watched.get_by_role("heading", name="You've been signed out")).to_be_visible()
     assert "Marchetti" not in watched.content()
 
 
@@ -238,7 +233,7 @@ def test_a_page_from_the_back_forward_cache_asks_first(
     expect_patient(page, CLEO)
     run(stack, "DELETE FROM accounts_opensession")
     page.evaluate(comes_back)
-    expect(page.get_by_role("heading", name="You have been signed out")).to_be_visible()
+    expect(page.get_by_role("heading", name="You've been signed out")).to_be_visible()
     assert "Marchetti" not in page.content()
 
 
@@ -249,13 +244,13 @@ def test_a_forgotten_password_leads_to_the_patient_all_the_same(
     open_patient(stack, page, people[CLEO])
     page.get_by_role("link", name="Forgot your password?").click()
     page.get_by_label("Email").fill(person.email)
-    page.get_by_role("button", name="Send the link").click()
-    expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
+    page.get_by_role("button", name="Send link").click()
+    expect(page.get_by_role("heading", name="Check your email")).to_be_visible()
     mails = context.new_page()
     mails.goto(mailed_link(stack))
     for label in ("New password", "New password again"):
         mails.get_by_label(label, exact=True).fill(person.password)
-    mails.get_by_role("button", name="Save the new password").click()
+    mails.get_by_role("button", name="Save new password").click()
     expect(mails.get_by_role("heading", name="You can sign in now")).to_be_visible()
     page.get_by_role("link", name="Back to sign-in").click()
     sign_in(page, person)

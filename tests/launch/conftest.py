@@ -1,4 +1,4 @@
-"""What staff see at two clinics where patient 42 is somebody else: Ada Lindqvist at bondi, Ben Okoro at harbour."""
+"""Fixtures for the pages of two clinics. Patient 42 is Ada Lindqvist at bondi and Ben Okoro at harbour."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ def reception(two_clinics: None, force_login: Callable[..., Client]) -> Client:
 
 @dataclass
 class Cliniko:
-    """Cliniko as a re-read finds it: `outcome`, after `then()` wrote what it brought into the clinic's mirror."""
+    """A stand-in for sync.refresh: `then()` writes to the mirror, then a refresh returns `outcome`."""
 
     outcome: Outcome = Outcome.UNKNOWN
     then: Callable[[], object] = lambda: None
@@ -42,12 +42,12 @@ def cliniko(monkeypatch: pytest.MonkeyPatch) -> Cliniko:
 
 
 def written(payload: dict[str, Any], resource: str = "patients") -> Callable[[], object]:
-    """What a re-read does inside the clinic whose page asked."""
+    """Return a function that writes the payload to the current clinic's mirror, for `Cliniko.then`."""
     kind = next(kind for kind in RESOURCES if kind.name == resource)
     return lambda: write_page(kind, [payload], sequence=next_sequence())
 
 
 def access_log(label: str) -> list[tuple[str, str, str]]:
-    """Who did what with whom at the clinic, oldest first."""
+    """Return the clinic's audit entries as (email, action, patient ID), oldest first."""
     with clinic_context(label):
         return list(Event.objects.order_by("pk").values_list("user_email", "action", "patient_id"))

@@ -1,4 +1,4 @@
-"""After a clinic moved to another Cliniko account, whose patient 42 is somebody else."""
+"""Pages after a clinic moved to another Cliniko account, whose patient 42 is another person."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def browsers(two_clinics: None, force_login: Callable[..., Client]) -> dict[str,
 
 @pytest.fixture
 def forms(browsers: dict[str, Client], cliniko: Cliniko) -> dict[str, dict[str, str]]:
-    """Patient 42 is open at both clinics; then bondi moves to another account, which has a patient 42 as well."""
+    """The forms of patient 42's open pages at both clinics, after bondi moved to another account."""
     cliniko.outcome = Outcome.FRESH
     forms = {label: form_of(browser.get("/patients/42/").content.decode()) for label, browser in browsers.items()}
     with clinic_context("bondi"):
@@ -28,7 +28,7 @@ def forms(browsers: dict[str, Client], cliniko: Cliniko) -> dict[str, dict[str, 
     return forms
 
 
-def test_a_screen_left_open_does_not_turn_into_somebody_else(
+def test_an_open_screen_does_not_become_another_person(
     browsers: dict[str, Client], forms: dict[str, dict[str, str]], cliniko: Cliniko
 ) -> None:
     answer = ask(browsers["bondi"], forms["bondi"])
@@ -36,14 +36,16 @@ def test_a_screen_left_open_does_not_turn_into_somebody_else(
     assert ask(browsers["harbour"], forms["harbour"]).status_code == 200
 
 
-def test_who_was_opened_in_the_former_account_is_not_among_those_opened_last(
+def test_patients_of_the_former_account_are_not_recently_opened(
     browsers: dict[str, Client], forms: dict[str, dict[str, str]]
 ) -> None:
     assert "Lindqvist" not in browsers["bondi"].get("/").content.decode()
     assert "Okoro" in browsers["harbour"].get("/").content.decode()
 
 
-def test_who_is_opened_in_the_new_account_counts(browsers: dict[str, Client], forms: dict[str, dict[str, str]]) -> None:
+def test_patients_of_the_new_account_are_recently_opened(
+    browsers: dict[str, Client], forms: dict[str, dict[str, str]]
+) -> None:
     form = form_of(browsers["bondi"].get("/patients/42/").content.decode())
     assert ask(browsers["bondi"], form).status_code == 200
     assert "Lindqvist" in browsers["bondi"].get("/").content.decode()

@@ -1,4 +1,4 @@
-"""A click on a button that stands in another Cliniko account, where patient 42 is somebody else."""
+"""A click on a button in another Cliniko account, where patient 42 is another person."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from sync.models import Connection
 from tenants.context import clinic_context
 from tests.conftest import PASSWORD
 from tests.launch.conftest import access_log
-from tests.launch.views.test_button import CLICKED, Browsers, listen, notes, owner, works
+from tests.launch.views.test_button import CLICKED, Browsers, clicks, has_worked, owner, poll
 
 __all__ = ["owner"]
 
@@ -19,17 +19,17 @@ SIGNED_IN = CLICKED | {"Sec-Fetch-Site": "same-origin", "Referer": "http://bondi
 
 
 @pytest.mark.parametrize("referer", ["https://harbour.au1.cliniko.com/", "https://harbour.au2.cliniko.com/patients/42"])
-def test_a_click_in_another_account_opens_nobody_by_itself(owner: Client, force_login: Browsers, referer: str) -> None:
+def test_a_click_in_another_account_opens_no_one(owner: Client, force_login: Browsers, referer: str) -> None:
     answer = force_login("bondi").get("/patients?patient_id=42", headers=CLICKED | {"Referer": referer}, follow=True)
     page = answer.content.decode()
     assert answer.status_code == 409
-    assert "You clicked a button of a Cliniko account that is not this clinic&#x27;s." in page
+    assert "in a Cliniko account that isn&#x27;t this clinic&#x27;s." in page
     assert "harbour" not in page.lower()
     assert "Lindqvist" not in page
-    assert "It is Bondi Physio: open it here" in page
-    assert notes() == {Kind.OTHER_ACCOUNT: "Robin Reception"}
-    assert "in a Cliniko account that is not this clinic&#x27;s" in listen(owner)
-    assert not works()
+    assert "This is Bondi Physio: open it here" in page
+    assert clicks() == {Kind.OTHER_ACCOUNT: "Robin Reception"}
+    assert "in a Cliniko account that isn&#x27;t this clinic&#x27;s" in poll(owner)
+    assert not has_worked()
 
 
 @pytest.mark.parametrize(
@@ -43,19 +43,19 @@ def test_a_click_in_another_account_opens_nobody_by_itself(owner: Client, force_
         "https://harbour.au1.cliniko.com.evil.example/",
     ],
 )
-def test_a_click_in_this_account_or_in_nobody_knows_which_is_taken(owner: Client, referer: str) -> None:
+def test_a_click_in_this_account_or_in_an_unknown_one_opens_the_patient(owner: Client, referer: str) -> None:
     answer = owner.get("/patients?patient_id=42", headers=CLICKED | {"Referer": referer})
     assert (answer.status_code, answer["Location"]) == (302, "/patients/42/")
 
 
-def test_a_clinic_that_never_connected_takes_every_click(owner: Client) -> None:
+def test_a_clinic_that_never_connected_accepts_every_click(owner: Client) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(account_subdomain="")
     answer = owner.get("/patients?patient_id=42", headers={"Referer": "https://harbour.au1.cliniko.com/"})
     assert answer.status_code == 302
 
 
-def test_visitors_do_not_learn_which_account_is_the_clinics(two_clinics: None, clinic_client: Browsers) -> None:
+def test_visitors_do_not_learn_which_account_the_clinic_has(two_clinics: None, clinic_client: Browsers) -> None:
     lengths = set()
     for account in ("bondi", "harbour"):
         answer = clinic_client("bondi").get(
@@ -64,11 +64,11 @@ def test_visitors_do_not_learn_which_account_is_the_clinics(two_clinics: None, c
         assert (answer.status_code, answer["Location"][:9]) == (302, "/login?t=")
         lengths.add(len(answer["Location"]))
     assert len(lengths) == 1
-    assert set(notes()) == {Kind.SIGNED_OUT}
+    assert set(clicks()) == {Kind.SIGNED_OUT}
 
 
 @pytest.mark.parametrize("address", ["/patients?patient_id=42", "/patients/?patient_id=42"])
-def test_after_the_sign_in_it_opens_nobody_by_itself_either(
+def test_it_opens_no_one_after_sign_in_either(
     owner: Client, staff_member: Callable[..., User], clinic_client: Browsers, address: str
 ) -> None:
     who, browser = staff_member("bondi"), clinic_client("bondi")
@@ -76,21 +76,21 @@ def test_after_the_sign_in_it_opens_nobody_by_itself_either(
     landed = browser.post(asked["Location"], {"login": who.email, "password": PASSWORD})
     shown = browser.get(landed["Location"], headers=SIGNED_IN)
     assert shown.status_code == 409
-    assert "You clicked a button of a Cliniko account that is not this clinic&#x27;s." in shown.content.decode()
+    assert "in a Cliniko account that isn&#x27;t this clinic&#x27;s." in shown.content.decode()
     assert "Lindqvist" not in shown.content.decode()
     assert access_log("bondi") == []
-    assert notes()[Kind.OTHER_ACCOUNT] == "Robin Reception"
-    assert 'href="/patients/42/">It is Bondi Physio: open it here' in shown.content.decode()
+    assert clicks()[Kind.OTHER_ACCOUNT] == "Robin Reception"
+    assert 'href="/patients/42/">This is Bondi Physio: open it here' in shown.content.decode()
 
 
-def test_a_link_with_the_mark_on_another_website_is_no_click(owner: Client, force_login: Browsers) -> None:
+def test_a_marked_link_on_another_website_is_not_a_click(owner: Client, force_login: Browsers) -> None:
     link = "/patients?patient_id=42&another_account=yes"
     answer = force_login("bondi").get(link, headers=CLICKED | {"Referer": "https://evil.example/"})
     assert answer.status_code == 409
-    assert notes() == {}
+    assert clicks() == {}
 
 
-def test_signed_out_on_the_page_that_says_so_one_is_told_once_more(
+def test_the_page_is_shown_again_after_a_new_sign_in(
     owner: Client, staff_member: Callable[..., User], force_login: Browsers
 ) -> None:
     who, browser = staff_member("bondi"), force_login("bondi")

@@ -1,4 +1,4 @@
-"""What changed since this person last looked."""
+"""What changed since the user's previous view."""
 
 import re
 from collections.abc import Callable
@@ -28,15 +28,15 @@ def page_of(browser: Client, patient_id: str = "42") -> str:
     return browser.get(f"/patients/{patient_id}/").content.decode()
 
 
-def lines(page: str) -> list[tuple[str, str, str]]:
-    """The list of changes: label, before, after."""
+def listed_changes(page: str) -> list[tuple[str, str, str]]:
+    """Return the listed changes as (label, before, after)."""
     found = re.findall(r"<dt><bdi>(.*?)</bdi></dt><dd>.*?<del><bdi>(.*?)</bdi></del>.*?<ins><bdi>(.*?)</bdi>", page)
     return [(label, before, after) for label, before, after in found]
 
 
 @pytest.fixture
-def looked(reception: Client) -> Client:
-    """Bondi's receptionist opened Ada's page yesterday."""
+def returning(reception: Client) -> Client:
+    """Bondi's receptionist, who viewed Ada's page yesterday."""
     page_of(reception)
     with clinic_context("bondi"):
         update_events(occurred_at=F("occurred_at") - timedelta(days=1))
@@ -45,7 +45,7 @@ def looked(reception: Client) -> Client:
 
 @pytest.fixture
 def edit(add_patient: Callable[..., str]) -> Callable[..., None]:
-    """`edit(city="Coogee")`: Cliniko has changed Ada's record at bondi."""
+    """`edit(city="Coogee")`: change Ada's record in bondi's Cliniko."""
 
     def change(**fields: Any) -> None:
         add_patient("bondi", "42", updated_at=timezone.now().isoformat(), **fields)
@@ -53,40 +53,38 @@ def edit(add_patient: Callable[..., str]) -> Callable[..., None]:
     return change
 
 
-def test_at_the_first_look_nothing_is_marked(reception: Client, edit: Callable[..., None]) -> None:
+def test_nothing_is_marked_at_the_first_view(reception: Client, edit: Callable[..., None]) -> None:
     edit(email="ada@new.example")
     assert MARK not in page_of(reception)
 
 
-def test_a_changed_field_is_marked_with_what_it_was(looked: Client, edit: Callable[..., None]) -> None:
+def test_a_changed_field_is_marked_with_its_previous_value(returning: Client, edit: Callable[..., None]) -> None:
     edit(email="ada@new.example")
-    page = page_of(looked)
-    assert "Changed since you last looked, " in page
-    assert lines(page) == [("E-mail", "ada@example.com", "ada@new.example")]
+    page = page_of(returning)
+    assert "Changed since you last viewed this record, " in page
+    assert listed_changes(page) == [("Email", "ada@example.com", "ada@new.example")]
     assert page.count(MARK) == 1
 
 
-def test_what_was_seen_is_not_marked_again(looked: Client, edit: Callable[..., None]) -> None:
+def test_a_change_that_was_seen_is_not_marked_again(returning: Client, edit: Callable[..., None]) -> None:
     edit(email="ada@new.example")
-    page_of(looked)
+    page_of(returning)
     with clinic_context("bondi"):
         update_events(occurred_at=timezone.now() + timedelta(seconds=1))
-    assert MARK not in page_of(looked)
+    assert MARK not in page_of(returning)
 
 
-def test_a_page_loaded_again_keeps_its_marks_for_half_an_hour(looked: Client, edit: Callable[..., None]) -> None:
+def test_a_reloaded_page_keeps_its_marks_for_half_an_hour(returning: Client, edit: Callable[..., None]) -> None:
     edit(email="ada@new.example")
     for _ in range(3):
-        assert MARK in page_of(looked)
+        assert MARK in page_of(returning)
     with clinic_context("bondi"):
         update_events(occurred_at=F("occurred_at") - timedelta(minutes=31))
         PatientChange.objects.update(changed_at=timezone.now() - timedelta(minutes=40))
-    assert MARK not in page_of(looked)
+    assert MARK not in page_of(returning)
 
 
-def test_what_changed_between_two_looks_of_the_first_visit_is_marked(
-    reception: Client, edit: Callable[..., None]
-) -> None:
+def test_a_change_between_two_views_of_the_first_visit_is_marked(reception: Client, edit: Callable[..., None]) -> None:
     page_of(reception)
     with clinic_context("bondi"):
         update_events(occurred_at=timezone.now() - timedelta(minutes=5))
@@ -94,16 +92,16 @@ def test_what_changed_between_two_looks_of_the_first_visit_is_marked(
     assert MARK in page_of(reception)
 
 
-def test_somebody_elses_look_is_not_ones_own(
-    looked: Client, force_login: Callable[..., Client], edit: Callable[..., None]
+def test_a_colleagues_view_does_not_count(
+    returning: Client, force_login: Callable[..., Client], edit: Callable[..., None]
 ) -> None:
     edit(email="ada@new.example")
     assert MARK not in page_of(force_login("bondi", role="clinician"))
-    assert MARK in page_of(looked)
+    assert MARK in page_of(returning)
 
 
 def test_the_patient_of_the_other_clinic_has_not_changed(
-    looked: Client, force_login: Callable[..., Client], edit: Callable[..., None]
+    returning: Client, force_login: Callable[..., Client], edit: Callable[..., None]
 ) -> None:
     harbour = force_login("harbour")
     page_of(harbour)
@@ -115,66 +113,66 @@ def test_the_patient_of_the_other_clinic_has_not_changed(
     ("fields", "line"),
     [
         ({"city": "Coogee"}, ("Address", f"{STREET}, Bondi {REST}", f"{STREET}, Coogee {REST}")),
-        ({"accepted_privacy_policy": False}, ("Consent", "given", "refused")),
-        ({"patient_phone_numbers": []}, ("Phone", "Mobile 0491 570 006", "nothing")),
-        ({"date_of_birth": "1990-04-18"}, ("Birth date", "17 Apr 1990", "18 Apr 1990")),
+        ({"accepted_privacy_policy": False}, ("Privacy policy", "accepted", "declined")),
+        ({"patient_phone_numbers": []}, ("Phone", "Mobile 0491 570 006", "empty")),
+        ({"date_of_birth": "1990-04-18"}, ("Date of birth", "17 Apr 1990", "18 Apr 1990")),
         ({"last_name": "O'Hara"}, ("Name", "Ada Lindqvist", "Ada O&#x27;Hara")),
         (
             {"custom_fields": {"sections": [{"name": "Sport", "fields": [CLUB]}]}},
-            ("Sport / Club", "nothing", "Surf"),
+            ("Sport / Club", "empty", "Surf"),
         ),
     ],
 )
-def test_each_kind_of_field_is_told_in_words(
-    looked: Client, edit: Callable[..., None], fields: dict[str, Any], line: tuple[str, str, str]
+def test_each_kind_of_field_is_listed(
+    returning: Client, edit: Callable[..., None], fields: dict[str, Any], line: tuple[str, str, str]
 ) -> None:
     edit(**fields)
-    page = page_of(looked)
-    assert lines(page) == [line]
+    page = page_of(returning)
+    assert listed_changes(page) == [line]
     assert MARK in page
 
 
-def test_fields_that_the_screen_does_not_show_are_not_told(looked: Client, edit: Callable[..., None]) -> None:
+def test_fields_that_the_screen_does_not_show_are_not_listed(returning: Client, edit: Callable[..., None]) -> None:
     edit(medicare="2123 45670 1", dva_card_number="NX123456", invoice_email="x@example.com")
-    page = page_of(looked)
+    page = page_of(returning)
     assert MARK not in page
     assert "2123 4" not in page
     assert "21234" not in page
 
 
-def test_other_ends_of_lines_are_no_change(looked: Client, edit: Callable[..., None]) -> None:
+def test_different_line_ends_are_no_change(returning: Client, edit: Callable[..., None]) -> None:
     edit(notes="Stairs\nLift")
-    page_of(looked)
+    page_of(returning)
     with clinic_context("bondi"):
         update_events(occurred_at=timezone.now())
     edit(notes="Stairs\r\nLift")
     with clinic_context("bondi"):
         PatientChange.objects.filter(before__contains="Lift").update(changed_at=timezone.now())
-    assert MARK not in page_of(looked)
+    assert MARK not in page_of(returning)
 
 
-def test_markup_in_a_former_value_is_inert(looked: Client, edit: Callable[..., None]) -> None:
+def test_markup_in_a_previous_value_is_inert(returning: Client, edit: Callable[..., None]) -> None:
     edit(occupation="<img src=x>")
-    assert "<img src=x" not in page_of(looked)
+    assert "<img src=x" not in page_of(returning)
 
 
-def test_an_alert_that_was_not_there_is_marked_as_new(looked: Client, add_record: AddRecord) -> None:
+def test_a_new_alert_is_marked(returning: Client, add_record: AddRecord) -> None:
     add_record("bondi", "medical_alerts", alert_payload("7", "42", "Penicillin"))
-    assert '<bdi>Penicillin</bdi> <span class="changed">new</span>' in page_of(looked)
+    assert '<bdi>Penicillin</bdi> <span class="changed">new</span>' in page_of(returning)
     with clinic_context("bondi"):
         update_events(occurred_at=timezone.now())
-    assert "<bdi>Penicillin</bdi></li>" in page_of(looked)
+    assert "<bdi>Penicillin</bdi></li>" in page_of(returning)
 
 
-def test_what_the_fresh_copy_brings_is_marked_as_just_now(reception: Client, cliniko: Cliniko) -> None:
+def test_changes_in_the_fresh_copy_are_marked_as_just_now(reception: Client, cliniko: Cliniko) -> None:
     form = form_of(page_of(reception))
     edited = written(patient_payload("42", email="ada@new.example", updated_at="2026-02-01T00:00:00Z"))
 
     def edited_later() -> None:
         edited()
-        PatientChange.objects.update(changed_at=timezone.now())  # in a test one moment lasts as long as its transaction
+        PatientChange.objects.update(changed_at=timezone.now())  # within a transaction, now() stands still
 
     cliniko.outcome, cliniko.then = Outcome.FRESH, edited_later
     page = ask(reception, form).content.decode()
     assert "Changed in Cliniko just now" in page
-    assert lines(page) == [("E-mail", "ada@example.com", "ada@new.example")]
+    assert listed_changes(page) == [("Email", "ada@example.com", "ada@new.example")]

@@ -1,4 +1,4 @@
-"""What is a Cliniko id."""
+"""The format of a Cliniko ID."""
 
 import pytest
 from django.urls import resolve, reverse

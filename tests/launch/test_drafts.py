@@ -1,4 +1,4 @@
-"""What somebody is typing and has not saved: theirs alone, and there again when they come back."""
+"""Drafts: text that a user typed and hasn't saved is theirs alone, and restored when they come back."""
 
 import re
 from collections.abc import Callable
@@ -9,25 +9,25 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from launch.drafts import KEPT_FOR
+from launch.drafts import STORED_FOR
 from launch.models import Draft
-from launch.tasks import forget_drafts
+from launch.tasks import delete_expired_drafts
 from sync.connection.connect import delete_account_data
 from tenants.context import clinic_context
 from tests.launch.conftest import access_log
-from tests.launch.views.test_notes import Desk, note, told
+from tests.launch.views.test_notes import Desk, note, versions
 from tests.launch.views.test_patient import merged_into
 
 
 class Typist(Desk):
-    """Somebody whose page sends what they type, with what its form says."""
+    """A user whose page saves what they type, with the values of its form."""
 
     def __init__(self, browser: Client, patient_id: str = "42"):
         super().__init__(browser, patient_id)
         self.read(self.page())
 
     def read(self, page: str) -> str:
-        self.offered = re.findall(r'name="offered" value="(\d+)"', page)[0]
+        self.restored = re.findall(r'name="restored" value="(\d+)"', page)[0]
         return page
 
     def page(self) -> str:
@@ -36,7 +36,7 @@ class Typist(Desk):
         return page
 
     def type(self, text: str, **fields: Any) -> None:
-        assert self.post("/draft", text=text, offered=self.offered, **fields).status_code == 204
+        assert self.post("/draft", text=text, restored=self.restored, **fields).status_code == 204
 
     def box(self, name: str = "new-note") -> str:
         found = re.search(rf'<textarea id="{name}"[^>]*>(.*?)</textarea>', self.read(self.page()), re.DOTALL)
@@ -44,7 +44,7 @@ class Typist(Desk):
         return found[1]
 
 
-def held(label: str = "bondi") -> list[str]:
+def saved(label: str = "bondi") -> list[str]:
     with clinic_context(label):
         return list(Draft.objects.order_by("pk").values_list("text", flat=True))
 
@@ -54,51 +54,51 @@ def typist(reception: Client) -> Typist:
     return Typist(reception)
 
 
-def test_what_was_typed_is_there_again_and_said_not_to_be_saved(typist: Typist) -> None:
+def test_typed_text_is_restored_and_marked_as_unsaved(typist: Typist) -> None:
     assert typist.box() == ""
     typist.type("Prefers morn")
     typist.type("Prefers mornings")
-    assert held() == ["Prefers mornings"]
+    assert saved() == ["Prefers mornings"]
     assert typist.box() == "Prefers mornings"
-    assert "You had typed this and not saved it." in typist.page()
-    assert told() == []
+    assert "You typed this but didn't save it." in typist.page()
+    assert versions() == []
 
 
-def test_saving_the_note_ends_the_draft(typist: Typist) -> None:
+def test_saving_the_note_deletes_the_draft(typist: Typist) -> None:
     typist.type("Prefers mornings")
     typist.box()
-    page = typist.post(text="Prefers mornings", offered=typist.offered).content.decode()
-    assert "not saved" not in page.partition("own-notes__list")[0].partition("data-failed")[0]
-    assert held() == []
+    page = typist.post(text="Prefers mornings", restored=typist.restored).content.decode()
+    assert "not saved" not in page.partition("team-notes__list")[0].partition("data-failed")[0]
+    assert saved() == []
     assert typist.box() == ""
 
 
-def test_a_draft_that_comes_after_its_note_was_saved_is_none(typist: Typist) -> None:
-    typist.post(text="Prefers mornings", offered="0")
+def test_a_draft_that_arrives_after_its_note_is_ignored(typist: Typist) -> None:
+    typist.post(text="Prefers mornings", restored="0")
     typist.type("Prefers morn")
     typist.type("Prefers mornings")
-    assert held() == []
+    assert saved() == []
     typist.type("Prefers mornings, not Mondays")
-    assert held() == ["Prefers mornings, not Mondays"]
+    assert saved() == ["Prefers mornings, not Mondays"]
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\x00"])
-def test_an_emptied_box_is_no_draft(typist: Typist, text: str) -> None:
+def test_emptying_the_box_deletes_the_draft(typist: Typist, text: str) -> None:
     typist.type("Prefers mornings")
     typist.type(text)
-    assert held() == []
+    assert saved() == []
 
 
 @pytest.mark.parametrize("htmx", [True, False])
-def test_a_draft_is_given_up(typist: Typist, htmx: bool) -> None:
+def test_a_draft_can_be_discarded(typist: Typist, htmx: bool) -> None:
     typist.type("Prefers mornings")
     typist.box()
-    typist.post("/draft", htmx=htmx, text="Prefers mornings", give_up="yes", offered=typist.offered)
-    assert held() == []
+    typist.post("/draft", htmx=htmx, text="Prefers mornings", give_up="yes", restored=typist.restored)
+    assert saved() == []
     assert typist.box() == ""
 
 
-def test_it_is_nobody_elses_and_of_this_patient_and_clinic(
+def test_a_draft_is_private_to_its_user_patient_and_clinic(
     typist: Typist, force_login: Callable[..., Client], add_patient: Callable[..., str]
 ) -> None:
     add_patient("bondi", "43")
@@ -112,19 +112,19 @@ def test_it_is_nobody_elses_and_of_this_patient_and_clinic(
     assert all("Prefers mornings" not in other.page() for other in others)
 
 
-def test_two_tabs_lose_nothing_of_each_other(typist: Typist) -> None:
+def test_two_tabs_keep_each_others_drafts(typist: Typist) -> None:
     other = Typist(typist.browser)
     typist.type("Prefers mornings")
     other.type("Knee is better")
-    assert held() == ["Prefers mornings", "Knee is better"]
+    assert saved() == ["Prefers mornings", "Knee is better"]
     third = Typist(typist.browser)
     assert third.box() == "Prefers mornings\n\nKnee is better"
     typist.type("Prefers mornings, not Mondays")
-    third.post(text="Prefers mornings\n\nKnee is better", offered=third.offered)
-    assert held() == ["Prefers mornings, not Mondays"]
+    third.post(text="Prefers mornings\n\nKnee is better", restored=third.restored)
+    assert saved() == ["Prefers mornings, not Mondays"]
 
 
-def test_an_edit_is_kept_with_the_version_that_it_was_typed_over(
+def test_the_draft_of_an_edit_keeps_the_version_it_began_with(
     typist: Typist, force_login: Callable[..., Client]
 ) -> None:
     typist.write("Prefers mornings")
@@ -134,25 +134,25 @@ def test_an_edit_is_kept_with_the_version_that_it_was_typed_over(
     colleague.post(f"/{pk}", text="Prefers evenings", version=1)
     assert typist.box(f"note-{pk}") == "Prefers mornings or noon"
     assert typist.box() == ""
-    form = typist.page().partition('class="own-note__edit" open')[2]
-    version, offered = (re.findall(rf'name="{name}" value="(\d+)"', form)[0] for name in ("version", "offered"))
-    page = typist.post(f"/{pk}", text="Prefers mornings or noon", version=version, offered=offered).content.decode()
-    assert "Somebody else was quicker" in page
-    assert held() == ["Prefers mornings or noon"]
-    typist.post(f"/{pk}", text="Evenings or noon", version=2, offered=offered)
-    assert held() == []
+    form = typist.page().partition('class="team-note__edit" open')[2]
+    version, restored = (re.findall(rf'name="{name}" value="(\d+)"', form)[0] for name in ("version", "restored"))
+    page = typist.post(f"/{pk}", text="Prefers mornings or noon", version=version, restored=restored).content.decode()
+    assert "This note has changed" in page
+    assert saved() == ["Prefers mornings or noon"]
+    typist.post(f"/{pk}", text="Evenings or noon", version=2, restored=restored)
+    assert saved() == []
 
 
-def test_words_typed_over_a_note_that_was_deleted_are_offered_as_a_new_one(typist: Typist) -> None:
+def test_the_draft_for_a_deleted_note_becomes_a_new_note(typist: Typist) -> None:
     typist.write("Prefers mornings")
     typist.type("Prefers noon", note=note().pk, version=1)
     typist.post(f"/{note().pk}/delete")
     assert typist.box() == "Prefers noon"
-    typist.post(text="Prefers noon", offered=typist.offered)
-    assert held() == []
+    typist.post(text="Prefers noon", restored=typist.restored)
+    assert saved() == []
 
 
-def test_a_draft_moves_on_with_a_merged_patient_and_is_shown_on_a_deleted_one(
+def test_a_draft_follows_a_merge_and_is_shown_on_a_deleted_patient(
     typist: Typist, add_patient: Callable[..., str]
 ) -> None:
     typist.type("Prefers mornings")
@@ -161,14 +161,14 @@ def test_a_draft_moves_on_with_a_merged_patient_and_is_shown_on_a_deleted_one(
     survivor = Typist(typist.browser, "44")
     assert survivor.box() == "Prefers mornings"
     survivor.type("Prefers mornings and noon")
-    assert held() == ["Prefers mornings and noon"]
+    assert saved() == ["Prefers mornings and noon"]
     add_patient("bondi", "44", updated_at="2026-02-02T00:00:00Z", deleted_at="2026-02-02T00:00:00Z")
     page = survivor.browser.get("/patients/44/").content.decode()
     assert "Prefers mornings and noon" in page
     assert 'id="new-note"' not in page
 
 
-def test_a_draft_needs_a_view_of_ones_own_and_a_role_that_writes(
+def test_a_draft_needs_the_users_own_view_and_a_role_that_writes(
     typist: Typist, force_login: Callable[..., Client], add_patient: Callable[..., str]
 ) -> None:
     add_patient("bondi", "43")
@@ -177,41 +177,41 @@ def test_a_draft_needs_a_view_of_ones_own_and_a_role_that_writes(
     reader.get("/patients/42/")
     assert reader.post("/patients/42/notes/draft", {"view": "2", "text": "x"}).status_code == 403
     assert typist.post("/draft", text="x", note=99).status_code == 404
-    assert held() == []
+    assert saved() == []
 
 
 @pytest.mark.parametrize("wrong", ["x", "-1", "9" * 18, "9" * 5000], ids=lambda wrong: wrong[:3])
-def test_a_form_that_somebody_tampered_with_harms_nobody(typist: Typist, wrong: str) -> None:
+def test_a_tampered_form_is_harmless(typist: Typist, wrong: str) -> None:
     typist.type("Prefers mornings", version=wrong)
-    typist.offered = wrong
+    typist.restored = wrong
     typist.type("Prefers noon", version=wrong)
-    assert held() == ["Prefers noon"]
+    assert saved() == ["Prefers noon"]
 
 
-def test_typing_writes_no_line(typist: Typist) -> None:
+def test_typing_writes_no_audit_entry(typist: Typist) -> None:
     before = access_log("bondi")
     typist.type("Prefers mornings")
     assert access_log("bondi") == before
 
 
-def test_after_a_week_it_is_forgotten(typist: Typist, force_login: Callable[..., Client]) -> None:
+def test_a_draft_is_deleted_after_a_week(typist: Typist, force_login: Callable[..., Client]) -> None:
     typist.type("Prefers mornings")
     other = Typist(force_login("harbour"))
     other.type("Knee is better")
     with clinic_context("bondi"):
-        Draft.objects.update(saved_at=timezone.now() - KEPT_FOR - timedelta(minutes=1))
+        Draft.objects.update(saved_at=timezone.now() - STORED_FOR - timedelta(minutes=1))
     assert typist.box() == ""
-    forget_drafts()
-    assert held() == []
-    assert held("harbour") == ["Knee is better"]
+    delete_expired_drafts()
+    assert saved() == []
+    assert saved("harbour") == ["Knee is better"]
 
 
-def test_another_cliniko_account_offers_it_to_no_stranger(typist: Typist, add_patient: Callable[..., str]) -> None:
+def test_another_cliniko_account_deletes_drafts(typist: Typist, add_patient: Callable[..., str]) -> None:
     typist.type("Prefers mornings")
     with clinic_context("bondi"):
         delete_account_data()
     add_patient("bondi", "42", first_name="Somebody", last_name="Else")
-    assert held() == []
+    assert saved() == []
 
 
 def test_markup_in_it_is_inert(typist: Typist) -> None:

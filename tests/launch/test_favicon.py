@@ -1,4 +1,4 @@
-"""What tells a patient's page from others among a browser's tabs."""
+"""The icon and the token of a patient's tab."""
 
 import html
 import re
@@ -19,13 +19,11 @@ def icon_of(browser: Client, patient_id: str = "42") -> str:
     return unquote(html.unescape(found[1]))
 
 
-def word_of(browser: Client, patient_id: str = "42") -> str:
-    return browser.get(f"/patients/{patient_id}/").content.decode().split('data-elsewhere="')[1].split('"')[0]
+def token_of(browser: Client, patient_id: str = "42") -> str:
+    return browser.get(f"/patients/{patient_id}/").content.decode().split('data-other-tab="')[1].split('"')[0]
 
 
-def test_the_icon_holds_the_initials_on_the_clinics_colour(
-    two_clinics: None, force_login: Callable[..., Client]
-) -> None:
+def test_the_icon_has_the_initials_on_the_clinics_colour(two_clinics: None, force_login: Callable[..., Client]) -> None:
     at_bondi, at_harbour = icon_of(force_login("bondi")), icon_of(force_login("harbour"))
     assert (">AL<" in at_bondi, ">BO<" in at_harbour) == (True, True)
     assert colour("bondi") in at_bondi
@@ -45,12 +43,12 @@ def test_the_icon_holds_the_initials_on_the_clinics_colour(
         ("", "?"),
     ],
 )
-def test_initials_are_the_first_and_the_last_words(name: str, letters: str) -> None:
+def test_initials_come_from_the_first_and_last_words(name: str, letters: str) -> None:
     assert initials(name) == letters
 
 
 @pytest.mark.parametrize("ground", COLOURS)
-def test_white_letters_can_be_read_on_every_colour(ground: str) -> None:
+def test_white_letters_are_readable_on_every_colour(ground: str) -> None:
     assert contrast("#ffffff", ground) >= 4.5
 
 
@@ -61,11 +59,13 @@ def test_markup_in_a_name_is_inert_in_the_icon(name: str) -> None:
     assert "<script" not in unquote(drawn)
 
 
-def test_the_word_between_tabs_names_nobody(
+def test_the_tab_token_identifies_no_one(
     reception: Client, add_patient: Callable[..., str], force_login: Callable[..., Client]
 ) -> None:
     add_patient("bondi", "43")
-    word = word_of(reception)
-    assert re.fullmatch("[0-9a-f]{16}", word)
-    assert word == word_of(reception)
-    assert len({word, word_of(reception, "43"), word_of(force_login("bondi")), word_of(force_login("harbour"))}) == 4
+    token = token_of(reception)
+    assert re.fullmatch("[0-9a-f]{16}", token)
+    assert token == token_of(reception)
+    assert (
+        len({token, token_of(reception, "43"), token_of(force_login("bondi")), token_of(force_login("harbour"))}) == 4
+    )

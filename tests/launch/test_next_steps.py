@@ -80,12 +80,12 @@ def test_the_import_notice_uses_the_clinics_word(browser: Client) -> None:
         Cursor.objects.filter(resource="patients").update(imported_at=None)
     page = text_of(browser.get("/").content.decode())
     assert "Clients are being copied from Cliniko for the first time. You can already open all of them." in page
-    assert "1 client so far" in page
+    assert "1 client imported so far" in page
 
 
 def test_the_screen_of_a_client_never_says_patient(browser: Client, force_login: Callable[..., Client]) -> None:
     assert "patient" not in text_of(browser.get("/patients/42/").content.decode()).lower()
-    assert "This patient in Cliniko" in text_of(force_login("harbour").get("/patients/42/").content.decode())
+    assert "Open this patient in Cliniko" in text_of(force_login("harbour").get("/patients/42/").content.decode())
 
 
 def test_the_page_for_a_link_without_an_id_uses_the_clinics_word(browser: Client) -> None:

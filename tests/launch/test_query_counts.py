@@ -1,4 +1,4 @@
-"""How often the database is asked for one view of a patient."""
+"""The number of database queries for one view of a patient."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,10 +18,10 @@ from tests.launch.views.test_patient import merged_into
 from tests.payloads import alert_payload, appointment_payload
 from tests.sql import questions
 
-MOST = 8  # clinic, session, user and the row in the access log among them
+MOST = 8  # including clinic, session, user and the audit entry
 
 
-def test_a_view_takes_at_most_eight_statements(
+def test_a_view_takes_at_most_eight_queries(
     reception: Client, add_record: AddRecord, add_patient: Callable[..., str]
 ) -> None:
     add_record("bondi", "medical_alerts", alert_payload("7", "42", "Penicillin"))

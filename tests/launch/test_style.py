@@ -1,4 +1,4 @@
-"""The style keeps its promises: contrast in both schemes, and files that the security policy lets in."""
+"""The style sheets: contrast in both colour schemes, and no file from another host."""
 
 import re
 
@@ -43,19 +43,19 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("text", "ground"), TEXT_ON_GROUND)
-def test_text_can_be_read(scheme: str, text: str, ground: str) -> None:
+def test_text_is_readable(scheme: str, text: str, ground: str) -> None:
     colours = tokens(scheme)
     assert contrast(colours[text], colours[ground]) >= 4.5
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("edge", "ground"), EDGE_ON_GROUND)
-def test_controls_can_be_seen(scheme: str, edge: str, ground: str) -> None:
+def test_controls_are_visible(scheme: str, edge: str, ground: str) -> None:
     colours = tokens(scheme)
     assert contrast(colours[edge], colours[ground]) >= 3
 
 
-def test_no_file_is_asked_of_anybody_else() -> None:
+def test_no_file_comes_from_another_host() -> None:
     for path in STATIC.rglob("*.*"):
         addresses = re.findall(r"(?:https?:)?//[\w.-]+\.\w+", path.read_text())
         assert [address for address in addresses if "www.w3.org" not in address] == []
@@ -64,5 +64,5 @@ def test_no_file_is_asked_of_anybody_else() -> None:
 @pytest.mark.parametrize(
     "path", ["css/sidechart.css", "css/patient.css", "js/sidechart.js", "js/patient.js", "favicon.svg"]
 )
-def test_every_file_that_pages_name_is_there(path: str) -> None:
+def test_every_file_that_pages_use_exists(path: str) -> None:
     assert finders.find(path)

@@ -1,4 +1,4 @@
-"""An access pack holds all that is here about one patient, and nothing about anybody else."""
+"""The subject access file has all data about one patient, and nothing about anyone else."""
 
 import json
 import re
@@ -24,8 +24,8 @@ from tests.launch.views.test_patient import merged_into
 from tests.payloads import alert_payload, appointment_payload, attendee_payload, class_payload
 
 Browsers = Callable[..., Client]
-PACK = "/patients/42/access/pack"
-VISIT = "9000000000000"  # and the patient's id: of a length that no moment has by chance
+FILE_URL = "/patients/42/access/pack"
+VISIT = "9000000000000"  # a prefix of IDs that no timestamp contains by chance
 RECORDS = "patients medical_alerts individual_appointments attendees group_appointments".split()
 FILES = {"README.txt", "index.html", "data.json", "notes.json", "drafts.json", "access-log.json", "access-log.csv"}
 
@@ -53,7 +53,7 @@ def owner(
     return force_login("bondi", role="owner")
 
 
-def pack_of(browser: Client, address: str = PACK) -> dict[str, str]:
+def files_of(browser: Client, address: str = FILE_URL) -> dict[str, str]:
     answer = browser.post(address)
     assert answer.status_code == 200
     with ZipFile(BytesIO(answer.content)) as archive:
@@ -61,19 +61,19 @@ def pack_of(browser: Client, address: str = PACK) -> dict[str, str]:
 
 
 def data_of(browser: Client) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(pack_of(browser)["data.json"])
+    data: dict[str, Any] = json.loads(files_of(browser)["data.json"])
     return data
 
 
-def test_it_is_a_zip_whose_name_says_nothing_of_the_patient(owner: Client) -> None:
-    answer = owner.post(PACK)
+def test_its_name_does_not_identify_the_patient(owner: Client) -> None:
+    answer = owner.post(FILE_URL)
     assert answer["Content-Type"] == "application/zip"
-    assert re.search(r'attachment; filename="access-pack-\d{4}-\d\d-\d\d\.zip"$', answer["Content-Disposition"])
+    assert re.search(r'attachment; filename="subject-access-\d{4}-\d\d-\d\d\.zip"$', answer["Content-Disposition"])
     assert "no-store" in answer["Cache-Control"]
-    assert set(pack_of(owner)) == FILES
+    assert set(files_of(owner)) == FILES
 
 
-def test_it_holds_every_record_about_the_patient_with_its_payload(owner: Client) -> None:
+def test_it_has_every_record_about_the_patient_with_its_payload(owner: Client) -> None:
     data = data_of(owner)
     assert data["patient"] == "42"
     assert {name: [row["cliniko_id"] for row in rows] for name, rows in data.items() if name in RECORDS} == {
@@ -86,37 +86,35 @@ def test_it_holds_every_record_about_the_patient_with_its_payload(owner: Client)
     assert data["individual_appointments"][0]["payload"]["notes"] == "visit ours"
 
 
-def test_it_names_those_whom_the_appointments_are_with_and_no_others(owner: Client, add_record: AddRecord) -> None:
+def test_it_names_only_the_practitioners_of_the_appointments(owner: Client, add_record: AddRecord) -> None:
     for practitioner_id in ("1", "2"):
         name = {"first_name": "Mei-Lin", "last_name": f"Zhao {practitioner_id}"}
         add_record("bondi", "practitioners", {"id": practitioner_id, "updated_at": "2026-01-01T00:00:00Z"} | name)
     assert data_of(owner)["practitioners"] == [{"cliniko_id": "1", "name": "Mei-Lin Zhao 1"}]
 
 
-def test_nothing_in_it_is_about_anybody_else(owner: Client) -> None:
-    for name, text in pack_of(owner).items():
+def test_it_has_nothing_about_anyone_else(owner: Client) -> None:
+    for name, text in files_of(owner).items():
         for word in ("theirs", "Cleo", "Marsh", "Okoro", f"{VISIT}43", '"43"'):
             assert word not in text, name
 
 
-def test_card_numbers_are_in_it_though_the_clinic_shows_them_nowhere(
-    owner: Client, add_patient: Callable[..., str]
-) -> None:
+def test_it_has_card_numbers_even_if_the_clinic_hides_them(owner: Client, add_patient: Callable[..., str]) -> None:
     add_patient("bondi", "42", medicare="2123 45670 1", updated_at="2026-02-01T00:00:00Z")
     assert "2123 45670 1" not in owner.get("/patients/42/").content.decode()
-    pack = pack_of(owner)
-    assert "2123 45670 1" in pack["data.json"]
-    assert "card numbers (Medicare, DVA)" in pack["README.txt"]
+    files = files_of(owner)
+    assert "2123 45670 1" in files["data.json"]
+    assert "card numbers (Medicare, DVA)" in files["README.txt"]
 
 
-def test_the_page_in_it_can_be_read_without_a_network(owner: Client) -> None:
-    page = pack_of(owner)["index.html"]
+def test_its_page_needs_no_network(owner: Client) -> None:
+    page = files_of(owner)["index.html"]
     for words in ("Ada Lindqvist", "17 Apr 1990", "alert ours", "visit ours", "note ours", "reception@clinic.example"):
         assert words in page
     assert not re.search(r"<script|<link|<img|\ssrc=|\shref=|url\(", page)
 
 
-def test_markup_in_it_stays_text(
+def test_markup_in_it_is_inert(
     owner: Client, add_patient: Callable[..., str], staff_member: Callable[..., User]
 ) -> None:
     bad = "</style><script>alert(1)</script>"
@@ -124,14 +122,12 @@ def test_markup_in_it_stays_text(
     robin = staff_member("bondi")
     with clinic_context("bondi"):
         notes.write("42", bad, by=robin)
-    page = pack_of(owner)["index.html"]
+    page = files_of(owner)["index.html"]
     assert "<script" not in page
     assert page.count("</style>") == 1
 
 
-def test_changes_deleted_records_and_what_could_not_be_read_are_in_it(
-    owner: Client, add_patient: Callable[..., str]
-) -> None:
+def test_it_has_changes_deleted_records_and_unreadable_ones(owner: Client, add_patient: Callable[..., str]) -> None:
     add_patient("bondi", "42", email="new@example.com", updated_at="2026-02-01T00:00:00Z")
     with clinic_context("bondi"):
         MedicalAlert.objects.update(deleted_at=timezone.now())
@@ -147,7 +143,7 @@ def test_changes_deleted_records_and_what_could_not_be_read_are_in_it(
     assert [row["cliniko_id"] for row in data["not_readable"]] == ["942"]
 
 
-def test_notes_are_in_it_with_every_version_those_deleted_too_and_none_set_aside(
+def test_it_has_all_versions_of_notes_and_deleted_ones_but_none_set_aside(
     owner: Client, staff_member: Callable[..., User]
 ) -> None:
     robin = staff_member("bondi")
@@ -158,45 +154,45 @@ def test_notes_are_in_it_with_every_version_those_deleted_too_and_none_set_aside
         Note.objects.filter(pk=notes.write("42", "of an account before", by=robin).pk).update(
             set_aside_at=timezone.now()
         )
-    (kept,) = json.loads(pack_of(owner)["notes.json"])
+    (kept,) = json.loads(files_of(owner)["notes.json"])
     assert [version["text"] for version in kept["versions_kept"]] == ["note ours", "edited"]
     assert kept["deleted_by"] == "Robin Reception"
 
 
-def test_what_hangs_on_a_merged_record_is_in_the_survivors_pack(owner: Client, add_patient: Callable[..., str]) -> None:
+def test_it_includes_merged_records(owner: Client, add_patient: Callable[..., str]) -> None:
     add_patient("bondi", "43", first_name="Cleo", updated_at="2026-02-01T00:00:00Z", **merged_into("42"))
     assert owner.post("/patients/43/access/pack")["Location"] == "/patients/42/access"
-    pack = pack_of(owner)
-    assert [row["cliniko_id"] for row in json.loads(pack["data.json"])["patients"]] == ["42", "43"]
-    assert {line["patient"] for line in json.loads(pack["access-log.json"])} == {"42", "43"}
-    assert "alert theirs" in pack["index.html"]
+    files = files_of(owner)
+    assert [row["cliniko_id"] for row in json.loads(files["data.json"])["patients"]] == ["42", "43"]
+    assert {line["patient"] for line in json.loads(files["access-log.json"])} == {"42", "43"}
+    assert "alert theirs" in files["index.html"]
 
 
-def test_the_line_in_the_log_is_there_before_the_pack_and_in_it(owner: Client) -> None:
-    log = json.loads(pack_of(owner)["access-log.json"])
+def test_its_audit_entry_is_written_before_and_is_in_it(owner: Client) -> None:
+    log = json.loads(files_of(owner)["access-log.json"])
     assert access_log("bondi")[-1] == ("owner@clinic.example", "exported", "42")
-    assert (log[0]["action"], log[0]["details"]) == ("exported", {"file": "access pack"})
+    assert (log[0]["action"], log[0]["details"]) == ("exported", {"file": "subject access"})
     assert [line["action"] for line in log[1:]] == ["viewed"]
 
 
-def test_without_that_line_there_is_no_pack(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_no_file_without_its_audit_entry(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(**_: object) -> None:
         raise DatabaseError
 
     monkeypatch.setattr(Event.objects, "create", broken)
-    answer = owner.post(PACK)
+    answer = owner.post(FILE_URL)
     assert answer.status_code == 503
     assert "Lindqvist" not in answer.content.decode()
 
 
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
-def test_others_are_refused_which_is_a_line_too(owner: Client, force_login: Browsers, role: str) -> None:
-    assert force_login("bondi", role=role).post(PACK).status_code == 403
+def test_other_roles_are_refused_with_an_audit_entry(owner: Client, force_login: Browsers, role: str) -> None:
+    assert force_login("bondi", role=role).post(FILE_URL).status_code == 403
     assert access_log("bondi")[-1] == (f"{role}@clinic.example", "denied", "42")
 
 
-def test_somebody_who_was_an_owner_when_the_page_was_opened_is_refused(owner: Client) -> None:
-    assert PACK in owner.get("/patients/42/access").content.decode()
+def test_a_user_who_is_no_longer_an_owner_is_refused(owner: Client) -> None:
+    assert FILE_URL in owner.get("/patients/42/access").content.decode()
     with clinic_context("bondi"):
         User.objects.filter(role="owner").update(role="reception")
-    assert owner.post(PACK).status_code == 403
+    assert owner.post(FILE_URL).status_code == 403

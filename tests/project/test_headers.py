@@ -144,7 +144,7 @@ def test_the_second_step_and_the_recovery_codes_are_private_too(
     browser = clinic_client("bondi")
     step = browser.post("/login", {"login": person.email, "password": PASSWORD})["Location"]
     page = browser.get(step)
-    assert "One more step" in page.content.decode()
+    assert "Two-step verification" in page.content.decode()
     assert_private(page)
     signed_in = staff_client("bondi")
     codes = signed_in.post("/account/recovery-codes/new", follow=True)

@@ -18,7 +18,7 @@ from tests.accounts.second_factors import add_app, add_passkey, add_recovery_cod
 from tests.accounts.views.test_second_factors import expire_reauthentication, set_up_app
 from tests.conftest import PASSWORD
 
-PATIENT = "/patients/42/"
+PATIENT_URL = "/patients/42/"
 SignIn = Callable[..., Client]
 Staff = Callable[..., User]
 
@@ -89,13 +89,13 @@ def test_during_the_grace_period_every_page_reminds_and_none_is_closed(sign_in: 
     assert page.status_code == 200
     assert f"From {as_date(day)} everyone at Bondi Physio needs two-step verification" in text(page)
     assert 'href="/account/"' in text(page)
-    assert browser.get(PATIENT).status_code == 200
+    assert browser.get(PATIENT_URL).status_code == 200
 
 
 def test_afterwards_every_page_leads_to_the_set_up_and_from_there_on(sign_in: SignIn) -> None:
     browser = sign_in("bondi")
     require()
-    sent = browser.get(PATIENT)["Location"]
+    sent = browser.get(PATIENT_URL)["Location"]
     assert sent.startswith("/account/?t=")
     page = text(browser.get(sent))
     assert "requires a second step" in page
@@ -103,35 +103,35 @@ def test_afterwards_every_page_leads_to_the_set_up_and_from_there_on(sign_in: Si
     assert f"/account/app?t={ticket}" in page
     done, _ = set_up_app(browser, t=ticket)
     assert browser.get(done["Location"]).status_code == 200
-    assert browser.get(f"/login?t={ticket}")["Location"] == PATIENT
-    assert browser.get(PATIENT).status_code == 200
+    assert browser.get(f"/login?t={ticket}")["Location"] == PATIENT_URL
+    assert browser.get(PATIENT_URL).status_code == 200
 
 
 def test_the_ticket_of_a_launch_goes_through_sign_in_and_set_up(clinic_client: Any, staff_member: Staff) -> None:
     email = staff_member("bondi").email
     require()
     browser = clinic_client("bondi")
-    ticket = browser.get(PATIENT)["Location"].partition("t=")[2]
+    ticket = browser.get(PATIENT_URL)["Location"].partition("t=")[2]
     landed = browser.post("/login", {"login": email, "password": PASSWORD, "t": ticket})["Location"]
     sent = browser.get(landed)["Location"]
     done, _ = set_up_app(browser, t=sent.partition("t=")[2])
     assert browser.get(done["Location"]).status_code == 200
-    assert browser.get(f"/login?t={sent.partition('t=')[2]}")["Location"] == PATIENT
+    assert browser.get(f"/login?t={sent.partition('t=')[2]}")["Location"] == PATIENT_URL
 
 
 def test_an_invited_person_sets_one_up_first_and_ends_on_the_ticket(clinic_client: Any, bondi: object) -> None:
     require()
     browser = clinic_client("bondi")
-    ticket = browser.get(PATIENT)["Location"].partition("t=")[2]
+    ticket = browser.get(PATIENT_URL)["Location"].partition("t=")[2]
     with clinic_context("bondi"):
         _, url = invitations.invite("new@clinic.example", "reception")
     answers = {"name": "New", "password1": "a longer horse 43", "password2": "a longer horse 43", "t": ticket}
     landed = browser.post(url.removeprefix("http://bondi.localhost:8000"), answers)["Location"]
-    assert landed == PATIENT
+    assert landed == PATIENT_URL
     ticket = browser.get(landed)["Location"].partition("t=")[2]
     set_up_app(browser, t=ticket)
-    assert browser.get(f"/login?t={ticket}")["Location"] == PATIENT
-    assert browser.get(PATIENT).status_code == 200
+    assert browser.get(f"/login?t={ticket}")["Location"] == PATIENT_URL
+    assert browser.get(PATIENT_URL).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -176,19 +176,19 @@ def test_whoever_has_one_notices_nothing(sign_in: SignIn, staff_member: Staff, g
     browser = sign_in("bondi")
     give("bondi", staff_member("bondi"))
     require()
-    assert browser.get(PATIENT).status_code == 200
+    assert browser.get(PATIENT_URL).status_code == 200
 
 
 def test_recovery_codes_alone_are_no_second_factor(sign_in: SignIn, staff_member: Staff) -> None:
     browser = sign_in("bondi")
     add_recovery_codes("bondi", staff_member("bondi"))
     require()
-    assert browser.get(PATIENT).status_code == 302
+    assert browser.get(PATIENT_URL).status_code == 302
 
 
 def test_the_other_clinic_requires_nothing(sign_in: SignIn) -> None:
     require("bondi")
-    assert sign_in("harbour").get(PATIENT).status_code == 200
+    assert sign_in("harbour").get(PATIENT_URL).status_code == 200
 
 
 # --- Resets ----------------------------------------------------------------------------------------------------------
@@ -206,13 +206,13 @@ def test_an_owner_resets_somebodys_second_factor_and_they_are_told(sign_in: Sign
     assert reset(owner, user)["Location"] == "/settings/security"
     with clinic_context("bondi"):
         assert not Authenticator.objects.exists()
-    assert theirs.get(PATIENT).status_code == 302
-    assert owner.get(PATIENT).status_code == 200
+    assert theirs.get(PATIENT_URL).status_code == 302
+    assert owner.get(PATIENT_URL).status_code == 200
     (message,) = mail.outbox
     assert message.to == [user.email]
     assert message.subject == "Your second step at Sidechart for Bondi Physio was reset"
     assert "Robin Owner has reset" in str(message.body)
-    assert sign_in("bondi").get(PATIENT).status_code == 200
+    assert sign_in("bondi").get(PATIENT_URL).status_code == 200
 
 
 @pytest.mark.parametrize("role", ["admin", "clinician", "readonly"])

@@ -1,4 +1,4 @@
-"""Who looked at this record? Owners and admins can tell, of their own clinic, and their asking is in the log too."""
+"""The access log of the clinic and of a patient, for owners and admins."""
 
 import csv
 import io
@@ -20,12 +20,12 @@ from tests.launch.conftest import access_log
 from tests.launch.views.test_patient import merged_into
 
 Browsers = Callable[..., Client]
-ADDRESSES = ["/settings/access", "/patients/42/access"]
+PAGES = ["/settings/access", "/patients/42/access"]
 
 
 @pytest.fixture
 def owner(two_clinics: None, force_login: Browsers) -> Client:
-    """Bondi's owner; at both clinics a receptionist has opened patient 42, and at bondi a clinician searched."""
+    """Bondi's owner, after a receptionist opened patient 42 at both clinics and a clinician searched at bondi."""
     for label in ("bondi", "harbour"):
         force_login(label).get("/patients/42/")
     force_login("bondi", role="clinician").post("/search", {"text": "ada"})
@@ -42,34 +42,34 @@ def rows_of(browser: Client, address: str, **chosen: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text)))
 
 
-def test_it_says_who_opened_the_patient_and_when(owner: Client) -> None:
+def test_it_shows_who_opened_the_patient_and_when(owner: Client) -> None:
     page = page_of(owner, "/patients/42/access")
-    assert "Who looked at this record?" in page
+    assert "Who has viewed this record" in page
     assert "Ada Lindqvist" in page
     assert "reception@clinic.example" in page
     assert "viewed this patient" in page
-    assert page.count("<tr>") == 3  # headings, the view, and this very look at the log
+    assert page.count("<tr>") == 3  # headings, the view, and this view of the log
     assert "Okoro" not in page
 
 
-def test_the_clinics_log_holds_everything_newest_first(owner: Client) -> None:
+def test_the_clinics_log_has_everything_newest_first(owner: Client) -> None:
     page = page_of(owner, "/settings/access")
     places = [page.index(f'log__what">{words}') for words in ("viewed the access log", "searched", "viewed <")]
     assert places == sorted(places)
     assert 'href="/patients/42/access"' in page
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
-def test_reading_it_is_a_line_of_its_own(owner: Client, address: str) -> None:
+@pytest.mark.parametrize("address", PAGES)
+def test_viewing_it_writes_an_entry(owner: Client, address: str) -> None:
     before = access_log("bondi")
     owner.get(address)
     patient_id = "42" if "42" in address else ""
     assert access_log("bondi") == [*before, ("owner@clinic.example", "log_read", patient_id)]
 
 
-@pytest.mark.parametrize("address", [*ADDRESSES, "/patients/42/access/csv", "/settings/access/csv"])
+@pytest.mark.parametrize("address", [*PAGES, "/patients/42/access/csv", "/settings/access/csv"])
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
-def test_others_are_refused_which_is_a_line_too(owner: Client, force_login: Browsers, address: str, role: str) -> None:
+def test_other_roles_are_refused_with_an_entry(owner: Client, force_login: Browsers, address: str, role: str) -> None:
     browser = force_login("bondi", role=role)
     answer = browser.post(address) if address.endswith("csv") else browser.get(address)
     assert answer.status_code == 403
@@ -78,14 +78,14 @@ def test_others_are_refused_which_is_a_line_too(owner: Client, force_login: Brow
 
 
 @pytest.mark.parametrize(("role", "offered"), [("owner", True), ("admin", True), ("reception", False)])
-def test_the_patient_screen_leads_there_for_those_who_may(
+def test_the_patient_screen_links_to_it_for_owners_and_admins(
     owner: Client, force_login: Browsers, role: str, offered: bool
 ) -> None:
     assert ("/patients/42/access" in page_of(force_login("bondi", role=role), "/patients/42/")) is offered
 
 
-@pytest.mark.parametrize("address", [*ADDRESSES, "/patients/42/access/csv"])
-def test_a_log_that_cannot_be_written_is_not_shown(
+@pytest.mark.parametrize("address", [*PAGES, "/patients/42/access/csv"])
+def test_it_is_not_shown_when_its_entry_cannot_be_written(
     owner: Client, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(**_: object) -> None:
@@ -106,7 +106,7 @@ def test_a_log_that_cannot_be_written_is_not_shown(
         ({"person": "clinician", "action": "viewed"}, []),
     ],
 )
-def test_filters_narrow_it(
+def test_filters_apply_to_page_and_csv(
     owner: Client, staff_member: Callable[..., User], chosen: dict[str, str], actions: list[str]
 ) -> None:
     clinician = staff_member("bondi", "clinician")
@@ -120,7 +120,7 @@ def test_filters_narrow_it(
     assert shown.count("log__what") == len(actions)
 
 
-def test_days_are_those_of_the_clinics_time_zone(owner: Client) -> None:
+def test_days_are_in_the_clinics_time_zone(owner: Client) -> None:
     with clinic_context("bondi"):
         update_events(occurred_at="2024-03-02T13:30:00Z")  # half past midnight on the third, in Sydney
     for since, until, count in (("2024-03-03", "2024-03-03", 2), ("2024-03-02", "2024-03-02", 0)):
@@ -130,7 +130,7 @@ def test_days_are_those_of_the_clinics_time_zone(owner: Client) -> None:
 
 
 @pytest.mark.parametrize("chosen", [{"since": "soon"}, {"until": "9999-12-31"}, {"person": "0"}, {"action": "x"}])
-def test_a_filter_that_makes_no_sense_shows_no_line(owner: Client, chosen: dict[str, str]) -> None:
+def test_an_invalid_filter_shows_no_entry(owner: Client, chosen: dict[str, str]) -> None:
     answer = owner.get("/settings/access", chosen)
     assert answer.status_code == 422
     assert "log__what" not in answer.content.decode()
@@ -138,11 +138,11 @@ def test_a_filter_that_makes_no_sense_shows_no_line(owner: Client, chosen: dict[
 
 
 @pytest.mark.parametrize("before", ["0", "-1", "x", "9" * 30, "٣"])
-def test_a_page_that_is_none_is_harmless(owner: Client, before: str) -> None:
+def test_an_invalid_page_number_is_harmless(owner: Client, before: str) -> None:
     assert owner.get("/settings/access", {"before": before}).status_code == 200
 
 
-def test_pages_of_a_hundred_lead_on_to_the_older_ones(owner: Client, staff_member: Callable[..., User]) -> None:
+def test_pages_of_a_hundred_link_to_older_ones(owner: Client, staff_member: Callable[..., User]) -> None:
     robin = staff_member("bondi")
     with clinic_context("bondi"):
         for _ in range(148):
@@ -156,7 +156,7 @@ def test_pages_of_a_hundred_lead_on_to_the_older_ones(owner: Client, staff_membe
     assert "Older</a>" not in second
 
 
-def test_lines_of_a_merged_patient_are_on_the_survivors_page(
+def test_entries_about_a_merged_patient_are_on_the_survivors_page(
     owner: Client, add_patient: Callable[..., str], staff_member: Callable[..., User]
 ) -> None:
     add_patient("bondi", "43", first_name="Ada", **merged_into("42"))
@@ -173,7 +173,7 @@ def test_lines_of_a_merged_patient_are_on_the_survivors_page(
         assert set(Event.objects.filter(action=Action.EXPORTED).values_list("patient_id", flat=True)) == {"42"}
 
 
-def test_lines_from_before_the_clinic_changed_its_account_are_about_somebody_else(owner: Client) -> None:
+def test_entries_from_the_former_account_are_about_other_people(owner: Client) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(account_since=timezone.now() + timedelta(minutes=1))
     assert "viewed this patient" not in page_of(owner, "/patients/42/access").partition("<tbody>")[2]
@@ -182,22 +182,22 @@ def test_lines_from_before_the_clinic_changed_its_account_are_about_somebody_els
     assert "Lindqvist" not in clinics
 
 
-def test_nobody_who_is_not_here_has_a_page(owner: Client) -> None:
+def test_an_unknown_patient_has_no_page(owner: Client) -> None:
     assert owner.get("/patients/77/access").status_code == 404
     assert access_log("bondi")[-1] == ("owner@clinic.example", "not_found", "77")
 
 
-def test_a_browser_that_fetches_ahead_gets_nothing(owner: Client) -> None:
+def test_a_prefetch_gets_nothing(owner: Client) -> None:
     before = access_log("bondi")
-    for address in ADDRESSES:
+    for address in PAGES:
         assert owner.get(address, headers={"Sec-Purpose": "prefetch"}).status_code == 403
     assert access_log("bondi") == before
 
 
-def test_the_csv_has_every_line_and_says_that_it_was_taken(
+def test_the_csv_has_every_entry_and_writes_its_own(
     owner: Client, staff_member: Callable[..., User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("launch.access_log.BATCH", 2)
+    monkeypatch.setattr("launch.access_log.BATCH_SIZE", 2)
     for _ in range(3):
         owner.get("/patients/42/access")
     answer = owner.post("/patients/42/access/csv")
@@ -212,7 +212,7 @@ def test_the_csv_has_every_line_and_says_that_it_was_taken(
 
 
 @pytest.mark.parametrize("start", list("=+-@\t\r"))
-def test_no_cell_of_the_csv_is_a_formula(owner: Client, start: str) -> None:
+def test_no_csv_cell_is_a_formula(owner: Client, start: str) -> None:
     with clinic_context("bondi"):
         record(Action.ROLE_CHANGED, by=User(email=f"{start}1+1@clinic.example"))
     rows = rows_of(owner, "/settings/access")
@@ -220,7 +220,7 @@ def test_no_cell_of_the_csv_is_a_formula(owner: Client, start: str) -> None:
     assert not [cell for row in rows for cell in row if cell.startswith(start)]
 
 
-def test_markup_in_a_line_stays_text(owner: Client) -> None:
+def test_markup_in_an_entry_is_inert(owner: Client) -> None:
     with clinic_context("bondi"):
         record(Action.INVITED, by=User(email="<b>x</b>@a.example"), person="<script>alert(1)</script>")
     page = page_of(owner, "/settings/access")

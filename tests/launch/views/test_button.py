@@ -1,4 +1,4 @@
-"""The button in Cliniko: what its page says, what it hears, and what a click on a wrong address gets."""
+"""The button in Cliniko: its settings page, recorded clicks, and the page for a click on a wrong URL."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,31 +22,31 @@ from tests.launch.conftest import access_log
 
 Browsers = Callable[..., Client]
 ADDRESS = "http://bondi.localhost:8000/patients"
-MISTAKE = "The button&#x27;s address in Cliniko has a mistake"
+MISTAKE = "The button&#x27;s URL in Cliniko has a mistake"
 WORKS = "The button works."
 CLICKED = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"}
 
-# What the browser of the person who clicks asks for, the note it leaves, and the one thing to change.
-NEAR_MISSES = [
-    ("/?patient_id=42", Kind.NO_PATH, "Put /patients at the end of the App URL."),
-    ("/patient?patient_id=42", Kind.SINGULAR, "Put an s at the end of the App URL: /patients."),
-    ("/patient/?patient_id=42", Kind.SINGULAR, "Put an s at the end of the App URL: /patients."),
-    ("/Patients?patient_id=42", Kind.CAPITALS, "Write /patients in small letters."),
-    ("/patients/open?patient_id=42", Kind.MORE_PATH, "Take out whatever follows /patients in the App URL."),
-    ("/patients//?patient_id=42", Kind.MORE_PATH, "Take out whatever follows /patients in the App URL."),
-    ("/patients/43/?patient_id=42", Kind.MORE_PATH, "Take out whatever follows /patients in the App URL."),
-    ("/patients.html?patient_id=42", Kind.OTHER_PATH, "Replace whatever follows bondi.localhost:8000 in the App URL"),
-    ("/app/patients?patient_id=42", Kind.OTHER_PATH, "Replace whatever follows bondi.localhost:8000 in the App URL"),
-    ("/login?patient_id=42", Kind.OTHER_PATH, "Replace whatever follows bondi.localhost:8000 in the App URL"),
-    ("/login?t=abc?patient_id=42", Kind.OTHER_PATH, "Replace whatever follows bondi.localhost:8000 in the App URL"),
-    ("/settings/button?a=1&patient_id=42", Kind.OTHER_PATH, "Replace whatever follows bondi.localhost:8000"),
+# The requested path, the recorded kind, and the one thing to change.
+WRONG_URLS = [
+    ("/?patient_id=42", Kind.NO_PATH, "Add /patients to the end of the App URL."),
+    ("/patient?patient_id=42", Kind.SINGULAR, "Add an s to the end of the App URL: /patients."),
+    ("/patient/?patient_id=42", Kind.SINGULAR, "Add an s to the end of the App URL: /patients."),
+    ("/Patients?patient_id=42", Kind.CAPITALS, "Write /patients in lower case."),
+    ("/patients/open?patient_id=42", Kind.MORE_PATH, "Delete everything after /patients in the App URL."),
+    ("/patients//?patient_id=42", Kind.MORE_PATH, "Delete everything after /patients in the App URL."),
+    ("/patients/43/?patient_id=42", Kind.MORE_PATH, "Delete everything after /patients in the App URL."),
+    ("/patients.html?patient_id=42", Kind.OTHER_PATH, "Replace everything after bondi.localhost:8000 in the App URL"),
+    ("/app/patients?patient_id=42", Kind.OTHER_PATH, "Replace everything after bondi.localhost:8000 in the App URL"),
+    ("/login?patient_id=42", Kind.OTHER_PATH, "Replace everything after bondi.localhost:8000 in the App URL"),
+    ("/login?t=abc?patient_id=42", Kind.OTHER_PATH, "Replace everything after bondi.localhost:8000 in the App URL"),
+    ("/settings/button?a=1&patient_id=42", Kind.OTHER_PATH, "Replace everything after bondi.localhost:8000"),
 ]
-NOBODY_NAMED = [
-    ("/patients", Kind.NO_ID, "Take any ? or # out of the App URL"),
-    ("/patients?from=cliniko?patient_id=42", Kind.NO_ID, "Take any ? or # out of the App URL"),
-    ("/patients?patient_id=?patient_id=42", Kind.BAD_ID, "Let the App URL end with /patients, without a ?"),
-    ("/patients?patient_id=", Kind.BAD_ID, "Let the App URL end with /patients, without a ?"),
-    ("/patients?patient_id=1&patient_id=42", Kind.BAD_ID, "Let the App URL end with /patients, without a ?"),
+NO_VALID_ID = [
+    ("/patients", Kind.NO_ID, "Delete any ? or # from the App URL"),
+    ("/patients?from=cliniko?patient_id=42", Kind.NO_ID, "Delete any ? or # from the App URL"),
+    ("/patients?patient_id=?patient_id=42", Kind.BAD_ID, "End the App URL with /patients, without a ?"),
+    ("/patients?patient_id=", Kind.BAD_ID, "End the App URL with /patients, without a ?"),
+    ("/patients?patient_id=1&patient_id=42", Kind.BAD_ID, "End the App URL with /patients, without a ?"),
 ]
 
 
@@ -57,33 +57,33 @@ def owner(two_clinics: None, force_login: Browsers) -> Client:
     return force_login("bondi", role="owner")
 
 
-def listen(browser: Client, *, secure: bool = False) -> str:
-    """The part of the page that listens, asked anew."""
+def poll(browser: Client, *, secure: bool = False) -> str:
+    """Return the part of the page that polls for a click."""
     answer = browser.get("/settings/button/heard", headers={"HX-Request": "true"}, secure=secure)
     assert answer.status_code == 200
     return answer.content.decode()
 
 
-def notes(label: str = "bondi") -> dict[str, str]:
+def clicks(label: str = "bondi") -> dict[str, str]:
     with clinic_context(label):
-        return {row.kind: row.name for row in ButtonClick.objects.select_related("who")}
+        return {row.kind: row.user_name for row in ButtonClick.objects.select_related("user")}
 
 
 def age(kind: Kind, by: timedelta, label: str = "bondi") -> None:
     with clinic_context(label):
-        assert ButtonClick.objects.filter(kind=kind).update(at=timezone.now() - by)
+        assert ButtonClick.objects.filter(kind=kind).update(clicked_at=timezone.now() - by)
 
 
-def works(label: str = "bondi") -> bool:
+def has_worked(label: str = "bondi") -> bool:
     with clinic_context(label):
-        return button_clicks.confirmed()
+        return button_clicks.has_worked()
 
 
 # --- The page ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", ["owner", "admin"])
-def test_owners_and_admins_read_what_to_enter_in_cliniko(two_clinics: None, force_login: Browsers, role: str) -> None:
+def test_owners_and_admins_see_what_to_enter_in_cliniko(two_clinics: None, force_login: Browsers, role: str) -> None:
     page = force_login("bondi", role=role).get("/settings/button").content.decode()
     assert f'data-copy="{ADDRESS}"' in page
     assert f"<dd>{ADDRESS}</dd>" in page
@@ -94,100 +94,98 @@ def test_owners_and_admins_read_what_to_enter_in_cliniko(two_clinics: None, forc
     assert "harbour" not in page
 
 
-def test_the_name_is_the_one_that_cliniko_approved(owner: Client, settings: Settings) -> None:
+def test_the_app_name_is_configurable(owner: Client, settings: Settings) -> None:
     settings.CLINIKO_APP_NAME = "Bedside"
     assert "Open in &gt; Bedside" in owner.get("/settings/button").content.decode()
 
 
 @pytest.mark.parametrize("path", ["/settings/button", "/settings/button/heard"])
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
-def test_others_are_told_that_it_is_not_for_their_role(
-    two_clinics: None, force_login: Browsers, path: str, role: str
-) -> None:
+def test_other_roles_are_refused(two_clinics: None, force_login: Browsers, path: str, role: str) -> None:
     assert force_login("bondi", role=role).get(path).status_code == 403
 
 
-def test_a_click_in_cliniko_turns_it_green(owner: Client, force_login: Browsers) -> None:
-    assert WORKS not in listen(owner)
-    assert not works()
-    assert "Not clicked yet" in owner.get("/settings/").content.decode()
+def test_a_click_in_cliniko_shows_that_it_works(owner: Client, force_login: Browsers) -> None:
+    assert WORKS not in poll(owner)
+    assert not has_worked()
+    assert "Not tested yet" in owner.get("/settings/").content.decode()
     assert force_login("bondi").get("/patients?patient_id=42", headers=CLICKED).status_code == 302
-    told = listen(owner)
-    assert WORKS in told
-    assert "<bdi>Robin Reception</bdi> opened a patient from Cliniko at " in told
-    assert works()
-    assert "Not clicked yet" not in owner.get("/settings/").content.decode()
+    status = poll(owner)
+    assert WORKS in status
+    assert "<bdi>Robin Reception</bdi> opened a patient from Cliniko at " in status
+    assert has_worked()
+    assert "Not tested yet" not in owner.get("/settings/").content.decode()
 
 
-def test_it_says_nothing_of_the_patient(owner: Client, force_login: Browsers) -> None:
+def test_it_does_not_store_the_patient(owner: Client, force_login: Browsers) -> None:
     force_login("bondi").get("/patients?patient_id=1713650742029190531", headers=CLICKED)
-    assert "1713650742029190531" not in listen(owner)
+    assert "1713650742029190531" not in poll(owner)
     assert access_log("bondi") == []
 
 
-def test_the_other_clinic_hears_nothing(owner: Client, force_login: Browsers) -> None:
+def test_the_other_clinic_records_nothing(owner: Client, force_login: Browsers) -> None:
     force_login("bondi").get("/patients?patient_id=42", headers=CLICKED)
     force_login("bondi").get("/patient?patient_id=42", headers=CLICKED)
-    assert notes("harbour") == {}
-    assert not works("harbour")
-    assert "No click received yet" in listen(force_login("harbour", role="owner"))
+    assert clicks("harbour") == {}
+    assert not has_worked("harbour")
+    assert "No click received yet" in poll(force_login("harbour", role="owner"))
 
 
-def test_a_slash_at_the_end_is_fine(owner: Client) -> None:
+def test_a_trailing_slash_is_fine(owner: Client) -> None:
     owner.get("/patients/?patient_id=42", headers=CLICKED)
-    assert WORKS in listen(owner)
+    assert WORKS in poll(owner)
 
 
-def test_a_browser_that_tells_nothing_of_itself_is_taken_at_its_word(owner: Client) -> None:
+def test_a_request_without_fetch_headers_is_a_click(owner: Client) -> None:
     owner.get("/patients?patient_id=42")
-    assert works()
+    assert has_worked()
 
 
 @pytest.mark.parametrize("site", ["none", "same-origin", "same-site"])
-def test_an_address_that_was_typed_is_no_click(owner: Client, site: str) -> None:
+def test_a_typed_url_is_not_a_click(owner: Client, site: str) -> None:
     owner.get("/patients?patient_id=42", headers=CLICKED | {"Sec-Fetch-Site": site})
-    told = listen(owner)
-    assert "Robin Owner opened the button&#x27;s address" in told
-    assert "but not from a page of Cliniko" in told
-    assert WORKS not in told
-    assert not works()
+    status = poll(owner)
+    assert "Robin Owner opened the button&#x27;s URL" in status
+    assert "but not from a page in Cliniko" in status
+    assert WORKS not in status
+    assert not has_worked()
 
 
-def test_a_visitors_click_has_arrived_and_proves_nothing_yet(owner: Client, clinic_client: Browsers) -> None:
+def test_a_visitors_click_does_not_show_that_it_works(owner: Client, clinic_client: Browsers) -> None:
     clinic_client("bondi").get("/patients?patient_id=42", headers=CLICKED)
-    told = listen(owner)
-    assert "Somebody who is not signed in opened the button&#x27;s address" in told
-    assert "Sign in there, then click the button once more." in told
-    assert WORKS not in told
-    assert not works()
+    status = poll(owner)
+    assert "Someone who isn&#x27;t signed in opened the button&#x27;s URL" in status
+    assert "Sign in there, then click the button again." in status
+    assert WORKS not in status
+    assert not has_worked()
 
 
 @pytest.mark.parametrize("headers", [{"Sec-Purpose": "prefetch"}, {"Sec-Fetch-Dest": "image"}], ids=str)
 @pytest.mark.parametrize("path", ["/patients?patient_id=42", "/patient?patient_id=42", "/?patient_id=42", "/patients"])
-def test_what_nobody_looks_at_is_not_noted(
+def test_requests_that_load_no_page_are_not_recorded(
     owner: Client, clinic_client: Browsers, path: str, headers: dict[str, str]
 ) -> None:
     owner.get(path, headers=headers)
     clinic_client("bondi").get(path, headers=headers)
     owner.head(path)
     owner.post(path)
-    assert notes() == {}
+    assert clicks() == {}
 
 
-def test_it_is_asked_again_and_again_and_tells_each_thing_once(owner: Client) -> None:
+def test_polling_returns_each_status_once(owner: Client) -> None:
     assert 'hx-trigger="every 2s"' in owner.get("/settings/button").content.decode()
     owner.get("/patients?patient_id=42", headers=CLICKED)
-    page = listen(owner)
+    page = poll(owner)
     with clinic_context("bondi"):
-        stamp = button_clicks.heard().stamp
+        stamp = button_clicks.status().stamp
     assert f'name="seen" value="{stamp}"' in page
-    answer = owner.get("/settings/button/heard", {"told": stamp}, headers={"HX-Request": "true"})
+    answer = owner.get("/settings/button/heard", {"seen": stamp}, headers={"HX-Request": "true"})
     assert (answer.status_code, answer.content) == (204, b"")
     age(Kind.CLICK, timedelta(seconds=30))
-    assert owner.get("/settings/button/heard", {"told": stamp}).status_code == 200
+    assert owner.get("/settings/button/heard", {"seen": stamp}).status_code == 200
 
 
-def test_listening_keeps_no_session_open(owner: Client) -> None:
+def test_polling_does_not_extend_the_session(owner: Client) -> None:
     owner.get("/settings/button")
     long_ago = timezone.now() - timedelta(minutes=20)
     with clinic_context("bondi"):
@@ -199,11 +197,11 @@ def test_listening_keeps_no_session_open(owner: Client) -> None:
     assert owner.get("/settings/button/heard", headers={"HX-Request": "true"}).status_code == 401
 
 
-# --- Near misses ------------------------------------------------------------------------------------------------------
+# --- Wrong URLs -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("path", "kind", "change"), NEAR_MISSES, ids=[path for path, _, _ in NEAR_MISSES])
-def test_a_click_on_a_wrong_address_opens_nobody_and_says_what_to_change(
+@pytest.mark.parametrize(("path", "kind", "change"), WRONG_URLS, ids=[path for path, _, _ in WRONG_URLS])
+def test_a_click_on_a_wrong_url_opens_no_one_and_says_what_to_change(
     owner: Client, force_login: Browsers, path: str, kind: Kind, change: str
 ) -> None:
     answer = force_login("bondi").get(path, headers=CLICKED)
@@ -214,16 +212,16 @@ def test_a_click_on_a_wrong_address_opens_nobody_and_says_what_to_change(
     assert change in page
     assert "Lindqvist" not in page
     assert "patient_id" not in page
-    assert notes() == {kind: "Robin Reception"}
-    told = listen(owner)
-    assert "Robin Reception clicked at " in told
-    assert change in told
-    assert not works()
+    assert clicks() == {kind: "Robin Reception"}
+    status = poll(owner)
+    assert "Robin Reception clicked at " in status
+    assert change in status
+    assert not has_worked()
     assert access_log("bondi") == []
 
 
-@pytest.mark.parametrize(("path", "kind", "change"), NEAR_MISSES, ids=[path for path, _, _ in NEAR_MISSES])
-def test_visitors_are_told_no_more_than_where_they_are(
+@pytest.mark.parametrize(("path", "kind", "change"), WRONG_URLS, ids=[path for path, _, _ in WRONG_URLS])
+def test_visitors_learn_only_that_the_host_is_a_clinic(
     owner: Client, clinic_client: Browsers, path: str, kind: Kind, change: str
 ) -> None:
     answer = clinic_client("bondi").get(path, headers=CLICKED)
@@ -233,187 +231,185 @@ def test_visitors_are_told_no_more_than_where_they_are(
     assert change in page
     assert "/settings/button" not in page
     assert not answer.cookies
-    assert notes() == {kind: "Somebody"}
+    assert clicks() == {kind: "Someone"}
 
 
-def test_visitors_learn_nothing_about_any_id_on_a_wrong_address(two_clinics: None, clinic_client: Browsers) -> None:
+def test_visitors_learn_nothing_about_any_id_on_a_wrong_url(two_clinics: None, clinic_client: Browsers) -> None:
     pages = {clinic_client("bondi").get(f"/patient?patient_id={each}").content for each in ("42", "99", "9" * 20)}
     assert len(pages) == 1
 
 
-@pytest.mark.parametrize(("path", "kind", "change"), NOBODY_NAMED, ids=[path for path, _, _ in NOBODY_NAMED])
+@pytest.mark.parametrize(("path", "kind", "change"), NO_VALID_ID, ids=[path for path, _, _ in NO_VALID_ID])
 @pytest.mark.parametrize("signed_in", [True, False])
-def test_a_click_that_names_nobody_is_told(
+def test_a_click_without_a_valid_id_is_explained(
     owner: Client, clinic_client: Browsers, path: str, kind: Kind, change: str, signed_in: bool
 ) -> None:
     answer = (owner if signed_in else clinic_client("bondi")).get(path, headers=CLICKED)
     assert answer.status_code == 400
-    assert "Which patient was this about?" in answer.content.decode()
-    assert notes() == {kind: "Robin Owner" if signed_in else "Somebody"}
-    assert change in listen(owner)
+    assert "Which patient do you want to open?" in answer.content.decode()
+    assert clicks() == {kind: "Robin Owner" if signed_in else "Someone"}
+    assert change in poll(owner)
 
 
-def test_the_bare_address_as_a_bookmark_is_no_click(owner: Client) -> None:
+def test_a_bookmark_without_an_id_is_not_a_click(owner: Client) -> None:
     owner.get("/patients", headers=CLICKED | {"Sec-Fetch-Site": "none"})
-    assert notes() == {}
+    assert clicks() == {}
 
 
 @pytest.mark.parametrize("path", ["/patient", "/nowhere", "/patients/open", "/patients/0/", "/nowhere?id=42"])
-def test_an_address_without_a_page_is_no_click(owner: Client, path: str) -> None:
+def test_an_unknown_url_without_an_id_is_not_a_click(owner: Client, path: str) -> None:
     answer = owner.get(path, headers=CLICKED)
     assert answer.status_code == 404
     assert "Page not found" in answer.content.decode()
-    assert notes() == {}
+    assert clicks() == {}
 
 
-def test_an_address_of_one_patient_in_cliniko_shows_that_patient_to_nobody(owner: Client) -> None:
+def test_an_app_url_with_one_patients_id_opens_no_one(owner: Client) -> None:
     answer = owner.get("/patients/42/?patient_id=43", headers=CLICKED)
     assert answer.status_code == 404
     assert "Lindqvist" not in answer.content.decode()
 
 
-def test_owners_are_led_from_a_wrong_address_to_the_right_one(owner: Client) -> None:
+def test_owners_get_a_link_to_the_settings_page(owner: Client) -> None:
     assert 'href="/settings/button"' in owner.get("/patient?patient_id=42").content.decode()
     assert 'href="/settings/button"' in owner.get("/patients?patient_id=x").content.decode()
 
 
-def test_a_right_click_is_the_end_of_a_mistake_and_a_later_mistake_is_told_beside_it(owner: Client) -> None:
+def test_a_working_click_hides_earlier_mistakes_but_not_later_ones(owner: Client) -> None:
     owner.get("/patient?patient_id=42", headers=CLICKED)
     owner.get("/patients?patient_id=42", headers=CLICKED)
-    told = listen(owner)
-    assert WORKS in told
-    assert "Put an s at the end" not in told
+    status = poll(owner)
+    assert WORKS in status
+    assert "Add an s to the end" not in status
     age(Kind.CLICK, timedelta(minutes=5))
-    told = listen(owner)
-    assert "Put an s at the end" in told
-    assert "opened a patient from Cliniko" in told
-    assert WORKS not in told
+    status = poll(owner)
+    assert "Add an s to the end" in status
+    assert "opened a patient from Cliniko" in status
+    assert WORKS not in status
 
 
-def test_the_latest_mistake_is_the_one_to_mend(owner: Client) -> None:
+def test_only_the_latest_mistake_is_shown(owner: Client) -> None:
     owner.get("/patient?patient_id=42", headers=CLICKED)
     age(Kind.SINGULAR, timedelta(minutes=1))
     owner.get("/?patient_id=42", headers=CLICKED)
-    told = listen(owner)
-    assert "Put /patients at the end" in told
-    assert "Put an s at the end" not in told
+    status = poll(owner)
+    assert "Add /patients to the end" in status
+    assert "Add an s to the end" not in status
 
 
-def test_an_address_that_was_typed_mends_no_mistake(owner: Client) -> None:
+def test_a_typed_url_hides_no_mistake(owner: Client) -> None:
     owner.get("/patient?patient_id=42", headers=CLICKED)
     age(Kind.SINGULAR, timedelta(minutes=1))
     owner.get("/patients?patient_id=42", headers=CLICKED | {"Sec-Fetch-Site": "none"})
-    assert "Put an s at the end" in listen(owner)
+    assert "Add an s to the end" in poll(owner)
 
 
-def test_old_misses_are_forgotten(owner: Client, clinic_client: Browsers) -> None:
+def test_old_misses_are_not_shown(owner: Client, clinic_client: Browsers) -> None:
     owner.get("/patient?patient_id=42", headers=CLICKED)
     clinic_client("bondi").get("/patients?patient_id=42", headers=CLICKED)
     age(Kind.SIGNED_OUT, timedelta(minutes=11))
-    told = listen(owner)
-    assert "Put an s at the end" in told
-    assert "not signed in" not in told
+    status = poll(owner)
+    assert "Add an s to the end" in status
+    assert "isn&#x27;t signed in" not in status
     age(Kind.SINGULAR, timedelta(hours=25))
-    assert "No click received yet" in listen(owner)
+    assert "No click received yet" in poll(owner)
 
 
 # --- The wrong host, and the wrong scheme -----------------------------------------------------------------------------
 
 
-def test_http_is_noted_before_the_browser_is_sent_on_to_https(owner: Client, settings: Settings) -> None:
+def test_http_is_recorded_before_the_redirect_to_https(owner: Client, settings: Settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
     answer = owner.get("/patients?patient_id=42")
     assert (answer.status_code, answer["Location"]) == (301, "https://bondi.localhost/patients?patient_id=42")
-    assert set(notes()) == {Kind.HTTP}
+    assert set(clicks()) == {Kind.HTTP}
     assert owner.get("/patients?patient_id=42", secure=True).status_code == 302
-    told = listen(owner, secure=True)
-    assert "Begin the App URL with https://." in told
-    assert "opened a patient from Cliniko" in told
-    assert WORKS not in told
+    status = poll(owner, secure=True)
+    assert "Start the App URL with https://." in status
+    assert "opened a patient from Cliniko" in status
+    assert WORKS not in status
     age(Kind.HTTP, timedelta(seconds=30))
-    assert WORKS in listen(owner, secure=True)
+    assert WORKS in poll(owner, secure=True)
 
 
-def test_other_pages_over_http_are_no_clicks(owner: Client, settings: Settings) -> None:
+def test_other_pages_over_http_are_not_clicks(owner: Client, settings: Settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
     owner.get("/login")
-    assert notes() == {}
+    assert clicks() == {}
 
 
-def test_a_host_of_two_levels_is_noted_at_the_clinic_and_told_to_nobody_else(
-    owner: Client, clinic_client: Browsers
-) -> None:
+def test_a_two_level_host_is_recorded_at_its_clinic_only(owner: Client, clinic_client: Browsers) -> None:
     hosts = ("www.bondi.localhost", "a.www.bondi.localhost", "www.nope.localhost")
-    astray = [Client(HTTP_HOST=host).get("/patients?patient_id=42") for host in hosts]
-    assert {answer.status_code for answer in astray} == {404}
-    assert len({answer.content for answer in astray}) == 1
-    assert set(notes()) == {Kind.TWO_LEVELS}
-    assert notes("harbour") == {}
-    told = listen(owner)
-    assert "one name too many before localhost" in told
-    assert "Let the App URL begin with http://bondi." in told
+    answers = [Client(HTTP_HOST=host).get("/patients?patient_id=42") for host in hosts]
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({answer.content for answer in answers}) == 1
+    assert set(clicks()) == {Kind.TWO_LEVELS}
+    assert clicks("harbour") == {}
+    status = poll(owner)
+    assert "one name too many before localhost" in status
+    assert "Start the App URL with http://bondi." in status
 
 
-def test_a_host_of_two_levels_at_a_clinic_that_rests_is_not_noted(owner: Client) -> None:
+def test_a_two_level_host_of_a_suspended_clinic_is_not_recorded(owner: Client) -> None:
     Clinic.objects.filter(label="bondi").update(state=Clinic.State.SUSPENDED)
     assert Client(HTTP_HOST="www.bondi.localhost").get("/patients?patient_id=42").status_code == 404
-    assert notes() == {}
+    assert clicks() == {}
 
 
-def test_two_levels_without_a_patient_are_no_click(owner: Client) -> None:
+def test_a_two_level_host_without_an_id_is_not_a_click(owner: Client) -> None:
     Client(HTTP_HOST="www.bondi.localhost").get("/")
-    assert notes() == {}
+    assert clicks() == {}
 
 
-def test_a_note_that_fails_changes_nothing_of_the_neutral_page(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_to_record_does_not_change_the_neutral_page(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("launch.button_clicks.note", fail)
+    monkeypatch.setattr("launch.button_clicks.record_click", fail)
     answer = Client(HTTP_HOST="www.bondi.localhost").get("/patients?patient_id=42")
     assert "There's no clinic at this address" in answer.content.decode()
 
 
-def test_a_name_that_the_clinic_had_before_still_leads_to_the_patient_and_is_told(owner: Client, bondi: Clinic) -> None:
+def test_a_former_name_still_opens_the_patient_and_is_shown(owner: Client, bondi: Clinic) -> None:
     Domain.objects.create(domain="bondi-physio", tenant=bondi, is_primary=False)
     answer = owner.get("/patients?patient_id=42", headers={"Host": "bondi-physio.localhost"})
     assert answer["Location"] == f"{ADDRESS}?patient_id=42"
     owner.get("/patients?patient_id=42", headers=CLICKED)
-    assert notes() == {Kind.FORMER_NAME: "Somebody", Kind.CLICK: "Robin Owner"}
-    told = listen(owner)
-    assert "a name that this clinic had before" in told
-    assert "Let the App URL begin with http://bondi." in told
-    assert WORKS not in told
+    assert clicks() == {Kind.FORMER_NAME: "Someone", Kind.CLICK: "Robin Owner"}
+    status = poll(owner)
+    assert "a former name of this clinic" in status
+    assert "Start the App URL with http://bondi." in status
+    assert WORKS not in status
 
 
-# --- What is kept -----------------------------------------------------------------------------------------------------
+# --- What is stored ---------------------------------------------------------------------------------------------------
 
 
-def test_a_flood_of_misses_grows_nothing_and_writes_once(
+def test_a_flood_of_clicks_adds_one_row_per_kind(
     owner: Client, clinic_client: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = clinic_client("bondi")
     monkeypatch.setattr(
-        "launch.button_clicks.NOTE_INTERVAL", timedelta(minutes=5)
+        "launch.button_clicks.COUNT_INTERVAL", timedelta(minutes=5)
     )  # a flood on a slow machine lasts longer
     with CaptureQueriesContext(connection) as asked:
         for number in range(1, 60):
             browser.get(f"/nowhere-{number}?patient_id={number}")
             browser.get(f"/patients?patient_id={number}")
-    assert notes() == {Kind.OTHER_PATH: "Somebody", Kind.SIGNED_OUT: "Somebody"}
+    assert clicks() == {Kind.OTHER_PATH: "Someone", Kind.SIGNED_OUT: "Someone"}
     assert sum(query["sql"].startswith("INSERT") for query in asked.captured_queries) == 2
 
 
-def test_a_second_click_later_takes_the_place_of_the_first(owner: Client, force_login: Browsers) -> None:
+def test_a_later_click_replaces_the_first(owner: Client, force_login: Browsers) -> None:
     owner.get("/patients?patient_id=42", headers=CLICKED)
     force_login("bondi").get("/patients?patient_id=42", headers=CLICKED)
-    assert notes() == {Kind.CLICK: "Robin Reception"}
+    assert clicks() == {Kind.CLICK: "Robin Reception"}
 
 
-def test_the_clicks_of_staff_count_one_by_one_and_floods_of_strangers_do_not(
+def test_every_click_of_staff_counts_but_not_floods_of_strangers(
     owner: Client, force_login: Browsers, clinic_client: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("launch.button_clicks.NOTE_INTERVAL", timedelta(minutes=5))
+    monkeypatch.setattr("launch.button_clicks.COUNT_INTERVAL", timedelta(minutes=5))
     for _ in range(3):
         owner.get("/patients?patient_id=42", headers=CLICKED)
         clinic_client("bondi").get("/patients?patient_id=42", headers=CLICKED)
@@ -421,20 +417,20 @@ def test_the_clicks_of_staff_count_one_by_one_and_floods_of_strangers_do_not(
     counted = {}
     for label in ("bondi", "harbour"):
         with clinic_context(label):
-            counted[label] = dict(ButtonClick.objects.values_list("kind", "times"))
+            counted[label] = dict(ButtonClick.objects.values_list("kind", "count"))
     assert counted == {"bondi": {"click": 3, "signed_out": 1}, "harbour": {"click": 1}}
 
 
-def test_a_click_outlives_the_account_of_who_made_it(owner: Client, staff_member: Callable[..., User]) -> None:
+def test_a_click_outlives_its_users_account(owner: Client, staff_member: Callable[..., User]) -> None:
     owner.get("/patients?patient_id=42", headers=CLICKED)
     with clinic_context("bondi"):
         User.objects.all().delete()
-    assert notes() == {Kind.CLICK: "Somebody"}
-    assert works()
+    assert clicks() == {Kind.CLICK: "Someone"}
+    assert has_worked()
 
 
-def test_another_cliniko_account_has_no_button_yet(owner: Client) -> None:
+def test_another_cliniko_account_starts_without_clicks(owner: Client) -> None:
     owner.get("/patients?patient_id=42", headers=CLICKED)
     with clinic_context("bondi"):
         account_changed.send(sender=Connection)
-    assert not works()
+    assert not has_worked()

@@ -1,4 +1,4 @@
-"""From Cliniko: who is invited by a tick, and who has left and can still sign in."""
+"""Cliniko's users on the staff page: whom to invite, and who has left but can still sign in."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts import invitations
 from accounts.models import User
-from launch.cliniko_people import NO_ANSWER, NOT_READ
+from launch.messages import USERS_NOT_READ, USERS_UNREACHABLE
 from sync.cliniko_users import ClinikoUser, ClinikoUsers
 from sync.refresh import Outcome
 from tenants.context import clinic_context
@@ -23,7 +23,7 @@ KIM, LEE, SAM = "kim@clinic.example", "lee@clinic.example", "sam@clinic.example"
 
 @pytest.fixture
 def cliniko_has(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`cliniko_has(kim=True, lee=False)`: users of Cliniko by first name, active or not."""
+    """`cliniko_has(kim=True, lee=False)`: set Cliniko's users by first name, active or not."""
 
     def has(outcome: Outcome = Outcome.FRESH, **users: bool) -> None:
         listed = (
@@ -40,7 +40,7 @@ def text(answer: Any) -> str:
     return str(answer.content.decode())
 
 
-def test_whoever_is_active_in_cliniko_and_not_here_can_be_ticked(
+def test_active_users_without_an_account_can_be_ticked(
     force_login: SignIn, staff_member: Staff, cliniko_has: Callable[..., None]
 ) -> None:
     cliniko_has(kim=True, lee=True, sam=True, ann=False)
@@ -54,7 +54,7 @@ def test_whoever_is_active_in_cliniko_and_not_here_can_be_ticked(
     assert "Inactive in Cliniko" not in page
 
 
-def test_a_leaver_stands_beside_the_button_that_suspends_them(
+def test_a_leaver_has_a_button_to_suspend_them(
     force_login: SignIn, staff_member: Staff, cliniko_has: Callable[..., None]
 ) -> None:
     cliniko_has(kim=False, lee=False)
@@ -69,7 +69,7 @@ def test_a_leaver_stands_beside_the_button_that_suspends_them(
     assert KIM not in text(owner.get(PEOPLE))
 
 
-def test_an_admin_sees_that_an_owner_has_left_and_cannot_suspend_them(
+def test_an_admin_sees_an_owner_who_left_but_cannot_suspend_them(
     force_login: SignIn, staff_member: Staff, cliniko_has: Callable[..., None]
 ) -> None:
     cliniko_has(kim=False)
@@ -80,19 +80,19 @@ def test_an_admin_sees_that_an_owner_has_left_and_cannot_suspend_them(
     assert 'value="owner"' not in page
 
 
-def test_whoever_has_two_users_in_cliniko_has_left_with_the_last_one(
+def test_a_person_with_another_active_user_has_not_left(
     force_login: SignIn, staff_member: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     staff_member("bondi", email=KIM)
     both = tuple(ClinikoUser("Kim Vale", KIM, "receptionist", active) for active in (True, False))
     monkeypatch.setattr("launch.cliniko_people.cliniko_users", lambda: ClinikoUsers(Outcome.FRESH, both))
-    assert "Everybody who is active in Cliniko is here" in text(force_login("bondi", "owner").get(PEOPLE))
+    assert "Every active Cliniko user has an account here" in text(force_login("bondi", "owner").get(PEOPLE))
 
 
-def test_everybody_who_is_ticked_is_invited_with_the_role(force_login: SignIn) -> None:
+def test_everyone_ticked_is_invited_with_the_role(force_login: SignIn) -> None:
     owner = force_login("bondi", "owner")
     page = text(owner.post(INVITE, {"email": [KIM, LEE], "role": "clinician"}, follow=True))
-    assert "2 invitations are on the way" in page
+    assert "2 invitations sent." in page
     assert sorted(message.to[0] for message in mail.outbox) == [KIM, LEE]
     with clinic_context("bondi"):
         assert set(invitations.pending().values_list("email", "role")) == {(KIM, "clinician"), (LEE, "clinician")}
@@ -100,50 +100,50 @@ def test_everybody_who_is_ticked_is_invited_with_the_role(force_login: SignIn) -
         assert not invitations.pending().exists()
 
 
-def test_an_admin_invites_no_owner_by_a_tick(force_login: SignIn) -> None:
+def test_an_admin_cannot_invite_an_owner(force_login: SignIn) -> None:
     page = text(force_login("bondi", "admin").post(INVITE, {"email": KIM, "role": "owner"}, follow=True))
-    assert "cannot be invited" in page
+    assert "can&#x27;t be invited" in page
     assert mail.outbox == []
 
 
-def test_what_cannot_be_done_for_one_is_done_for_the_others(
+def test_one_failed_invitation_does_not_stop_the_others(
     force_login: SignIn, staff_member: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     staff_member("bondi", email=LEE)
     owner = force_login("bondi", "owner")
     page = text(owner.post(INVITE, {"email": ["no address", LEE, KIM], "role": "reception"}, follow=True))
-    assert "no address cannot be invited" in page
+    assert "no address can&#x27;t be invited" in page
     assert f"{LEE} already has an account" in page
-    assert "1 invitation is on the way" in page
-    monkeypatch.setattr("accounts.invitations.send", lambda *_: (_ for _ in ()).throw(OSError))
+    assert "1 invitation sent." in page
+    monkeypatch.setattr("accounts.emails.send_invitation", lambda *_: (_ for _ in ()).throw(OSError))
     page = text(owner.post(INVITE, {"email": SAM, "role": "reception"}, follow=True))
-    assert f"The mail to {SAM} could not be sent" in page
-    assert "Nobody was ticked" in text(owner.post(INVITE, {"role": "reception"}, follow=True))
+    assert f"The email to {SAM} couldn&#x27;t be sent" in page
+    assert "Tick the people to invite." in text(owner.post(INVITE, {"role": "reception"}, follow=True))
 
 
-def test_no_more_than_twenty_are_invited_at_once(force_login: SignIn) -> None:
+def test_at_most_twenty_are_invited_at_once(force_login: SignIn) -> None:
     many = [f"person{number}@clinic.example" for number in range(21)]
     page = text(force_login("bondi", "owner").post(INVITE, {"email": many, "role": "readonly"}, follow=True))
-    assert "20 invitations are on the way" in page
+    assert "20 invitations sent." in page
     assert "Tick the others again" in page
     assert len(mail.outbox) == 20
 
 
-@pytest.mark.parametrize("outcome", [*NOT_READ, Outcome.UNREACHABLE])
-def test_why_cliniko_could_not_be_asked_is_one_sentence(
+@pytest.mark.parametrize("outcome", [*USERS_NOT_READ, Outcome.UNREACHABLE])
+def test_the_reason_why_users_could_not_be_read_is_shown(
     force_login: SignIn, cliniko_has: Callable[..., None], outcome: Outcome
 ) -> None:
     cliniko_has(outcome)
     answer = force_login("bondi", "owner").get(PEOPLE)
     assert answer.status_code == 200
-    sentence = NOT_READ.get(outcome, NO_ANSWER).replace("'", "&#x27;")
+    sentence = USERS_NOT_READ.get(outcome, USERS_UNREACHABLE).replace("'", "&#x27;")
     assert sentence in text(answer)
     assert "Everybody" not in text(answer)
 
 
-def test_the_staff_page_asks_for_this_part_by_itself_and_waits_for_nobody(force_login: SignIn) -> None:
+def test_the_staff_page_loads_this_part_afterwards(force_login: SignIn) -> None:
     owner = force_login("bondi", "owner")
     assert f'hx-get="{PEOPLE}"' in text(owner.get("/settings/staff/"))
     part = text(owner.get(PEOPLE, headers={"HX-Request": "true"}))
     assert "<html" not in part
-    assert NOT_READ[Outcome.NO_KEY].partition(",")[0] in part
+    assert USERS_NOT_READ[Outcome.NO_KEY].partition(",")[0] in part

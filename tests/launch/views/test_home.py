@@ -20,12 +20,12 @@ def search(browser: Client, text: str) -> str:
     return browser.post("/search", {"text": text}, headers=HTMX).content.decode()
 
 
-def test_search_finds_this_clinics_patients_alone(two_clinics: None, force_login: Callable[..., Client]) -> None:
+def test_search_finds_only_this_clinics_patients(two_clinics: None, force_login: Callable[..., Client]) -> None:
     assert 'href="/patients/42/"' in search(force_login("bondi"), "ada")
-    assert "Nobody found" in search(force_login("harbour"), "ada")
+    assert "No patients found" in search(force_login("harbour"), "ada")
 
 
-def test_a_result_says_who_and_how_old_and_the_phone(reception: Client, add_patient: Callable[..., str]) -> None:
+def test_a_result_has_name_age_and_phone(reception: Client, add_patient: Callable[..., str]) -> None:
     born = timezone.localdate() - timedelta(days=100)
     add_patient("bondi", "43", first_name="Tiny", date_of_birth=born.isoformat())
     found = search(reception, "tiny")
@@ -34,29 +34,31 @@ def test_a_result_says_who_and_how_old_and_the_phone(reception: Client, add_pati
     assert "0491 570 006" in found
 
 
-def test_it_works_without_a_script(reception: Client) -> None:
+def test_it_works_without_javascript(reception: Client) -> None:
     page = reception.post("/search", {"text": "lindqvist ada"}).content.decode()
     assert page.startswith("<!doctype html>")
     assert "Ada Lindqvist" in page
     assert 'value="lindqvist ada"' in page
 
 
-def test_the_text_is_in_no_address(reception: Client) -> None:
+def test_the_search_text_is_never_in_a_url(reception: Client) -> None:
     answer = reception.get("/search", {"text": "ada"})
     assert (answer.status_code, answer["Location"]) == (302, "/")
 
 
-def test_a_search_leaves_a_row_without_its_text(reception: Client) -> None:
+def test_a_search_writes_an_audit_entry_without_its_text(reception: Client) -> None:
     search(reception, "ada")
     assert access_log("bondi") == [("reception@clinic.example", "searched", "")]
 
 
 def test_an_empty_search_is_no_search(reception: Client) -> None:
-    assert "Nobody opened yet" in search(reception, "  \x00 ")
+    assert "No patients opened yet" in search(reception, "  \x00 ")
     assert access_log("bondi") == []
 
 
-def test_without_its_row_a_search_shows_nobody(reception: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_shows_no_one_when_its_entry_cannot_be_written(
+    reception: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(**fields: object) -> None:
         raise DatabaseError
 
@@ -69,21 +71,23 @@ def test_without_its_row_a_search_shows_nobody(reception: Client, monkeypatch: p
 @pytest.mark.parametrize(
     "text", ["x" * 5000, "'; DROP TABLE", "\x00\x00", "%", "_", "\\", "<b>", "😀", "٤٢", "1/1/0000"]
 )
-def test_odd_texts_are_answered(reception: Client, text: str) -> None:
+def test_odd_search_texts_are_handled(reception: Client, text: str) -> None:
     answer = reception.post("/search", {"text": text}, headers=HTMX)
     assert answer.status_code == 200
     assert "<b>" not in answer.content.decode()
 
 
-def test_more_than_a_list_holds_is_said(reception: Client, add_patient: Callable[..., str]) -> None:
+def test_a_long_result_is_cut_and_says_so(reception: Client, add_patient: Callable[..., str]) -> None:
     for number in range(100, 125):
         add_patient("bondi", str(number), first_name="Twin")
     found = search(reception, "twin")
     assert found.count("<li>") == 20
-    assert "The first 20" in found
+    assert "First 20 matches" in found
 
 
-def test_a_list_of_people_is_shown_only_with_its_row(reception: Client, add_patient: Callable[..., str]) -> None:
+def test_recently_opened_patients_are_shown_with_an_audit_entry(
+    reception: Client, add_patient: Callable[..., str]
+) -> None:
     reception.get("/")
     assert access_log("bondi") == []
     add_patient("bondi", "42")
@@ -92,7 +96,7 @@ def test_a_list_of_people_is_shown_only_with_its_row(reception: Client, add_pati
     assert [action for _, action, _ in access_log("bondi")] == ["viewed", "listed"]
 
 
-def test_recently_opened_are_ones_own_latest_first(
+def test_recently_opened_patients_are_the_users_own_latest_first(
     reception: Client, add_patient: Callable[..., str], force_login: Callable[..., Client]
 ) -> None:
     for number, name in enumerate(["First", "Second", "Third"], start=50):
@@ -106,27 +110,27 @@ def test_recently_opened_are_ones_own_latest_first(
     assert "Third" not in page
 
 
-def test_at_most_eight_are_listed(reception: Client, add_patient: Callable[..., str]) -> None:
+def test_at_most_eight_recently_opened_patients_are_listed(reception: Client, add_patient: Callable[..., str]) -> None:
     for number in range(60, 70):
         add_patient("bondi", str(number))
         reception.get(f"/patients/{number}/")
-    assert reception.get("/").content.decode().count('class="people__name"') == 8
+    assert reception.get("/").content.decode().count('class="patient-list__name"') == 8
 
 
-def test_an_import_under_way_is_said(reception: Client) -> None:
+def test_a_running_import_is_shown(reception: Client) -> None:
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="patients").update(imported_at=None)
     assert "being copied from Cliniko" in reception.get("/").content.decode()
 
 
 @pytest.mark.parametrize(("role", "may_act"), [("owner", True), ("reception", False)])
-def test_a_missing_key_is_said_with_a_step_for_those_who_can_take_it(
+def test_a_missing_key_is_shown_with_a_link_for_those_who_can_act(
     two_clinics: None, force_login: Callable[..., Client], role: str, may_act: bool
 ) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state=Connection.State.NO_KEY, sealed_key="")
     page = force_login("bondi", role=role).get("/").content.decode()
-    assert "not connected to Cliniko" in page
+    assert "connected to Cliniko yet" in page
     assert ('class="button button--small" href="/settings/"' in page) is may_act
 
 

@@ -1,4 +1,4 @@
-"""The page of the clinic's key: what is pasted is tried with Cliniko before it is kept."""
+"""The API key page: a pasted key is tested with Cliniko before it is stored."""
 
 import re
 import time
@@ -33,7 +33,7 @@ def paste(browser: Client, key: str, **more: str) -> Any:
 
 
 def words(answer: Any) -> str:
-    """The page's text, without marks and double blanks."""
+    """Return the page's text, without tags and repeated spaces."""
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
 
 
@@ -43,7 +43,7 @@ def in_use(label: str = "bondi") -> str:
 
 
 @pytest.mark.parametrize("role", ["owner", "admin"])
-def test_a_key_that_works_is_taken_and_the_page_says_whose_it_is(
+def test_a_working_key_is_stored_and_the_page_shows_whose_it_is(
     sandbox: Sandbox, force_login: Callable[..., Client], role: str
 ) -> None:
     key = sandbox.store.key("bondi")
@@ -57,14 +57,14 @@ def test_a_key_that_works_is_taken_and_the_page_says_whose_it_is(
     assert in_use("harbour") == ""
 
 
-def test_what_the_users_role_may_not_read_is_told_at_once(sandbox: Sandbox, owner: Client) -> None:
+def test_the_page_shows_what_the_users_role_cannot_read(sandbox: Sandbox, owner: Client) -> None:
     sandbox.store.forbid(sandbox.store.key("bondi"), "medical_alerts")
     said = words(owner.post("/settings/key", {"key": sandbox.store.key("bondi")}, follow=True))
     assert "Medical alerts: no, this user’s role doesn’t allow it." in said
     assert "May not read Medical alerts" in words(owner.get("/settings/key"))
 
 
-def test_invoices_are_asked_about_though_they_are_not_copied(sandbox: Sandbox, owner: Client) -> None:
+def test_access_to_invoices_is_tested_though_they_are_not_copied(sandbox: Sandbox, owner: Client) -> None:
     key = sandbox.store.key("bondi")
     said = words(owner.post("/settings/key", {"key": key}, follow=True))
     assert "Invoices: yes, though Sidechart doesn’t copy them." in said
@@ -78,7 +78,7 @@ def test_invoices_are_asked_about_though_they_are_not_copied(sandbox: Sandbox, o
     assert "Invoices" not in said
 
 
-def test_a_limit_that_invoices_meet_is_kept_to(sandbox: Sandbox, owner: Client) -> None:
+def test_a_rate_limit_met_by_the_invoices_test_is_respected(sandbox: Sandbox, owner: Client) -> None:
     sandbox.store.inject_fault("bondi", Fault.TOO_MANY_HOUR, resource="invoices")
     assert "Connected to Bondi Physio" in words(
         owner.post("/settings/key", {"key": sandbox.store.key("bondi")}, follow=True)
@@ -88,7 +88,7 @@ def test_a_limit_that_invoices_meet_is_kept_to(sandbox: Sandbox, owner: Client) 
     assert blocked > timezone.now() + timedelta(minutes=30)
 
 
-def test_the_first_key_ends_the_set_up_and_brings_name_zone_and_word(sandbox: Sandbox, owner: Client) -> None:
+def test_the_first_key_ends_the_setup_and_sets_name_zone_and_word(sandbox: Sandbox, owner: Client) -> None:
     Clinic.objects.filter(label="bondi").update(
         state=Clinic.State.SETUP, name="To be named", sync_due_at="2100-01-01T00:00Z"
     )
@@ -103,7 +103,7 @@ def test_the_first_key_ends_the_set_up_and_brings_name_zone_and_word(sandbox: Sa
         assert total == len(sandbox.store.all("bondi", "practitioners"))
 
 
-def test_a_clock_that_nobody_knows_is_told_and_takes_no_known_one_away(
+def test_an_unknown_time_zone_is_shown_and_does_not_replace_a_known_one(
     sandbox: Sandbox, owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Cliniko.settings
@@ -124,7 +124,7 @@ def test_a_clock_that_nobody_knows_is_told_and_takes_no_known_one_away(
         assert Connection.objects.get().time_zone == "Australia/Sydney"
 
 
-def test_a_change_of_key_is_one_line_of_the_log_without_the_key(sandbox: Sandbox, owner: Client) -> None:
+def test_a_new_key_writes_an_audit_entry_without_the_key(sandbox: Sandbox, owner: Client) -> None:
     paste(owner, sandbox.store.key("bondi"))
     with clinic_context("bondi"):
         line = Event.objects.get(action="key_changed")
@@ -132,7 +132,7 @@ def test_a_change_of_key_is_one_line_of_the_log_without_the_key(sandbox: Sandbox
     assert sandbox.store.key("bondi") not in str(line.details)
 
 
-def test_nothing_is_kept_that_the_log_cannot_take(
+def test_no_key_is_stored_when_its_entry_cannot_be_written(
     sandbox: Sandbox, owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -143,7 +143,7 @@ def test_nothing_is_kept_that_the_log_cannot_take(
     assert in_use() == ""
 
 
-# --- Keys that are not taken -----------------------------------------------------------------------------------------
+# --- Keys that are refused ------------------------------------------------------------------------------------------
 
 COPY, MAKE = "Copy the key there and paste it here.", "Copy the whole key again from My info > Manage API keys"
 ADMINISTRATOR = "A Cliniko administrator can change that user's role"
@@ -176,7 +176,7 @@ BAD_KEYS = [
 
 
 @pytest.mark.parametrize(("pasted", "happened", "help"), BAD_KEYS, ids=[repr(bad[0][:40]) for bad in BAD_KEYS])
-def test_what_is_no_key_is_told_what_it_is_and_what_to_do(
+def test_an_invalid_key_is_refused_with_what_to_do(
     sandbox: Sandbox, owner: Client, pasted: str, happened: str, help: str
 ) -> None:
     paste(owner, sandbox.store.key("bondi"))
@@ -191,7 +191,7 @@ def test_what_is_no_key_is_told_what_it_is_and_what_to_do(
     assert in_use() == before
 
 
-def test_a_revoked_key_may_have_been_deleted_in_cliniko(sandbox: Sandbox, owner: Client) -> None:
+def test_a_revoked_key_is_refused_as_deleted_in_cliniko(sandbox: Sandbox, owner: Client) -> None:
     key = sandbox.store.key("bondi")
     sandbox.store.revoke_key(key)
     said = words(paste(owner, key))
@@ -200,7 +200,7 @@ def test_a_revoked_key_may_have_been_deleted_in_cliniko(sandbox: Sandbox, owner:
     assert "still in use" not in said
 
 
-def test_a_key_without_rights_says_whose_it_is_and_who_can_widen_them(sandbox: Sandbox, owner: Client) -> None:
+def test_a_key_that_cannot_read_patients_is_refused_with_who_can_help(sandbox: Sandbox, owner: Client) -> None:
     sandbox.store.forbid(sandbox.store.key("bondi"), "patients")
     said = words(paste(owner, sandbox.store.key("bondi")))
     assert "isn't allowed to read patients" in said
@@ -220,7 +220,7 @@ def test_a_key_without_rights_says_whose_it_is_and_who_can_widen_them(sandbox: S
         (Fault.UNAUTHORIZED, NOT_ACCEPTED, "create a new one there"),
     ],
 )
-def test_what_cliniko_does_to_a_key_is_told_and_nothing_is_kept(
+def test_a_failed_test_of_a_key_is_explained_and_nothing_is_stored(
     sandbox: Sandbox, owner: Client, fault: Fault, happened: str, help: str
 ) -> None:
     sandbox.store.inject_fault("bondi", fault, times=None, seconds=30)
@@ -231,13 +231,13 @@ def test_what_cliniko_does_to_a_key_is_told_and_nothing_is_kept(
     assert in_use() == ""
 
 
-def test_cliniko_out_of_reach_is_told(sandbox: Sandbox, owner: Client, settings: Any) -> None:
+def test_an_unreachable_cliniko_is_explained(sandbox: Sandbox, owner: Client, settings: Any) -> None:
     settings.CLINIKO_API_URL = "http://127.0.0.1:9/{shard}"
     assert "isn't responding, so the key couldn't be tested" in words(paste(owner, sandbox.store.key("bondi")))
 
 
 @pytest.mark.parametrize("around", ["{}\n", "  {}  ", "\r\n{}\r\n", "\u00a0{}\t"])
-def test_blanks_and_line_ends_around_a_key_do_not_matter(sandbox: Sandbox, owner: Client, around: str) -> None:
+def test_whitespace_around_a_key_is_ignored(sandbox: Sandbox, owner: Client, around: str) -> None:
     assert paste(owner, around.format(sandbox.store.key("bondi"))).status_code == 302
     assert in_use()
 
@@ -256,9 +256,7 @@ def mirrored_bondi(sandbox: Sandbox, owner: Client) -> Sandbox:
     return sandbox
 
 
-def test_another_account_is_refused_until_somebody_ticks_what_will_be_forgotten(
-    mirrored_bondi: Sandbox, owner: Client
-) -> None:
+def test_another_account_needs_a_tick_that_deletes_the_mirror(mirrored_bondi: Sandbox, owner: Client) -> None:
     before, other = in_use(), mirrored_bondi.store.key("harbour")
     answer = paste(owner, other)
     said = words(answer)
@@ -278,7 +276,7 @@ def test_another_account_is_refused_until_somebody_ticks_what_will_be_forgotten(
 
 
 @pytest.mark.parametrize("agreed_to", ["", "yes", "true", "au2/elsewhere", "au1/harbour"])
-def test_to_agree_to_one_account_is_not_to_agree_to_another(
+def test_agreeing_to_one_account_does_not_agree_to_another(
     mirrored_bondi: Sandbox, owner: Client, agreed_to: str
 ) -> None:
     before = in_use()
@@ -292,7 +290,7 @@ def test_to_agree_to_one_account_is_not_to_agree_to_another(
 
 
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
-def test_others_may_not_change_the_key(sandbox: Sandbox, force_login: Callable[..., Client], role: str) -> None:
+def test_other_roles_cannot_change_the_key(sandbox: Sandbox, force_login: Callable[..., Client], role: str) -> None:
     browser = force_login("bondi", role=role)
     assert browser.get("/settings/key").status_code == 403
     assert paste(browser, sandbox.store.key("bondi")).status_code == 403
@@ -300,7 +298,7 @@ def test_others_may_not_change_the_key(sandbox: Sandbox, force_login: Callable[.
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_whoever_signed_in_a_while_ago_confirms_it_first(sandbox: Sandbox, owner: Client, method: str) -> None:
+def test_an_old_sign_in_needs_reauthentication(sandbox: Sandbox, owner: Client, method: str) -> None:
     with clinic_context("bondi"):
         session = owner.session
         session[REAUTHENTICATED_AT] = time.time() - 3600
@@ -312,7 +310,7 @@ def test_whoever_signed_in_a_while_ago_confirms_it_first(sandbox: Sandbox, owner
     assert in_use() == ""
 
 
-def test_the_field_keeps_nothing_and_asks_the_browser_to_keep_nothing(sandbox: Sandbox, owner: Client) -> None:
+def test_the_field_is_never_filled_in_or_saved_by_the_browser(sandbox: Sandbox, owner: Client) -> None:
     field = re.search(r'<input[^>]*name="key"[^>]*>', owner.get("/settings/key").content.decode())
     assert field
     assert 'type="password"' in field[0]

@@ -1,4 +1,4 @@
-"""The clinic's own notes on a patient."""
+"""The clinic's own notes about a patient."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ HTMX = {"HX-Request": "true"}
 
 
 class Desk:
-    """Somebody with a patient's page open."""
+    """A user with a patient's page open."""
 
     def __init__(self, browser: Client, patient_id: str = "42"):
         self.browser = browser
@@ -45,7 +45,7 @@ def note(label: str = "bondi") -> Note:
         return Note.objects.latest("pk")
 
 
-def told(label: str = "bondi") -> list[tuple[int, str]]:
+def versions(label: str = "bondi") -> list[tuple[int, str]]:
     with clinic_context(label):
         return list(NoteVersion.objects.order_by("number").values_list("number", "text"))
 
@@ -60,20 +60,20 @@ def colleague(two_clinics: None, force_login: Callable[..., Client]) -> Desk:
     return Desk(force_login("bondi", role="clinician"))
 
 
-def test_a_note_says_who_and_when_and_is_on_everybodys_screen(desk: Desk, colleague: Desk) -> None:
+def test_a_note_shows_author_and_time_on_everyones_screen(desk: Desk, colleague: Desk) -> None:
     assert "Prefers mornings" in desk.write("Prefers mornings")
     page = colleague.page()
     assert "Prefers mornings" in page
     assert re.search(r"Robin Reception</bdi>, \w{3} \d+ \w{3}, \d+:\d\d [ap]m", page)
 
 
-def test_a_long_note_is_kept_to_its_last_word(desk: Desk) -> None:
+def test_a_long_note_is_stored_whole(desk: Desk) -> None:
     words = " ".join(f"word{number}" for number in range(5000))
     desk.write(words)
-    assert told() == [(1, words)]
+    assert versions() == [(1, words)]
 
 
-def test_a_note_is_of_this_clinic_and_this_patient(
+def test_a_note_belongs_to_one_clinic_and_patient(
     desk: Desk, force_login: Callable[..., Client], add_patient: Callable[..., str]
 ) -> None:
     add_patient("bondi", "43")
@@ -83,7 +83,9 @@ def test_a_note_is_of_this_clinic_and_this_patient(
 
 
 @pytest.mark.parametrize(("role", "may"), [("owner", True), ("admin", True), ("clinician", True), ("readonly", False)])
-def test_who_may_write(two_clinics: None, force_login: Callable[..., Client], role: str, may: bool) -> None:
+def test_read_only_users_cannot_write(
+    two_clinics: None, force_login: Callable[..., Client], role: str, may: bool
+) -> None:
     browser = force_login("bondi", role=role)
     assert ('id="new-note"' in browser.get("/patients/42/").content.decode()) is may
     with clinic_context("bondi"):
@@ -92,15 +94,15 @@ def test_who_may_write(two_clinics: None, force_login: Callable[..., Client], ro
     assert answer.status_code == (200 if may else 403)
 
 
-def test_it_works_without_a_script(desk: Desk) -> None:
+def test_it_works_without_javascript(desk: Desk) -> None:
     answer = desk.post(htmx=False, text="Prefers mornings")
-    assert (answer.status_code, answer["Location"]) == (302, "/patients/42/#own-notes")
+    assert (answer.status_code, answer["Location"]) == (302, "/patients/42/#team-notes")
     assert "Prefers mornings" in desk.page()
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "\x00"])
-def test_a_note_without_words_is_refused(desk: Desk, text: str) -> None:
-    assert "A note needs words." in desk.write(text)
+def test_an_empty_note_is_refused(desk: Desk, text: str) -> None:
+    assert "A note can&#x27;t be empty." in desk.write(text)
     with clinic_context("bondi"):
         assert not Note.objects.exists()
 
@@ -111,32 +113,30 @@ def test_markup_in_a_note_is_inert(desk: Desk) -> None:
         assert page.count("</textarea>") == page.count("<textarea")
 
 
-def test_an_edit_keeps_what_was_said_before(desk: Desk, colleague: Desk) -> None:
+def test_an_edit_keeps_the_earlier_version(desk: Desk, colleague: Desk) -> None:
     desk.write("Prefers mornings")
     page = colleague.post(f"/{note().pk}", text="Prefers evenings", version=1).content.decode()
     assert "edited by <bdi>Robin Clinician</bdi>" in page
-    assert page.index("Prefers evenings") < page.index("What it said before") < page.rindex("Prefers mornings")
-    assert told() == [(1, "Prefers mornings"), (2, "Prefers evenings")]
+    assert page.index("Prefers evenings") < page.index("Earlier versions") < page.rindex("Prefers mornings")
+    assert versions() == [(1, "Prefers mornings"), (2, "Prefers evenings")]
 
 
 @pytest.mark.parametrize(("htmx", "status"), [(True, 200), (False, 409)])
-def test_of_two_edits_the_later_one_is_told_and_gets_both_texts(
-    desk: Desk, colleague: Desk, htmx: bool, status: int
-) -> None:
+def test_the_later_of_two_edits_gets_both_texts(desk: Desk, colleague: Desk, htmx: bool, status: int) -> None:
     desk.write("Prefers mornings")
     desk.post(f"/{note().pk}", text="Prefers evenings", version=1)
     answer = colleague.post(f"/{note().pk}", htmx=htmx, text="Prefers noon", version=1)
     page = answer.content.decode()
     assert answer.status_code == status
-    assert "Somebody else was quicker" in page
+    assert "This note has changed" in page
     assert "Prefers evenings" in page
     assert "Prefers noon</textarea>" in page
     assert note().text == "Prefers evenings"
     colleague.post(f"/{note().pk}", text="Evenings or noon", version=2)
-    assert [text for _, text in told()] == ["Prefers mornings", "Prefers evenings", "Evenings or noon"]
+    assert [text for _, text in versions()] == ["Prefers mornings", "Prefers evenings", "Evenings or noon"]
 
 
-def test_an_edit_of_a_note_that_was_deleted_meanwhile_is_not_lost(desk: Desk, colleague: Desk) -> None:
+def test_an_edit_of_a_deleted_note_is_not_lost(desk: Desk, colleague: Desk) -> None:
     desk.write("Prefers mornings")
     desk.post(f"/{note().pk}/delete")
     page = colleague.post(f"/{note().pk}", text="Prefers noon", version=1).content.decode()
@@ -156,22 +156,20 @@ def test_pinned_notes_come_first(desk: Desk) -> None:
     assert page.index("Newer") < page.index("Older")
 
 
-def test_a_deleted_note_can_be_brought_back_for_a_day_and_its_history_stays(desk: Desk) -> None:
+def test_a_deleted_note_can_be_restored_for_a_day_and_its_history_stays(desk: Desk) -> None:
     desk.write("Prefers mornings")
     page = desk.post(f"/{note().pk}/delete").content.decode()
     assert "Prefers mornings" not in page
-    assert "was deleted by" in page
+    assert "deleted by" in page
     assert "Prefers mornings" in desk.post(f"/{note().pk}/restore").content.decode()
     desk.post(f"/{note().pk}/delete")
     with clinic_context("bondi"):
         Note.objects.update(deleted_at=timezone.now() - timedelta(days=2))
-    assert "was deleted by" not in desk.page()
-    assert told() == [(1, "Prefers mornings")]
+    assert "deleted by" not in desk.page()
+    assert versions() == [(1, "Prefers mornings")]
 
 
-def test_each_write_and_delete_is_in_the_access_log_and_nothing_without(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_written_or_deleted_without_an_audit_entry(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.write("Prefers mornings")
     desk.post(f"/{note().pk}/delete")
     assert [action for _, action, _ in access_log("bondi")] == ["viewed", "note_written", "note_deleted"]
@@ -181,10 +179,10 @@ def test_each_write_and_delete_is_in_the_access_log_and_nothing_without(
 
     monkeypatch.setattr(Event.objects, "create", refuse)
     assert desk.post(text="Unseen").status_code == 503
-    assert told() == [(1, "Prefers mornings")]
+    assert versions() == [(1, "Prefers mornings")]
 
 
-def test_pins_and_deletes_undone_are_in_the_access_log_and_what_changes_nothing_is_not(desk: Desk) -> None:
+def test_pin_and_undo_write_audit_entries_unless_nothing_changes(desk: Desk) -> None:
     desk.write("Prefers mornings")
     for what in ("/pin", "/pin", "/delete", "/delete", "/restore", "/restore"):
         desk.post(f"/{note().pk}{what}", pinned="yes")
@@ -200,7 +198,7 @@ def test_pins_and_deletes_undone_are_in_the_access_log_and_what_changes_nothing_
         ]
 
 
-def test_a_delete_is_undone_for_a_day_only(desk: Desk) -> None:
+def test_a_delete_cannot_be_undone_after_a_day(desk: Desk) -> None:
     desk.write("Prefers mornings")
     desk.post(f"/{note().pk}/delete")
     with clinic_context("bondi"):
@@ -209,7 +207,7 @@ def test_a_delete_is_undone_for_a_day_only(desk: Desk) -> None:
     assert note().deleted_at is not None
 
 
-def test_a_refusal_is_in_the_access_log(two_clinics: None, force_login: Callable[..., Client]) -> None:
+def test_a_refusal_writes_an_audit_entry(two_clinics: None, force_login: Callable[..., Client]) -> None:
     desk = Desk.__new__(Desk)
     desk.browser, desk.patient_id, desk.view = force_login("bondi", role="readonly"), "42", "1"
     assert desk.post(text="Hello").status_code == 403
@@ -217,14 +215,14 @@ def test_a_refusal_is_in_the_access_log(two_clinics: None, force_login: Callable
 
 
 @pytest.mark.parametrize("version", ["", "x", "-1", "²", "9" * 5000], ids=lambda version: version[:3])
-def test_a_version_that_nobody_was_shown_overwrites_nothing(desk: Desk, version: str) -> None:
+def test_an_invalid_version_overwrites_nothing(desk: Desk, version: str) -> None:
     desk.write("Prefers mornings")
     answer = desk.post(f"/{note().pk}", text="Prefers noon", version=version)
     assert "Prefers noon</textarea>" in answer.content.decode()
     assert note().text == "Prefers mornings"
 
 
-def test_notes_of_a_merged_patient_are_the_survivors(desk: Desk, add_patient: Callable[..., str]) -> None:
+def test_notes_of_a_merged_patient_are_on_the_survivors_page(desk: Desk, add_patient: Callable[..., str]) -> None:
     desk.write("Prefers mornings")
     add_patient("bondi", "44")
     add_patient("bondi", "42", updated_at="2026-02-01T00:00:00Z", **merged_into("43"))
@@ -235,7 +233,7 @@ def test_notes_of_a_merged_patient_are_the_survivors(desk: Desk, add_patient: Ca
     assert "Prefers noon" in survivor.page()
 
 
-def test_notes_outlive_a_deleted_patient_to_be_read(desk: Desk, add_patient: Callable[..., str]) -> None:
+def test_notes_of_a_deleted_patient_stay_readable(desk: Desk, add_patient: Callable[..., str]) -> None:
     desk.write("Prefers mornings")
     add_patient("bondi", "42", updated_at="2026-02-01T00:00:00Z", deleted_at="2026-02-01T00:00:00Z")
     page = desk.page()
@@ -243,7 +241,7 @@ def test_notes_outlive_a_deleted_patient_to_be_read(desk: Desk, add_patient: Cal
     assert 'id="new-note"' not in page
 
 
-def test_a_note_is_reached_through_its_own_patient_and_clinic_alone(
+def test_a_note_can_only_be_reached_through_its_own_patient_and_clinic(
     desk: Desk, force_login: Callable[..., Client], add_patient: Callable[..., str]
 ) -> None:
     desk.write("Prefers mornings")
@@ -253,13 +251,13 @@ def test_a_note_is_reached_through_its_own_patient_and_clinic_alone(
     assert note().deleted_at is None
 
 
-def test_without_a_view_of_ones_own_nothing_is_written(desk: Desk, colleague: Desk) -> None:
+def test_nothing_is_written_without_the_users_own_view(desk: Desk, colleague: Desk) -> None:
     colleague.view = desk.view
     assert colleague.post(text="Hello").status_code == 403
-    assert told() == []
+    assert versions() == []
 
 
-def test_another_cliniko_account_shows_no_note_on_a_stranger(
+def test_another_cliniko_account_hides_all_notes(
     desk: Desk, add_patient: Callable[..., str], mark_imported: Callable[[str], None]
 ) -> None:
     desk.write("Prefers mornings")
@@ -267,4 +265,4 @@ def test_another_cliniko_account_shows_no_note_on_a_stranger(
         delete_account_data()
     add_patient("bondi", "42", first_name="Somebody", last_name="Else")
     assert "Prefers mornings" not in desk.page()
-    assert told() == [(1, "Prefers mornings")]
+    assert versions() == [(1, "Prefers mornings")]

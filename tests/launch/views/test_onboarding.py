@@ -1,4 +1,4 @@
-"""The first steps: from the invitation to the first patient opened from Cliniko, each left and taken up at will."""
+"""Onboarding: from the invitation to the first patient opened from Cliniko."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from audit.models import Event
 from launch.models import ButtonClick, ClinicSettings
 from sync.models import Connection, Cursor
 from tenants.context import clinic_context
-from tests.accounts.second_factors import give_app
+from tests.accounts.second_factors import add_app
 from tests.cliniko_sandbox import Sandbox
 
 PASSWORD = "a few words of my own"
@@ -22,7 +22,7 @@ def said(browser: Client, path: str = "/welcome") -> str:
     return " ".join(browser.get(path).content.decode().split())
 
 
-def test_the_invitation_of_an_owner_leads_to_the_first_steps(clinic_client: Callable[[str], Client]) -> None:
+def test_an_owners_invitation_leads_to_onboarding(clinic_client: Callable[[str], Client]) -> None:
     with clinic_context("bondi"):
         _, link = invitations.invite(email="new@bondi.example", role="owner")
     path = link.removeprefix("http://bondi.localhost:8000")
@@ -35,33 +35,31 @@ def test_the_invitation_of_an_owner_leads_to_the_first_steps(clinic_client: Call
 
 
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
-def test_others_are_led_to_the_search_and_know_nothing_of_first_steps(
-    clinic_client: Callable[[str], Client], role: str
-) -> None:
+def test_other_roles_are_led_to_search_without_onboarding(clinic_client: Callable[[str], Client], role: str) -> None:
     with clinic_context("bondi"):
         _, link = invitations.invite(email="new@bondi.example", role=role)
     form = {"name": "Kim", "password1": PASSWORD, "password2": PASSWORD}
     browser = clinic_client("bondi")
     assert browser.post(link.removeprefix("http://bondi.localhost:8000"), form)["Location"] == "/"
-    assert "First steps" not in said(browser, "/")
+    assert "Getting started" not in said(browser, "/")
 
 
 @pytest.fixture
 def owner(force_login: Callable[..., Client]) -> Client:
-    """Bondi's owner, alone at a new clinic."""
+    """Bondi's owner, the only user of a new clinic."""
     return force_login("bondi", role="owner")
 
 
-def test_each_step_is_done_when_the_thing_is_there(
+def test_each_step_is_done_when_its_data_exists(
     owner: Client, staff_member: Callable[..., User], mark_imported: Callable[[str], None]
 ) -> None:
     assert "0 of 5 done" in said(owner)
     mark_imported("bondi")
     assert "2 of 5 done" in said(owner)
     with clinic_context("bondi"):
-        ButtonClick.objects.create(kind="click", at=timezone.now())
+        ButtonClick.objects.create(kind="click", clicked_at=timezone.now())
     assert "3 of 5 done" in said(owner)
-    give_app("bondi", staff_member("bondi", "owner"))
+    add_app("bondi", staff_member("bondi", "owner"))
     assert "4 of 5 done" in said(owner)
     with clinic_context("bondi"):
         invitations.invite(email="colleague@bondi.example", role="reception")
@@ -70,14 +68,14 @@ def test_each_step_is_done_when_the_thing_is_there(
     assert "Bondi Physio is ready." in page
 
 
-def test_what_is_there_no_more_is_done_no_more(owner: Client, mark_imported: Callable[[str], None]) -> None:
+def test_a_step_is_open_again_when_its_data_is_gone(owner: Client, mark_imported: Callable[[str], None]) -> None:
     mark_imported("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid")
     assert "1 of 5 done" in said(owner)
 
 
-def test_another_clinics_steps_are_its_own(
+def test_each_clinic_has_its_own_steps(
     owner: Client, force_login: Callable[..., Client], mark_imported: Callable[[str], None]
 ) -> None:
     mark_imported("bondi")
@@ -87,54 +85,54 @@ def test_another_clinics_steps_are_its_own(
 
 
 @pytest.mark.parametrize("step", ["sign-in", "button", "colleagues"])
-def test_a_step_can_be_put_off_and_is_one_line_of_the_log(owner: Client, step: str) -> None:
+def test_a_step_can_be_postponed_with_one_audit_entry(owner: Client, step: str) -> None:
     for _ in range(2):
         assert owner.post("/welcome/later", {"step": step})["Location"] == "/welcome"
     assert "1 of 5 done" in said(owner)
     with clinic_context("bondi"):
-        line = Event.objects.get(action="settings_changed")
-    assert line.details["first_steps"].startswith("later: ")
+        entry = Event.objects.get(action="settings_changed")
+    assert entry.details["onboarding"] == f"postponed: {step}"
 
 
 @pytest.mark.parametrize("step", ["key", "import", "", "nothing", "sign-in\x00"])
-def test_no_other_step_can(owner: Client, step: str) -> None:
+def test_no_other_step_can_be_postponed(owner: Client, step: str) -> None:
     assert owner.post("/welcome/later", {"step": step}).status_code == 400
     assert "0 of 5 done" in said(owner)
 
 
-def test_home_reminds_until_somebody_has_had_enough_and_settings_lead_back(owner: Client) -> None:
+def test_home_reminds_until_it_is_finished_and_settings_resume_it(owner: Client) -> None:
     owner.post("/welcome/later", {"step": "colleagues"})
-    assert "First steps: 1 of 5 done." in said(owner, "/")
+    assert "Getting started: 1 of 5 done." in said(owner, "/")
     assert owner.post("/welcome/end")["Location"] == "/"
-    assert "First steps" not in said(owner, "/")
-    assert "First steps: 1 of 5 done." in said(owner, "/settings/")
+    assert "Getting started" not in said(owner, "/")
+    assert "Getting started: 1 of 5 done." in said(owner, "/settings/")
     assert owner.post("/welcome/again")["Location"] == "/welcome"
-    assert "First steps: 0 of 5 done." in said(owner, "/")
+    assert "Getting started: 0 of 5 done." in said(owner, "/")
     with clinic_context("bondi"):
-        lines = list(Event.objects.filter(action="settings_changed").order_by("id").values_list("details", flat=True))
-    assert [line["first_steps"] for line in lines] == ["later: Your colleagues", "ended", "taken up again"]
+        entries = list(Event.objects.filter(action="settings_changed").order_by("id").values_list("details", flat=True))
+    assert [details["onboarding"] for details in entries] == ["postponed: colleagues", "finished", "resumed"]
 
 
-def test_going_on_where_nothing_was_ended_is_no_line_of_the_log(owner: Client) -> None:
+def test_finishing_or_resuming_twice_writes_one_entry(owner: Client) -> None:
     for address in ("/welcome/again", "/welcome/end", "/welcome/end", "/welcome/again", "/welcome/again"):
         assert owner.post(address).status_code == 302
     with clinic_context("bondi"):
-        lines = Event.objects.filter(action="settings_changed").order_by("id").values_list("details", flat=True)
-        assert [line["first_steps"] for line in lines] == ["ended", "taken up again"]
+        entries = Event.objects.filter(action="settings_changed").order_by("id").values_list("details", flat=True)
+        assert [details["onboarding"] for details in entries] == ["finished", "resumed"]
 
 
-def test_once_all_is_done_nobody_is_reminded_again(owner: Client, mark_imported: Callable[[str], None]) -> None:
+def test_there_is_no_reminder_once_all_is_done(owner: Client, mark_imported: Callable[[str], None]) -> None:
     mark_imported("bondi")
     for step in ("sign-in", "button", "colleagues"):
         owner.post("/welcome/later", {"step": step})
-    assert "First steps" not in said(owner, "/")
+    assert "Getting started" not in said(owner, "/")
     with clinic_context("bondi"):
-        assert ClinicSettings.objects.get().first_steps_ended_at
+        assert ClinicSettings.objects.get().onboarding_finished_at
         Connection.objects.update(state="key_invalid", key_state="invalid")
-    assert "First steps" not in said(owner, "/")
+    assert "Getting started" not in said(owner, "/")
 
 
-def test_the_import_is_followed_and_the_page_comes_anew_when_it_is_done(
+def test_the_page_polls_the_import_and_reloads_when_it_is_done(
     owner: Client, mark_imported: Callable[[str], None]
 ) -> None:
     mark_imported("bondi")
@@ -149,7 +147,7 @@ def test_the_import_is_followed_and_the_page_comes_anew_when_it_is_done(
     assert 'hx-get="/welcome/import"' not in said(owner)
 
 
-def test_the_first_key_leads_back_to_the_steps_and_a_later_one_does_not(sandbox: Sandbox, owner: Client) -> None:
+def test_the_first_key_leads_back_to_onboarding_but_a_later_one_does_not(sandbox: Sandbox, owner: Client) -> None:
     key = {"key": sandbox.store.key("bondi")}
     assert owner.post("/settings/key", key)["Location"] == "/welcome"
     assert "Connected to Bondi Physio (au1)" in said(owner)

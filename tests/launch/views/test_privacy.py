@@ -1,4 +1,4 @@
-"""The privacy page, and what staff see where a clinic keeps something no longer."""
+"""The privacy page, and the screen of a clinic that doesn't store some fields."""
 
 import io
 import zipfile
@@ -25,7 +25,7 @@ from tests.payloads import appointment_payload
 
 SignIn = Callable[..., Client]
 TICKED = {"confirmed": "yes", "store": "no"}
-NOT_KEPT = "Not kept here, by your clinic"
+NOT_KEPT = "Not stored here, by your clinic"
 
 
 @pytest.fixture
@@ -42,26 +42,26 @@ def choose(browser: Client, name: str, **form: str) -> str:
     return answer.content.decode()
 
 
-def lines() -> list[dict[str, str]]:
+def changes() -> list[dict[str, str]]:
     with clinic_context("bondi"):
         events = Event.objects.filter(action=Action.SETTINGS_CHANGED).order_by("pk")
         return list(events.values_list("details", flat=True))
 
 
-def test_the_page_names_every_group_and_links_to_what_belongs_to_privacy(owner: Client) -> None:
+def test_the_page_lists_every_group_and_links_to_related_pages(owner: Client) -> None:
     page = page_of(owner)
     for group in FIELD_GROUPS:
         assert f"<h3>{group.label}</h3>" in page
-    assert page.count("Store no longer</summary>") == len(FIELD_GROUPS)
+    assert page.count("Stop storing</summary>") == len(FIELD_GROUPS)
     for address in ("/settings/security", "/settings/access", "/settings/staff/"):
         assert f'href="{address}"' in page
-    assert "After 30 minutes of doing nothing, and after 12 hours in any case" in page
-    assert "Each person decides" in page
-    assert "The coming night removes nothing" in page
+    assert "After 30 minutes without activity, and after 12 hours in any case" in page
+    assert "Up to each person" in page
+    assert "Nothing is due to be removed tonight" in page
     assert 'href="/settings/privacy"' in owner.get("/settings/").content.decode()
 
 
-def test_an_admin_reads_the_page_and_changes_nothing(two_clinics: None, force_login: SignIn) -> None:
+def test_an_admin_can_view_the_page_but_change_nothing(two_clinics: None, force_login: SignIn) -> None:
     admin = force_login("bondi", role="admin")
     page = page_of(admin)
     assert "Only an owner can change this" in page
@@ -73,30 +73,30 @@ def test_an_admin_reads_the_page_and_changes_nothing(two_clinics: None, force_lo
         assert not RetentionPolicy.objects.exists()
 
 
-def test_without_the_tick_nothing_is_removed_and_the_page_says_why(owner: Client) -> None:
+def test_nothing_is_removed_without_the_tick(owner: Client) -> None:
     answer = owner.post("/settings/privacy/fields/notes", {"store": "no"})
     assert answer.status_code == 422
     assert "Tick the box" in answer.content.decode()
     with clinic_context("bondi"):
         assert not ExcludedField.objects.exists()
-    assert lines() == []
+    assert changes() == []
 
 
-def test_a_group_is_left_out_and_stored_again_with_a_line_each(owner: Client) -> None:
+def test_excluding_and_storing_a_group_again_write_audit_entries(owner: Client) -> None:
     page = choose(owner, "notes", **TICKED)
     assert "Notes in Cliniko: no longer stored" in page
     assert '<span class="chip chip--warn">Not stored</span>' in page
     with clinic_context("bondi"):
         assert not Patient.objects.filter(payload__has_key="notes").exists()
     page = choose(owner, "notes", store="again")
-    assert "being read from Cliniko" in page
-    assert "Being read again" in page
-    assert lines() == [{"no_longer_stored": "Notes in Cliniko"}, {"stored_again": "Notes in Cliniko"}]
+    assert "Sidechart is reading it from Cliniko" in page
+    assert "Being imported again" in page
+    assert changes() == [{"no_longer_stored": "Notes in Cliniko"}, {"stored_again": "Notes in Cliniko"}]
     choose(owner, "address", store="again")
-    assert len(lines()) == 2
+    assert len(changes()) == 2
 
 
-def test_harbour_keeps_what_bondi_removes(owner: Client, force_login: SignIn) -> None:
+def test_harbour_keeps_what_bondi_excludes(owner: Client, force_login: SignIn) -> None:
     choose(owner, "email", **TICKED)
     with clinic_context("bondi"):
         assert not Patient.objects.filter(payload__has_key="email").exists()
@@ -105,13 +105,13 @@ def test_harbour_keeps_what_bondi_removes(owner: Client, force_login: SignIn) ->
     assert "Not stored</span>" not in page_of(force_login("harbour", role="owner"))
 
 
-def test_card_numbers_are_hidden_or_covered_or_not_stored(owner: Client) -> None:
+def test_card_numbers_are_not_shown_hidden_or_not_stored(owner: Client) -> None:
     assert "Stored, not shown" in page_of(owner)
     with clinic_context("bondi"):
         ClinicSettings.objects.create(id=1, shows_card_numbers=True)
-    assert "Stored, covered until asked for" in page_of(owner)
+    assert "Stored, hidden until requested" in page_of(owner)
     page = choose(owner, "card_numbers", **TICKED)
-    assert "covered until asked for" not in page
+    assert "hidden until requested" not in page
     assert "Not stored, by your clinic's choice" in owner.get("/settings/").content.decode().replace("&#x27;", "'")
 
 
@@ -121,13 +121,13 @@ def test_card_numbers_are_hidden_or_covered_or_not_stored(owner: Client) -> None
         ("notes", 'id="notes"'),
         ("custom_fields", 'id="custom-fields"'),
         ("emergency_contact", 'id="emergency"'),
-        ("email", "<dt>E-mail</dt>"),
+        ("email", "<dt>Email</dt>"),
         ("address", "<dt>Address</dt>"),
-        ("appointment_notes", "Notes on appointments:"),
+        ("appointment_notes", "Appointment notes:"),
         ("occupation_and_referral", "occupation and referral"),
     ],
 )
-def test_what_is_not_kept_is_never_taken_for_empty(
+def test_excluded_fields_never_look_empty(
     two_clinics: None, force_login: SignIn, add_record: AddRecord, name: str, place: str
 ) -> None:
     add_record("bondi", "individual_appointments", appointment_payload("7", "42", "2026-03-01T09:00:00Z"))
@@ -142,7 +142,7 @@ def test_what_is_not_kept_is_never_taken_for_empty(
     assert NOT_KEPT not in force_login("harbour").get("/patients/42/").content.decode()
 
 
-def test_a_contact_card_without_anything_does_not_say_that_cliniko_has_nothing(
+def test_an_empty_contact_card_does_not_claim_that_cliniko_has_nothing(
     two_clinics: None, force_login: SignIn, add_patient: Callable[..., str]
 ) -> None:
     later = "2026-02-01T00:00:00Z"
@@ -150,41 +150,43 @@ def test_a_contact_card_without_anything_does_not_say_that_cliniko_has_nothing(
     with clinic_context("bondi"):
         for name in ("email", "address"):
             excluded_fields.exclude(BY_NAME[name], by=OPS)
-    assert "No phone, e-mail or address in Cliniko" not in force_login("bondi").get("/patients/42/").content.decode()
+    assert "No phone, email or address in Cliniko" not in force_login("bondi").get("/patients/42/").content.decode()
 
 
-def test_an_access_pack_says_what_is_not_kept_and_has_none_of_it(
+def test_a_subject_access_file_lists_excluded_fields_and_omits_them(
     two_clinics: None, force_login: SignIn, add_patient: Callable[..., str]
 ) -> None:
     add_patient("bondi", "42", notes="Zugzwang", updated_at="2026-02-01T00:00:00Z")
     owner = force_login("bondi", role="owner")
     choose(owner, "notes", **TICKED)
-    pack = zipfile.ZipFile(io.BytesIO(owner.post("/patients/42/access/pack").content))
-    assert "Not kept in Sidechart, by the clinic's choice" in pack.read("index.html").decode().replace("&#x27;", "'")
-    assert all("Zugzwang" not in pack.read(name).decode() for name in pack.namelist())
+    archive = zipfile.ZipFile(io.BytesIO(owner.post("/patients/42/access/pack").content))
+    assert "Not stored in Sidechart, by the clinic's choice" in archive.read("index.html").decode().replace(
+        "&#x27;", "'"
+    )
+    assert all("Zugzwang" not in archive.read(name).decode() for name in archive.namelist())
 
 
-def test_longer_is_saved_at_once_and_shorter_takes_a_tick(owner: Client) -> None:
+def test_a_longer_period_is_saved_and_a_shorter_one_needs_a_tick(owner: Client) -> None:
     assert owner.post("/settings/privacy/periods", {"changes_days": 365, "deleted_days": 90}).status_code == 302
     shorter = {"changes_days": 365, "deleted_days": 30}
     answer = owner.post("/settings/privacy/periods", shorter)
     assert answer.status_code == 422
     assert "Tick the box" in answer.content.decode()
-    assert lines() == [{"changes_kept": "365 days"}]
+    assert changes() == [{"changes_kept": "365 days"}]
     assert owner.post("/settings/privacy/periods", shorter | {"confirmed": "on"}).status_code == 302
-    assert lines()[1:] == [{"deleted_kept": "30 days"}]
-    assert "30 days; then of the patient only the id" in page_of(owner)
+    assert changes()[1:] == [{"deleted_kept": "30 days"}]
+    assert "30 days. After that, only the patient's Cliniko ID" in page_of(owner)
 
 
 @pytest.mark.parametrize(
     ("days", "sentence"),
     [("29", "At least 30 days"), ("731", "At most 730 days"), ("x", "whole number"), ("", "required")],
 )
-def test_a_number_out_of_range_is_refused_with_a_sentence(owner: Client, days: str, sentence: str) -> None:
+def test_an_invalid_period_is_refused_with_a_message(owner: Client, days: str, sentence: str) -> None:
     answer = owner.post("/settings/privacy/periods", {"changes_days": days, "deleted_days": 90, "confirmed": "on"})
     assert answer.status_code == 422
     assert sentence in answer.content.decode()
-    assert lines() == []
+    assert changes() == []
 
 
 @pytest.fixture
@@ -195,13 +197,11 @@ def deleted_long_ago(two_clinics: None) -> None:
         Patient.objects.filter(cliniko_id="42").update(deleted_at=timezone.now() - timedelta(days=91))
 
 
-def test_the_page_says_what_the_night_will_remove(deleted_long_ago: None, force_login: SignIn) -> None:
-    assert "removes what was held of <strong>1</strong> deleted patient" in page_of(force_login("bondi", role="owner"))
+def test_the_page_shows_what_will_be_removed_tonight(deleted_long_ago: None, force_login: SignIn) -> None:
+    assert "removes its copy of <strong>1</strong> deleted patient" in page_of(force_login("bondi", role="owner"))
 
 
-def test_a_patient_of_whom_only_the_id_is_left_has_a_page_with_our_notes(
-    deleted_long_ago: None, force_login: SignIn
-) -> None:
+def test_a_reduced_patient_has_a_page_with_team_notes(deleted_long_ago: None, force_login: SignIn) -> None:
     browser = force_login("bondi")
     with clinic_context("bondi"):
         write("42", "Owes us a key", by=User.objects.get())
@@ -209,7 +209,7 @@ def test_a_patient_of_whom_only_the_id_is_left_has_a_page_with_our_notes(
         assert Note.objects.count() == 1
     page = browser.get("/patients/42/").content.decode()
     assert "Deleted patient</h1>" in page
-    assert "has been removed since, but for the id" in page
+    assert "has since removed its copy, except the Cliniko ID" in page
     assert "Owes us a key" in page
-    for gone in ("Unnamed</", "no birth date in Cliniko", "Lindqvist"):
+    for gone in ("Unnamed</", "no date of birth in Cliniko", "Lindqvist"):
         assert gone not in page

@@ -1,4 +1,4 @@
-"""The clinic's settings."""
+"""The settings overview."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,23 +14,21 @@ from tenants.context import clinic_context
 
 
 @pytest.mark.parametrize("role", ["owner", "admin"])
-def test_owners_and_admins_see_what_there_is_and_how_it_stands(
+def test_owners_and_admins_see_each_page_with_a_summary(
     two_clinics: None, force_login: Callable[..., Client], role: str
 ) -> None:
     page = force_login("bondi", role=role).get("/settings/").content.decode()
-    assert "All is well. Last checked" in page
+    assert "Up to date. Last checked" in page
     assert "http://bondi.localhost:8000/patients<" in page
     assert 'href="/settings/staff/"' in page
 
 
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
-def test_others_are_told_that_it_is_not_for_their_role(
-    two_clinics: None, force_login: Callable[..., Client], role: str
-) -> None:
+def test_other_roles_are_refused(two_clinics: None, force_login: Callable[..., Client], role: str) -> None:
     browser = force_login("bondi", role=role)
     answer = browser.get("/settings/")
     assert answer.status_code == 403
-    assert "not for your role" in answer.content.decode()
+    assert "have access to this page" in answer.content.decode()
     assert "Clinic settings" not in browser.get("/").content.decode()
 
 
@@ -38,9 +36,7 @@ def test_the_key_is_not_on_the_page(two_clinics: None, force_login: Callable[...
     assert "not opened in this test" not in force_login("bondi", role="owner").get("/settings/").content.decode()
 
 
-def test_each_page_of_the_settings_has_its_line_and_leads_to_the_others(
-    two_clinics: None, force_login: Callable[..., Client]
-) -> None:
+def test_settings_pages_link_to_one_another(two_clinics: None, force_login: Callable[..., Client]) -> None:
     browser = force_login("bondi", role="owner")
     page = browser.get("/settings/").content.decode()
     for path in ("/settings/key", "/settings/sync", "/settings/staff/", "/settings/security", "/settings/access"):
@@ -48,20 +44,20 @@ def test_each_page_of_the_settings_has_its_line_and_leads_to_the_others(
         other = browser.get(path).content.decode()
         assert f'href="{path}" aria-current="page"' in other
         assert 'href="/settings/"' in other
-    assert "1 person may sign in." in page
-    assert "Each person decides about a second step. Signed out after 30 idle minutes." in page
+    assert "1 person can sign in." in page
+    assert "Two-step verification is optional. Signed out after 30 idle minutes." in page
 
 
-def test_a_line_says_what_is_wrong(two_clinics: None, force_login: Callable[..., Client]) -> None:
+def test_a_summary_shows_a_problem(two_clinics: None, force_login: Callable[..., Client]) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid", key_last4="7nv3")
-    assert "Cliniko refuses the key …7nv3. A new one is needed." in (
+    assert "Cliniko refuses the key …7nv3. Enter a new one." in (
         force_login("bondi", role="owner").get("/settings/").content.decode()
     )
     assert "…7nv3" not in force_login("harbour", role="owner").get("/settings/").content.decode()
 
 
-def test_days_on_the_pages_of_staff_are_the_clinics_own(
+def test_days_on_staff_pages_are_in_the_clinics_time_zone(
     two_clinics: None, force_login: Callable[..., Client], staff_member: Callable[..., User]
 ) -> None:
     owner = force_login("bondi", "owner")

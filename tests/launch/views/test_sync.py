@@ -1,4 +1,4 @@
-"""The page of the sync: how it stands, what it did, and what owners and admins tell it to do."""
+"""The sync page: status, controls and history."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -33,11 +33,11 @@ def page_of(browser: Client, path: str = "/settings/sync") -> str:
     return " ".join(browser.get(path).content.decode().split())
 
 
-def send(browser: Client, order: str) -> str:
-    return " ".join(browser.post(f"/settings/sync/{order}", follow=True).content.decode().split())
+def send(browser: Client, action: str) -> str:
+    return " ".join(browser.post(f"/settings/sync/{action}", follow=True).content.decode().split())
 
 
-def be(label: str, **fields: Any) -> None:
+def set_state(label: str, **fields: Any) -> None:
     with clinic_context(label):
         Connection.objects.update(**fields)
 
@@ -46,15 +46,15 @@ def is_due(label: str) -> bool:
     return Clinic.objects.get(label=label).sync_due_at <= timezone.now()
 
 
-def test_the_page_says_how_it_stands_and_when_it_runs_next(owner: Client) -> None:
+def test_the_page_shows_status_and_next_run(owner: Client) -> None:
     page = page_of(owner)
-    assert "All is well" in page
+    assert "Up to date" in page
     assert "Australia/Sydney" in page
     assert "<dt>Last run</dt><dd>none yet</dd>" in page
     assert "<dt>Next run</dt><dd>at " in page
 
 
-def test_an_import_fills_its_bar_while_the_page_is_open(two_clinics: None, force_login: Callable[..., Client]) -> None:
+def test_a_running_import_updates_its_progress_bar(two_clinics: None, force_login: Callable[..., Client]) -> None:
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="patients").update(imported_at=None, after_id="1", walked=300, total=1200)
     browser = force_login("bondi", role="owner")
@@ -62,34 +62,34 @@ def test_an_import_fills_its_bar_while_the_page_is_open(two_clinics: None, force
     part = browser.get("/settings/sync/standing", headers={"HX-Request": "true"}).content.decode()
     assert "300 of 1,200" in part
     assert 'value="25"' in part
-    assert "First copy under way" in part
+    assert "First import in progress" in part
     assert "<html" not in part
     assert "300 of 1,200" not in force_login("harbour", role="owner").get("/settings/sync/standing").content.decode()
 
 
-def test_a_list_that_the_key_may_not_read_says_so_and_who_can_help(
+def test_a_list_that_the_key_cannot_read_is_shown_with_who_can_help(
     two_clinics: None, force_login: Callable[..., Client]
 ) -> None:
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="medical_alerts").update(refused_at=timezone.now())
     page = force_login("bondi", role="admin").get("/settings/sync").content.decode()
-    assert "may not read medical alerts" in page
-    assert "Somebody who manages users in Cliniko" in page
-    assert "All is well" not in page
+    assert "The Cliniko user who made the API key can&#x27;t read medical alerts" in page
+    assert "Someone who manages users in Cliniko" in page
+    assert "Up to date" not in page
 
 
-def test_a_list_of_cancelled_ones_that_rests_is_told_at_this_clinic_alone(
+def test_an_unreadable_list_of_cancellations_is_shown_at_this_clinic_only(
     two_clinics: None, force_login: Callable[..., Client]
 ) -> None:
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="individual_appointments").update(asks_hidden=False)
         Cursor.objects.create(resource="individual_appointments/cancelled", refused_at=timezone.now())
-    told = "which of them were cancelled"
+    told = "can&#x27;t list cancelled ones"
     assert told in force_login("bondi", role="owner").get("/settings/sync").content.decode()
     assert told not in force_login("harbour", role="owner").get("/settings/sync").content.decode()
 
 
-def test_looking_at_the_progress_does_not_keep_a_session_alive(
+def test_polling_the_progress_does_not_extend_the_session(
     two_clinics: None, force_login: Callable[..., Client]
 ) -> None:
     browser = force_login("bondi", role="owner")
@@ -99,7 +99,7 @@ def test_looking_at_the_progress_does_not_keep_a_session_alive(
 # --- How long it takes -----------------------------------------------------------------------------------------------
 
 
-def test_the_time_left_is_told_by_what_was_measured(owner: Client) -> None:
+def test_the_time_left_is_estimated_from_recent_runs(owner: Client) -> None:
     now = timezone.now()
     with clinic_context("bondi"):
         Connection.objects.update(connected_at=now - timedelta(minutes=2))
@@ -112,26 +112,26 @@ def test_the_time_left_is_told_by_what_was_measured(owner: Client) -> None:
         )
     part = page_of(owner, "/settings/sync/standing")
     assert "1,000 of 5,800 records. About 4 minutes left." in part  # 4,800 at 20 a second
-    be("bondi", state=State.UNREACHABLE)
+    set_state("bondi", state=State.UNREACHABLE)
     assert "left." not in page_of(owner, "/settings/sync/standing")
 
 
-def test_before_anything_was_measured_no_time_is_promised(owner: Client) -> None:
+def test_no_time_is_estimated_before_the_first_run(owner: Client) -> None:
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="patients").update(imported_at=None, walked=0, total=5800)
     part = page_of(owner, "/settings/sync/standing")
-    assert "How long it takes is known in a moment." in part
+    assert "Estimating the time left…" in part
     assert "left." not in part
 
 
 # --- Now -------------------------------------------------------------------------------------------------------------
 
 
-def test_sync_now_asks_for_every_list_at_this_clinic_alone(owner: Client) -> None:
+def test_sync_now_requests_every_list_at_this_clinic_only(owner: Client) -> None:
     for label in ("bondi", "harbour"):
         with clinic_context(label):
             Cursor.objects.update(due_at=LATER)
-    assert "Cliniko is asked for news within a few seconds." in send(owner, "now")
+    assert "Sidechart will ask Cliniko for changes within a few seconds." in send(owner, "now")
     assert (is_due("bondi"), is_due("harbour")) == (True, False)
     for label, due in (("bondi", 8), ("harbour", 0)):
         with clinic_context(label):
@@ -141,33 +141,31 @@ def test_sync_now_asks_for_every_list_at_this_clinic_alone(owner: Client) -> Non
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"sealed_key": "", "state": State.NO_KEY}, "There is no key to Cliniko yet."),
-        ({"state": State.PAUSED}, "Copying is paused. Resume it first."),
-        ({"state": State.KEY_INVALID}, "Cliniko refuses the key. Enter a new one"),
-        ({"state": State.RATE_LIMITED, "resume_at": "2100-01-01T09:30Z"}, "Nobody has to do anything"),
+        ({"sealed_key": "", "state": State.NO_KEY}, "There is no API key yet."),
+        ({"state": State.PAUSED}, "Sync is paused. Resume it first."),
+        ({"state": State.KEY_INVALID}, "Cliniko doesn&#x27;t accept the API key. Enter a new one"),
+        ({"state": State.RATE_LIMITED, "resume_at": "2100-01-01T09:30Z"}, "Sync continues automatically on"),
     ],
 )
 @pytest.mark.parametrize("order", ["now", "compare"])
-def test_what_cannot_be_now_is_told_and_asks_nobody(
-    owner: Client, fields: dict[str, Any], words: str, order: str
-) -> None:
-    be("bondi", **fields)
+def test_sync_now_is_refused_with_a_reason(owner: Client, fields: dict[str, Any], words: str, order: str) -> None:
+    set_state("bondi", **fields)
     assert words in send(owner, order)
     assert not is_due("bondi")
 
 
-def test_sync_now_does_not_wait_for_a_cliniko_that_was_away(owner: Client) -> None:
-    be("bondi", state=State.UNREACHABLE, resume_at=LATER)
+def test_sync_now_ignores_the_backoff_after_an_outage(owner: Client) -> None:
+    set_state("bondi", state=State.UNREACHABLE, resume_at=LATER)
     send(owner, "now")
     with clinic_context("bondi"):
         assert connection_state.load().resume_at is None
 
 
-def test_everything_is_compared_when_asked_for(sandbox: Sandbox, force_login: Callable[..., Client]) -> None:
+def test_a_full_comparison_can_be_requested(sandbox: Sandbox, force_login: Callable[..., Client]) -> None:
     sandbox.store.add_patient("bondi", first_name="Ada")
     sandbox.connect("bondi")
     sandbox.sync("bondi")
-    assert "Every record is read again" in send(force_login("bondi", role="admin"), "compare")
+    assert "Sidechart is reading and comparing every record." in send(force_login("bondi", role="admin"), "compare")
     sandbox.sync("bondi")
     with clinic_context("bondi"):
         assert SyncRun.objects.order_by("-id").filter(resources__patients__mended=0).exists()
@@ -176,50 +174,50 @@ def test_everything_is_compared_when_asked_for(sandbox: Sandbox, force_login: Ca
 # --- Pause and resume ------------------------------------------------------------------------------------------------
 
 
-def log_of(label: str) -> list[tuple[str, str]]:
+def sync_entries(label: str) -> list[tuple[str, str]]:
     with clinic_context(label):
         return list(Event.objects.filter(action__startswith="sync_").order_by("id").values_list("action", "user_email"))
 
 
-def test_a_pause_lasts_until_somebody_ends_it_and_both_are_in_the_log(owner: Client) -> None:
-    assert "Copying is paused, until somebody resumes it." in send(owner, "pause")
+def test_a_pause_lasts_until_someone_resumes_and_both_are_audited(owner: Client) -> None:
+    assert "Sync is paused until someone resumes it." in send(owner, "pause")
     page = page_of(owner)
-    assert "Copying from Cliniko is paused." in page
-    assert "Whoever is opened is still read from Cliniko." in page
-    assert "when somebody has acted" in page
+    assert "Sync is paused." in page
+    assert "Patients you open are still checked with Cliniko." in page
+    assert "not scheduled" in page
     assert ">Sync now<" not in page
     with clinic_context("bondi"):
-        assert walk_run.run_slice(seconds=5, pages=5).never
-    assert "Copying goes on." in send(owner, "resume")
+        assert walk_run.run_slice(seconds=5, pages=5).blocked
+    assert "Sync resumed." in send(owner, "resume")
     assert is_due("bondi")
     assert ">Sync now<" in page_of(owner)
     who = "owner@clinic.example"
-    assert log_of("bondi") == [("sync_paused", who), ("sync_resumed", who)]
-    assert log_of("harbour") == []
+    assert sync_entries("bondi") == [("sync_paused", who), ("sync_resumed", who)]
+    assert sync_entries("harbour") == []
     with clinic_context("harbour"):
         assert connection_state.load().state == State.OK
 
 
-def test_pausing_twice_and_resuming_what_goes_on_change_nothing(owner: Client) -> None:
-    assert "Copying was not paused." in send(owner, "resume")
+def test_pausing_twice_or_resuming_without_a_pause_changes_nothing(owner: Client) -> None:
+    assert "Sync wasn&#x27;t paused." in send(owner, "resume")
     send(owner, "pause")
     assert "There is nothing to pause." in send(owner, "pause")
-    assert [action for action, _ in log_of("bondi")] == ["sync_paused"]
+    assert [action for action, _ in sync_entries("bondi")] == ["sync_paused"]
 
 
 def test_without_a_key_there_is_nothing_to_pause(force_login: Callable[..., Client]) -> None:
     assert "There is nothing to pause." in send(force_login("bondi", role="owner"), "pause")
-    assert log_of("bondi") == []
+    assert sync_entries("bondi") == []
 
 
 def test_a_pause_does_not_hide_that_the_key_is_refused(owner: Client) -> None:
-    be("bondi", state=State.KEY_INVALID, key_state="invalid")
+    set_state("bondi", state=State.KEY_INVALID, key_state="invalid")
     assert "There is nothing to pause." in send(owner, "pause")
-    assert log_of("bondi") == []
+    assert sync_entries("bondi") == []
     assert "Refused by Cliniko" in page_of(owner, "/settings/key")
 
 
-def test_a_worker_under_way_writes_nothing_more_after_a_pause(owner: Client) -> None:
+def test_a_running_worker_loses_its_lease_at_a_pause(owner: Client) -> None:
     with clinic_context("bondi"), Lease() as lease:
         lease.renew()
         controls.pause(by=OPS)
@@ -230,7 +228,7 @@ def test_a_worker_under_way_writes_nothing_more_after_a_pause(owner: Client) -> 
             lease.renew()
 
 
-def test_a_pause_that_the_log_cannot_take_does_not_happen(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_no_pause_when_its_entry_cannot_be_written(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AuditUnavailable("The access log cannot be written.")
 
@@ -240,7 +238,7 @@ def test_a_pause_that_the_log_cannot_take_does_not_happen(owner: Client, monkeyp
         assert connection_state.load().state == State.OK
 
 
-# --- What it did -----------------------------------------------------------------------------------------------------
+# --- History ---------------------------------------------------------------------------------------------------------
 
 
 def ran(label: str, *, written: int = 0, fetched: int = 0, result: str = "done", reason: str = "") -> None:
@@ -253,7 +251,7 @@ def ran(label: str, *, written: int = 0, fetched: int = 0, result: str = "done",
         )
 
 
-def test_runs_that_brought_news_or_met_trouble_are_listed_and_the_quiet_ones_on_request(owner: Client) -> None:
+def test_runs_with_changes_or_problems_are_listed_and_others_on_request(owner: Client) -> None:
     ran("bondi", fetched=12, written=3)
     ran("bondi", fetched=41)
     ran("bondi", result="stopped", reason="Cliniko cannot be reached.")
@@ -266,25 +264,25 @@ def test_runs_that_brought_news_or_met_trouble_are_listed_and_the_quiet_ones_on_
     assert "of 41" in page_of(owner, "/settings/sync?runs=all")
 
 
-def test_a_run_that_read_and_found_nothing_new_says_so(owner: Client) -> None:
+def test_a_run_without_changes_says_so(owner: Client) -> None:
     ran("bondi", fetched=41, result="stopped", reason="Cliniko cannot be reached.")
     assert '<td><span class="soft">Nothing</span></td>' in page_of(owner)
 
 
-def test_a_turn_that_spent_its_share_of_requests_is_to_be_continued(
+def test_a_run_that_used_up_its_requests_is_continued(
     sandbox: Sandbox, force_login: Callable[..., Client], settings: Any
 ) -> None:
     sandbox.connect("bondi")
     settings.CLINIKO_REQUESTS_PER_MINUTE, settings.CLINIKO_REQUESTS_RESERVED = 14, 1
     with clinic_context("bondi"):
-        assert walk_run.run_slice(seconds=60, pages=60).more
+        assert walk_run.run_slice(seconds=60, pages=60).has_more
     page = page_of(force_login("bondi", role="owner"), "/settings/sync?runs=all")
-    assert "To be continued" in page
+    assert "Continued" in page
     assert "it goes on by itself" in page
     assert ">Stopped<" not in page
 
 
-def test_earlier_runs_are_a_page_away(owner: Client) -> None:
+def test_older_runs_are_on_the_next_page(owner: Client) -> None:
     for number in range(1, 31):
         ran("bondi", fetched=1000 + number, written=number)
     page = page_of(owner)
@@ -296,10 +294,10 @@ def test_earlier_runs_are_a_page_away(owner: Client) -> None:
     earlier = page_of(owner, f"/settings/sync?before={last}")
     assert "of 1,005<" in earlier
     assert "of 1,030<" not in earlier
-    assert ">Earlier<" not in earlier
+    assert ">Older<" not in earlier
 
 
 @pytest.mark.parametrize("before", ["x", "-1", "9" * 40, ""])
-def test_an_odd_page_is_the_first_one(owner: Client, before: str) -> None:
+def test_an_invalid_page_number_shows_the_first_page(owner: Client, before: str) -> None:
     ran("bondi", fetched=12, written=3)
     assert "of 12<" in page_of(owner, f"/settings/sync?before={before}")
