@@ -1,1 +1,1 @@
-"""What ops do with clinics."""
+"""Operators' tools: onboarding, lifecycle, the console, `manage.py clinic` and `manage.py ops`."""

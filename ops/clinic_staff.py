@@ -1,13 +1,11 @@
-"""What ops do about a clinic's people: invite them, take an invitation back, reset a lost second step."""
-
-from smtplib import SMTPException
+"""Manage a clinic's staff for operators: invite, cancel an invitation, reset two-step verification."""
 
 import structlog
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from accounts import invitations, notices, second_factors
+from accounts import emails, invitations, second_factors
 from accounts.models import Invitation, User, clean_email
 from accounts.roles import Role
 from audit.log import OPS, Actor
@@ -18,9 +16,11 @@ log = structlog.get_logger(__name__)
 
 
 def invite(label: str, *, email: str, role: str, by: Actor = OPS, dry_run: bool = False) -> tuple[str, bool]:
-    """Invite staff: the invitation's address, which a dry run has none of, and whether it was mailed. Raises
-    NoSuchClinic and Refused."""
-    check_address(email)
+    """Invite staff and return the invitation's URL ("" for a dry run) and whether it was emailed.
+
+    Raises NoSuchClinic and Refused.
+    """
+    check_email(email)
     with clinic_context(label):
         try:
             with transaction.atomic():
@@ -28,58 +28,59 @@ def invite(label: str, *, email: str, role: str, by: Actor = OPS, dry_run: bool 
                 transaction.set_rollback(dry_run)
         except invitations.InvitationRefused as refused:
             raise Refused(str(refused)) from None
-        return ("", False) if dry_run else (invite_url, mail(invitation, invite_url))
+        return ("", False) if dry_run else (invite_url, send_invitation(invitation, invite_url))
 
 
-def take_back(label: str, *, email: str, by: Actor = OPS, dry_run: bool = False) -> bool:
-    """End a pending invitation: its link works no more. False when there is none. Raises NoSuchClinic, and Refused when
-    it was accepted before."""
-    check_address(email)
+def cancel_invitation(label: str, *, email: str, by: Actor = OPS, dry_run: bool = False) -> bool:
+    """Cancel a pending invitation. Return False if there is none.
+
+    Raises NoSuchClinic, and Refused if the invitation was already accepted.
+    """
+    check_email(email)
     with clinic_context(label), transaction.atomic():
         if User.objects.filter(email=clean_email(email), is_active=True).exists():
-            raise Refused(f"{email} has accepted it, and signs in at {label}: an owner can suspend them under Staff.")
-        taken = invitations.cancel_by_email(email, by=by)
+            raise Refused(f"{email} has accepted and can sign in at {label}. An owner can suspend them under Staff.")
+        cancelled = invitations.revoke_by_email(email, by=by)
         transaction.set_rollback(dry_run)
-        return taken
+        return cancelled
 
 
 def reset_second_factor(label: str, *, email: str, dry_run: bool = False) -> tuple[bool, bool]:
-    """Take every second factor from somebody who can use none, and end their sessions: whether there was one, and
-    whether they were told by mail.
+    """Remove a user's second factors and end their sessions. Return whether any existed and whether they were emailed.
 
-    Whoever runs this has made sure by other means that it is them who asks. Raises NoSuchClinic and Refused.
+    The caller has verified the user's identity. Raises NoSuchClinic and Refused.
     """
     with clinic_context(label):
-        person = User.objects.filter(email=clean_email(email)).first()
-        if person is None:
-            raise Refused(f"Nobody at {label} has the e-mail address {email!r}.")
+        user = User.objects.filter(email=clean_email(email)).first()
+        if user is None:
+            raise Refused(f"No one at {label} has the email address {email!r}.")
         with transaction.atomic():
-            if not second_factors.reset(person, by=OPS):
+            if not second_factors.reset(user, by=OPS):
                 return False, False
             transaction.set_rollback(dry_run)
         if dry_run:
             return True, False
         try:
-            notices.send_reset(person, by="Sidechart's support")
-        except (OSError, SMTPException):
-            log.warning("reset_not_mailed")
+            emails.send_second_factor_reset(user, by="Sidechart's support")
+        except OSError:
+            log.warning("reset_notice_failed")
             return True, False
         return True, True
 
 
-def mail(invitation: Invitation, invite_url: str) -> bool:
-    """Send the invitation. A mail server that fails does not undo it: ops can hand the address over another way."""
+def send_invitation(invitation: Invitation, invite_url: str) -> bool:
+    """Email the invitation. Return False if that fails; the invitation stays, and the operator can pass the URL on."""
     try:
-        invitations.send(invitation, invite_url)
-    except (OSError, SMTPException):
-        log.warning("invitation_not_mailed")
+        emails.send_invitation(invitation, invite_url)
+    except OSError:
+        log.warning("invitation_email_failed")
         return False
     return True
 
 
-def check_address(email: str) -> None:
-    """Raises Refused for what is no e-mail address."""
+def check_email(email: str) -> None:
+    """Raise Refused unless this is an email address."""
     try:
         validate_email(email)
     except ValidationError:
-        raise Refused(f"{email!r} is not an e-mail address.") from None
+        raise Refused(f"{email!r} isn't an email address.") from None

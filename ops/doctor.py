@@ -1,11 +1,10 @@
-"""How a clinic is: a list of findings, each with a light and a sentence for ops. Nothing of a patient, and no key."""
+"""Check everything a clinic needs. No patient data and no API key in the output."""
 
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
-from smtplib import SMTPException
 
 from django.conf import settings
 from django.core.mail import get_connection
@@ -13,7 +12,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from audit import watch
+from audit import verification
 from audit.log import Action
 from audit.models import Event
 from ops import dns_tls
@@ -23,17 +22,18 @@ from sync.connection import state as cliniko_connection
 from sync.models import Business, RefusedPayload
 from sync.read import status
 from tenants.context import enter_clinic, find_clinic
+from tenants.dates import ago
 from tenants.hosts import clinic_url
 from tenants.models import Clinic, Domain
 from tenants.signals import launch_totals
 
-LATE, TOO_LATE = timedelta(minutes=10), timedelta(hours=1)
-QUIET = timedelta(days=14)
-CLOCKS_DIFFER, CLOCKS_FAR_APART = timedelta(seconds=2), timedelta(seconds=30)
+LAG_WARN, LAG_FAIL = timedelta(minutes=10), timedelta(hours=1)
+LAUNCH_WARN = timedelta(days=14)
+CLOCK_WARN, CLOCK_FAIL = timedelta(seconds=2), timedelta(seconds=30)
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
 
-class Light(StrEnum):
+class CheckStatus(StrEnum):
     OK = "ok"
     WARN = "warn"
     FAIL = "fail"
@@ -41,180 +41,171 @@ class Light(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found."""
+    """The result of one check. The field names are the keys of the JSON output."""
 
     check: str
-    light: Light
+    light: CheckStatus
     sentence: str
 
 
-Answer = tuple[Light, str]
+Result = tuple[CheckStatus, str]
 
 
 def examine(label: str, *, dry_run: bool = False) -> list[Finding]:
-    """Look at everything that a clinic needs. What is in its schema is looked at only when its tables are up to date.
-    How its log was found is noted on public, but for a dry run. Raises NoSuchClinic."""
-    return [Finding(check, *answer) for check, answer in _answers(find_clinic(label), dry_run)]
+    """Run every check. Those inside the clinic's schema are skipped if its migrations are behind.
+
+    The access log's verified length is saved, except in a dry run. Raises NoSuchClinic.
+    """
+    return [Finding(check, *result) for check, result in _run_checks(find_clinic(label), dry_run)]
 
 
-def _answers(clinic: Clinic, dry_run: bool) -> Iterator[tuple[str, Answer]]:
+def _run_checks(clinic: Clinic, dry_run: bool) -> Iterator[tuple[str, Result]]:
+    def inside(check: Callable[[], Result]) -> Result:
+        with enter_clinic(clinic):
+            return check()
+
     yield "address", _address(clinic)
     yield "dns", _dns(clinic)
     yield "certificate", _certificate(clinic)
-    migrations = _inside(clinic, _migrations)
+    migrations = inside(_migrations)
     yield "migrations", migrations
-    if migrations[0] is Light.OK:
-        yield "key", _inside(clinic, _key)
-        yield "time zone", _inside(clinic, _time_zone)
-        resting = Light.WARN, f"It rests while the clinic is {clinic.state_word}."
-        yield "sync", _inside(clinic, _sync) if clinic.is_working else resting
-        yield "lists", _inside(clinic, _lists)
-        yield "last launch", _inside(clinic, _last_launch)
+    if migrations[0] is CheckStatus.OK:
+        yield "key", inside(_key)
+        yield "time zone", inside(_time_zone)
+        stopped = CheckStatus.WARN, f"Not syncing: the clinic is {clinic.display_state}."
+        yield "sync", inside(_sync) if clinic.is_working else stopped
+        yield "lists", inside(_lists)
+        yield "last launch", inside(_last_launch)
         yield "access log", _access_log(clinic, dry_run)
     yield "mail", _mail()
     yield "clock", _clock()
 
 
-def _inside(clinic: Clinic, ask: Callable[[], Answer]) -> Answer:
-    with enter_clinic(clinic):
-        return ask()
+def _status(*, fail: bool = False, warn: bool = False) -> CheckStatus:
+    return CheckStatus.FAIL if fail else CheckStatus.WARN if warn else CheckStatus.OK
 
 
-def _address(clinic: Clinic) -> Answer:
+def _address(clinic: Clinic) -> Result:
+    url = clinic_url(clinic.label)
     if not Domain.objects.filter(tenant=clinic, domain=clinic.label, is_primary=True).exists():
-        return Light.FAIL, f"No domain {clinic.label!r} leads to this clinic."
+        return CheckStatus.FAIL, f"This clinic has no domain {clinic.label!r}."
     if not clinic.is_working:
-        return Light.WARN, f"{clinic_url(clinic.label)} belongs to a clinic that is {clinic.state_word}."
-    return Light.OK, f"{clinic_url(clinic.label)} leads here."
+        return CheckStatus.WARN, f"{url} belongs to this clinic, which is {clinic.display_state}."
+    return CheckStatus.OK, f"{url} belongs to this clinic."
 
 
-def _dns(clinic: Clinic) -> Answer:
+def _dns(clinic: Clinic) -> Result:
     host, _ = dns_tls.host_and_port(clinic.label)
-    if dns_tls.is_on_this_machine():
-        return Light.OK, f"{host} is this machine to browsers: not looked up."
+    if dns_tls.is_local():
+        return CheckStatus.OK, f"{host} is this machine, without DNS."
     try:
-        return Light.OK, f"{host} is {', '.join(dns_tls.resolves_to(clinic.label))}."
+        return CheckStatus.OK, f"{host} resolves to {', '.join(dns_tls.resolve(clinic.label))}."
     except OSError:
-        return Light.FAIL, f"{host} is not in DNS: point *.{settings.BASE_DOMAIN} at this server."
+        return CheckStatus.FAIL, f"{host} isn't in DNS: point *.{settings.BASE_DOMAIN} at this server."
 
 
-def _certificate(clinic: Clinic) -> Answer:
+def _certificate(clinic: Clinic) -> Result:
     host, port = dns_tls.host_and_port(clinic.label)
     if not settings.HTTPS:
-        return (Light.OK if dns_tls.is_on_this_machine() else Light.FAIL), "There is none: PUBLIC_SCHEME is http."
+        return _status(fail=not dns_tls.is_local()), "No certificate: PUBLIC_SCHEME is http."
     try:
         days = dns_tls.certificate_days_left(clinic.label)
-    except ssl.SSLCertVerificationError as wrong:
-        return Light.FAIL, f"Browsers refuse the certificate of {host}: {wrong.verify_message.rstrip('.')}."
+    except ssl.SSLCertVerificationError as invalid:
+        return CheckStatus.FAIL, f"Browsers reject the certificate of {host}: {invalid.verify_message.rstrip('.')}."
     except OSError as failure:
-        return Light.FAIL, f"{host} does not speak https at port {port} ({type(failure).__name__})."
-    light = Light.FAIL if days < dns_tls.DAYS_LEFT_FAIL else Light.WARN if days < dns_tls.DAYS_LEFT_WARN else Light.OK
-    return light, f"Good for {days} more days."
+        return CheckStatus.FAIL, f"{host} doesn't answer HTTPS on port {port} ({type(failure).__name__})."
+    return _status(fail=days < dns_tls.DAYS_FAIL, warn=days < dns_tls.DAYS_WARN), f"Expires in {days} days."
 
 
-def _migrations() -> Answer:
+def _migrations() -> Result:
     executor = MigrationExecutor(connection)
     missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if missing:
-        return Light.FAIL, f"{missing} not applied to this clinic's tables: run `manage.py migrate`."
-    return Light.OK, "All are applied."
+        return CheckStatus.FAIL, f"{missing} not applied to this clinic's tables: run `manage.py migrate`."
+    return CheckStatus.OK, "All applied."
 
 
-def _key() -> Answer:
-    held = cliniko_connection.load()
+def _key() -> Result:
+    stored = cliniko_connection.load()
     now = status.current()
     if now.key_sentence:
-        return Light.FAIL, now.key_sentence
+        return CheckStatus.FAIL, now.key_sentence
     try:
-        cliniko_connection.stored_key(held)
+        cliniko_connection.stored_key(stored)
     except ClinikoError as unusable:
-        return Light.FAIL, str(unusable)
+        return CheckStatus.FAIL, str(unusable)
     if now.state == status.State.PAUSED:
-        return Light.WARN, now.sentence
-    whose = held.key_user_name or "an unnamed user"
-    return Light.OK, f"…{held.key_last4} of {whose} opens, and Cliniko has not refused it."
+        return CheckStatus.WARN, now.sentence
+    user = stored.key_user_name or "an unnamed user"
+    return CheckStatus.OK, f"…{stored.key_last4} of {user} can be decrypted, and Cliniko accepts it."
 
 
-def _time_zone() -> Answer:
-    held = cliniko_connection.load()
-    if held.connected_at is None:
-        return Light.WARN, "Not known before the first key: times are shown in UTC."
-    if held.time_zone == time_zones.UNKNOWN:
-        return Light.WARN, "Cliniko named none that is known: times are shown in UTC. It is asked again once a day."
-    elsewhere = _clocks_of_locations() - {held.time_zone}
-    if elsewhere:
-        others = ", ".join(sorted(elsewhere))
-        return Light.WARN, f"{held.time_zone}; appointments at locations in {others} are shown by that clock, too."
-    return Light.OK, f"{held.time_zone}, as Cliniko says."
-
-
-def _clocks_of_locations() -> set[str]:
+def _time_zone() -> Result:
+    stored = cliniko_connection.load()
+    if stored.connected_at is None:
+        return CheckStatus.WARN, "Unknown until Cliniko is connected: times are in UTC."
+    if stored.time_zone == time_zones.UNKNOWN:
+        return CheckStatus.WARN, "Cliniko's time zone isn't recognised: times are in UTC. Checked again daily."
     payloads = Business.objects.filter(deleted_at=None, archived_at=None).values_list("payload", flat=True)
-    return {time_zones.zone_of(payload) for payload in payloads} - {time_zones.UNKNOWN}
+    others = {time_zones.iana_time_zone(payload) for payload in payloads} - {time_zones.UNKNOWN, stored.time_zone}
+    if others:
+        named = ", ".join(sorted(others))
+        return CheckStatus.WARN, f"{stored.time_zone}. Appointments at locations in {named} are shown in it too."
+    return CheckStatus.OK, f"{stored.time_zone}, from Cliniko."
 
 
-def _sync() -> Answer:
+def _sync() -> Result:
     now = status.current()
     if now.checked_at is None:
-        return Light.WARN, now.sentence or "The first copy is not finished."
+        return CheckStatus.WARN, now.sentence or "The first import isn't finished."
     lag = timezone.now() - now.checked_at
-    light = Light.FAIL if lag > TOO_LATE else Light.WARN if lag > LATE or now.sentence else Light.OK
-    return light, f"Patients are as of {_ago(now.checked_at)}. {now.sentence}".strip()
+    result = _status(fail=lag > LAG_FAIL, warn=lag > LAG_WARN or bool(now.sentence))
+    return result, f"Patients last synced {ago(now.checked_at)}. {now.sentence}".strip()
 
 
-def _lists() -> Answer:
+def _lists() -> Result:
     lists = status.by_resource()
     refused = [each.label for each in lists if each.refused]
-    unasked = [each.label for each in lists if not each.refused and each.checked_at is None]
-    unread = RefusedPayload.objects.count()
-    troubles = [f"Cliniko refuses {', '.join(refused)}."] if refused else []
-    troubles += [f"Not read yet: {', '.join(unasked)}."] if unasked else []
-    troubles += [f"{unread} records could not be read: `clinic show` says why."] if unread else []
-    if troubles:
-        return Light.WARN, " ".join(troubles)
-    return Light.OK, f"Cliniko gives all of them: {', '.join(each.label for each in lists)}."
+    pending = [each.label for each in lists if not each.refused and each.checked_at is None]
+    unreadable = RefusedPayload.objects.count()
+    problems = [f"Cliniko refuses {', '.join(refused)}."] if refused else []
+    problems += [f"Not read yet: {', '.join(pending)}."] if pending else []
+    problems += [f"{unreadable} unreadable records: see `clinic show`."] if unreadable else []
+    if problems:
+        return CheckStatus.WARN, " ".join(problems)
+    return CheckStatus.OK, f"Cliniko gives access to {', '.join(each.label for each in lists)}."
 
 
-def _last_launch() -> Answer:
+def _last_launch() -> Result:
     latest = launch_totals().latest_at
     if latest is None:
-        opened = Event.objects.filter(action=Action.VIEWED).exists()
-        how = "Patients are opened from the search alone" if opened else "Nobody has opened a patient yet"
-        return Light.WARN, f"{how}: is the button set up in Cliniko?"
-    quiet = timezone.now() - latest > QUIET
-    return (Light.WARN if quiet else Light.OK), f"The button in Cliniko was last clicked {_ago(latest)}."
+        viewed = Event.objects.filter(action=Action.VIEWED).exists()
+        use = "Patients are opened from search only" if viewed else "No one has opened a patient yet"
+        return CheckStatus.WARN, f"{use}: is the button set up in Cliniko?"
+    return _status(warn=timezone.now() - latest > LAUNCH_WARN), f"The button in Cliniko was last clicked {ago(latest)}."
 
 
-def _access_log(clinic: Clinic, dry_run: bool) -> Answer:
-    chain = watch.verify(clinic) if dry_run else watch.verify_and_record(clinic)
+def _access_log(clinic: Clinic, dry_run: bool) -> Result:
+    chain = verification.verify(clinic) if dry_run else verification.verify_and_record(clinic)
     if chain.broken_at is not None:
-        return Light.FAIL, f"Line {chain.broken_at} is not as it was written, or is missing."
-    return Light.OK, f"{chain.length} lines, as they were written."
+        return CheckStatus.FAIL, f"Line {chain.broken_at} was changed or removed."
+    return CheckStatus.OK, f"{chain.length} lines, unchanged."
 
 
-def _mail() -> Answer:
+def _mail() -> Result:
     if settings.EMAIL_BACKEND != SMTP:
-        return Light.WARN, "Mails are not sent: EMAIL_URL names no mail server."
+        return CheckStatus.WARN, "Emails aren't sent: EMAIL_URL doesn't name a mail server."
     try:
         with get_connection():
-            return Light.OK, f"{settings.EMAIL_HOST} takes mails from {settings.DEFAULT_FROM_EMAIL}."
-    except (OSError, SMTPException) as failure:
-        return Light.FAIL, f"{settings.EMAIL_HOST} takes no mails ({type(failure).__name__}): see EMAIL_URL."
+            return CheckStatus.OK, f"{settings.EMAIL_HOST} accepts mail from {settings.DEFAULT_FROM_EMAIL}."
+    except OSError as failure:
+        return CheckStatus.FAIL, f"{settings.EMAIL_HOST} doesn't accept mail ({type(failure).__name__}): see EMAIL_URL."
 
 
-def _clock() -> Answer:
+def _clock() -> Result:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        (theirs,) = cursor.fetchone()
-    apart = abs(timezone.now() - theirs)
-    light = Light.FAIL if apart > CLOCKS_FAR_APART else Light.WARN if apart > CLOCKS_DIFFER else Light.OK
-    return light, f"The database's clock and ours are {apart.total_seconds():.1f} s apart."
-
-
-def _ago(moment: datetime) -> str:
-    minutes = int((timezone.now() - moment).total_seconds()) // 60
-    for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
-        if minutes >= size:
-            count = minutes // size
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"
+        (database_now,) = cursor.fetchone()
+    difference = abs(timezone.now() - database_now)
+    result = _status(fail=difference > CLOCK_FAIL, warn=difference > CLOCK_WARN)
+    return result, f"The database's clock differs from ours by {difference.total_seconds():.1f} s."

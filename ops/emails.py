@@ -1,4 +1,4 @@
-"""Mails that tell a clinic's owners what only they can do."""
+"""Emails to a clinic's owners about what only they can do. Call these inside the clinic's context."""
 
 from datetime import datetime
 from typing import Any
@@ -23,50 +23,46 @@ log = structlog.get_logger(__name__)
 
 
 @receiver(key_refused)
-def tell_owners_of_refused_key(**_: object) -> None:
-    """Mail every owner of the clinic we are inside of. Raises what the mail backend raises when no mail went out."""
-    _tell_owners("key_refused", page=_page("key"), last4=connection_state.load().key_last4)
+def send_key_refused(**_: object) -> None:
+    """Email the owners that Cliniko refused the API key. Raises OSError if no email was sent."""
+    _email_owners("key_refused", page="key", last4=connection_state.load().key_last4)
 
 
-def tell_owners_of_closing(clinic: Clinic) -> bool:
-    """Mail every owner of the clinic we are inside of the day from which on nobody gets in. False when no mail went
-    out."""
+def send_closing_notice(clinic: Clinic) -> bool:
+    """Email the owners the first day the clinic is closed. Return False if no email was sent."""
     days = (clinic.closing_on - timezone.now().date()).days if clinic.closing_on else 0
     try:
-        return _tell_owners("closing", page=_page("export"), day=clinic.closing_on, days=days) > 0
+        return _email_owners("closing", page="export", day=clinic.closing_on, days=days) > 0
     except OSError:
         return False
 
 
-def tell_owners_of_look(who: str, *, reason: str, until: datetime) -> None:
-    """Mail every owner of the clinic we are inside of that somebody of ops looks into it."""
+def send_break_glass_notice(operator_email: str, *, reason: str, until: datetime) -> None:
+    """Email the owners that an operator may open unreadable records until then."""
     try:
-        _tell_owners("looking", page=_page("access"), who=who, reason=reason, until=until)
-    except OSError:  # each one is in our logs; the line in the clinic's log stands in any case
-        return
+        _email_owners("break_glass", page="access", operator_email=operator_email, reason=reason, until=until)
+    except OSError:
+        return  # each failure is logged, and the clinic's access log has the event
 
 
-def _page(name: str) -> str:
-    return clinic_url(current_clinic().label, reverse(name, urlconf=settings.ROOT_URLCONF))
+def _email_owners(template: str, *, page: str, **context: Any) -> int:
+    """Return how many active owners were emailed; 0 before the first one accepts the invitation.
 
-
-def _tell_owners(mail: str, **context: Any) -> int:
-    """How many were mailed, of those who may sign in: none is there before the first invitation is accepted."""
-    context |= {"clinic": current_clinic()}
-    subject = render_to_string(f"ops/email/{mail}_subject.txt", context).strip()
-    body = render_to_string(f"ops/email/{mail}.txt", context)
-    owners = list(User.objects.filter(role=Role.OWNER, is_active=True).values_list("email", flat=True))
-    failures = [failure for email in owners if (failure := _sent(EmailMessage(subject, body, to=[email])))]
-    if failures and len(failures) == len(owners):
+    Raises the first OSError if there are owners and every email failed.
+    """
+    clinic = current_clinic()
+    url = clinic_url(clinic.label, reverse(page, urlconf=settings.ROOT_URLCONF))
+    context |= {"clinic": clinic, "page": url}
+    subject = render_to_string(f"ops/email/{template}_subject.txt", context).strip()
+    body = render_to_string(f"ops/email/{template}.txt", context)
+    sent, failures = 0, []
+    for email in User.objects.filter(role=Role.OWNER, is_active=True).values_list("email", flat=True):
+        try:
+            EmailMessage(subject, body, to=[email]).send()
+            sent += 1
+        except OSError as failure:  # SMTPException too; the other owners still get theirs
+            log.warning("owner_email_failed", exc_info=failure)
+            failures.append(failure)
+    if failures and not sent:
         raise failures[0]
-    return len(owners) - len(failures)
-
-
-def _sent(message: EmailMessage) -> OSError | None:
-    """None when it went out, otherwise why not: one address that bounces keeps no other owner from being told."""
-    try:
-        message.send()
-    except OSError as failure:  # SMTPException is one
-        log.warning("owner_not_mailed", exc_info=failure)
-        return failure
-    return None
+    return sent

@@ -1,4 +1,4 @@
-"""What ops are told when something is not done."""
+"""The errors that operators read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,26 +10,25 @@ from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTabl
 from tenants.models import Clinic
 
 _SENTENCES: dict[object, str] = {
-    UndefinedTable: "Tables are missing: run `manage.py migrate`, or `clinic restore` for a clinic whose own are gone.",
-    UndefinedColumn: "The tables are of another version: run `manage.py migrate`.",
-    InsufficientPrivilege: "The database's user may not do this.",
+    UndefinedTable: "Tables are missing: run `manage.py migrate`, or `clinic restore` if the clinic's schema is gone.",
+    UndefinedColumn: "The tables belong to another version: run `manage.py migrate`.",
+    InsufficientPrivilege: "The database user doesn't have permission to do this.",
 }
 
 
 class Refused(Exception):
-    """What was asked for cannot be done; the message is a sentence for ops."""
+    """The operation can't be done. The message is a sentence for the operator."""
 
 
-def require_work(clinic: Clinic) -> None:
-    """Raises Refused for a clinic that is suspended, or past its last day."""
+def require_working(clinic: Clinic) -> None:
+    """Raise Refused if the clinic is suspended or closed."""
     if not clinic.is_working:
-        raise Refused(f"{clinic.label} is {clinic.state_word}: nothing is synced, and its key stays unused.")
+        raise Refused(f"{clinic.label} is {clinic.display_state}: it doesn't sync, and its API key isn't used.")
 
 
 @contextmanager
-def database_failure() -> Iterator[None]:
-    """Turn a database that does not answer, cannot go on or is not the one that we need into a sentence. Raises
-    Refused."""
+def translate_database_errors() -> Iterator[None]:
+    """Raise Refused, with a sentence, for a database that is down, failing or at another version."""
     try:
         yield
     except ProgrammingError as failure:
@@ -39,6 +38,6 @@ def database_failure() -> Iterator[None]:
         raise Refused(sentence) from None
     except (OperationalError, InterfaceError) as failure:
         cause = failure.__cause__
-        named = isinstance(cause, Error) and cause.sqlstate
-        sentence = f"The database cannot go on ({type(cause).__name__})." if named else "The database does not answer."
+        answered = isinstance(cause, Error) and cause.sqlstate
+        sentence = f"The database failed ({type(cause).__name__})." if answered else "The database isn't responding."
         raise Refused(f"{sentence} See docs/runbooks/database.md.") from None

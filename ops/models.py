@@ -1,4 +1,4 @@
-"""What ops keep of clinics on public: numbers for lists and charts, and who may look into which clinic until when."""
+"""Clinics' daily statistics and operators' access to unreadable records, in the public schema."""
 
 from datetime import timedelta
 
@@ -10,25 +10,25 @@ from django.utils import timezone
 from tenants.models import Clinic
 
 HOURS = 24
-LONGEST_LOOK = timedelta(hours=1)
+MAX_GRANT = timedelta(hours=1)
 
 
 class DailyStats(models.Model):
-    """One clinic's numbers on one day (UTC). Counts alone: nothing in it is of a patient."""
+    """One clinic's figures for one day (UTC): counts only, no patient data."""
 
-    clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="days")
+    clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="daily_stats")
     day = models.DateField()
     launches = models.PositiveIntegerField(default=0, help_text="Clicks on the button in Cliniko.")
-    patients = models.PositiveIntegerField(default=0, help_text="Mirrored, when last measured.")
-    refused = models.PositiveIntegerField(default=0, help_text="Records that could not be read, when last measured.")
+    patients = models.PositiveIntegerField(default=0, help_text="Mirrored patients when last measured.")
+    refused = models.PositiveIntegerField(default=0, help_text="Unreadable records when last measured.")
     lag_by_hour = ArrayField(
-        models.PositiveIntegerField(null=True), help_text="The most seconds that the mirror was behind, by hour."
+        models.PositiveIntegerField(null=True), help_text="The mirror's maximum lag in seconds, by hour."
     )
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["clinic", "day"], name="one_row_for_a_clinic_and_day"),
-            models.CheckConstraint(condition=Q(lag_by_hour__len=HOURS), name="lag_of_24_hours"),
+            models.UniqueConstraint(fields=["clinic", "day"], name="one_row_per_clinic_and_day"),
+            models.CheckConstraint(condition=Q(lag_by_hour__len=HOURS), name="lag_has_24_hours"),
         ]
         indexes = [models.Index(fields=["day"])]
 
@@ -47,23 +47,24 @@ class LaunchTotal(models.Model):
 
 
 class BreakGlassGrant(models.Model):
-    """One of ops may read what a clinic keeps aside until then, for a reason that the clinic reads in its log."""
+    """An operator's permission to open a clinic's unreadable records, with a reason and an expiry."""
 
-    clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="looks")
-    # No foreign key: from then on whoever deletes staff in a clinic's schema would be asked about this table.
-    user_id = models.BigIntegerField(help_text="Whose look it is, of those in public.")
+    clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="break_glass_grants")
+    # Not a foreign key: deleting a user in a clinic's schema would cascade to this table in public.
+    user_id = models.BigIntegerField(help_text="The operator's user id in the public schema.")
     reason = models.CharField(max_length=200)
-    began_at = models.DateTimeField(default=timezone.now)
-    until = models.DateTimeField()
+    starts_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(until__gte=F("began_at"), until__lte=F("began_at") + LONGEST_LOOK), name="look_is_short"
+                condition=Q(expires_at__gte=F("starts_at"), expires_at__lte=F("starts_at") + MAX_GRANT),
+                name="grant_is_short",
             ),
-            models.CheckConstraint(condition=~Q(reason=""), name="look_has_a_reason"),
+            models.CheckConstraint(condition=~Q(reason=""), name="grant_has_reason"),
         ]
-        indexes = [models.Index(fields=["clinic", "user_id", "until"], name="look_going_on")]
+        indexes = [models.Index(fields=["clinic", "user_id", "expires_at"], name="active_grants")]
 
     def __str__(self) -> str:
-        return f"{self.clinic_id} until {self.until:%H:%M}"
+        return f"{self.clinic_id} until {self.expires_at:%H:%M}"

@@ -1,18 +1,11 @@
-"""The accounts of ops, who sign in on the base host. They are made and taken away on the server alone.
-
-Everything here stands in public.
-"""
+"""Operators' accounts: they sign in on the base host and are managed on the server. Call from the public schema."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from smtplib import SMTPException
 from typing import Any
 
 import structlog
-from allauth.mfa.models import Authenticator
-from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
-from django.core.validators import validate_email
 from django.db import transaction
 from django.template.loader import render_to_string
 
@@ -20,16 +13,17 @@ from accounts import invitations, reset_links, second_factors
 from accounts.models import User, clean_email
 from accounts.roles import Role
 from audit.log import OPS, Action, OperatorActor, record
+from ops.clinic_staff import check_email
+from ops.errors import Refused
 from ops.models import BreakGlassGrant
-from ops.onboarding import Refused
 
 log = structlog.get_logger(__name__)
-LONGEST_ADDRESS = 240  # with a word before it, it stands in the clinics' logs
+MAX_EMAIL_LENGTH = 240  # `ops (…)` around it has to fit the clinics' access logs
 
 
 @dataclass(frozen=True)
-class Invited:
-    """Somebody who may become one of ops by `invite_url`, which is secret."""
+class SentInvitation:
+    """An invitation, and whether it was emailed. `invite_url` is secret."""
 
     email: str
     invite_url: str
@@ -37,8 +31,8 @@ class Invited:
 
 
 @dataclass(frozen=True)
-class Account:
-    """One of ops, as `manage.py ops list` tells."""
+class OperatorAccount:
+    """A row of `manage.py ops list`."""
 
     email: str
     name: str
@@ -47,95 +41,95 @@ class Account:
     last_login: datetime | None
 
 
-def as_clinics_see(user: User) -> OperatorActor:
-    """One of ops in a clinic's log: by address, and without a number, which there would be somebody else's."""
+def clinic_log_actor(user: User) -> OperatorActor:
+    """Return the operator as a clinic's access log names them: without a pk, which would be a staff member's there."""
     return OperatorActor(email=f"ops ({user.email})")
 
 
-def create(email: str) -> Invited:
-    """Invite somebody to be one of ops. An earlier invitation no longer counts. Raises Refused."""
+def create(email: str) -> SentInvitation:
+    """Invite an operator. This cancels an earlier invitation. Raises Refused."""
     email = clean_email(email)
-    try:
-        validate_email(email)
-    except ValidationError:
-        raise Refused(f"{email!r} is not an e-mail address.") from None
-    if len(email) > LONGEST_ADDRESS:
-        raise Refused(f"The address has more than {LONGEST_ADDRESS} letters.")
+    check_email(email)
+    if len(email) > MAX_EMAIL_LENGTH:
+        raise Refused(f"The email address is longer than {MAX_EMAIL_LENGTH} characters.")
     if User.objects.filter(email=email).exists():
-        raise Refused(f"{email} is one of ops already: `manage.py ops list` shows them.")
+        raise Refused(f"{email} is already an operator: see `manage.py ops list`.")
     try:
         _, url = invitations.invite(email, Role.READONLY)
     except invitations.InvitationRefused as refused:
         raise Refused(str(refused)) from None
-    return Invited(email, url, _mailed("invitation", email, url=url))
+    return SentInvitation(email, url, _send("invitation", email, url=url))
 
 
-def listing() -> list[Account]:
-    """Everybody who has an account, by address."""
-    protected = set(Authenticator.objects.filter(type__in=second_factors.FACTORS).values_list("user_id", flat=True))
+def list_accounts() -> list[OperatorAccount]:
+    """Return every operator's account, by email address."""
+    protected = second_factors.user_ids()
     return [
-        Account(user.email, user.name, user.is_active, user.pk in protected, user.last_login)
+        OperatorAccount(user.email, user.name, user.is_active, user.pk in protected, user.last_login)
         for user in User.objects.order_by("email")
     ]
 
 
 def suspend(email: str) -> bool:
-    """End somebody's sessions and looks into clinics, and let them in no more. False when they were suspended before.
-    Raises Refused."""
+    """Block sign-in, and end the operator's sessions and access to clinic records.
+
+    Return False if already suspended. Raises Refused.
+    """
     with transaction.atomic():
-        user = _find(email)
+        user = _get(email)
         changed = user.is_active
         User.objects.filter(pk=user.pk).update(is_active=False)
         user.open_sessions.all().delete()
         BreakGlassGrant.objects.filter(user_id=user.pk).delete()
         if changed:
-            record(Action.SUSPENDED, by=OPS, whom=user.email)
+            record(Action.SUSPENDED, by=OPS, person=user.email)
     return changed
 
 
 def resume(email: str) -> bool:
-    """Let somebody in again, with the password and second factor that they had. False when they were never suspended.
-    Raises Refused."""
+    """Allow sign-in again, with the same password and second factor. Return False if not suspended. Raises Refused."""
     with transaction.atomic():
-        user = _find(email)
+        user = _get(email)
         changed = not user.is_active
         User.objects.filter(pk=user.pk).update(is_active=True)
         if changed:
-            record(Action.REINSTATED, by=OPS, whom=user.email)
+            record(Action.REINSTATED, by=OPS, person=user.email)
     return changed
 
 
 def reset_second_factor(email: str) -> bool:
-    """Take every second factor from somebody who lost theirs: the next sign-in sets up a new one before anything else.
-    False when they had none. Raises Refused."""
-    user = _find(email)
+    """Remove the operator's second factors; the next sign-in sets up new ones before anything else.
+
+    Return False if there were none. Raises Refused.
+    """
+    user = _get(email)
     if not second_factors.reset(user, by=OPS):
         return False
-    _mailed("second_factor_reset", user.email)
+    _send("second_factor_reset", user.email)
     return True
 
 
 def reset_password(email: str) -> str:
-    """The address at which somebody chooses a new password, once, within an hour. It is secret. Raises Refused."""
-    user = _find(email)
+    """Return a secret link to choose a new password, once, within an hour. Raises Refused."""
+    user = _get(email)
     if not user.is_active:
-        raise Refused(f"{user.email} is suspended: `manage.py ops resume` first.")
-    return reset_links.link(user)
+        raise Refused(f"{user.email} is suspended: run `manage.py ops resume` first.")
+    return reset_links.create(user)
 
 
-def _find(email: str) -> User:
+def _get(email: str) -> User:
     user = User.objects.filter(email=clean_email(email)).first()
     if user is None:
-        raise Refused(f"{clean_email(email)} is not one of ops: `manage.py ops list` shows them.")
+        raise Refused(f"{clean_email(email)} isn't an operator: see `manage.py ops list`.")
     return user
 
 
-def _mailed(name: str, email: str, **context: Any) -> bool:
-    """Whether the mail went out. One that did not undoes nothing: what it says can be handed over another way."""
-    subject = render_to_string(f"ops/email/{name}_subject.txt", context).strip()
+def _send(template: str, email: str, **context: Any) -> bool:
+    """Return whether the email was sent. A failure is logged and undoes nothing."""
+    subject = render_to_string(f"ops/email/{template}_subject.txt", context).strip()
     try:
-        EmailMessage(subject, render_to_string(f"ops/email/{name}.txt", context), to=[email]).send()
-    except (OSError, SMTPException):
-        log.warning("ops_not_mailed", mail=name)
+        EmailMessage(subject, render_to_string(f"ops/email/{template}.txt", context), to=[email]).send()
+    except OSError:
+        log.warning("operator_email_failed", template=template)
         return False
     return True

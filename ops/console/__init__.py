@@ -1,1 +1,1 @@
-"""The console: what ops see and do on the base host."""
+"""The operators' console on the base host."""

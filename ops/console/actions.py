@@ -1,4 +1,4 @@
-"""What ops do with one clinic or with many at once: first a page that says what will happen, then it happens."""
+"""Actions on one or several clinics: a confirmation page says what will happen, then it's done."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,42 +16,45 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from audit.log import Action, Actor, AuditUnavailable, record
 from ops import lifecycle, onboarding
-from ops.console.access import OpsRequest, console_page
+from ops.console.access import OperatorRequest, console_view
 from ops.console.site import page
-from ops.lifecycle import Changed
-from ops.operators import as_clinics_see
+from ops.errors import Refused
+from ops.lifecycle import StateChange
+from ops.operators import clinic_log_actor
 from sync.cliniko.errors import ClinikoError
 from tenants.context import NoSuchClinic
 from tenants.labels import LabelRefused
 from tenants.models import Clinic
 
-REFUSALS = (onboarding.Refused, LabelRefused, NoSuchClinic, ClinikoError)
-MOST_AT_ONCE = 200
-Run = Callable[[str, dict[str, Any], Actor], Changed]
+REFUSALS = (Refused, LabelRefused, NoSuchClinic, ClinikoError)
+MAX_CLINICS = 200
 
 
 @dataclass(frozen=True)
 class ConsoleAction:
-    """`explains` says what will happen, for one clinic or many; `run` does it to the clinic of a label with what the
-    form took. `recorded` is its line in ops' own log."""
+    """An action, run with a clinic's label, the form's data and who does it.
+
+    `title` is the confirmation page's heading, with a place for the clinic's name. `audit_action` is recorded in the
+    operators' log; `run` records its own event at the clinic.
+    """
 
     name: str
     button: str
     title: str
-    explains: str
-    run: Run
-    recorded: Action
-    fits: Callable[[Clinic], bool]
+    explanation: str
+    run: Callable[[str, dict[str, Any], Actor], StateChange]
+    audit_action: Action
+    applies_to: Callable[[Clinic], bool]
     form: type[forms.Form] = forms.Form
     danger: bool = False
-    many: bool = True
+    bulk: bool = True
 
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=200,
-        label="Why",
-        help_text="Whoever looks next reads it here, and the clinic in its log. Nothing of a patient.",
+        label="Reason",
+        help_text="Shown here and in the clinic's access log. Don't include anything about a patient.",
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
     )
 
@@ -60,34 +63,34 @@ class LabelForm(forms.Form):
     new_label = forms.CharField(
         max_length=63,
         label="New subdomain",
-        help_text="3 to 63 small letters, digits and dashes.",
+        help_text="3 to 63 lowercase letters, digits and hyphens.",
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
 
 
 class DayForm(forms.Form):
     on = forms.DateField(
-        label="First day on which nobody gets in",
-        help_text="It begins at midnight UTC.",
+        label="First day closed",
+        help_text="From midnight UTC.",
         widget=UnfoldAdminTextInputWidget({"type": "date"}),
     )
 
 
-def _compare(label: str, taken: dict[str, Any], by: Actor) -> Changed:
-    clinic = onboarding.compare(label, by=by)
-    return Changed(label, clinic.state, True, f"{label} is compared with Cliniko, record by record, from now on.")
+def _resync(label: str, data: dict[str, Any], by: Actor) -> StateChange:
+    clinic = onboarding.resync(label, by=by)
+    return StateChange(label, clinic.state, True, f"Every record of {label} is being compared with Cliniko.")
 
 
-def _pause(label: str, taken: dict[str, Any], by: Actor) -> Changed:
-    if onboarding.pause(label, by=by):
-        return Changed(label, "", True, f"Copying from Cliniko is paused for {label}.")
-    return Changed(label, "", False, f"{label} has nothing to pause: it has no key, or is paused already.")
+def _pause_sync(label: str, data: dict[str, Any], by: Actor) -> StateChange:
+    if onboarding.pause_sync(label, by=by):
+        return StateChange(label, "", True, f"The sync of {label} is paused.")
+    return StateChange(label, "", False, f"{label} has no sync to pause: it has no key, or is already paused.")
 
 
-def _unpause(label: str, taken: dict[str, Any], by: Actor) -> Changed:
-    if onboarding.unpause(label, by=by):
-        return Changed(label, "", True, f"Copying from Cliniko goes on for {label}.")
-    return Changed(label, "", False, f"{label} is not paused.")
+def _resume_sync(label: str, data: dict[str, Any], by: Actor) -> StateChange:
+    if onboarding.resume_sync(label, by=by):
+        return StateChange(label, "", True, f"The sync of {label} continues.")
+    return StateChange(label, "", False, f"The sync of {label} isn't paused.")
 
 
 ACTIONS = {
@@ -95,63 +98,62 @@ ACTIONS = {
     for action in (
         ConsoleAction(
             "compare",
-            "Sync anew",
-            "Compare everything with Cliniko",
-            "Every record is read from Cliniko again, and what differs is mended. Nothing is forgotten meanwhile, "
-            "staff notice nothing, and launches keep their share of requests. A big clinic takes an hour or more.",
-            _compare,
+            "Resync",
+            "Resync {}?",
+            "Every record is read from Cliniko again, and differences are fixed. Nothing is deleted first, staff don't "
+            "notice, and launches keep their share of requests. A large clinic takes an hour or more.",
+            _resync,
             Action.SYNC_RESUMED,
             lambda clinic: clinic.is_working,
         ),
         ConsoleAction(
             "pause",
-            "Pause",
-            "Pause copying from Cliniko",
-            "Nothing is copied until somebody, here or at the clinic, lets it go on. Staff go on opening patients and "
-            "read on every screen that copying is paused.",
-            _pause,
+            "Pause sync",
+            "Pause the sync of {}?",
+            "Nothing is copied from Cliniko until the sync is resumed, here or by the clinic. Staff can still open "
+            "patients, and every page says that the sync is paused.",
+            _pause_sync,
             Action.SYNC_PAUSED,
             lambda clinic: clinic.is_working and clinic.sync_state not in ("paused", "no_key"),
         ),
         ConsoleAction(
             "unpause",
-            "Unpause",
-            "Let copying from Cliniko go on",
-            "Copying goes on from where it was, and what has changed meanwhile is fetched.",
-            _unpause,
+            "Resume sync",
+            "Resume the sync of {}?",
+            "The sync continues where it stopped and fetches what has changed since.",
+            _resume_sync,
             Action.SYNC_RESUMED,
             lambda clinic: clinic.is_working and clinic.sync_state == "paused",
         ),
         ConsoleAction(
             "rename",
             "Rename",
-            "Give the clinic another subdomain",
-            "The new address works at once, and the former one leads to it from then on; nobody else ever gets it. "
-            "Passkeys count at the former address only: their owners sign in with password and code, and add new ones. "
-            "The address of the button in Cliniko can be changed whenever it suits.",
-            lambda label, taken, by: lifecycle.rename(label, taken["new_label"], by=by),
+            "Rename {}?",
+            "The new address works straight away. The old one redirects to it, and no other clinic can ever have it. "
+            "Passkeys only work at the old address: their owners sign in with password and code, and add new ones. "
+            "The button's address in Cliniko can be changed at any time.",
+            lambda label, data, by: lifecycle.rename(label, data["new_label"], by=by),
             Action.CLINIC_RENAMED,
             lambda clinic: True,
             form=LabelForm,
-            many=False,
+            bulk=False,
         ),
         ConsoleAction(
             "resume",
             "Resume",
-            "Let the clinic work again",
-            "Staff can sign in again, and the copy of Cliniko is brought up to date. A day on which it was to close is "
-            "taken back.",
-            lambda label, taken, by: lifecycle.resume(label, by=by),
+            "Resume {}?",
+            "Staff can sign in again, and the copy of Cliniko is brought up to date. A closing date is cancelled.",
+            lambda label, data, by: lifecycle.resume(label, by=by),
             Action.CLINIC_RESUMED,
             lambda clinic: clinic.state in (Clinic.State.SUSPENDED, Clinic.State.CLOSING),
         ),
         ConsoleAction(
             "close",
             "Close",
-            "Set the day the clinic closes",
-            "Until that day everything works, and its owners can take their data along: they get a mail now, and 30, 7 "
-            "and 1 days before. From that day on nobody gets in. Nothing is removed: that is `manage.py clinic purge`.",
-            lambda label, taken, by: lifecycle.close(label, on=taken["on"], by=by),
+            "Close {}?",
+            "Everything works until that day, and owners can export their data: they're emailed now, and 30, 7 and 1 "
+            "days before. From that day no one can sign in. Nothing is deleted: that is `manage.py clinic purge`.",
+            lambda label, data, by: lifecycle.close(label, on=data["on"], by=by),
             Action.CLINIC_CLOSING,
             lambda clinic: clinic.state != Clinic.State.SUSPENDED,
             form=DayForm,
@@ -160,11 +162,10 @@ ACTIONS = {
         ConsoleAction(
             "suspend",
             "Suspend",
-            "Lock everybody out",
-            "Nobody at the clinic gets in from this moment on; whoever is signed in is stopped at the next click. "
-            "Nothing is synced. All that is held stays, the key too, and Resume brings it back; a day on which it was "
-            "to close is to be set again.",
-            lambda label, taken, by: lifecycle.suspend(label, reason=taken["reason"], by=by),
+            "Suspend {}?",
+            "Everyone at the clinic is signed out at their next click, and no one can sign in. Nothing syncs. All data "
+            "stays, including the API key, and Resume undoes it; a closing date has to be set again.",
+            lambda label, data, by: lifecycle.suspend(label, reason=data["reason"], by=by),
             Action.CLINIC_SUSPENDED,
             lambda clinic: clinic.state != Clinic.State.SUSPENDED,
             form=ReasonForm,
@@ -172,66 +173,60 @@ ACTIONS = {
         ),
     )
 }
-BULK = [action for action in ACTIONS.values() if action.many]
+BULK_ACTIONS = [action for action in ACTIONS.values() if action.bulk]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@console_page
-def act(request: OpsRequest, name: str) -> HttpResponse:
-    """The page that says what will happen, and on its form being sent, that."""
+@console_view
+def confirm(request: OperatorRequest, name: str) -> HttpResponse:
+    """Show what the action will do; on POST, do it."""
     action = ACTIONS.get(name)
     if action is None:
         raise Http404
-    chosen = _chosen(request)
-    if not chosen:
-        messages.info(request, "Choose a clinic first.")
+    labels = (request.POST if request.method == "POST" else request.GET).getlist("clinic")[:MAX_CLINICS]
+    clinics = list(Clinic.objects.exclude(state=Clinic.State.PURGED).filter(label__in=labels).order_by("label"))
+    if not clinics:
+        messages.info(request, "Select a clinic first.")
         return redirect("home")
-    if not action.many and len(chosen) > 1:
-        messages.warning(request, f"“{action.button}” is for one clinic at a time.")
+    if not action.bulk and len(clinics) > 1:
+        messages.warning(request, f"“{action.button}” works for one clinic at a time.")
         return redirect("home")
     form = action.form(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        labels = [_do(request, action, clinic, form.cleaned_data) for clinic in chosen]
-        return redirect("clinic", labels[0]) if len(labels) == 1 else redirect("home")
+    if form.is_valid():
+        changed = [_run(request, action, clinic, form.cleaned_data) for clinic in clinics]
+        return redirect("clinic", changed[0]) if len(changed) == 1 else redirect("home")
     return page(
         request,
-        "ops/act.html",
-        title=f"{action.title}?",
-        status=422 if form.errors else 200,
+        "ops/action.html",
+        title=action.title.format(clinics[0].name if len(clinics) == 1 else f"{len(clinics)} clinics"),
         action=action,
-        chosen=chosen,
+        clinics=clinics,
         form=form,
-        unfit=[clinic for clinic in chosen if not action.fits(clinic)],
+        not_applicable=[clinic for clinic in clinics if not action.applies_to(clinic)],
     )
 
 
-def _do(request: OpsRequest, action: ConsoleAction, clinic: Clinic, taken: dict[str, Any]) -> str:
-    """Do it, both logs in the same transaction. The label that the clinic has afterwards.
+def _run(request: OperatorRequest, action: ConsoleAction, clinic: Clinic, data: dict[str, Any]) -> str:
+    """Run the action and record it in both logs, in one transaction. Return the clinic's label afterwards.
 
-    Wherever both logs are written that of ops comes first: of two people at one clinic neither waits in a circle.
+    The operators' log always comes first, so that two operators at one clinic can't deadlock.
     """
-    told = {name: str(value) for name, value in taken.items()}
+    details = {name: str(value) for name, value in data.items()}
     try:
         with transaction.atomic():
-            record(action.recorded, by=request.user, clinic=clinic.label, **told)
-            done = action.run(clinic.label, taken, as_clinics_see(request.user))
+            record(action.audit_action, by=request.user, clinic=clinic.label, **details)
+            done = action.run(clinic.label, data, clinic_log_actor(request.user))
             transaction.set_rollback(not done.changed)
     except REFUSALS as refused:
         messages.error(request, f"{clinic.label}: {refused}")
         return clinic.label
-    except AuditUnavailable:  # of many chosen the others' turns come all the same
-        messages.error(request, f"{clinic.label}: the log cannot be written, so nothing was changed. Try again.")
+    except AuditUnavailable:  # the other clinics still get their turn
+        messages.error(request, f"{clinic.label}: the access log can't be written, so nothing was changed. Try again.")
         return clinic.label
     messages.add_message(request, messages.SUCCESS if done.changed else messages.INFO, done.sentence)
     return done.clinic
 
 
-def _chosen(request: OpsRequest) -> list[Clinic]:
-    data = request.POST if request.method == "POST" else request.GET
-    labels = data.getlist("clinic")[:MOST_AT_ONCE]
-    return list(Clinic.objects.exclude(state=Clinic.State.PURGED).filter(label__in=labels).order_by("label"))
-
-
-def address(action: str, *labels: str) -> str:
-    """Where this action on these clinics is confirmed."""
-    return f"{reverse('act', args=[action])}?{urlencode([('clinic', label) for label in labels])}"
+def confirmation_url(action: str, *labels: str) -> str:
+    """Return the URL of the confirmation page for these clinics."""
+    return f"{reverse('console_action', args=[action])}?{urlencode([('clinic', label) for label in labels])}"

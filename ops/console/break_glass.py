@@ -1,28 +1,21 @@
-"""Looking into a clinic: a reason first, then what it keeps aside, record by record."""
+"""Open a clinic's unreadable records, after giving a reason."""
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from ops import break_glass
-from ops.console.access import OpsRequest, console_page
+from ops.console.access import OperatorRequest, console_view
+from ops.console.actions import ReasonForm
 from ops.console.clinic import clinic_or_404
 from ops.console.site import page
-from ops.models import BreakGlassGrant
 
 
-class ReasonForm(forms.Form):
-    reason = forms.CharField(
-        min_length=10,
-        max_length=200,
-        label="Why you have to look",
-        help_text="The clinic's owners read this, in a mail and in their log. Nothing of a patient.",
-        error_messages={"min_length": "Say it in a few words: the clinic's owners read it."},
-        widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
-    )
+class BreakGlassForm(ReasonForm):
     minutes = forms.TypedChoiceField(
         label="For how long",
         coerce=int,
@@ -30,67 +23,65 @@ class ReasonForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
     )
 
+    def clean_reason(self) -> str:
+        reason: str = self.cleaned_data["reason"]
+        if len(reason) < 10:
+            raise ValidationError("Use a few words: the clinic's owners read this.")
+        return reason
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@console_page
-def begin(request: OpsRequest, label: str) -> HttpResponse:
-    found = clinic_or_404(label)
-    if break_glass.current(found, request.user):
-        return redirect("looked", label)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+@console_view
+def begin(request: OperatorRequest, label: str) -> HttpResponse:
+    clinic = clinic_or_404(label)
+    if break_glass.active_grant(clinic, request.user):
+        return redirect("unreadable_records", label)
+    form = BreakGlassForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        title = f"Look into {found.name}?"
-        return page(request, "ops/look.html", title=title, status=422 if form.errors else 200, found=found, form=form)
-    break_glass.begin(found, user=request.user, **form.cleaned_data)
-    return redirect("looked", label)
+        return page(request, "ops/break_glass.html", title=f"Open records of {clinic.name}?", clinic=clinic, form=form)
+    break_glass.grant_access(clinic, user=request.user, **form.cleaned_data)
+    return redirect("unreadable_records", label)
 
 
 @require_safe
-@console_page
-def looked(request: OpsRequest, label: str) -> HttpResponse:
-    """What there is to open: of each record which list it is of, and why it could not be read."""
-    look = _look(request, label)
-    if look is None:
-        return _over(request, label)
-    kept, runs = break_glass.kept(look), break_glass.runs(look)
+@console_view
+def records(request: OperatorRequest, label: str) -> HttpResponse:
+    grant = break_glass.active_grant(clinic_or_404(label), request.user)
+    if grant is None:
+        return _require_reason(request, label)
     return page(
         request,
-        "ops/looked.html",
-        title="Records kept aside",
-        found=look.clinic,
-        look=look,
-        kept=kept,
-        most_listed=break_glass.MOST_LISTED,
-        runs=runs,
+        "ops/records.html",
+        title="Unreadable records",
+        grant=grant,
+        records=break_glass.unreadable_records(grant),
+        max_records=break_glass.MAX_RECORDS,
+        runs=break_glass.recent_runs(grant),
     )
 
 
-@require_POST
-@console_page
-def open_one(request: OpsRequest, label: str, kept_id: int) -> HttpResponse:
-    """One record. By a form and not by a link, so that nothing but a hand on this page opens it."""
-    look = _look(request, label)
-    if look is None:
-        return _over(request, label)
-    opened = break_glass.open_one(look, user=request.user, pk=kept_id)
+@require_POST  # a link could be followed without anyone meaning to open the record
+@console_view
+def open_record(request: OperatorRequest, label: str, pk: int) -> HttpResponse:
+    grant = break_glass.active_grant(clinic_or_404(label), request.user)
+    if grant is None:
+        return _require_reason(request, label)
+    opened = break_glass.open_record(grant, user=request.user, pk=pk)
     if opened is None:
-        messages.info(request, "That record is no longer kept aside: it could be read meanwhile.")
-        return redirect("looked", label)
-    return page(request, "ops/opened.html", title="A record kept aside", found=look.clinic, look=look, opened=opened)
+        messages.info(request, "That record isn't here any more: it has been read since.")
+        return redirect("unreadable_records", label)
+    record, payload = opened
+    return page(request, "ops/record.html", title="Unreadable record", grant=grant, record=record, payload=payload)
 
 
 @require_POST
-@console_page
-def end(request: OpsRequest, label: str) -> HttpResponse:
-    ended = break_glass.end(clinic_or_404(label), user=request.user)
-    messages.success(request, "Your look is over." if ended else "Your look was over before.")
+@console_view
+def end(request: OperatorRequest, label: str) -> HttpResponse:
+    ended = break_glass.revoke_access(clinic_or_404(label), user=request.user)
+    messages.success(request, "Your access has ended." if ended else "Your access had already ended.")
     return redirect("clinic", label)
 
 
-def _look(request: OpsRequest, label: str) -> BreakGlassGrant | None:
-    return break_glass.current(clinic_or_404(label), request.user)
-
-
-def _over(request: OpsRequest, label: str) -> HttpResponse:
-    messages.info(request, "Say why first; a look ends by itself.")
-    return redirect("look", label)
+def _require_reason(request: OperatorRequest, label: str) -> HttpResponse:
+    messages.info(request, "Give a reason first. Access ends when its time is up.")
+    return redirect("break_glass", label)

@@ -1,4 +1,4 @@
-"""The list of clinics: how each one stands, from public alone."""
+"""The list of clinics, read from the public schema alone."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,20 +21,20 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldBooleanWidget
 
-from ops.console.access import OpsRequest, console_page
-from ops.console.actions import BULK, address
+from ops.console.access import OperatorRequest, console_view
+from ops.console.actions import BULK_ACTIONS, confirmation_url
 from ops.console.site import site
 from ops.models import DailyStats
 from ops.monitoring import charts, daily_stats
-from ops.templatetags.ops_words import STATE_COLOURS, cut_words, state_words
+from ops.templatetags.ops_tags import STATE_COLOURS, spaced, state_label
 from sync.models import Connection
 from tenants.dates import as_datetime
 from tenants.models import Clinic
 
 KeyState = Connection.KeyState
-WELL = (Connection.State.OK, "importing")
-# Somebody wanted it so, or a new clinic has not begun: no trouble.
-WANTED = Q(sync_state=Connection.State.PAUSED) | Q(state=Clinic.State.SETUP, sync_state=Connection.State.NO_KEY)
+HEALTHY = (Connection.State.OK, "importing")
+# Not a problem: someone paused it, or a new clinic isn't connected yet.
+EXPECTED = Q(sync_state=Connection.State.PAUSED) | Q(state=Clinic.State.SETUP, sync_state=Connection.State.NO_KEY)
 KEY_COLOURS = {
     KeyState.MISSING.value: "warning",
     KeyState.OK.value: "success",
@@ -44,80 +44,80 @@ KEY_COLOURS = {
 LATE_SECONDS = 600
 
 
-class _Choices(admin.SimpleListFilter):
-    """One of some words in the address. A word that is not among them narrows nothing."""
+class ChoiceFilter(admin.SimpleListFilter):
+    """A filter with fixed choices. An unknown value in the URL is ignored."""
 
     template = "ops/_filter.html"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Clinic]) -> QuerySet[Clinic]:
         chosen = self.value()
-        return self.narrowed(queryset, chosen) if chosen in dict(self.lookup_choices) else queryset
+        return self.apply(queryset, chosen) if chosen in dict(self.lookup_choices) else queryset
 
-    def narrowed(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
+    def apply(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
         raise NotImplementedError
 
 
-class StateFilter(_Choices):
+class StateFilter(ChoiceFilter):
     title = "State"
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(each.value, each.label) for each in Clinic.State if each != Clinic.State.PURGED]
 
-    def narrowed(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
+    def apply(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
         return clinics.filter(state=chosen)
 
 
-class CopyFilter(_Choices):
-    title = "Copy"
+class SyncFilter(ChoiceFilter):
+    title = "Sync"
     parameter_name = "copy"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("trouble", "In trouble")]
+        return [("trouble", "Problems")]
 
-    def narrowed(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
-        return clinics.filter(state__in=Clinic.WORKING).exclude(sync_state__in=WELL).exclude(WANTED)
+    def apply(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
+        return clinics.filter(state__in=Clinic.WORKING).exclude(sync_state__in=HEALTHY).exclude(EXPECTED)
 
 
-class KeyFilter(_Choices):
-    title = "Key"
+class KeyFilter(ChoiceFilter):
+    title = "API key"
     parameter_name = "key"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(each.value, each.label) for each in KeyState]
 
-    def narrowed(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
+    def apply(self, clinics: QuerySet[Clinic], chosen: str) -> QuerySet[Clinic]:
         return clinics.filter(key_state=chosen)
 
 
-FILTERS = (StateFilter, KeyFilter, CopyFilter)
+FILTERS = (StateFilter, KeyFilter, SyncFilter)
 
 
-class LastPageAtMost(Paginator):
-    """A page past the end is the last one: the admin would show the list anew, without search, filters and ticks."""
+class ClampingPaginator(Paginator):
+    """Show the last page for a number past the end, where the admin would drop the search and filters."""
 
     def validate_number(self, number: Any) -> int:
         return min(max(1, int(number)), self.num_pages)
 
 
 class ClinicList(ChangeList):
-    """Narrowed by what the page offers. The admin would let the address ask for any column of a clinic."""
+    """Allow only the page's filters. The admin would accept lookups on any column in the URL."""
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        offered = {each.parameter_name for each in FILTERS}
-        asked: dict[str, Any] = super().get_filters_params(params)
-        return {name: values for name, values in asked.items() if name in offered}
+        allowed = {each.parameter_name for each in FILTERS}
+        found: dict[str, Any] = super().get_filters_params(params)
+        return {name: values for name, values in found.items() if name in allowed}
 
 
 @admin.register(Clinic, site=site)
 class ClinicAdmin(ModelAdmin):
-    """A list only. Its actions lead to the pages of `ops.console.actions`, which say what will happen."""
+    """The list. Its actions redirect to the confirmation pages of ops/console/actions.py."""
 
     change_list_template = "ops/clinics.html"
-    list_display = ("clinic", "standing", "key", "copy", "last_sync", "behind", "patients", "launches", "unread")
+    list_display = ("clinic", "clinic_state", "key", "sync", "last_sync", "behind", "patients", "launches", "unreadable")
     list_display_links = None
     list_filter = FILTERS
-    paginator = LastPageAtMost
+    paginator = ClampingPaginator
     list_per_page = 50
     list_max_show_all = 0
     list_fullwidth = True
@@ -140,25 +140,25 @@ class ClinicAdmin(ModelAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Clinic]:
-        """Each clinic with `launches` of seven days, `mirrored` and `refused` as last measured, and `is_wanted`."""
-        mine = DailyStats.objects.filter(clinic=OuterRef("pk"))
-        latest = mine.order_by("-day")
-        week = mine.filter(day__gt=timezone.now().date() - timedelta(days=7)).order_by().values("clinic")
+        """Annotate `launches` of seven days, `mirrored` and `refused` as last measured, and `is_expected`."""
+        stats = DailyStats.objects.filter(clinic=OuterRef("pk"))
+        latest = stats.order_by("-day")
+        week = stats.filter(day__gt=timezone.now().date() - timedelta(days=7)).order_by().values("clinic")
         return Clinic.objects.exclude(state=Clinic.State.PURGED).annotate(
             launches=Coalesce(Subquery(week.annotate(sum=Sum("launches")).values("sum")), 0),
             mirrored=Subquery(latest.values("patients")[:1]),
             refused=Subquery(latest.values("refused")[:1]),
-            is_wanted=WANTED,
+            is_expected=EXPECTED,
         )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ClinicList
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        return {action.name: (_lead_to(action.name), action.name, action.button) for action in BULK}
+        return {action.name: (_redirect_to(action.name), action.name, action.button) for action in BULK_ACTIONS}
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Clinic]) -> HttpResponse | None:
-        """For those ticked alone: the admin's form could ask for all that the list has."""
+        """Act on the ticked clinics only. The admin's `select_across` would take the whole list."""
         ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if not all(each.isascii() and each.isdecimal() and len(each) < 19 for each in ticked):
             raise BadRequest
@@ -166,7 +166,7 @@ class ClinicAdmin(ModelAdmin):
         return answer
 
     def action_checkbox(self, obj: Clinic) -> SafeString:
-        box = UnfoldBooleanWidget({"class": "action-select", "aria-label": f"Choose {obj.label}"}, lambda _: False)
+        box = UnfoldBooleanWidget({"class": "action-select", "aria-label": f"Select {obj.label}"}, lambda _: False)
         return box.render(ACTION_CHECKBOX_NAME, str(obj.pk))
 
     @display(description="Clinic", ordering="label", header=True)
@@ -175,34 +175,33 @@ class ClinicAdmin(ModelAdmin):
         return link, each.label
 
     @display(description="State", ordering="state", label=STATE_COLOURS)
-    def standing(self, each: Clinic) -> tuple[str, str]:
-        return each.state, state_words(each)
+    def clinic_state(self, each: Clinic) -> tuple[str, str]:
+        return each.state, state_label(each)
 
-    @display(description="Key", ordering="key_state", label=KEY_COLOURS)
+    @display(description="API key", ordering="key_state", label=KEY_COLOURS)
     def key(self, each: Clinic) -> tuple[str, str]:
         return each.key_state, each.key_state
 
     @display(
-        description="Copy", ordering="sync_state", label={"well": "success", "wanted": "info", "trouble": "danger"}
+        description="Sync", ordering="sync_state", label={"ok": "success", "expected": "info", "problem": "danger"}
     )
-    def copy(self, each: Any) -> tuple[str, str]:
-        calm = each.is_wanted or not each.is_working
-        how = "well" if each.sync_state in WELL else "wanted" if calm else "trouble"
-        return how, cut_words(each.sync_state)
+    def sync(self, each: Any) -> tuple[str, str]:
+        expected = each.is_expected or not each.is_working
+        kind = "ok" if each.sync_state in HEALTHY else "expected" if expected else "problem"
+        return kind, spaced(each.sync_state)
 
     @display(description="Last sync", ordering="checked_at", empty_value="–")
     def last_sync(self, each: Clinic) -> str | None:
         return as_datetime(each.checked_at) or None
 
-    @display(description="Behind", ordering=F("checked_at").asc(nulls_first=True), empty_value="no copy yet")
+    @display(description="Behind", ordering=F("checked_at").asc(nulls_first=True), empty_value="never synced")
     def behind(self, each: Clinic) -> str | None:
         if each.checked_at is None:
             return None
         seconds = int((timezone.now() - each.checked_at).total_seconds())
-        words = charts.duration(max(0, seconds))
-        return (
-            format_html('<span class="late">{}</span>', words) if each.is_working and seconds > LATE_SECONDS else words
-        )
+        lag = charts.duration(max(0, seconds))
+        late = each.is_working and seconds > LATE_SECONDS
+        return format_html('<span class="late">{}</span>', lag) if late else lag
 
     @display(description="Patients", ordering=F("mirrored").asc(nulls_first=True), empty_value="–")
     def patients(self, each: Any) -> str | None:
@@ -212,21 +211,25 @@ class ClinicAdmin(ModelAdmin):
     def launches(self, each: Any) -> str:
         return f"{each.launches:,}"
 
-    @display(description="Unread", ordering=F("refused").asc(nulls_first=True), empty_value="–")
-    def unread(self, each: Any) -> str | None:
+    @display(description="Unreadable", ordering=F("refused").asc(nulls_first=True), empty_value="–")
+    def unreadable(self, each: Any) -> str | None:
         return format_html('<span class="late">{}</span>', f"{each.refused:,}") if each.refused else each.refused
 
 
-def _lead_to(name: str) -> Any:
-    def lead(model_admin: ClinicAdmin, request: HttpRequest, chosen: QuerySet[Clinic]) -> HttpResponse:
-        return redirect(address(name, *chosen.order_by("label").values_list("label", flat=True)))
+def _redirect_to(name: str) -> Any:
+    def action(model_admin: ClinicAdmin, request: HttpRequest, clinics: QuerySet[Clinic]) -> HttpResponse:
+        return redirect(confirmation_url(name, *clinics.order_by("label").values_list("label", flat=True)))
 
-    return lead
+    return action
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@console_page
-def clinics(request: OpsRequest) -> HttpResponse:
+@console_view
+def clinics(request: OperatorRequest) -> HttpResponse:
     now = timezone.now()
-    shown = {"title": "Clinics", "charts": [daily_stats.launches(now), daily_stats.lag(now)], "bulk": BULK}
+    shown = {
+        "title": "Clinics",
+        "charts": [daily_stats.launch_chart(now), daily_stats.lag_chart(now)],
+        "bulk": BULK_ACTIONS,
+    }
     return site.get_model_admin(Clinic).changelist_view(request, shown)

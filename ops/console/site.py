@@ -1,7 +1,7 @@
-"""The console as a site of Django's admin, in django-unfold's clothes.
+"""The console as a Django admin site with django-unfold's styles.
 
-Nothing is added, changed or deleted by the admin's forms: each change is a service of `ops`, with a page of its own
-that says what will happen. Of the admin's addresses the list of clinics alone is routed (ops.console.urls).
+The admin's own forms are never used: every change is a service of `ops` with its own confirmation page. Of the admin's
+URLs only the list of clinics is routed (ops/console/urls.py).
 """
 
 from typing import Any
@@ -13,16 +13,18 @@ from unfold.sites import UnfoldAdminSite
 
 class ConsoleSite(UnfoldAdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
-        """Whether `console_page` let the request through: the admin asks a dozen times a page."""
+        """Return True if `console_view` let the request through. The admin asks a dozen times per page."""
         return getattr(request, "entered_console", False)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        return []  # the menu is ours (templates/admin/base.html)
+        return []  # templates/admin/base.html has the menu
 
 
 site = ConsoleSite("ops")
 
 
 def page(request: HttpRequest, template: str, *, title: str, status: int = 200, **context: Any) -> HttpResponse:
-    """A page in the site's frame, with `title` as its heading."""
+    """Render a page of the console with `title` as its heading. A form with errors gives status 422."""
+    if "form" in context and context["form"].errors:
+        status = 422
     return render(request, template, site.each_context(request) | context | {"title": title}, status=status)

@@ -1,4 +1,4 @@
-"""Queue depths of the broker, Redis or RabbitMQ."""
+"""Read queue depths from the broker, Redis or RabbitMQ."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,25 +8,25 @@ from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-BROKER_SECONDS = 2  # for each answer
+BROKER_TIMEOUT = 2  # seconds, for each response
 TIMEOUTS = {"redis": ("socket_timeout",), "amqp": ("read_timeout", "write_timeout")}
 
 
-def depths() -> dict[str, int]:
-    """How many messages of each queue no worker has taken. Raises kombu's OperationalError."""
+def queue_depths() -> dict[str, int]:
+    """Return how many messages wait in each queue. Raises kombu's OperationalError."""
     with _connected() as broker:
-        return {name: _depth(broker, name) for name in _names()}
+        return {queue.name: _depth(broker, queue.name) for queue in settings.CELERY_TASK_QUEUES}
 
 
 @contextmanager
 def _connected() -> Iterator[Any]:
-    """A connection that gives up soon. Raises kombu's OperationalError for whatever the broker's library raises."""
+    """Connect with a short timeout. Raises kombu's OperationalError for every error of the broker's library."""
     with current_app.connection_for_read() as broker:
-        broker.connect_timeout = BROKER_SECONDS
-        limits = dict.fromkeys(TIMEOUTS[broker.transport.driver_type], BROKER_SECONDS)
+        broker.connect_timeout = BROKER_TIMEOUT
+        limits = dict.fromkeys(TIMEOUTS[broker.transport.driver_type], BROKER_TIMEOUT)
         broker.transport_options = {**(broker.transport_options or {}), **limits}
         try:
-            broker.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
+            broker.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_TIMEOUT)
             yield broker
         except OperationalError:
             raise
@@ -34,13 +34,9 @@ def _connected() -> Iterator[Any]:
             raise OperationalError(str(failed)) from failed
 
 
-def _names() -> list[str]:
-    return [queue.name for queue in settings.CELERY_TASK_QUEUES]
-
-
 def _depth(broker: Any, queue: str) -> int:
-    """A queue that is not there yet, or in Redis any more, is empty."""
-    with broker.channel() as channel:  # of its own: RabbitMQ closes the one that asks for a queue that is not there
+    """Return 0 for a queue that doesn't exist: it was never used or, in Redis, is empty."""
+    with broker.channel() as channel:  # a new one: RabbitMQ closes the channel that declares a missing queue passively
         try:
             return int(channel.queue_declare(queue=queue, passive=True).message_count)
         except broker.channel_errors:

@@ -1,4 +1,4 @@
-"""Numbers of clinics on public, so that a list of a thousand of them enters none."""
+"""Record clinics' daily figures in the public schema, so that the console's list doesn't enter every clinic."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,13 +15,13 @@ from tenants.context import enter_clinic
 from tenants.models import Clinic
 from tenants.signals import launch_totals
 
-KEPT_FOR = timedelta(days=400)
+RETENTION = timedelta(days=400)
 LAG_HOURS, LAUNCH_DAYS = 24, 14
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a visit to a clinic found; `launches` are all that it has counted."""
+class Measurement:
+    """A clinic's figures now. `lag` is in seconds; `launches` is the total it has ever counted."""
 
     patients: int
     refused: int
@@ -33,22 +33,22 @@ def measure(clinic: Clinic, *, now: datetime) -> None:
     """Record the clinic's figures for today. Call from the public schema; concurrent calls count each launch once."""
     before = _launch_total(clinic)
     with enter_clinic(clinic):
-        seen = _look(now)
+        measured = _read_clinic(now)
     with transaction.atomic():
         unchanged = Clinic.objects.select_for_update(no_key=True).filter(
             pk=clinic.pk, state__in=Clinic.WORKING, schema_name=clinic.schema_name
         )
         if unchanged.exists() and _launch_total(clinic) == before:
-            _record(clinic, seen, before, now)
+            _record(clinic, measured, before, now)
 
 
 def _launch_total(clinic: Clinic) -> int | None:
     return LaunchTotal.objects.filter(clinic=clinic).values_list("total", flat=True).first()
 
 
-def _look(now: datetime) -> Seen:
+def _read_clinic(now: datetime) -> Measurement:
     checked_at = current().checked_at
-    return Seen(
+    return Measurement(
         patients=Patient.objects.filter(deleted_at=None).count(),
         refused=RefusedPayload.objects.count(),
         lag=max(0, int((now - checked_at).total_seconds())) if checked_at else None,
@@ -56,30 +56,26 @@ def _look(now: datetime) -> Seen:
     )
 
 
-def _record(clinic: Clinic, seen: Seen, before: int | None, now: datetime) -> None:
-    today = _row(clinic, now.astimezone(UTC).date())
+def _record(clinic: Clinic, measured: Measurement, before: int | None, now: datetime) -> None:
+    utc = now.astimezone(UTC)
+    today, _ = DailyStats.objects.get_or_create(clinic=clinic, day=utc.date(), defaults={"lag_by_hour": [None] * HOURS})
     # The first measurement can't tell which day earlier launches belong to. A lower count than before means that the
     # clinic was restored or connected to another Cliniko account.
-    today.launches += max(0, seen.launches - (seen.launches if before is None else before))
-    LaunchTotal.objects.update_or_create(clinic=clinic, defaults={"total": seen.launches})
-    hour = now.astimezone(UTC).hour
-    if seen.lag is not None:
-        today.lag_by_hour[hour] = max(seen.lag, today.lag_by_hour[hour] or 0)
-    today.patients, today.refused = seen.patients, seen.refused
+    today.launches += max(0, measured.launches - (measured.launches if before is None else before))
+    LaunchTotal.objects.update_or_create(clinic=clinic, defaults={"total": measured.launches})
+    if measured.lag is not None:
+        today.lag_by_hour[utc.hour] = max(measured.lag, today.lag_by_hour[utc.hour] or 0)
+    today.patients, today.refused = measured.patients, measured.refused
     today.save(update_fields=["patients", "refused", "launches", "lag_by_hour"])
 
 
-def _row(clinic: Clinic, day: date) -> DailyStats:
-    return DailyStats.objects.get_or_create(clinic=clinic, day=day, defaults={"lag_by_hour": [None] * HOURS})[0]
+def delete_old() -> None:
+    """Delete figures older than RETENTION."""
+    DailyStats.objects.filter(day__lt=timezone.now().date() - RETENTION).delete()
 
 
-def forget() -> None:
-    """Delete the numbers of more than a year ago."""
-    DailyStats.objects.filter(day__lt=timezone.now().date() - KEPT_FOR).delete()
-
-
-def launches(now: datetime, clinic: Clinic | None = None) -> charts.Chart:
-    """Launches by day, of one clinic or of all."""
+def launch_chart(now: datetime, clinic: Clinic | None = None) -> charts.StatsChart:
+    """Return launches by day (UTC), of one clinic or of all."""
     first = now.astimezone(UTC).date() - timedelta(days=LAUNCH_DAYS - 1)
     rows = DailyStats.objects.filter(day__gte=first, **({"clinic": clinic} if clinic else {}))
     counted = dict(rows.values_list("day").annotate(Sum("launches")).order_by())
@@ -91,18 +87,18 @@ def launches(now: datetime, clinic: Clinic | None = None) -> charts.Chart:
     return charts.of_counts("Launches by day", "Launches", values)
 
 
-def lag(now: datetime, clinic: Clinic | None = None) -> charts.Chart:
-    """The most that a mirror, one clinic's or anybody's, was behind, by hour."""
+def lag_chart(now: datetime, clinic: Clinic | None = None) -> charts.StatsChart:
+    """Return the maximum lag of a mirror by hour (UTC), of one clinic or of all."""
     last = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     hours = [last - timedelta(hours=number) for number in reversed(range(LAG_HOURS))]
-    worst = _worst_by_hour(hours[0].date(), clinic)
+    worst = _max_lag_by_hour(hours[0].date(), clinic)
     values = [
         charts.Value(f"{hour:%a %H}:00", f"{hour:%H}" if hour.hour % 3 == 0 else "", worst.get(hour)) for hour in hours
     ]
-    return charts.of_durations("How far behind the copies were, by hour", "At most behind", values)
+    return charts.of_durations("Sync lag by hour", "Longest lag", values)
 
 
-def _worst_by_hour(first: date, clinic: Clinic | None) -> dict[datetime, int]:
+def _max_lag_by_hour(first: date, clinic: Clinic | None) -> dict[datetime, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT day, hour, max(lag)"

@@ -1,4 +1,4 @@
-"""What monitoring reads, from public and the broker: how clinics and the work for them stand. No patient, no key."""
+"""Prometheus collectors for the public schema and the broker. No patient data and no API keys."""
 
 import time
 from collections.abc import Iterator
@@ -23,71 +23,73 @@ OVERDUE = timedelta(minutes=2)
 
 
 class Clinics(Collector):
-    """Reads the rows at each scrape, so that every process answers alike."""
+    """Read from the database at each scrape, so every process gives the same values."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         working = Clinic.objects.working()
         now = timezone.now()
-        yield _by("sync_state", "sidechart_clinics", "Clinics by their own state and that of their mirror.")
-        yield _by("key_state", "sidechart_clinic_keys", "Clinics by their own state and that of their Cliniko key.")
+        yield _count_by("sync_state", "sidechart_clinics", "Clinics by state and sync state.")
+        yield _count_by("key_state", "sidechart_clinic_keys", "Clinics by state and Cliniko API key state.")
         lag = GaugeMetricFamily(
-            "sidechart_sync_lag_seconds", "Age of what a clinic's mirror holds of its patients.", labels=["clinic"]
+            "sidechart_sync_lag_seconds", "Seconds since a clinic's patients were last synced.", labels=["clinic"]
         )
-        kept_fresh = working.exclude(checked_at=None).exclude(sync_state="paused")  # which somebody there asked for
-        for label, checked_at in kept_fresh.values_list("label", "checked_at").order_by("label"):
+        synced = working.exclude(checked_at=None).exclude(sync_state="paused")  # a pause is deliberate
+        for label, checked_at in synced.values_list("label", "checked_at").order_by("label"):
             lag.add_metric([label], (now - checked_at).total_seconds())
         yield lag
         broken = Clinic.objects.exclude(state=Clinic.State.PURGED).exclude(audit_broken_at=None).count()
-        yield GaugeMetricFamily(
-            "sidechart_audit_chain_broken", "Clinics whose access log is not as it was written.", broken
-        )
+        yield GaugeMetricFamily("sidechart_audit_chain_broken", "Clinics whose access log was tampered with.", broken)
         overdue = working.filter(sync_due_at__lt=now - OVERDUE).count()
-        yield GaugeMetricFamily("sidechart_clinics_overdue", "Clinics that no worker has taken in time.", overdue)
+        yield GaugeMetricFamily("sidechart_clinics_overdue", "Clinics due for sync for more than two minutes.", overdue)
 
 
-def _by(second: str, name: str, help: str) -> GaugeMetricFamily:
+def _count_by(second: str, name: str, help: str) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, help, labels=["state", second])
-    there = Clinic.objects.exclude(state=Clinic.State.PURGED)
-    for state, other, count in there.values_list("state", second).annotate(Count("id")).order_by():
+    existing = Clinic.objects.exclude(state=Clinic.State.PURGED)
+    for state, other, count in existing.values_list("state", second).annotate(Count("id")).order_by():
         family.add_metric([state, other], count)
     return family
 
 
-class Budgets(Collector):
-    """A key is known here by a digest alone, and so are its clinics: `clinic show` says it of one clinic."""
+class RateLimits(Collector):
+    """Only the busiest key's value: public has digests of keys, not their clinics. `clinic show` has it per clinic."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        spent, blocked = rate_limits.busiest()
+        spent, blocked = rate_limits.busiest_key()
         yield GaugeMetricFamily(
             "sidechart_cliniko_requests_left",
-            "What the busiest Cliniko key may still ask in this minute.",
+            "Requests the busiest Cliniko API key has left this minute.",
             max(0, settings.CLINIKO_REQUESTS_PER_MINUTE - spent),
         )
-        yield GaugeMetricFamily("sidechart_cliniko_keys_blocked", "Keys that Cliniko answered 429 to.", blocked)
+        yield GaugeMetricFamily(
+            "sidechart_cliniko_keys_blocked", "API keys that wait after a 429 from Cliniko.", blocked
+        )
 
 
 class Queues(Collector):
-    """How many messages wait in the broker, Redis or RabbitMQ; only whether it answers when it does not."""
+    """Waiting messages by queue, and only `sidechart_broker_up` 0 if the broker is down."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
-            depths = broker.depths()
+            depths = broker.queue_depths()
         except OperationalError:
             depths = {}
-        yield GaugeMetricFamily("sidechart_broker_up", "Whether the broker answers.", int(bool(depths)))
-        waiting = GaugeMetricFamily("sidechart_queue_messages", "Messages that no worker has taken.", labels=["queue"])
+        yield GaugeMetricFamily("sidechart_broker_up", "1 if the broker responds, else 0.", int(bool(depths)))
+        waiting = GaugeMetricFamily("sidechart_queue_messages", "Messages waiting for a worker.", labels=["queue"])
         for queue, depth in depths.items():
             waiting.add_metric([queue], depth)
         yield waiting
 
 
-class Tallies(Collector):
+class Samples(Collector):
+    """Counters and histograms that all processes save to the database."""
+
     def collect(self) -> Iterator[Metric]:
         yield from metrics.collect()
 
 
-class Health(Collector):
-    """How long the database takes to answer, and what time it is there."""
+class Database(Collector):
+    """The database's response time and size."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         began = time.perf_counter()
@@ -95,11 +97,11 @@ class Health(Collector):
             cursor.execute("SELECT pg_database_size(current_database())")
             (size,) = cursor.fetchone()
         yield GaugeMetricFamily(
-            "sidechart_database_answer_seconds", "How long the database took.", time.perf_counter() - began
+            "sidechart_database_answer_seconds", "Duration of one database query.", time.perf_counter() - began
         )
         yield GaugeMetricFamily("sidechart_database_bytes", "Size of the database.", size)
 
 
 REGISTRY = CollectorRegistry(auto_describe=False)
-for collector in (Clinics, Budgets, Queues, Tallies, Health):
+for collector in (Clinics, RateLimits, Queues, Samples, Database):
     REGISTRY.register(collector())

@@ -1,5 +1,4 @@
-"""Sealing every clinic's secrets, and the second factors of ops, with the first of SEALING_KEYS, so that the others can
-be taken away."""
+"""Rotate sealing keys: reseal every secret with the first of SEALING_KEYS, so that the others can be removed."""
 
 from dataclasses import dataclass, field
 
@@ -16,8 +15,8 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass
-class Resealed:
-    """How many clinics were seen, and by label those with something that did not open or could not be reached."""
+class ResealResult:
+    """How many clinics were resealed, and what couldn't be decrypted or reached, by label. Fields are the JSON keys."""
 
     clinics: int = 0
     keys_unopened: list[str] = field(default_factory=list)
@@ -25,27 +24,29 @@ class Resealed:
     unreachable: list[str] = field(default_factory=list)
     factors_of_ops_unopened: int = 0
 
-    def in_words(self, *, dry_run: bool) -> str:
-        is_ = "would be" if dry_run else "is"
-        lines = [f"{self.clinics} clinics: everything that opens {is_} sealed with the first of SEALING_KEYS."]
-        lines += [f"{label}: its Cliniko API key does not open." for label in self.keys_unopened]
-        lines += [f"{label}: {count} second factors do not open." for label, count in self.factors_unopened.items()]
+    def summary(self, *, dry_run: bool) -> str:
+        verb = "would be" if dry_run else "is"
+        lines = [f"{self.clinics} clinics: all that can be decrypted {verb} sealed with the first of SEALING_KEYS."]
+        lines += [f"{label}: the Cliniko API key can't be decrypted." for label in self.keys_unopened]
+        lines += [f"{label}: {n} second factors can't be decrypted." for label, n in self.factors_unopened.items()]
         if self.factors_of_ops_unopened:
-            lines.append(f"{self.factors_of_ops_unopened} second factors of ops do not open.")
-        return "\n".join([*lines, *(f"{label}: its tables cannot be read." for label in self.unreachable)])
+            lines.append(f"{self.factors_of_ops_unopened} second factors of operators can't be decrypted.")
+        return "\n".join([*lines, *(f"{label}: its tables can't be read." for label in self.unreachable)])
 
     def require_all(self) -> None:
-        """Raises Refused when an old key may still be needed."""
+        """Raise Refused if an old key may still be needed."""
         if self.keys_unopened or self.factors_unopened or self.unreachable or self.factors_of_ops_unopened:
-            raise Refused("Not everything opened: keep the old SEALING_KEYS until it does, or is entered again.")
+            raise Refused("Some secrets can't be decrypted: keep the old SEALING_KEYS until they can, or are replaced.")
 
 
-def reseal(*, dry_run: bool = False) -> Resealed:
-    """Go through ops and every clinic, suspended ones too, each in a transaction of its own; may be run again at any
-    time. A dry run finds what does not open, and keeps everything as it was. The caller stands in public."""
-    done = Resealed()
+def reseal(*, dry_run: bool = False) -> ResealResult:
+    """Reseal the secrets of operators and of every clinic, suspended ones too, each in its own transaction.
+
+    A dry run rolls back and only finds what can't be decrypted. Call from the public schema; safe to repeat.
+    """
+    result = ResealResult()
     with transaction.atomic():
-        done.factors_of_ops_unopened = second_factors.reseal()
+        result.factors_of_ops_unopened = second_factors.reseal()
         transaction.set_rollback(dry_run)
     for clinic in Clinic.objects.exclude(state=Clinic.State.PURGED).order_by("label"):
         try:
@@ -54,11 +55,11 @@ def reseal(*, dry_run: bool = False) -> Resealed:
                 transaction.set_rollback(dry_run)
         except DatabaseError as failure:
             log.error("clinic_not_resealed", clinic=clinic.label, exc_info=failure)
-            done.unreachable.append(clinic.label)
+            result.unreachable.append(clinic.label)
             continue
-        done.clinics += 1
+        result.clinics += 1
         if not key_opens:
-            done.keys_unopened.append(clinic.label)
+            result.keys_unopened.append(clinic.label)
         if unopened:
-            done.factors_unopened[clinic.label] = unopened
-    return done
+            result.factors_unopened[clinic.label] = unopened
+    return result

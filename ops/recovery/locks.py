@@ -1,47 +1,45 @@
-"""One restore or purge of a clinic at a time."""
+"""Advisory locks: one restore or purge of a clinic at a time. Why not django-pglock: docs/decisions/0029."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ops.errors import Refused
 from tenants.models import Clinic
 
-_PATIENCE_SECONDS = 5  # the server may not know yet that the process of a killed restore is gone
+_TIMEOUT = 5  # seconds, until the server notices that a killed restore's process is gone
 _WORK, _LOAD = "hashtext('sidechart restore')", "hashtext('sidechart load')"
 
 
 @contextmanager
-def alone(clinic: Clinic) -> Iterator[None]:
-    """Be the only one who replaces or removes what is held of this clinic. Raises Refused.
+def clinic_lock(clinic: Clinic) -> Iterator[None]:
+    """Hold an advisory lock so that only one restore or purge of this clinic runs at a time. Raises Refused.
 
-    The lock is on a connection of its own, as migrating closes the usual one; the server ends it when this process
-    dies.
+    It's a session lock on a connection of its own, because migrating a schema closes the default one. The server
+    releases it when this process dies.
     """
-    lock = connection.copy()
+    own = connection.copy()
     try:
-        give_up = time.monotonic() + _PATIENCE_SECONDS
-        while not _locks(lock, clinic):
-            if time.monotonic() > give_up:
-                raise Refused(f"A restore or purge of {clinic.label} is under way: wait until it is done.")
+        deadline = time.monotonic() + _TIMEOUT
+        while True:
+            with own.cursor() as cursor:
+                # The second one isn't held: it's free once no psql is loading a backup of this clinic.
+                cursor.execute(
+                    f"SELECT pg_try_advisory_lock({_WORK}, %s) AND pg_try_advisory_xact_lock({_LOAD}, %s)",
+                    [clinic.pk, clinic.pk],
+                )
+                if cursor.fetchone()[0]:
+                    break
+            if time.monotonic() > deadline:
+                raise Refused(f"A restore or purge of {clinic.label} is already running: wait until it's done.")
             time.sleep(0.2)
         yield
     finally:
-        lock.close()
+        own.close()
 
 
-def load_lock(clinic: Clinic) -> str:
-    """SQL that psql loads a backup behind: it may still be committing when the process that fed it is killed."""
+def load_lock_sql(clinic: Clinic) -> str:
+    """Return the SQL that psql takes its lock with: it may still be committing after its parent process is killed."""
     return f"SELECT pg_advisory_xact_lock({_LOAD}, {clinic.pk});"
-
-
-def _locks(lock: BaseDatabaseWrapper, clinic: Clinic) -> bool:
-    with lock.cursor() as cursor:
-        cursor.execute(
-            f"SELECT pg_try_advisory_lock({_WORK}, %s) AND pg_try_advisory_xact_lock({_LOAD}, %s)",
-            [clinic.pk, clinic.pk],
-        )
-        return bool(cursor.fetchone()[0])

@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs, on the database of the environment."""
+"""Run pg_dump, pg_restore and psql on the configured database."""
 
 import os
 import re
@@ -14,32 +14,47 @@ from embedded.postgres import binaries
 from embedded.services import ServiceError
 from ops.errors import Refused
 
-_OURS = {"context", "cursor_factory", "prepare_threshold", "password"}  # of psycopg, and what arguments never hold
+# Connection parameters that are psycopg's own, and the password, which must not be in a process's arguments.
+_NOT_ARGUMENTS = {"context", "cursor_factory", "prepare_threshold", "password"}
 
 
 def program(name: str) -> str:
-    """Where `pg_dump`, `pg_restore` or `psql` is: the first one that is not older than the server. Raises Refused."""
+    """Return the path of `pg_dump`, `pg_restore` or `psql`: the first that isn't older than the server.
+
+    Raises Refused.
+    """
     connection.ensure_connection()
-    needed = int(connection.pg_version) // 10_000  # type: ignore[attr-defined]
+    server = int(connection.pg_version) // 10_000  # type: ignore[attr-defined]  # of PostgreSQL's wrapper alone
     found = []
     for path in _candidates(name):
-        version = _major(path)
-        if version >= needed:
+        printed = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)  # noqa: S603 - our path
+        match = re.search(r"\) (\d+)", printed.stdout)
+        version = int(match[1]) if match else 0
+        if version >= server:
             return path
         found.append(str(version))
     if not found:
-        raise Refused(f"{name} is not installed: install PostgreSQL's client programs, version {needed}.")
-    raise Refused(f"{name} {' and '.join(found)} cannot serve PostgreSQL {needed}: install version {needed} of it.")
+        raise Refused(f"{name} isn't installed: install the PostgreSQL {server} client programs.")
+    raise Refused(f"{name} {' and '.join(found)} is too old for PostgreSQL {server}: install version {server}.")
+
+
+def run(command: list[str]) -> str:
+    """Run one of the programs and return its output. Raises Refused with the last line of its errors."""
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    if done.returncode:
+        error = done.stderr.strip().rpartition("\n")[2] or f"exit status {done.returncode}"
+        raise Refused(f"{Path(command[0]).name} failed: {error.rstrip('.')}.")
+    return done.stdout
 
 
 def target() -> str:
-    """The database, as the programs' `--dbname` takes it; without the password."""
+    """Return the database for the programs' `--dbname`, without the password."""
     parameters = connection.get_connection_params()
-    return make_conninfo("", **{name: value for name, value in parameters.items() if name not in _OURS})
+    return make_conninfo("", **{name: value for name, value in parameters.items() if name not in _NOT_ARGUMENTS})
 
 
 def environment() -> dict[str, str]:
-    """The programs' environment, in UTC; the password goes through it, and through no argument."""
+    """Return the programs' environment variables, in UTC and with the password."""
     password = connection.get_connection_params().get("password")
     return {**os.environ, **({"PGPASSWORD": password} if password else {}), "PGCONNECT_TIMEOUT": "10", "TZ": "UTC"}
 
@@ -54,9 +69,3 @@ def _candidates(name: str) -> Iterator[str]:
         return
     if embedded.exists():
         yield str(embedded)
-
-
-def _major(path: str) -> int:
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)  # noqa: S603 - our own path
-    version = re.search(r"\) (\d+)", said.stdout)
-    return int(version[1]) if version else 0

@@ -50,8 +50,8 @@ def walk_console(page: Page, stack: Stack, look: Callable[[str], None]) -> None:
     ):
         page.goto(f"{base}{path}")
         look(name)
-    page.get_by_label("Why you have to look").fill("Ticket 311: a birth date that cannot be read")
-    page.get_by_role("button", name="Tell the owners, and look").click()
+    page.get_by_label("Reason").fill("Ticket 311: a birth date that cannot be read")
+    page.get_by_role("button", name="Notify owners and open").click()
     look("ops-kept")
     page.get_by_role("button", name="Open record").first.click()
     look("ops-opened")

@@ -80,9 +80,9 @@ def test_with_a_reason_the_list_opens_and_names_nobody_and_each_record_is_one_mo
     assert ">43<" not in page
     opened = text(browser.post(f"{AT}/kept/{kept}"))
     assert NAME in opened
-    until = f"{BreakGlassGrant.objects.get().until:%Y-%m-%d %H:%M} UTC"
+    until = f"{BreakGlassGrant.objects.get().expires_at:%Y-%m-%d %H:%M} UTC"
     who = "ops (ana@sidechart.example)"
-    what = {"what": "a record that could not be read", "list": "patients", "record": kept}
+    what = {"what": "an unreadable record", "list": "patients", "record": kept}
     assert lines_of("bondi") == [(who, "", {"reason": REASON["reason"], "until": until}), (who, "43", what)]
     assert lines_of("harbour") == []
     of_ops = list(Event.objects.order_by("pk").values_list("user_email", "patient_id", "details"))
@@ -120,7 +120,7 @@ def test_a_look_is_one_persons_and_one_clinics(operator_client: Browsers, kept: 
 def test_a_look_ends_by_itself(operator_client: Browsers, kept: int) -> None:
     browser = look(operator_client("ana"))
     BreakGlassGrant.objects.update(
-        began_at=timezone.now() - timedelta(minutes=15), until=timezone.now() - timedelta(seconds=1)
+        starts_at=timezone.now() - timedelta(minutes=15), expires_at=timezone.now() - timedelta(seconds=1)
     )
     assert browser.get(f"{AT}/kept")["Location"] == f"{AT}/look"
     assert browser.post(f"{AT}/kept/{kept}")["Location"] == f"{AT}/look"
@@ -182,7 +182,7 @@ def test_the_database_itself_refuses_a_long_look_one_without_a_reason_and_a_line
     for reason, minutes in (("Ticket 311", 61), ("", 15)):
         until = now + timedelta(minutes=minutes)
         with pytest.raises(IntegrityError), transaction.atomic():
-            BreakGlassGrant.objects.create(clinic=bondi, user_id=ana.pk, reason=reason, began_at=now, until=until)
+            BreakGlassGrant.objects.create(clinic=bondi, user_id=ana.pk, reason=reason, starts_at=now, expires_at=until)
     with pytest.raises(IntegrityError), transaction.atomic():
         Event.objects.create(user_email=ana.email, action="viewed", patient_id="42")
 

@@ -74,7 +74,7 @@ def serve(bondi: Clinic, settings: Settings, monkeypatch: pytest.MonkeyPatch, tm
 @pytest.mark.parametrize(("days", "light"), [(60, "ok"), (21, "ok"), (20, "warn"), (7, "warn"), (6, "fail")])
 def test_a_certificate_warns_before_it_ends(serve: Serve, bondi: Clinic, days: int, light: str) -> None:
     serve("*.sidechart.example", days)
-    assert doctor._certificate(bondi) == (light, f"Good for {days} more days.")
+    assert doctor._certificate(bondi) == (light, f"Expires in {days} days.")
 
 
 @pytest.mark.parametrize(
@@ -87,18 +87,18 @@ def test_a_certificate_that_browsers_refuse_fails(
     serve(name, days, trusted=trusted)
     light, sentence = doctor._certificate(bondi)
     assert light == "fail"
-    assert "Browsers refuse the certificate of bondi.sidechart.example" in sentence
+    assert "Browsers reject the certificate of bondi.sidechart.example" in sentence
 
 
 def test_nobody_at_the_port_fails(bondi: Clinic, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.BASE_DOMAIN, settings.HTTPS, settings.PUBLIC_PORT = "sidechart.example", True, 9
     monkeypatch.setattr("ops.dns_tls.socket.create_connection", lambda *_, **__: CONNECT(("127.0.0.1", 9)))
     assert doctor._certificate(bondi)[0] == "fail"
-    assert "does not speak https at port 9" in doctor._certificate(bondi)[1]
+    assert "doesn't answer HTTPS on port 9" in doctor._certificate(bondi)[1]
 
 
 def test_http_is_fine_on_this_machine_and_nowhere_else(bondi: Clinic, settings: Settings) -> None:
-    assert doctor._certificate(bondi) == ("ok", "There is none: PUBLIC_SCHEME is http.")
+    assert doctor._certificate(bondi) == ("ok", "No certificate: PUBLIC_SCHEME is http.")
     settings.BASE_DOMAIN = "sidechart.example"
     assert doctor._certificate(bondi)[0] == "fail"
 
@@ -115,8 +115,8 @@ def test_a_name_in_dns_is_ok_one_that_is_not_there_fails_and_localhost_is_not_as
         return [(0, 0, 0, "", ("192.0.2.7", port))] * 2
 
     monkeypatch.setattr("ops.dns_tls.socket.getaddrinfo", resolver)
-    assert doctor._dns(bondi) == ("ok", "bondi.localhost is this machine to browsers: not looked up.")
+    assert doctor._dns(bondi) == ("ok", "bondi.localhost is this machine, without DNS.")
     assert asked == []
     settings.BASE_DOMAIN = "sidechart.example"
-    assert doctor._dns(bondi) == ("ok", "bondi.sidechart.example is 192.0.2.7.")
+    assert doctor._dns(bondi) == ("ok", "bondi.sidechart.example resolves to 192.0.2.7.")
     assert doctor._dns(Clinic(label="harbour"))[0] == "fail"

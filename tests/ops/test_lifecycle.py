@@ -223,7 +223,7 @@ def test_a_rename_says_whose_passkeys_stop_counting(bondi: Clinic, staff_member:
     with clinic_context("bondi"):
         Authenticator.objects.create(user=person, type=Authenticator.Type.WEBAUTHN, data={})
         Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={})
-    assert "1 of its people" in lifecycle.rename("bondi", "manly", by=OPS).sentence
+    assert "1 of its staff" in lifecycle.rename("bondi", "manly", by=OPS).sentence
 
 
 @pytest.mark.parametrize(
@@ -234,8 +234,8 @@ def test_a_rename_says_whose_passkeys_stop_counting(bondi: Clinic, staff_member:
         (["rename", "nowhere", "manly"], "no clinic 'nowhere'"),
         (["rename", "bondi", "harbour"], "taken"),
         (["rename", "bondi", "www"], "reserved"),
-        (["close", "bondi", "--on", "2020-01-01"], "not to come"),
-        (["purge", "bondi", "--yes"], "still works"),
+        (["close", "bondi", "--on", "2020-01-01"], "isn't in the future"),
+        (["purge", "bondi", "--yes"], "is still working"),
         (["purge", "nowhere", "--yes"], "no clinic 'nowhere'"),
     ],
 )

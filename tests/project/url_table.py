@@ -267,7 +267,7 @@ ON_THE_BASE_HOST = [
     *_of_console(f"{AT_BONDI}/look", "clinics/bondi/look", "200", "422"),
     *_of_console(f"{AT_BONDI}/look/end", "clinics/bondi/look/end", "405", "/ops/clinics/bondi/"),
     *_of_console(f"{AT_BONDI}/kept", "clinics/bondi/kept", LOOK, "405"),
-    *_of_console(f"{AT_BONDI}/kept/<int:kept_id>", "clinics/bondi/kept/1", "405", LOOK),
+    *_of_console(f"{AT_BONDI}/kept/<int:pk>", "clinics/bondi/kept/1", "405", LOOK),
 ]
 
 

@@ -1,78 +1,67 @@
-"""`manage.py ops …`: the accounts of those who look after clinics."""
+"""`manage.py ops …`: manage operators' accounts."""
 
-import sys
 from argparse import ArgumentParser
-from typing import Any
+from datetime import UTC
 
 from rich.table import Table
 
 from ops import operators
-from ops.errors import Refused, database_failure
-from ops.management.output import AnsweringCommand, Run, add_action
+from ops.management.output import ActionCommand, Handler, Options, add_action, emailed
+from tenants.dates import in_zone
 
 
-class Command(AnsweringCommand):
-    help = "Look after the accounts of ops. Exit status: 0 done, 1 refused or failed, 2 wrong usage."
-    requires_system_checks: list[str] = []
+class Command(ActionCommand):
+    help = "Manage operators' accounts. Exit status: 0 done, 1 refused or failed, 2 wrong usage."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-        _action(actions, "create", self.create, "Invite somebody to be one of ops.")
-        _action(actions, "list", self.list, "Show everybody who has an account.", email=False)
-        _action(actions, "suspend", self.suspend, "Sign somebody out and let them in no more.")
-        _action(actions, "resume", self.resume, "Let somebody in again.")
-        _action(actions, "reset-second-factor", self.reset_second_factor, "For somebody who lost phone and codes.")
-        _action(actions, "reset-password", self.reset_password, "A link to a new password, for one hour.")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        action: Run = options["run"]
-        try:
-            with database_failure():
-                action(options)
-        except Refused as refusal:
-            self.stderr.write(str(refusal), self.style.ERROR)
-            sys.exit(1)
+        def add(name: str, run: Handler, help: str) -> None:
+            add_action(actions, name, run, help).add_argument("email", metavar="EMAIL", help="The operator's email.")
 
-    def create(self, options: dict[str, Any]) -> None:
+        add("create", self.create, "Invite an operator.")
+        add_action(actions, "list", self.list, "List every operator's account.")
+        add("suspend", self.suspend, "Sign an operator out and block sign-in.")
+        add("resume", self.resume, "Allow sign-in again.")
+        add("reset-second-factor", self.reset_second_factor, "Reset two-step verification after a lost phone.")
+        add("reset-password", self.reset_password, "Print a link to choose a new password within an hour.")
+
+    def create(self, options: Options) -> None:
         made = operators.create(options["email"])
-        how = "sent by e-mail" if made.mailed else "the e-mail could NOT be sent, hand it over yourself"
-        answer = {"email": made.email, "invite_url": made.invite_url}
-        self.answer(options, answer, f"Invitation ({how}; secret): {made.invite_url}")
+        text = f"Invitation ({emailed(made.mailed)}; secret): {made.invite_url}"
+        self.write(options, {"email": made.email, "invite_url": made.invite_url}, text)
 
-    def list(self, options: dict[str, Any]) -> None:
-        accounts = operators.listing()
+    def list(self, options: Options) -> None:
+        accounts = operators.list_accounts()
         if options["json"] or not accounts:
-            rows = [vars(each) for each in accounts]
-            self.answer(options, rows, "Nobody yet: `manage.py ops create` invites somebody.")
+            text = "No operators yet: invite one with `manage.py ops create`."
+            self.write(options, [vars(each) for each in accounts], text)
             return
-        table = Table("E-mail", "Name", "State", "Second step", "Last signed in", box=None)
+        table = Table("Email", "Name", "State", "Two-step verification", "Last sign-in", box=None)
         for each in accounts:
-            signed_in = f"{each.last_login:%Y-%m-%d %H:%M} UTC" if each.last_login else "never"
-            state, factor = "active" if each.active else "suspended", "yes" if each.second_factor else "no"
-            table.add_row(each.email, each.name, state, factor, signed_in)
-        self.show_table(table)
+            last_login = in_zone(each.last_login, UTC) if each.last_login else "never"
+            state, factor = "active" if each.active else "suspended", "on" if each.second_factor else "off"
+            table.add_row(each.email, each.name, state, factor, last_login)
+        self.write_table(table)
 
-    def suspend(self, options: dict[str, Any]) -> None:
+    def suspend(self, options: Options) -> None:
         changed = operators.suspend(options["email"])
-        words = "is signed out and gets in no more" if changed else "was suspended before"
-        self.answer(options, {"email": options["email"], "changed": changed}, f"{options['email']} {words}.")
+        self._write_change(options, changed, "was signed out and can't sign in" if changed else "is already suspended")
 
-    def resume(self, options: dict[str, Any]) -> None:
+    def resume(self, options: Options) -> None:
         changed = operators.resume(options["email"])
-        words = "can sign in again" if changed else "was not suspended"
-        self.answer(options, {"email": options["email"], "changed": changed}, f"{options['email']} {words}.")
+        self._write_change(options, changed, "can sign in again" if changed else "isn't suspended")
 
-    def reset_second_factor(self, options: dict[str, Any]) -> None:
+    def reset_second_factor(self, options: Options) -> None:
         changed = operators.reset_second_factor(options["email"])
-        words = "sets up a new second step at the next sign-in" if changed else "has no second step"
-        self.answer(options, {"email": options["email"], "changed": changed}, f"{options['email']} {words}.")
+        text = "sets up two-step verification again at the next sign-in" if changed else "has no two-step verification"
+        self._write_change(options, changed, text)
 
-    def reset_password(self, options: dict[str, Any]) -> None:
+    def _write_change(self, options: Options, changed: bool, text: str) -> None:
+        email = options["email"]
+        self.write(options, {"email": email, "changed": changed}, f"{email} {text}.")
+
+    def reset_password(self, options: Options) -> None:
         url = operators.reset_password(options["email"])
-        self.answer(options, {"email": options["email"], "reset_url": url}, f"New password (one hour; secret): {url}")
-
-
-def _action(actions: Any, name: str, run: Run, text: str, *, email: bool = True) -> None:
-    parser = add_action(actions, name, run, text, label=False)
-    if email:
-        parser.add_argument("email", metavar="EMAIL", help="Whose account.")
+        text = f"Password reset link (one hour; secret): {url}"
+        self.write(options, {"email": options["email"], "reset_url": url}, text)

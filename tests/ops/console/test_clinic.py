@@ -77,7 +77,7 @@ def test_a_clinic_whose_tables_cannot_be_read_is_shown_all_the_same(operator_cli
         cursor.execute(f"ALTER SCHEMA {bondi.schema_name} RENAME TO moved_away")
     answer = operator_client().get("/ops/clinics/bondi/")
     assert answer.status_code == 200
-    assert "cannot be read right now" in text(answer)
+    assert "can’t be read right now" in text(answer)
 
 
 def test_a_new_clinic_is_made_whole_and_its_owner_invited(operator_client: Browsers) -> None:
@@ -128,7 +128,7 @@ def test_a_clinic_that_is_made_twice_is_there_once_and_its_owner_is_mailed_once(
     browser.post("/ops/new", form)
     again = browser.post("/ops/new", form)
     assert again.status_code == 422
-    assert "coast is there already, as Coast Physio, and owner@coast.example is invited" in text(again)
+    assert "coast already exists as Coast Physio, and owner@coast.example is invited" in text(again)
     assert (len(mail.outbox), Event.objects.count()) == (1, 1)
 
 

@@ -18,7 +18,7 @@ from audit.models import Event
 from sync.models import Connection, Cursor, Patient, Reconciliation, SyncRun
 from tenants.context import clinic_context
 from tenants.models import Clinic
-from tests.accounts.second_factors import give_app
+from tests.accounts.second_factors import add_app
 from tests.cliniko_sandbox import Sandbox
 
 Tried = Callable[..., dict[str, Any]]
@@ -78,7 +78,7 @@ def test_no_second_step_is_reset(
     staff_member: Callable[..., User], tried: Tried, mailoutbox: list[EmailMessage]
 ) -> None:
     owner = staff_member("bondi", "owner")
-    give_app("bondi", owner)
+    add_app("bondi", owner)
     with clinic_context("bondi"):
         OpenSession.objects.create(user=owner, browser="Chrome")
     assert tried("reset-second-factor", "bondi", "--email", owner.email)["mailed"] is False
@@ -143,9 +143,9 @@ def test_nothing_is_sealed_again_and_what_does_not_open_is_named(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("invite", "bondi", "--email", "a@b.example"), "Only tried: a@b.example would be invited as reception.\n"),
-        (("reseal",), "Only tried: 2 clinics: everything that opens would be sealed with the first of SEALING_KEYS.\n"),
-        (("drop-former", "bondi"), "Only tried: There was nothing to drop.\n"),
+        (("invite", "bondi", "--email", "a@b.example"), "Dry run: a@b.example would be invited as reception.\n"),
+        (("reseal",), "Dry run: 2 clinics: all that can be decrypted would be sealed with the first of SEALING_KEYS.\n"),
+        (("drop-former", "bondi"), "Dry run: There was nothing to drop.\n"),
     ],
 )
 def test_the_answer_says_that_it_was_only_tried(

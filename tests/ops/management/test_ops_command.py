@@ -57,12 +57,12 @@ def test_without_json_it_speaks_in_sentences(
     capsys: pytest.CaptureFixture[str], db: None, operator: Callable[..., User]
 ) -> None:
     call_command("ops", "list")
-    assert "Nobody yet" in capsys.readouterr().out
+    assert "No operators yet" in capsys.readouterr().out
     operator("ana")
     for words, said in (
-        (["list"], "ana@sidechart.example  Ana   active  yes"),
-        (["suspend", "ana@sidechart.example"], "gets in no more"),
-        (["create", "ben@sidechart.example"], "Invitation (sent by e-mail; secret): http://localhost:8000/ops/invite/"),
+        (["list"], "ana@sidechart.example  Ana   active  on"),
+        (["suspend", "ana@sidechart.example"], "can't sign in"),
+        (["create", "ben@sidechart.example"], "Invitation (emailed; secret): http://localhost:8000/ops/invite/"),
     ):
         call_command("ops", *words)
         assert said in capsys.readouterr().out
@@ -71,11 +71,11 @@ def test_without_json_it_speaks_in_sentences(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["create", "nobody"], "is not an e-mail address"),
-        (["suspend", "x@y.example"], "is not one of ops"),
-        (["resume", "x@y.example"], "is not one of ops"),
-        (["reset-second-factor", "x@y.example"], "is not one of ops"),
-        (["reset-password", "x@y.example"], "is not one of ops"),
+        (["create", "nobody"], "isn't an email address"),
+        (["suspend", "x@y.example"], "isn't an operator"),
+        (["resume", "x@y.example"], "isn't an operator"),
+        (["reset-second-factor", "x@y.example"], "isn't an operator"),
+        (["reset-password", "x@y.example"], "isn't an operator"),
     ],
 )
 def test_a_refusal_is_one_sentence_and_status_1(

@@ -40,7 +40,7 @@ def test_a_process_whose_tables_are_not_there_yet_is_alive_but_not_ready(
 def test_a_database_that_does_not_answer_is_503(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(views, "connection", Mock(cursor=Mock(side_effect=OperationalError)))
     answer = Client(HTTP_HOST="localhost").get("/readyz")
-    assert (answer.status_code, answer.content) == (503, b"the database does not answer\n")
+    assert (answer.status_code, answer.content) == (503, b"the database isn't responding\n")
     assert Client(HTTP_HOST="localhost").get("/healthz").status_code == 200
 
 

@@ -97,7 +97,7 @@ def test_after_a_401_storm_a_sync_in_the_foreground_brings_the_clinic_back(sandb
     sandbox.connect("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid")
-        assert walk_run.run_slice(seconds=5, pages=5).never
+        assert walk_run.run_slice(seconds=5, pages=5).blocked
     call_command("clinic", "sync", "bondi", "--json")
     with clinic_context("bondi"):
         held = Connection.objects.get()

@@ -41,16 +41,16 @@ def test_a_name_with_a_separator_of_lines_in_it_is_no_hindrance(both: Installati
     both.answer("clinic", "restore", "bondi", "--from", backup_of(both, tmp_path), "--drop-former")
 
 
-@pytest.mark.parametrize("state", ["asked", "being_made", "ready"])
+@pytest.mark.parametrize("state", ["requested", "running", "ready"])
 def test_exports_of_then_are_over(both: Installation, tmp_path: Path, state: str) -> None:
     both.rows(
         "bondi",
-        "INSERT INTO exports_export (asked_by, asked_at, state, expires_at, fetched_by, size, failure)"  # noqa: S608 - ours
+        "INSERT INTO exports_export (requested_by, requested_at, state, expires_at, downloaded_by, size, failure)"  # noqa: S608 - ours
         f" VALUES ('owner@clinic.example', now(), '{state}', now() + interval '7 days', '', 0, '')",
     )
     both.answer("clinic", "restore", "bondi", "--from", backup_of(both, tmp_path), "--drop-former")
     held = both.rows("bondi", "DELETE FROM exports_export RETURNING state, failure")
-    assert held == [("failed", "The clinic was restored from a backup. Please ask again.")]
+    assert held == [("failed", "The clinic was restored from a backup. Please create a new one.")]
 
 
 def test_a_clinic_that_gets_another_name_meanwhile_is_restored_all_the_same(both: Installation, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_purge_waits_for_a_restore_and_leaves_nothing_of_it(both: Installation
         holder.execute(f"CREATE SCHEMA {held_in}".encode())  # which the restore waits for
         child = both.start("clinic", "restore", "bondi", "--from", backup)
         wait_for_the_restore(both)
-        assert "is under way" in both.refusal("clinic", "purge", "bondi", "--yes")
+        assert "is already running" in both.refusal("clinic", "purge", "bondi", "--yes")
         child.kill()
         child.wait()
         holder.rollback()

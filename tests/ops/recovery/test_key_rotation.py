@@ -61,8 +61,8 @@ def test_what_does_not_open_is_named_left_as_it_is_and_fails_the_command(
         call_command("clinic", "reseal")
     said = capsys.readouterr()
     assert stopped.value.code == 1
-    assert "bondi: its Cliniko API key does not open." in said.out
-    assert "harbour: 2 second factors do not open." in said.out
+    assert "bondi: the Cliniko API key can't be decrypted." in said.out
+    assert "harbour: 2 second factors can't be decrypted." in said.out
     assert "keep the old SEALING_KEYS" in said.err
     settings.SEALING_KEYS = [OLD]
     assert opened("bondi")[1:] == ["recovery_codes of bondi", "totp of bondi"]
@@ -81,4 +81,4 @@ def test_the_second_factors_of_ops_open_with_the_new_key_alone_too(
     settings.SEALING_KEYS = [OLD + "another"]
     with pytest.raises(SystemExit):
         call_command("clinic", "reseal")
-    assert "1 second factors of ops do not open." in capsys.readouterr().out
+    assert "1 second factors of operators can't be decrypted." in capsys.readouterr().out
