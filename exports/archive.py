@@ -107,16 +107,16 @@ class Packer:
 
 
 def _json_chunks(cursor: Any, statement: str) -> Iterator[bytes]:
-    for chunk in _copy_chunks(cursor, statement):
+    for chunk in copy_chunks(cursor, statement):
         yield chunk.replace(b"\\\\", b"\\")  # JSON has no bare line ends, so COPY escapes nothing but backslashes
 
 
 def _csv_chunks(cursor: Any, statement: str) -> Iterator[bytes]:
     yield BYTE_ORDER_MARK.encode()
-    yield from _copy_chunks(cursor, statement)
+    yield from copy_chunks(cursor, statement)
 
 
-def _copy_chunks(cursor: Any, statement: str) -> Iterator[bytes]:
+def copy_chunks(cursor: Any, statement: str) -> Iterator[bytes]:
     """Yield a COPY's output in chunks of about CHUNK_SIZE that end with whole lines."""
     buffer: list[bytes] = []
     size = 0

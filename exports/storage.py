@@ -58,7 +58,7 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
     another process is writing it.
     """
     draft = _draft(path)
-    with cast(BinaryIO, open(draft, "r+b", opener=_open_private)) as file:
+    with cast("BinaryIO", open(draft, "r+b", opener=_open_private)) as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
             file.truncate()

@@ -1,7 +1,5 @@
 """The settings page where owners request and download exports."""
 
-from typing import cast
-
 import structlog
 from django.contrib import messages
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
@@ -10,9 +8,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
 
-from accounts.models import User
 from accounts.reauthentication import reauthentication_required
 from accounts.roles import Permission, permission_required
+from accounts.sessions import SignedInRequest
 from exports import requests, storage, tasks
 from sync.read.patients import clinic_facts
 from tenants.context import current_clinic
@@ -36,9 +34,9 @@ def progress(request: HttpRequest) -> HttpResponse:
 @require_POST
 @permission_required(Permission.EXPORT_CLINIC)
 @reauthentication_required
-def request_export(request: HttpRequest) -> HttpResponse:
+def request_export(request: SignedInRequest) -> HttpResponse:
     try:
-        export = requests.request_export(by=cast(User, request.user))
+        export = requests.request_export(by=request.user)
         tasks.enqueue(current_clinic().schema_name, export.pk)
     except requests.ExportInProgress:
         messages.info(request, "An export is already being created.")
@@ -53,10 +51,10 @@ def request_export(request: HttpRequest) -> HttpResponse:
 @require_POST
 @permission_required(Permission.EXPORT_CLINIC)
 @reauthentication_required
-def download(request: HttpRequest, export_id: int) -> HttpResponseBase:
+def download(request: SignedInRequest, export_id: int) -> HttpResponseBase:
     """Send the file, once."""
     try:
-        file = requests.download(export_id, by=cast(User, request.user))
+        file = requests.download(export_id, by=request.user)
     except requests.ExportUnavailable:
         messages.warning(request, "That export is no longer available. Create a new one.")
         return redirect("export")

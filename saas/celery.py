@@ -3,8 +3,9 @@
 import gc
 import os
 
+import structlog
 from celery import Celery
-from celery.signals import setup_logging, task_failure, task_postrun, worker_process_init, worker_process_shutdown
+from celery.signals import setup_logging, task_failure, worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "saas.settings")
 
@@ -24,25 +25,9 @@ def freeze_loaded_modules(**_: object) -> None:
     gc.freeze()
 
 
-@task_postrun.connect
-def flush_metrics_if_due(**_: object) -> None:
-    from tenants import metrics
-
-    metrics.flush_if_due()
-
-
-@worker_process_shutdown.connect
-def flush_metrics(**_: object) -> None:
-    from tenants import metrics
-
-    metrics.flush()
-
-
 @task_failure.connect
 def log_failure(sender: object, task_id: str, exception: BaseException, kwargs: dict[str, str], **_: object) -> None:
     """Log a failed task without its arguments or the error's text, which may quote a patient's record."""
-    import structlog
-
     structlog.get_logger("saas.tasks").error(
         "task_failed",
         task=getattr(sender, "name", ""),

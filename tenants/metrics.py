@@ -107,7 +107,7 @@ def flush_if_due(**_: object) -> None:
     flush()
 
 
-def flush() -> None:
+def flush(**_: object) -> None:
     """Add the collected numbers to the table in one statement. If the database fails, keep them for the next flush."""
     with _lock:
         counts = sorted(_pending.items())  # all processes lock rows in the same order, so they can't deadlock

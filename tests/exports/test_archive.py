@@ -173,14 +173,14 @@ def test_a_long_table_is_read_in_chunks(
         add_patient("bondi", f"9{place:03}", notes="x" * 900)
     monkeypatch.setattr(archive, "CHUNK_SIZE", 4_000)
     sizes: list[int] = []
-    copy_chunks = archive._copy_chunks
+    copy_chunks = archive.copy_chunks
 
     def measured(cursor: Any, statement: str) -> Any:
         for chunk in copy_chunks(cursor, statement):
             sizes.append(len(chunk))
             yield chunk
 
-    monkeypatch.setattr(archive, "_copy_chunks", measured)
+    monkeypatch.setattr(archive, "copy_chunks", measured)
     exported = export_of("bondi")
     assert len(exported.lines("patients")) == 62
     assert sum(sizes) > 100_000
