@@ -1,7 +1,7 @@
 """The fields of Cliniko's records that a clinic may choose not to store, in groups, and those that are always stored.
 
-A field that Cliniko adds later is stored until it's in a group here. Adding it to a group needs a migration that adds it
-to `ExcludedField` in clinics that exclude the group.
+A field that Cliniko adds later is stored until it's in a group here. Adding it to a group needs a migration that adds
+it to `ExcludedField` in clinics that exclude the group.
 # Reference: docs.api.cliniko.com, "The patient object" and the like; docs/privacy.md
 """
 

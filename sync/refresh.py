@@ -53,7 +53,7 @@ def _claim(cliniko_id: str) -> bool:
             " AND latest.started_at < clock_timestamp() - make_interval(secs => %s)",
             [cliniko_id, UNANSWERED_SECONDS, ANSWERED_SECONDS],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def _refresh(client: Cliniko, cliniko_id: str, connection: Connection) -> Outcome:

@@ -1,7 +1,7 @@
 """Delete old history, and records that were deleted in Cliniko, once a night.
 
-The row of a patient deleted in Cliniko stays, reduced to the id: a launch can still say that the record was deleted, and
-the clinic's own notes belong to it.
+The row of a patient deleted in Cliniko stays, reduced to the id: a launch can still say that the record was deleted,
+and the clinic's own notes belong to it.
 """
 
 from collections.abc import Iterator

@@ -104,7 +104,7 @@ def get(cliniko_id: str) -> PatientRecord | None:
         found = cursor.fetchone()
     if found is None:
         return None
-    row = cast(_PatientRow, json.loads(found[0]))
+    row = cast("_PatientRow", json.loads(found[0]))
     clinic = _facts(row["connection"])
     first_seen_at = stored_timestamp(row["first_seen_at"])
     patients_list = (row["lists"] or {}).get("patients")
@@ -147,7 +147,7 @@ def summaries(cliniko_ids: Iterable[str]) -> dict[str, PatientSummary]:
 def clinic_facts() -> ClinicFacts:
     """Return the settings of the clinic's Cliniko account."""
     row = models.Connection.objects.filter(id=1).values(*_NOT_CONNECTED).first()
-    return _facts(cast(_ConnectionRow | None, row))
+    return _facts(cast("_ConnectionRow | None", row))
 
 
 def account_since() -> datetime | None:
@@ -191,7 +191,6 @@ def _appointments(rows: list[_BookingRow]) -> tuple[tuple[Appointment, ...], tup
 
 
 def _appointment(row: _BookingRow) -> Appointment:
-    payload = cast(dict[str, Any], row)
     return Appointment(
         cliniko_id=row["cliniko_id"],
         starts_at=stored_timestamp(row["starts_at"]),
@@ -200,8 +199,8 @@ def _appointment(row: _BookingRow) -> Appointment:
         business=row["business"] or "",
         appointment_type=row["appointment_type"] or "",
         status=_status(row),
-        cancellation_reason=text(payload, "cancellation_reason"),
-        notes=text(payload, "notes"),
+        cancellation_reason=text(row, "cancellation_reason"),
+        notes=text(row, "notes"),
     )
 
 

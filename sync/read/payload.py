@@ -1,5 +1,6 @@
 """Read values out of mirrored rows and payloads. Nothing here raises: a page must show every record that was stored."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ from typing import Any
 EARLIEST, LATEST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
 
 
-def text(payload: dict[str, Any], field: str) -> str:
+def text(payload: Mapping[str, object], field: str) -> str:
     """Return the field as text, "" unless it holds text or a number."""
     value = payload.get(field)
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Fields that a clinic leaves out reach none of its tables, leave no trace, and come back when wanted again."""
+"""Fields that a clinic excludes are in none of its tables, and are read again once it includes them."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.cliniko_sandbox import Sandbox
 from tests.payloads import appointment_payload, attendee_payload, class_payload, patient_payload
-from tests.sql import questions
+from tests.sql import questions, tables_with
 from tests.sync.comparison import differences
 
 Connect = Callable[[str], Sandbox]
@@ -40,12 +40,12 @@ CARDS, NOTES = BY_NAME["card_numbers"], BY_NAME["notes"]
 LATER = "2026-02-01T00:00:00Z"
 
 
-def leave_out(name: str, at: str = "bondi") -> bool:
+def exclude(name: str, at: str = "bondi") -> bool:
     with clinic_context(at):
         return excluded_fields.exclude(BY_NAME[name], by=OPS)
 
 
-def keep_again(name: str, at: str = "bondi") -> bool:
+def include(name: str, at: str = "bondi") -> bool:
     with clinic_context(at):
         return excluded_fields.include(BY_NAME[name], by=OPS)
 
@@ -61,8 +61,8 @@ def payload_of(cliniko_id: str = "42", at: str = "bondi") -> dict[str, Any]:
         return payload
 
 
-def full(word: str = CANARY) -> dict[str, dict[str, Any]]:
-    """By resource, a payload with that word in every field that a clinic may leave out."""
+def payloads_with(word: str = CANARY) -> dict[str, dict[str, Any]]:
+    """By resource, a payload with the word in every field that a clinic may exclude."""
     payloads = {
         "patients": patient_payload("42"),
         "individual_appointments": appointment_payload("7", "42", "2026-03-01T09:00:00Z"),
@@ -75,26 +75,13 @@ def full(word: str = CANARY) -> dict[str, dict[str, Any]]:
     return payloads
 
 
-def write_full(at: str = "bondi", word: str = CANARY, **fields: Any) -> None:
+def write_everywhere(at: str = "bondi", word: str = CANARY, **fields: Any) -> None:
     with clinic_context(at):
-        for name, payload in full(word).items():
+        for name, payload in payloads_with(word).items():
             write_page(RESOURCES[name], [payload | fields], sequence=next_sequence())
 
 
-def tables_with(word: str, label: str = "bondi") -> set[str]:
-    """The tables of the clinic's schema that hold this word anywhere."""
-    schema = Clinic.objects.get(label=label).schema_name
-    with database.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema])
-        tables = [row[0] for row in cursor.fetchall()]
-        found = set()
-        for table in tables:
-            cursor.execute(f'SELECT 1 FROM {schema}."{table}" AS t WHERE t::text ILIKE %s LIMIT 1', [f"%{word}%"])  # noqa: S608
-            found |= {table} if cursor.fetchone() else set()
-    return found
-
-
-def test_every_field_that_cliniko_sends_is_in_a_group_or_kept_in_any_case(sandbox: Sandbox) -> None:
+def test_every_field_that_cliniko_sends_is_in_a_group_or_always_stored(sandbox: Sandbox) -> None:
     patient = sandbox.store.add_patient("bondi")
     record = sandbox.store.record("bondi", "patients", patient)
     assert record is not None
@@ -111,7 +98,7 @@ def test_every_field_that_cliniko_sends_is_in_a_group_or_kept_in_any_case(sandbo
         assert len(placed) == len(set(placed)), resource
 
 
-def test_nothing_that_search_and_the_copy_itself_need_can_be_left_out() -> None:
+def test_fields_that_search_and_sync_need_cannot_be_excluded() -> None:
     read = {"id", "updated_at", "archived_at", "deleted_at", "merged_with_patient", "patient", "booking", "starts_at"}
     searched = {"first_name", "last_name", "preferred_first_name", "label", "date_of_birth", "patient_phone_numbers"}
     may_go = {field for group in FIELD_GROUPS for fields in group.fields.values() for field in fields}
@@ -119,24 +106,24 @@ def test_nothing_that_search_and_the_copy_itself_need_can_be_left_out() -> None:
     assert "medical_alerts" not in {resource for group in FIELD_GROUPS for resource in group.fields}
 
 
-def test_after_leaving_everything_out_no_table_of_the_schema_holds_a_word_of_it(bondi: Clinic, harbour: Clinic) -> None:
+def test_after_excluding_every_group_no_table_holds_their_values(bondi: Clinic, harbour: Clinic) -> None:
     for label in ("bondi", "harbour"):
-        write_full(label)
-        write_full(label, word=f"{CANARY} again", updated_at=LATER)
+        write_everywhere(label)
+        write_everywhere(label, word=f"{CANARY} again", updated_at=LATER)
         with clinic_context(label):
-            broken = full()["patients"] | {"id": "43", "updated_at": None}
+            broken = payloads_with()["patients"] | {"id": "43", "updated_at": None}
             write_page(PATIENTS, [broken], sequence=next_sequence())
     before = {"sync_patient", "sync_patientchange", "sync_refusedpayload", "sync_appointment", "sync_attendee"}
     before |= {"sync_groupappointment"}
     assert tables_with(CANARY) == tables_with(CANARY, "harbour") == before
     for group in FIELD_GROUPS:
-        assert leave_out(group.name)
+        assert exclude(group.name)
     assert tables_with(CANARY) == set()
     assert tables_with(CANARY, "harbour") == before
     assert tables_with("Lindqvist") == {"sync_patient", "sync_refusedpayload"}
 
 
-def test_the_planner_of_postgresql_keeps_no_sample_of_a_payload(bondi: Clinic) -> None:
+def test_postgresql_statistics_have_no_samples_of_payloads(bondi: Clinic) -> None:
     sampled = "SELECT tablename, attname FROM pg_stats WHERE schemaname = %s"
     with clinic_context("bondi") as clinic:
         for number in range(100, 200):
@@ -153,21 +140,21 @@ def test_the_planner_of_postgresql_keeps_no_sample_of_a_payload(bondi: Clinic) -
 
 
 @pytest.mark.parametrize("group", FIELD_GROUPS, ids=lambda group: group.name)
-def test_one_group_left_out_takes_its_own_fields_and_no_other(bondi: Clinic, group: Any) -> None:
-    write_full()
-    leave_out(group.name)
+def test_excluding_a_group_removes_its_fields_only(bondi: Clinic, group: Any) -> None:
+    write_everywhere()
+    exclude(group.name)
     with clinic_context("bondi"):
-        for name, payload in full().items():
+        for name, payload in payloads_with().items():
             held = RESOURCES[name].model._default_manager.get().payload
             assert held == {field: value for field, value in payload.items() if field not in group.fields.get(name, ())}
 
 
-def test_a_page_a_launch_and_a_comparison_bring_nothing_that_is_left_out(connected: Connect) -> None:
+def test_excluded_fields_are_not_stored_by_a_tick_a_launch_or_a_comparison(connected: Connect) -> None:
     sandbox = connected("bondi")
     patient = sandbox.store.add_patient("bondi", notes=CANARY, medicare=CANARY)
     sandbox.store.add_appointment("bondi", patient, "2040-01-09T09:00:00Z", notes=CANARY)
     for name in ("notes", "card_numbers", "appointment_notes"):
-        leave_out(name)
+        exclude(name)
     sandbox.sync("bondi")
     assert tables_with(CANARY) == set()
     sandbox.store.edit("bondi", "patients", patient, notes=f"{CANARY} once", first_name="Adele")
@@ -182,13 +169,13 @@ def test_a_page_a_launch_and_a_comparison_bring_nothing_that_is_left_out(connect
     assert not differences(sandbox.store, sandbox.url, "bondi")
 
 
-def test_an_edit_of_what_is_left_out_writes_no_row(bondi: Clinic) -> None:
-    write_full()
-    leave_out("notes")
+def test_an_edit_of_an_excluded_field_writes_no_row(bondi: Clinic) -> None:
+    write_everywhere()
+    exclude("notes")
     with clinic_context("bondi"):
         Patient.objects.update(written_at=timezone.now() - timedelta(days=1))
         written = Patient.objects.get().written_at
-        same = full()["patients"] | {"notes": "New", "appointment_notes": "New"}
+        same = payloads_with()["patients"] | {"notes": "New", "appointment_notes": "New"}
         assert write_page(PATIENTS, [same], sequence=next_sequence()) == 0
         assert Patient.objects.get().written_at == written
         assert not PatientChange.objects.exists()
@@ -199,11 +186,11 @@ def refuse(*_: Any) -> int:
 
 
 @pytest.mark.parametrize("unreadable", [True, False])
-def test_a_payload_that_cannot_be_read_or_stored_is_kept_aside_without_them(
+def test_a_refused_payload_is_stored_without_excluded_fields(
     bondi: Clinic, monkeypatch: pytest.MonkeyPatch, unreadable: bool
 ) -> None:
-    leave_out("notes")
-    broken = full()["patients"] | {"medicare": "kept"} | ({"updated_at": None} if unreadable else {})
+    exclude("notes")
+    broken = payloads_with()["patients"] | {"medicare": "kept"} | ({"updated_at": None} if unreadable else {})
     if not unreadable:
         monkeypatch.setattr(store, "execute", refuse)
     with clinic_context("bondi"):
@@ -214,49 +201,49 @@ def test_a_payload_that_cannot_be_read_or_stored_is_kept_aside_without_them(
 
 
 def test_a_page_is_still_written_in_one_statement(bondi: Clinic) -> None:
-    leave_out("notes")
+    exclude("notes")
     with clinic_context("bondi"), CaptureQueriesContext(database) as captured:
         write_page(PATIENTS, [patient_payload(str(id), notes="x") for id in range(1, 60)], sequence=1)
     asked = [each for each in questions(captured) if "SAVEPOINT" not in each]
-    assert len(asked) <= 1  # that statement's words are bound by the server, past Django's count
+    assert len(asked) <= 1  # Django doesn't count that statement: the server binds its parameters
     assert "notes" not in payload_of("7")
 
 
-def test_removing_what_is_held_is_no_change_of_cliniko(bondi: Clinic) -> None:
-    write_full()
-    write_full(word="Other", updated_at=LATER)
-    leave_out("notes")
+def test_removing_fields_records_no_change(bondi: Clinic) -> None:
+    write_everywhere()
+    write_everywhere(word="Other", updated_at=LATER)
+    exclude("notes")
     with clinic_context("bondi"):
         fields = set(PatientChange.objects.values_list("field", flat=True))
     assert not fields & set(NOTES.fields["patients"])
     assert set(CARDS.fields["patients"]) <= fields
 
 
-def test_after_fields_were_removed_changes_are_noted_as_ever(bondi: Clinic) -> None:
-    write_full()
-    leave_out("notes")
-    write_full(first_name="Adele", updated_at=LATER)
+def test_changes_are_recorded_after_fields_were_removed(bondi: Clinic) -> None:
+    write_everywhere()
+    exclude("notes")
+    write_everywhere(first_name="Adele", updated_at=LATER)
     with clinic_context("bondi"):
         assert list(PatientChange.objects.values_list("field", flat=True)) == ["first_name"]
 
 
-def test_both_choices_are_a_line_of_the_log_and_nothing_twice(bondi: Clinic) -> None:
-    assert leave_out("card_numbers")
-    assert not leave_out("card_numbers")
-    assert keep_again("card_numbers")
-    assert not keep_again("card_numbers")
+def test_each_choice_is_logged_once(bondi: Clinic) -> None:
+    assert exclude("card_numbers")
+    assert not exclude("card_numbers")
+    assert include("card_numbers")
+    assert not include("card_numbers")
     with clinic_context("bondi"):
         lines = list(Event.objects.filter(action=Action.SETTINGS_CHANGED).values_list("details", flat=True))
     assert lines == [{"no_longer_stored": "Card numbers"}, {"stored_again": "Card numbers"}]
 
 
-def test_what_is_kept_again_is_read_anew_while_everybody_stays_on_the_screen(connected: Connect) -> None:
+def test_included_fields_are_read_again_while_every_patient_stays_visible(connected: Connect) -> None:
     sandbox = connected("bondi")
     ids = [sandbox.store.add_patient("bondi", notes=CANARY) for _ in range(5)]
     sandbox.store.archive("bondi", ids[0])
     sandbox.sync("bondi")
-    leave_out("notes")
-    assert keep_again("notes")
+    exclude("notes")
+    assert include("notes")
     assert states() == {"notes": "restoring"}
     with clinic_context("bondi"):
         assert patients.search("") == []
@@ -271,18 +258,18 @@ def test_what_is_kept_again_is_read_anew_while_everybody_stays_on_the_screen(con
     assert {payload_of(each)["notes"] for each in ids} == {CANARY}
     assert not differences(sandbox.store, sandbox.url, "bondi")
     with clinic_context("bondi"):
-        assert not PatientChange.objects.exists()  # Cliniko changed nothing
+        assert not PatientChange.objects.exists()  # nothing changed in Cliniko
 
 
-def test_a_comparison_under_way_is_not_taken_for_the_new_one(connected: Connect) -> None:
+def test_a_comparison_under_way_does_not_count_as_the_requested_one(connected: Connect) -> None:
     sandbox = connected("bondi")
     ids = [sandbox.store.add_patient("bondi", notes=CANARY) for _ in range(3)]
     sandbox.sync("bondi")
-    leave_out("notes")
+    exclude("notes")
     with clinic_context("bondi"):
         reconcile.request_comparison(PATIENTS)
-        Reconciliation.objects.filter(resource="patients").update(after_id=ids[-1])  # it has passed everybody
-    keep_again("notes")
+        Reconciliation.objects.filter(resource="patients").update(after_id=ids[-1])  # it has passed every patient
+    include("notes")
     sandbox.sync("bondi")
     assert states() == {"notes": "restoring"}
     with clinic_context("bondi"):
@@ -292,7 +279,7 @@ def test_a_comparison_under_way_is_not_taken_for_the_new_one(connected: Connect)
     assert {payload_of(each).get("notes") for each in ids} == {CANARY}
 
 
-def test_archived_records_with_a_list_of_their_own_come_back_too(connected: Connect) -> None:
+def test_archived_records_with_their_own_list_are_read_again_too(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.set_api("bondi", older=True)
     patient = sandbox.store.add_patient("bondi", notes=CANARY)
@@ -301,26 +288,26 @@ def test_archived_records_with_a_list_of_their_own_come_back_too(connected: Conn
     assert payload_of(patient)["notes"] == CANARY
     with clinic_context("bondi"):
         assert not Cursor.objects.get(resource="patients").asks_hidden
-    leave_out("notes")
+    exclude("notes")
     with clinic_context("bondi"), Lease() as lease:
         excluded_fields.include(NOTES, by=OPS)
-        with pytest.raises(LeaseLost):  # or a worker under way would save where it stood
+        with pytest.raises(LeaseLost):  # or a running worker would save its old position
             lease.renew()
     sandbox.sync("bondi")
     assert payload_of(patient)["notes"] == CANARY
 
 
-def test_leaving_out_again_what_is_coming_back_takes_it_all(connected: Connect) -> None:
+def test_excluding_a_group_while_it_is_restored_removes_all_of_it(connected: Connect) -> None:
     sandbox = connected("bondi")
     patient = sandbox.store.add_patient("bondi", notes=CANARY)
     sandbox.sync("bondi")
-    leave_out("notes")
-    keep_again("notes")
+    exclude("notes")
+    include("notes")
     with clinic_context("bondi"):
         PatientRefresh.objects.all().delete()
         refresh_patient(patient)
     assert tables_with(CANARY) == {"sync_patient"}
-    assert leave_out("notes")
+    assert exclude("notes")
     assert tables_with(CANARY) == set()
     sandbox.sync("bondi")
     sandbox.compare("bondi")
@@ -328,12 +315,12 @@ def test_leaving_out_again_what_is_coming_back_takes_it_all(connected: Connect) 
     assert states() == {"notes": "excluded"}
 
 
-def test_a_change_made_in_cliniko_after_everything_came_back_is_noted(connected: Connect) -> None:
+def test_a_change_in_cliniko_after_the_restoration_is_recorded(connected: Connect) -> None:
     sandbox = connected("bondi")
     patient = sandbox.store.add_patient("bondi", notes="Before")
     sandbox.sync("bondi")
-    leave_out("notes")
-    keep_again("notes")
+    exclude("notes")
+    include("notes")
     sandbox.sync("bondi")
     sandbox.store.edit("bondi", "patients", patient, notes="After")
     sandbox.sync("bondi")
@@ -342,7 +329,7 @@ def test_a_change_made_in_cliniko_after_everything_came_back_is_noted(connected:
 
 
 @pytest.mark.parametrize("method", ["list", "record"])
-def test_what_was_fetched_before_the_choice_is_stripped_when_it_is_written(
+def test_records_fetched_before_the_choice_are_written_without_the_fields(
     connected: Connect, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     sandbox = connected("bondi")
@@ -368,13 +355,13 @@ def test_what_was_fetched_before_the_choice_is_stripped_when_it_is_written(
     assert tables_with(CANARY) == set()
 
 
-def test_the_other_clinic_keeps_what_it_has(connected: Connect) -> None:
+def test_another_clinic_stores_the_fields_as_before(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.connect("harbour")
     for label in ("bondi", "harbour"):
         sandbox.store.add_patient(label, id="42", notes=CANARY)
         sandbox.sync(label)
-    leave_out("notes")
+    exclude("notes")
     assert states("harbour") == {}
     sandbox.store.edit("harbour", "patients", "42", notes=f"{CANARY} new")
     sandbox.sync("harbour")
@@ -382,19 +369,19 @@ def test_the_other_clinic_keeps_what_it_has(connected: Connect) -> None:
     assert "notes" not in payload_of()
 
 
-def test_without_a_record_there_is_nothing_to_wait_for(bondi: Clinic) -> None:
-    leave_out("notes")
-    keep_again("notes")
+def test_without_records_a_group_is_stored_at_once(bondi: Clinic) -> None:
+    exclude("notes")
+    include("notes")
     assert states() == {}
 
 
-def test_another_account_begins_with_the_same_choice(connected: Connect) -> None:
+def test_the_choice_stays_when_the_clinic_moves_to_another_account(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", notes=CANARY)
     sandbox.sync("bondi")
-    leave_out("notes")
-    leave_out("card_numbers")
-    keep_again("card_numbers")
+    exclude("notes")
+    exclude("card_numbers")
+    include("card_numbers")
     with clinic_context("bondi"):
         connect.connect(ApiKey(sandbox.store.key("harbour")), by=OPS, confirm_other_account=True)
     assert states() == {"notes": "excluded"}

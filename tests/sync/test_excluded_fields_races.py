@@ -1,4 +1,4 @@
-"""A worker or a launch that writes, and an owner who leaves fields out at that moment, each over its own connection."""
+"""A worker or a launch writes while an owner excludes fields, each over its own database connection."""
 
 import threading
 import time
@@ -26,28 +26,28 @@ Guard = Callable[[], Any]
 ID = "77"
 
 
-def elsewhere(*works: Callable[[], Any]) -> list[Any]:
-    """Run each at bondi in a thread with a connection of its own. What they commit stays."""
+def run_in_threads(*calls: Callable[[], Any]) -> list[Any]:
+    """Run each at Bondi in a thread with its own database connection. Their commits are not rolled back."""
 
-    def alone(work: Callable[[], Any]) -> Any:
+    def run(call: Callable[[], Any]) -> Any:
         try:
             with clinic_context("bondi"):
                 with database.cursor() as cursor:
                     cursor.execute("SET lock_timeout = '5s'")
-                return work()
+                return call()
         finally:
             database.close()
 
-    with ThreadPoolExecutor(len(works)) as pool:
-        return list(pool.map(alone, works))
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
 
 
-def begin() -> None:
+def add_records() -> None:
     Connection.objects.create(id=1, sealed_key="not opened in this test")
     write_page(PATIENTS, [patient_payload(ID, notes="Before")], sequence=next_sequence())
 
 
-def tidy() -> None:
+def delete_records() -> None:
     for model in (Connection, ExcludedField, Patient, PatientChange):
         model._default_manager.all().delete()
     with database.cursor() as cursor:
@@ -56,10 +56,10 @@ def tidy() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _held(db: None) -> Iterator[None]:
-    elsewhere(begin)
+def _records(db: None) -> Iterator[None]:
+    run_in_threads(add_records)
     yield
-    elsewhere(tidy)
+    run_in_threads(delete_records)
 
 
 def by_lease() -> None:
@@ -80,28 +80,28 @@ def write(guard: Guard, *, before: Guard, after: Guard) -> None:
         after()
 
 
-def held() -> tuple[dict[str, Any], set[str]]:
+def stored() -> tuple[dict[str, Any], set[str]]:
     return Patient.objects.get(cliniko_id=ID).payload, set(PatientChange.objects.values_list("field", flat=True))
 
 
 @pytest.mark.parametrize("guard", [by_lease, by_launch])
-def test_a_page_that_is_being_written_is_cleaned_with_the_rest(guard: Guard) -> None:
+def test_a_page_being_written_is_cleaned_up_with_the_rest(guard: Guard) -> None:
     written = threading.Event()
 
     def owner() -> None:
         assert written.wait(5)
         excluded_fields.exclude(BY_NAME["notes"], by=OPS)
 
-    def linger() -> None:
+    def wait_for_owner() -> None:
         written.set()
         time.sleep(0.4)  # the owner is waiting by now
 
-    elsewhere(lambda: write(guard, before=lambda: None, after=linger), owner)
-    _nothing_is_left()
+    run_in_threads(lambda: write(guard, before=lambda: None, after=wait_for_owner), owner)
+    _assert_nothing_is_left()
 
 
 @pytest.mark.parametrize("guard", [by_lease, by_launch])
-def test_a_page_that_comes_while_fields_are_removed_waits_and_brings_none(
+def test_a_page_that_arrives_while_fields_are_removed_waits_and_stores_none(
     guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removed = threading.Event()
@@ -113,15 +113,15 @@ def test_a_page_that_comes_while_fields_are_removed_waits_and_brings_none(
         return record(*args, **details)
 
     monkeypatch.setattr(excluded_fields, "record", slowly)
-    elsewhere(
+    run_in_threads(
         lambda: excluded_fields.exclude(BY_NAME["notes"], by=OPS),
         lambda: write(guard, before=lambda: removed.wait(5), after=lambda: None),
     )
-    _nothing_is_left()
+    _assert_nothing_is_left()
 
 
-def _nothing_is_left() -> None:
-    ((payload, changes),) = elsewhere(held)
+def _assert_nothing_is_left() -> None:
+    ((payload, changes),) = run_in_threads(stored)
     assert payload["first_name"] == "Adele"
     assert "notes" not in payload
     assert changes == {"first_name"}

@@ -1,4 +1,4 @@
-"""Re-reading one patient on a launch."""
+"""Reading one patient again when staff open them."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,7 +26,7 @@ def refresh(cliniko_id: str = "42") -> Outcome:
         return refresh_patient(cliniko_id)
 
 
-def test_somebody_whom_the_mirror_does_not_hold_is_fetched_and_stored(connected: Connect) -> None:
+def test_a_patient_who_is_not_mirrored_yet_is_fetched_and_stored(connected: Connect) -> None:
     connected("bondi").store.add_patient("bondi", id="42", first_name="Ada")
     assert refresh() == Outcome.FRESH
     with clinic_context("bondi"):
@@ -50,7 +50,7 @@ def test_an_id_that_cliniko_does_not_know_leaves_no_row(connected: Connect) -> N
         assert not Patient.objects.exists()
 
 
-def test_somebody_deleted_in_cliniko_becomes_a_tombstone(connected: Connect) -> None:
+def test_a_patient_deleted_in_cliniko_becomes_a_tombstone(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42")
     sandbox.sync("bondi")
@@ -60,7 +60,7 @@ def test_somebody_deleted_in_cliniko_becomes_a_tombstone(connected: Connect) -> 
         assert Patient.objects.get(cliniko_id="42").deleted_at
 
 
-def test_a_second_asker_within_moments_makes_no_request(connected: Connect) -> None:
+def test_a_second_refresh_within_seconds_makes_no_request(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42")
     refresh()
@@ -72,7 +72,7 @@ def test_a_second_asker_within_moments_makes_no_request(connected: Connect) -> N
     assert refresh() == Outcome.FRESH
 
 
-def test_a_page_asked_for_before_and_answered_after_does_not_undo_a_refresh(connected: Connect) -> None:
+def test_a_page_requested_before_and_answered_after_a_refresh_does_not_undo_it(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42", first_name="Before")
     sandbox.sync("bondi")
@@ -94,7 +94,9 @@ def test_a_page_asked_for_before_and_answered_after_does_not_undo_a_refresh(conn
         ({"state": "rate_limited"}, Outcome.RATE_LIMITED),
     ],
 )
-def test_what_is_known_to_fail_is_not_asked(connected: Connect, known: dict[str, str], outcome: Outcome) -> None:
+def test_a_request_that_is_known_to_fail_is_not_made(
+    connected: Connect, known: dict[str, str], outcome: Outcome
+) -> None:
     sandbox = connected("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(**known, resume_at=timezone.now() + timedelta(minutes=1))
@@ -103,13 +105,11 @@ def test_what_is_known_to_fail_is_not_asked(connected: Connect, known: dict[str,
     assert sandbox.store.count_requests() == asked
 
 
-def test_a_clinic_without_a_key_says_so(bondi: object) -> None:
+def test_a_clinic_without_a_key_has_its_own_outcome(bondi: object) -> None:
     assert refresh() == Outcome.NO_KEY
 
 
-def test_a_cliniko_that_does_not_answer_is_said_to_and_held_against_nobody_else(
-    connected: Connect, settings: object
-) -> None:
+def test_one_unanswered_request_does_not_change_the_clinics_state(connected: Connect, settings: object) -> None:
     connected("bondi")
     settings.CLINIKO_API_URL = "http://127.0.0.1:9/{shard}"  # type: ignore[attr-defined]
     assert refresh() == Outcome.UNREACHABLE
@@ -117,13 +117,13 @@ def test_a_cliniko_that_does_not_answer_is_said_to_and_held_against_nobody_else(
         assert Connection.objects.get().state == Connection.State.OK
 
 
-def test_a_key_that_cliniko_no_longer_takes_is_remembered(connected: Connect) -> None:
+def test_a_key_that_cliniko_no_longer_accepts_is_recorded(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.revoke_key(sandbox.store.key("bondi"))
     assert refresh() == Outcome.KEY_INVALID
     with clinic_context("bondi"):
-        held = Connection.objects.get()
-        assert (held.state, held.key_state) == (Connection.State.KEY_INVALID, Connection.KeyState.INVALID)
+        connection = Connection.objects.get()
+        assert (connection.state, connection.key_state) == (Connection.State.KEY_INVALID, Connection.KeyState.INVALID)
     assert Clinic.objects.get(label="bondi").key_state == "invalid"
 
 
@@ -147,7 +147,7 @@ def overtaken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def test_a_404_that_was_overtaken_by_an_answer_that_changed_nothing_hides_nobody(
+def test_a_404_overtaken_by_an_answer_without_changes_deletes_no_patient(
     connected: Connect, overtaken: list[str]
 ) -> None:
     sandbox = connected("bondi")
@@ -158,13 +158,15 @@ def test_a_404_that_was_overtaken_by_an_answer_that_changed_nothing_hides_nobody
     assert sandbox.mirrored_names("bondi") == {"42": "Ada"}
 
 
-def test_an_overtaken_404_for_somebody_who_was_never_here_is_believed(connected: Connect, overtaken: list[str]) -> None:
+def test_an_overtaken_404_for_a_patient_who_was_never_mirrored_is_believed(
+    connected: Connect, overtaken: list[str]
+) -> None:
     connected("bondi")
     assert refresh() == Outcome.UNKNOWN
     assert overtaken == ["42"]
 
 
-def test_a_404_that_nothing_has_overtaken_is_believed_at_once(connected: Connect) -> None:
+def test_a_404_that_was_not_overtaken_is_believed_at_once(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42")
     sandbox.sync("bondi")

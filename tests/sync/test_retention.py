@@ -1,4 +1,4 @@
-"""What Cliniko no longer has, and what is old, is here for so many days and no longer."""
+"""Old history and records deleted in Cliniko are removed after the days that the clinic chose."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.cliniko_sandbox import Sandbox
 from tests.payloads import alert_payload, appointment_payload, attendee_payload, class_payload, patient_payload
-from tests.sync.test_excluded_fields import tables_with
+from tests.sql import tables_with
 
 Connect = Callable[[str], Sandbox]
 LONG_AGO, LATER = "2026-01-02T00:00:00Z", "2026-02-01T00:00:00Z"
@@ -47,8 +47,8 @@ def write(resource: str, payload: dict[str, Any]) -> None:
     write_page(BY_NAME[resource], [payload], sequence=next_sequence())
 
 
-def furnish(patient: str, word: str, **fields: Any) -> None:
-    """One patient with all that can hang on them, each with the word in it."""
+def add_patient_with_records(patient: str, word: str, **fields: Any) -> None:
+    """Add a patient with every kind of record, each with the word in it."""
     write("patients", patient_payload(patient, first_name="Old", last_name=word, notes=word, **fields))
     write("patients", patient_payload(patient, first_name=word, last_name=word, notes="", **fields, updated_at=LATER))
     write("medical_alerts", alert_payload(f"1{patient}", patient, word))
@@ -63,20 +63,20 @@ def delete(patient: str, days: float) -> None:
     Patient.objects.filter(cliniko_id=patient).update(deleted_at=days_ago(days))
 
 
-def a_night_passes(bondi: Clinic) -> None:
+def run_nightly_deletion(bondi: Clinic) -> None:
     tasks.delete_expired_in_clinic(schema_name=bondi.schema_name)
 
 
-def test_of_a_patient_deleted_long_ago_nothing_but_the_id_is_left(bondi: Clinic, harbour: Clinic) -> None:
+def test_a_patient_deleted_long_ago_is_reduced_to_the_id(bondi: Clinic, harbour: Clinic) -> None:
     for label in ("bondi", "harbour"):
         with clinic_context(label):
-            furnish("42", "Gone")
-            furnish("43", "Lately")
-            furnish("44", "Lives")
+            add_patient_with_records("42", "Gone")
+            add_patient_with_records("43", "Lately")
+            add_patient_with_records("44", "Lives")
             delete("42", 91)
             delete("43", 89)
     before = tables_with("Gone", "harbour")
-    a_night_passes(bondi)
+    run_nightly_deletion(bondi)
     assert tables_with("Gone") == set()
     assert tables_with("Gone", "harbour") == before
     assert tables_with("Lately") == tables_with("Lives") == before
@@ -95,14 +95,14 @@ def test_of_a_patient_deleted_long_ago_nothing_but_the_id_is_left(bondi: Clinic,
     assert not lately.is_reduced
 
 
-def test_what_was_deleted_by_itself_goes_too_and_names_stay(bondi: Clinic) -> None:
+def test_other_deleted_records_are_removed_too_and_names_stay(bondi: Clinic) -> None:
     with clinic_context("bondi"):
-        furnish("42", "Lives")
+        add_patient_with_records("42", "Lives")
         write("group_appointments", class_payload("8", "2026-03-01T09:00:00Z"))
         write("practitioners", {"id": "1", "display_name": "Kim Key", "updated_at": LATER})
         for name in ("medical_alerts", "individual_appointments", "attendees", "group_appointments", "practitioners"):
             BY_NAME[name].model._default_manager.update(deleted_at=days_ago(91))
-    a_night_passes(bondi)
+    run_nightly_deletion(bondi)
     with clinic_context("bondi"):
         for model in (MedicalAlert, Appointment, Attendee, GroupAppointment):
             assert not model._default_manager.exists()
@@ -110,13 +110,13 @@ def test_what_was_deleted_by_itself_goes_too_and_names_stay(bondi: Clinic) -> No
         assert Patient.objects.get(cliniko_id="42").payload["first_name"] == "Lives"
 
 
-def test_what_hangs_on_somebody_merged_and_deleted_since_is_the_survivors(bondi: Clinic) -> None:
+def test_records_of_a_patient_merged_and_then_deleted_stay_with_the_surviving_one(bondi: Clinic) -> None:
     merged = {"merged_with_patient": {"links": {"self": "https://api.au1.cliniko.com/v1/patients/82"}}}
     with clinic_context("bondi"):
         write("patients", patient_payload("82"))
-        furnish("42", "Penicillin", **merged)
+        add_patient_with_records("42", "Penicillin", **merged)
         delete("42", 91)
-    a_night_passes(bondi)
+    run_nightly_deletion(bondi)
     with clinic_context("bondi"):
         survivor = patients.get("82")
         loser = Patient.objects.get(cliniko_id="42")
@@ -126,13 +126,13 @@ def test_what_hangs_on_somebody_merged_and_deleted_since_is_the_survivors(bondi:
     assert loser.merged_into == "82"
 
 
-def test_a_patient_whom_cliniko_has_again_is_whole_again_and_nothing_changed(connected: Connect) -> None:
+def test_a_patient_restored_in_cliniko_is_complete_again_without_recorded_changes(connected: Connect) -> None:
     sandbox = connected("bondi")
     patient = sandbox.store.add_patient("bondi", first_name="Ada")
     sandbox.sync("bondi")
     with clinic_context("bondi") as clinic:
         delete(patient, 91)
-    a_night_passes(clinic)
+    run_nightly_deletion(clinic)
     sandbox.compare("bondi")
     with clinic_context("bondi"):
         row = Patient.objects.get(cliniko_id=patient)
@@ -141,7 +141,7 @@ def test_a_patient_whom_cliniko_has_again_is_whole_again_and_nothing_changed(con
 
 
 @pytest.mark.parametrize("found_by", ["a launch", "a tick", "the comparison"])
-def test_what_hung_on_a_patient_whom_cliniko_has_again_is_here_again(connected: Connect, found_by: str) -> None:
+def test_records_of_a_patient_restored_in_cliniko_are_mirrored_again(connected: Connect, found_by: str) -> None:
     sandbox = connected("bondi")
     ada = sandbox.store.add_patient("bondi", first_name="Ada")
     sandbox.store.add_alert("bondi", ada, "Penicillin", updated_at=LONG_AGO)
@@ -151,7 +151,7 @@ def test_what_hung_on_a_patient_whom_cliniko_has_again_is_here_again(connected: 
         delete(ada, 91)
         in_some_days = timezone.now() + timedelta(days=3)
         Reconciliation.objects.update(due_at=in_some_days)
-    a_night_passes(clinic)
+    run_nightly_deletion(clinic)
     with clinic_context("bondi"):
         assert not MedicalAlert.objects.exists()
         if found_by == "a launch":
@@ -169,7 +169,7 @@ def test_what_hung_on_a_patient_whom_cliniko_has_again_is_here_again(connected: 
     assert len(record.upcoming + record.past) == 1
 
 
-def test_nothing_is_compared_for_a_patient_who_was_gone_for_a_moment(connected: Connect) -> None:
+def test_no_comparison_is_requested_for_a_patient_who_was_deleted_briefly(connected: Connect) -> None:
     sandbox = connected("bondi")
     ada = sandbox.store.add_patient("bondi")
     sandbox.sync("bondi")
@@ -182,10 +182,10 @@ def test_nothing_is_compared_for_a_patient_who_was_gone_for_a_moment(connected: 
         }
 
 
-def test_each_clinic_keeps_things_for_as_long_as_it_chose(bondi: Clinic, harbour: Clinic) -> None:
+def test_each_clinic_has_its_own_retention_policy(bondi: Clinic, harbour: Clinic) -> None:
     for label in ("bondi", "harbour"):
         with clinic_context(label):
-            furnish("42", "Gone")
+            add_patient_with_records("42", "Gone")
             delete("42", 40)
             PatientChange.objects.create(patient_id="44", field="city", changed_at=days_ago(40))
             SyncRun.objects.create(result=SyncRun.Result.DONE, started_at=days_ago(31))
@@ -193,7 +193,7 @@ def test_each_clinic_keeps_things_for_as_long_as_it_chose(bondi: Clinic, harbour
         assert retention.set_policy(RetentionPolicy(id=1, changes_days=30, deleted_days=30), by=OPS)
         going = retention.due_tonight()
     for clinic in (bondi, harbour):
-        a_night_passes(clinic)
+        run_nightly_deletion(clinic)
     assert (going.changes, going.runs, going.patients, going.records) == (3, 1, 1, 3)
     assert tables_with("Gone") == set()
     assert tables_with("Gone", "harbour") != set()
@@ -204,10 +204,10 @@ def test_each_clinic_keeps_things_for_as_long_as_it_chose(bondi: Clinic, harbour
         assert PatientChange.objects.filter(patient_id="44").exists()
 
 
-def test_what_the_night_removes_is_what_was_announced(bondi: Clinic) -> None:
+def test_the_night_removes_what_was_announced(bondi: Clinic) -> None:
     with clinic_context("bondi"):
-        furnish("42", "Gone")
-        delete("42", 89.5)  # not yet, and by the coming night
+        add_patient_with_records("42", "Gone")
+        delete("42", 89.5)  # not due yet, but due by the coming night
         announced = retention.due_tonight()
         assert retention.delete_expired() == retention.RemovalCounts(0, 0, 0, 0)
         Patient.objects.update(deleted_at=days_ago(90.5))
@@ -216,7 +216,7 @@ def test_what_the_night_removes_is_what_was_announced(bondi: Clinic) -> None:
         )
 
 
-def test_a_choice_is_one_line_of_the_log_and_no_choice_is_none(bondi: Clinic) -> None:
+def test_a_changed_policy_is_logged_once(bondi: Clinic) -> None:
     with clinic_context("bondi"):
         assert not retention.set_policy(RetentionPolicy(id=1), by=OPS)
         assert retention.set_policy(RetentionPolicy(id=1, deleted_days=30), by=OPS)
@@ -226,7 +226,7 @@ def test_a_choice_is_one_line_of_the_log_and_no_choice_is_none(bondi: Clinic) ->
 
 
 @pytest.mark.parametrize("days", [{"changes_days": 29}, {"changes_days": 731}, {"deleted_days": 6}])
-def test_no_clinic_keeps_things_for_less_or_longer_than_is_sensible(bondi: Clinic, days: dict[str, int]) -> None:
+def test_a_policy_outside_the_limits_is_rejected(bondi: Clinic, days: dict[str, int]) -> None:
     with clinic_context("bondi"):
         with pytest.raises(ValidationError):
             RetentionPolicy(id=1, **days).full_clean(validate_constraints=False)
@@ -236,11 +236,11 @@ def test_no_clinic_keeps_things_for_less_or_longer_than_is_sensible(bondi: Clini
 
 def test_the_access_log_stays(bondi: Clinic) -> None:
     with clinic_context("bondi"):
-        furnish("42", "Gone")
+        add_patient_with_records("42", "Gone")
         delete("42", 91)
         RefusedPayload.objects.all().delete()
         retention.set_policy(RetentionPolicy(id=1, changes_days=30), by=OPS)
         before = list(Event.objects.values())
-    a_night_passes(bondi)
+    run_nightly_deletion(bondi)
     with clinic_context("bondi"):
         assert list(Event.objects.values()) == before
