@@ -1,4 +1,4 @@
-"""`make pictures`: every screen into docs/pictures/, or each wide and narrow, light and dark, into the folder named."""
+"""`make pictures`: screenshots for docs/pictures/, or of every screen in both sizes and schemes in a given folder."""
 
 import os
 import sys
@@ -10,14 +10,13 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from embedded import services
 from tests.browser import ARGUMENTS, CHROMIUM, NO_CHROMIUM
-from tests.end_to_end.console import walk_console
+from tests.end_to_end.console import visit_console
+from tests.end_to_end.pages import sign_in
 from tests.end_to_end.stack import ROOT, Stack, running_stack
 
 SIZES = {"wide": ViewportSize(width=1280, height=860), "narrow": ViewportSize(width=390, height=844)}
-
-
-ONE_SCREEN = {"cliniko-button"}  # the others are pictured down to their foot
-# Beside every screen, wide and light: those that the docs show otherwise.
+VIEWPORT_ONLY = {"cliniko-button"}  # screenshots of the others show the full page
+# The docs show every screen wide and light, and these in other variants too.
 ALSO_IN_DOCS = {
     *("sign-in-narrow-light", "patient-narrow-dark", "security-narrow-dark", "app-narrow-light"),
     *("access-of-patient-wide-dark", "unknown-patient-narrow-light"),
@@ -25,7 +24,7 @@ ALSO_IN_DOCS = {
 
 
 class Camera:
-    """Takes the pictures of one size and colour scheme."""
+    """Takes the screenshots of one size and colour scheme."""
 
     def __init__(self, page: Page, folder: Path, suffix: str, for_docs: bool):
         self.page = page
@@ -37,12 +36,11 @@ class Camera:
         if self._for_docs and self._suffix != "wide-light" and f"{name}-{self._suffix}" not in ALSO_IN_DOCS:
             return
         self.page.wait_for_load_state("networkidle")
-        self.page.screenshot(path=self._folder / f"{name}-{self._suffix}.png", full_page=name not in ONE_SCREEN)
+        self.page.screenshot(path=self._folder / f"{name}-{self._suffix}.png", full_page=name not in VIEWPORT_ONLY)
 
 
 def main(folder: Path, *, for_docs: bool = False) -> None:
-    """Bring the stack up over a database of its own and picture all of it, or what the docs show. Exits with a sentence
-    without Chromium."""
+    """Start a stack with its own database and take all screenshots, or those for the docs. Exits without Chromium."""
     if not CHROMIUM:
         sys.exit(NO_CHROMIUM)
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,29 +48,29 @@ def main(folder: Path, *, for_docs: bool = False) -> None:
         os.environ["DATABASE_URL"] = services.postgres_url(Path(home))
         os.environ["CELERY_BROKER_URL"] = services.broker_url(Path(home))
         with running_stack(Path(home), worker="pictures") as stack, sync_playwright() as playwright:
-            patient_id = somebody_with_alerts(stack)
+            patient_id = busiest_patient(stack)
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, "--no-sandbox"])
             for size, viewport in SIZES.items():
                 for scheme in ("light", "dark"):
                     page = browser.new_page(viewport=viewport, color_scheme=scheme)
-                    walk(page, stack, patient_id, Camera(page, folder, f"{size}-{scheme}", for_docs).take)
+                    visit_screens(page, stack, patient_id, Camera(page, folder, f"{size}-{scheme}", for_docs).take)
                     page.close()
 
 
-def somebody_with_alerts(stack: Stack) -> str:
-    """The patient with the most to show: alerts first, then appointments."""
+def busiest_patient(stack: Stack) -> str:
+    """Return the ID of the patient with alerts, if any, and the most appointments."""
 
-    def wealth(patient_id: str) -> tuple[int, int]:
+    def fullness(patient_id: str) -> tuple[int, int]:
         alerts = stack.store.for_patient("bondi", "medical_alerts", patient_id)
         appointments = stack.store.for_patient("bondi", "individual_appointments", patient_id)
         return min(len(alerts), 1), len(appointments)
 
     patients = (str(record.id) for record in stack.store.all("bondi", "patients") if not record.archived_at)
-    return max(patients, key=wealth)
+    return max(patients, key=fullness)
 
 
-def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None]) -> None:
-    """Lead the page past every screen, and call `look` with the name of each."""
+def visit_screens(page: Page, stack: Stack, patient_id: str, visit: Callable[[str], None]) -> None:
+    """Open every screen and call `visit` with its name."""
     owner = stack.person("bondi", "owner")
     page.goto(stack.cliniko("bondi", "/settings/integrations"))
     page.get_by_label("App name").first.fill("Sidechart")
@@ -80,18 +78,16 @@ def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None])
     page.get_by_role("button", name="Save connected patient apps").click()
     page.goto(stack.cliniko("bondi", f"/patients/{patient_id}"))
     page.get_by_role("button", name="Open in").click()
-    look("cliniko-button")
+    visit("cliniko-button")
     page.goto(stack.sidechart("bondi", f"/patients?patient_id={patient_id}"))
-    look("sign-in")
-    page.get_by_label("Email").fill(owner.email)
-    page.get_by_label("Password", exact=True).fill(owner.password)
-    page.get_by_role("button", name="Sign in").click()
-    look("patient")
+    visit("sign-in")
+    sign_in(page, owner)
+    visit("patient")
     page.goto(stack.sidechart("bondi"))
-    look("home")
+    visit("home")
     page.get_by_role("searchbox").press_sequentially("an")
     page.get_by_role("heading", name="found").wait_for()
-    look("search")
+    visit("search")
     for name, path in (
         ("settings", "/settings/"),
         ("key", "/settings/key"),
@@ -113,12 +109,12 @@ def walk(page: Page, stack: Stack, patient_id: str, look: Callable[[str], None])
         ("not-found", "/nothing-here"),
     ):
         page.goto(stack.sidechart("bondi", path))
-        look(name)
+        visit(name)
     page.goto(stack.sidechart("nowhere"))
-    look("nobody-here")
+    visit("nobody-here")
     page.goto(f"http://localhost:{stack.options.web_port}/")
-    look("landing")
-    walk_console(page, stack, look)
+    visit("landing")
+    visit_console(page, stack, visit)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -69,6 +69,13 @@ class Stack:
             named = connection.execute("SELECT schema_name FROM tenants_clinic WHERE label = %s", [label]).fetchall()
             connection.execute("SELECT set_config('search_path', %s, true)", named[0])
             return connection.execute(sql.encode()).fetchall()
+
+    def execute(self, label: str, statement: LiteralString, *values: object) -> None:
+        """Run a statement in the clinic's schema."""
+        with psycopg.connect(self.database) as connection:
+            named = connection.execute("SELECT schema_name FROM tenants_clinic WHERE label = %s", [label]).fetchall()
+            connection.execute("SELECT set_config('search_path', %s, true)", named[0])
+            connection.execute(statement, values)
 
     def wake(self, label: str) -> None:
         """The clinic is due, and a lease whose holder is gone has run out."""

@@ -6,17 +6,18 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from sandbox.demo_data import Person
+from tests.end_to_end.pages import expect_patient, sign_in
 from tests.end_to_end.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
 
+Click = Callable[[str], Page]
 ADA, BEN, MARAMA = "Ada Lindqvist", "Ben Okonkwo", "Mārama Kererū"
 
 
 @pytest.fixture(scope="module")
-def people(stack: Stack) -> dict[str, str]:
-    """Two patients of bondi; harbour has somebody else under Ada's id."""
+def patients(stack: Stack) -> dict[str, str]:
+    """Two patients of bondi; harbour has another patient under Ada's ID."""
     ada = stack.store.add_patient("bondi", first_name="Ada", last_name="Lindqvist", date_of_birth="1990-04-17")
     ben = stack.store.add_patient("bondi", first_name="Ben", last_name="Okonkwo")
     stack.store.add_alert("bondi", ada, "Penicillin allergy")
@@ -26,7 +27,7 @@ def people(stack: Stack) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def _button_in_cliniko(stack: Stack, page: Page) -> None:
-    """Somebody of the clinic has connected Sidechart in Cliniko's settings."""
+    """Connect Sidechart in Cliniko's settings."""
     page.goto(stack.cliniko("bondi", "/settings/integrations"))
     if "/patients" not in page.get_by_label("App URL").first.input_value():
         page.get_by_label("App name").first.fill("Sidechart")
@@ -36,11 +37,11 @@ def _button_in_cliniko(stack: Stack, page: Page) -> None:
 
 
 @pytest.fixture
-def click_button(stack: Stack, page: Page, people: dict[str, str]) -> Callable[[str], Page]:
-    """`click_button(ADA)`: open the patient in Cliniko, choose Open in > Sidechart; answers the new tab."""
+def click_button(stack: Stack, page: Page, patients: dict[str, str]) -> Click:
+    """`click_button(ADA)` opens the patient in Cliniko, chooses Open in > Sidechart and returns the new tab."""
 
     def click(name: str) -> Page:
-        page.goto(stack.cliniko("bondi", f"/patients/{people[name]}"))
+        page.goto(stack.cliniko("bondi", f"/patients/{patients[name]}"))
         page.get_by_role("button", name="Open in").click()
         with page.context.expect_page() as opened:
             page.get_by_role("link", name="Sidechart").click()
@@ -49,19 +50,8 @@ def click_button(stack: Stack, page: Page, people: dict[str, str]) -> Callable[[
     return click
 
 
-def sign_in(tab: Page, person: Person) -> None:
-    tab.get_by_label("Email").fill(person.email)
-    tab.get_by_label("Password", exact=True).fill(person.password)
-    tab.get_by_role("button", name="Sign in").click()
-
-
-def expect_patient(tab: Page, name: str) -> None:
-    expect(tab.get_by_role("heading", level=1)).to_contain_text(name)
-    expect(tab).to_have_title(re.compile(f"^{name}"))
-
-
-def test_one_click_leads_through_the_sign_in_to_the_patient_and_the_next_one_straight_there(
-    stack: Stack, click_button: Callable[[str], Page]
+def test_the_first_click_opens_the_patient_after_signing_in_and_the_next_one_directly(
+    stack: Stack, click_button: Click
 ) -> None:
     tab = click_button(ADA)
     expect(tab).to_have_url(re.compile("/login"))
@@ -75,7 +65,7 @@ def test_one_click_leads_through_the_sign_in_to_the_patient_and_the_next_one_str
     expect_patient(tab, ADA)
 
 
-def test_alerts_come_before_all_else(stack: Stack, click_button: Callable[[str], Page]) -> None:
+def test_alerts_come_first(stack: Stack, click_button: Click) -> None:
     tab = click_button(ADA)
     sign_in(tab, stack.person("bondi"))
     alert = tab.get_by_text("Penicillin allergy")
@@ -89,8 +79,8 @@ def test_alerts_come_before_all_else(stack: Stack, click_button: Callable[[str],
 
 
 @pytest.mark.parametrize("first_to_sign_in", [0, 1])
-def test_two_tabs_opened_before_the_sign_in_each_end_on_their_own_patient(
-    stack: Stack, click_button: Callable[[str], Page], first_to_sign_in: int
+def test_two_tabs_opened_before_signing_in_each_open_their_own_patient(
+    stack: Stack, click_button: Click, first_to_sign_in: int
 ) -> None:
     tabs = [(click_button(ADA), ADA), (click_button(BEN), BEN)]
     if first_to_sign_in:
@@ -100,25 +90,23 @@ def test_two_tabs_opened_before_the_sign_in_each_end_on_their_own_patient(
         expect_patient(tab, name)
 
 
-def test_two_tabs_with_two_patients_tell_each_other_and_store_nothing(
-    stack: Stack, click_button: Callable[[str], Page]
-) -> None:
+def test_two_tabs_with_two_patients_warn_and_store_nothing(stack: Stack, click_button: Click) -> None:
     first = click_button(ADA)
     sign_in(first, stack.person("bondi"))
     expect_patient(first, ADA)
-    note = "Another patient is open in another tab."
+    warning = "Another patient is open in another tab."
     same = click_button(ADA)
     expect_patient(same, ADA)
-    expect(same.get_by_text(note)).to_be_hidden()
+    expect(same.get_by_text(warning)).to_be_hidden()
     second = click_button(BEN)
     for tab in (first, second):
-        expect(tab.get_by_text(note)).to_be_visible()
+        expect(tab.get_by_text(warning)).to_be_visible()
         assert tab.evaluate("localStorage.length + sessionStorage.length") == 0
     second.close()
-    expect(first.get_by_text(note)).to_be_hidden()
+    expect(first.get_by_text(warning)).to_be_hidden()
 
 
-def test_the_name_stays_in_sight_on_a_narrow_screen(stack: Stack, click_button: Callable[[str], Page]) -> None:
+def test_the_name_stays_visible_on_a_narrow_screen(stack: Stack, click_button: Click) -> None:
     tab = click_button(ADA)
     sign_in(tab, stack.person("bondi"))
     expect_patient(tab, ADA)
@@ -128,9 +116,7 @@ def test_the_name_stays_in_sight_on_a_narrow_screen(stack: Stack, click_button: 
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_one_key_leads_back_to_the_same_patient_in_cliniko(
-    stack: Stack, people: dict[str, str], click_button: Callable[[str], Page]
-) -> None:
+def test_one_key_opens_the_same_patient_in_cliniko(stack: Stack, patients: dict[str, str], click_button: Click) -> None:
     tab = click_button(ADA)
     sign_in(tab, stack.person("bondi"))
     expect_patient(tab, ADA)
@@ -144,11 +130,11 @@ def test_one_key_leads_back_to_the_same_patient_in_cliniko(
     expect(tab.get_by_role("paragraph").filter(has_text="Prefers coffee")).to_be_visible()
     with tab.context.expect_page() as opened:
         tab.keyboard.press("c")
-    expect(opened.value).to_have_url(re.compile(f"/patients/{people[ADA]}$"))
+    expect(opened.value).to_have_url(re.compile(f"/patients/{patients[ADA]}$"))
 
 
-def test_words_being_typed_survive_the_fresh_copy(
-    stack: Stack, page: Page, people: dict[str, str], click_button: Callable[[str], Page]
+def test_a_note_being_typed_survives_a_refresh(
+    stack: Stack, page: Page, patients: dict[str, str], click_button: Click
 ) -> None:
     tab = click_button(BEN)
     sign_in(tab, stack.person("bondi"))
@@ -158,31 +144,31 @@ def test_words_being_typed_survive_the_fresh_copy(
     tab.on("console", lambda message: refused.append(message.text))
     note = tab.get_by_label("New note")
     note.fill("Half a thought")
-    page.goto(stack.cliniko("bondi", f"/patients/{people[BEN]}"))
+    page.goto(stack.cliniko("bondi", f"/patients/{patients[BEN]}"))
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("Occupation").fill("Beekeeper")
     page.get_by_role("button", name="Save", exact=True).click()
-    page.wait_for_timeout(2_500)  # one question for a patient in so long
+    page.wait_for_timeout(2_500)  # refreshes of a patient are limited to one in two seconds
     tab.get_by_role("button", name="Check again").click()
     expect(tab.get_by_role("insertion").filter(has_text="Beekeeper")).to_be_visible()
     expect(note).to_have_value("Half a thought")
     assert refused == []
 
 
-def test_it_prints_on_one_page(stack: Stack, click_button: Callable[[str], Page]) -> None:
+def test_it_prints_on_one_page(stack: Stack, click_button: Click) -> None:
     tab = click_button(ADA)
     sign_in(tab, stack.person("bondi"))
     expect_patient(tab, ADA)
     assert len(re.findall(rb"/Type\s*/Page\b", tab.pdf(format="A4"))) == 1
 
 
-def test_the_other_clinic_shows_nothing_of_this_one(
-    stack: Stack, page: Page, people: dict[str, str], click_button: Callable[[str], Page]
+def test_another_clinic_shows_nothing_of_this_one(
+    stack: Stack, page: Page, patients: dict[str, str], click_button: Click
 ) -> None:
     tab = click_button(ADA)
     sign_in(tab, stack.person("bondi"))
     expect_patient(tab, ADA)
-    page.goto(stack.sidechart("harbour", f"/patients?patient_id={people[ADA]}"))
+    page.goto(stack.sidechart("harbour", f"/patients?patient_id={patients[ADA]}"))
     expect(page).to_have_url(re.compile("harbour.*/login"))
     sign_in(page, stack.person("bondi"))
     expect(page.get_by_role("alert")).to_be_visible()
@@ -193,13 +179,13 @@ def test_the_other_clinic_shows_nothing_of_this_one(
     expect_patient(tab, ADA)
 
 
-def test_an_edit_in_cliniko_is_seen_on_the_next_click(
-    stack: Stack, page: Page, people: dict[str, str], click_button: Callable[[str], Page]
+def test_an_edit_in_cliniko_shows_on_the_next_click(
+    stack: Stack, page: Page, patients: dict[str, str], click_button: Click
 ) -> None:
     tab = click_button(BEN)
     sign_in(tab, stack.person("bondi"))
     expect_patient(tab, BEN)
-    page.goto(stack.cliniko("bondi", f"/patients/{people[BEN]}"))
+    page.goto(stack.cliniko("bondi", f"/patients/{patients[BEN]}"))
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("Occupation").fill("Lighthouse keeper")
     page.get_by_role("button", name="Save", exact=True).click()
@@ -207,14 +193,14 @@ def test_an_edit_in_cliniko_is_seen_on_the_next_click(
     expect(again.get_by_role("insertion").filter(has_text="Lighthouse keeper")).to_be_visible(timeout=15_000)
 
 
-def test_somebody_registered_a_moment_ago_is_there_on_the_first_click(stack: Stack, page: Page) -> None:
+def test_a_patient_just_added_in_cliniko_opens_on_the_first_click(stack: Stack, page: Page) -> None:
     new = stack.store.add_patient("bondi", first_name="Just", last_name="Registered")
     page.goto(stack.sidechart("bondi", f"/patients?patient_id={new}"))
     sign_in(page, stack.person("bondi"))
     expect_patient(page, "Just Registered")
 
 
-def test_cliniko_refuses_an_address_that_its_wildcard_does_not_cover(stack: Stack, page: Page) -> None:
+def test_cliniko_refuses_a_url_outside_the_approved_wildcard(stack: Stack, page: Page) -> None:
     page.goto(stack.cliniko("harbour", "/settings/integrations"))
     page.get_by_label("App name").first.fill("Sidechart")
     page.get_by_label("App URL").first.fill(stack.sidechart("a.harbour", "/patients"))
@@ -223,7 +209,7 @@ def test_cliniko_refuses_an_address_that_its_wildcard_does_not_cover(stack: Stac
 
 
 def test_after_signing_out_the_back_button_shows_no_patient(
-    stack: Stack, click_button: Callable[[str], Page], context: BrowserContext
+    stack: Stack, click_button: Click, context: BrowserContext
 ) -> None:
     tab = click_button(ADA)
     sign_in(tab, stack.person("bondi"))
@@ -235,16 +221,14 @@ def test_after_signing_out_the_back_button_shows_no_patient(
     expect(tab.get_by_text("Lindqvist")).to_have_count(0)
 
 
-def test_the_search_finds_and_opens_somebody_by_keyboard_alone(
-    stack: Stack, page: Page, people: dict[str, str]
-) -> None:
+def test_search_finds_and_opens_a_patient_with_the_keyboard(stack: Stack, page: Page, patients: dict[str, str]) -> None:
     page.goto(stack.sidechart("bondi"))
     sign_in(page, stack.person("bondi"))
     box = page.get_by_role("searchbox")
     expect(box).to_be_focused()
     page.keyboard.type("okonkwo")
     expect(page.get_by_text("1 patient found")).to_be_visible()
-    expect(page.locator("#results:not([inert]) a")).to_have_count(1)  # an older list cannot be walked
+    expect(page.locator("#results:not([inert]) a")).to_have_count(1)  # outdated results are inert
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect_patient(page, BEN)
@@ -252,7 +236,7 @@ def test_the_search_finds_and_opens_somebody_by_keyboard_alone(
     expect(page.get_by_role("link", name=re.compile(BEN))).to_be_visible()
 
 
-def test_no_page_asks_anybody_else_for_anything(stack: Stack, click_button: Callable[[str], Page]) -> None:
+def test_pages_make_no_requests_to_other_hosts(stack: Stack, click_button: Click) -> None:
     tab = click_button(ADA)
     expect(tab).to_have_url(re.compile("/login"))
     hosts: set[str] = set()

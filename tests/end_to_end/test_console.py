@@ -1,17 +1,17 @@
-"""The console in a browser: unfold's list without unfold's scripts, and the end of a session."""
+"""The console in a browser: unfold's list without its scripts, and the end of a session."""
 
 import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.end_to_end.console import become_ops
+from tests.end_to_end.console import sign_in_operator
 from tests.end_to_end.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
 
 
-def test_ops_choose_every_clinic_of_the_list_and_are_told_first_what_will_happen(stack: Stack, page: Page) -> None:
-    become_ops(page, stack)
+def test_an_operator_can_select_every_clinic_and_confirms_the_action(stack: Stack, page: Page) -> None:
+    sign_in_operator(page, stack)
     page.locator("#action-toggle").check()
     page.get_by_role("button", name="Suspend").click()
     expect(page.get_by_role("heading", name="Lock everybody out?")).to_be_visible()
@@ -20,8 +20,8 @@ def test_ops_choose_every_clinic_of_the_list_and_are_told_first_what_will_happen
     expect(page.get_by_role("heading", name="Clinics")).to_be_visible()
 
 
-def test_the_list_is_searched_and_narrowed_by_hand_and_keyboard(stack: Stack, page: Page) -> None:
-    become_ops(page, stack)
+def test_the_list_can_be_searched_and_filtered(stack: Stack, page: Page) -> None:
+    sign_in_operator(page, stack)
     page.keyboard.press("/")
     page.keyboard.type("harbour")
     page.keyboard.press("Enter")
@@ -33,9 +33,9 @@ def test_the_list_is_searched_and_narrowed_by_hand_and_keyboard(stack: Stack, pa
     expect(page.get_by_role("heading", name="No clinic like that")).to_be_visible()
 
 
-def test_a_console_warns_and_stays_for_whoever_is_there(stack: Stack, page: Page) -> None:
+def test_the_console_warns_before_the_session_ends_and_can_extend_it(stack: Stack, page: Page) -> None:
     page.clock.install()
-    become_ops(page, stack)
+    sign_in_operator(page, stack)
     seconds = 14 * 60 + 20
     with psycopg.connect(stack.database, autocommit=True) as database:
         database.execute(
@@ -50,9 +50,9 @@ def test_a_console_warns_and_stays_for_whoever_is_there(stack: Stack, page: Page
     expect(page.get_by_role("heading", name="Clinics")).to_be_visible()
 
 
-def test_a_console_that_nobody_is_at_closes_itself(stack: Stack, page: Page) -> None:
+def test_an_idle_console_is_cleared(stack: Stack, page: Page) -> None:
     page.clock.install()
-    become_ops(page, stack)
+    sign_in_operator(page, stack)
     with psycopg.connect(stack.database, autocommit=True) as database:
         database.execute("DELETE FROM public.accounts_opensession")
     page.clock.fast_forward(29 * 60 * 1000 + 10_000)
@@ -61,8 +61,8 @@ def test_a_console_that_nobody_is_at_closes_itself(stack: Stack, page: Page) -> 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_console_follows_the_browsers_colours(stack: Stack, page: Page, scheme: str) -> None:
+def test_the_console_follows_the_browsers_colour_scheme(stack: Stack, page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    become_ops(page, stack)
-    ground = page.evaluate("getComputedStyle(document.querySelector('main')).backgroundColor")
-    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(25, 34, 38)"}[scheme]
+    sign_in_operator(page, stack)
+    background = page.evaluate("getComputedStyle(document.querySelector('main')).backgroundColor")
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(25, 34, 38)"}[scheme]

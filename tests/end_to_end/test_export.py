@@ -1,4 +1,4 @@
-"""An owner gets all of the clinic in one file: pages, worker and file as they really are."""
+"""An owner exports the clinic, with the real pages, worker and file."""
 
 import json
 import os
@@ -10,35 +10,35 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.end_to_end.pages import sign_in
 from tests.end_to_end.stack import Stack, start_worker, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_group("stack")]
 
 
-def test_an_owner_asks_watches_and_downloads(stack: Stack, browser: Browser, tmp_path: Path) -> None:
+def test_an_owner_starts_and_downloads_an_export(stack: Stack, browser: Browser, tmp_path: Path) -> None:
     page = export_page(stack, browser, "bondi")
     page.get_by_role("button", name="Make an export").click()
     with page.expect_download() as started:
-        page.get_by_role("button", name="Download").click(timeout=30_000)  # the page brings it by itself
+        page.get_by_role("button", name="Download").click(timeout=30_000)  # appears without reloading
     path = tmp_path / "all.zip"
     started.value.save_as(path)
     with ZipFile(path) as packed:
         lines = packed.read("patients.jsonl").decode().split("\n")[:-1]
-    held = {str(record.id) for record in stack.store.all("bondi", "patients")}
-    assert {json.loads(line)["cliniko_id"] for line in lines} >= held
+    expected = {str(record.id) for record in stack.store.all("bondi", "patients")}
+    assert {json.loads(line)["cliniko_id"] for line in lines} >= expected
     page.reload()
     assert "Sidechart keeps no copy" in page.content()
     page.close()
-    wait_until(lambda: "is ready" in _mails(stack), what="the mail to the owner")
+    wait_until(lambda: "is ready" in _emails(stack), what="the mail to the owner")
 
 
-def test_a_worker_killed_in_the_middle_shows_as_failed_and_the_next_one_makes_it(
-    stack: Stack, browser: Browser
-) -> None:
+def test_a_killed_worker_shows_as_failed_and_a_retry_succeeds(stack: Stack, browser: Browser) -> None:
     page = export_page(stack, browser, "harbour")
     with psycopg.connect(stack.database) as holding:
         [(schema,)] = stack.rows("harbour", "SELECT current_schema()")
-        holding.execute(f"LOCK TABLE {schema}.launch_note IN ACCESS EXCLUSIVE MODE".encode())  # where it has to wait
+        # The export waits for this lock.
+        holding.execute(f"LOCK TABLE {schema}.launch_note IN ACCESS EXCLUSIVE MODE".encode())
         page.get_by_role("button", name="Make an export").click()
         page.get_by_text("KB so far").wait_for(timeout=30_000)
         worker = stack.supervisor.child("worker")
@@ -55,14 +55,11 @@ def test_a_worker_killed_in_the_middle_shows_as_failed_and_the_next_one_makes_it
 
 
 def export_page(stack: Stack, browser: Browser, label: str) -> Page:
-    owner = stack.person(label, "owner")
     page = browser.new_page()
     page.goto(stack.sidechart(label, "/settings/export"))
-    page.get_by_label("Email").fill(owner.email)
-    page.get_by_label("Password", exact=True).fill(owner.password)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, stack.person(label, "owner"))
     return page
 
 
-def _mails(stack: Stack) -> str:
+def _emails(stack: Stack) -> str:
     return "".join(each.read_text() for each in (stack.supervisor.logs.parents[1] / "mail").glob("*"))

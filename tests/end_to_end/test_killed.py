@@ -1,4 +1,4 @@
-"""Whatever ops do with a clinic is done whole or not at all, also when the process is killed -9 in the middle."""
+"""Creating, suspending, renaming and purging a clinic are atomic, even if the process is killed with SIGKILL."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""One scrape of the web process tells what worker and beat, other processes, have done."""
+"""A scrape of the web process includes the metrics of the worker and beat processes."""
 
 import re
 

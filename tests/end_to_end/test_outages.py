@@ -1,4 +1,4 @@
-"""PostgreSQL, the broker or the worker is lost in the middle of a long import: afterwards the mirror is as Cliniko."""
+"""If PostgreSQL, the broker or the worker fails during a long import, the mirror still ends equal to Cliniko."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ def outage() -> Iterator[Outage]:
         yield running
 
 
-def test_postgresql_stopped_at_once_and_started_again_costs_nothing(outage: Outage) -> None:
+def test_an_import_survives_a_restart_of_postgresql(outage: Outage) -> None:
     outage.import_again()
     outage.wait_for_patients(300)
     outage.restart_postgres()
@@ -23,14 +23,14 @@ def test_postgresql_stopped_at_once_and_started_again_costs_nothing(outage: Outa
     outage.wait_until_equal()
 
 
-def test_a_broker_that_forgets_everything_costs_nothing(outage: Outage) -> None:
+def test_an_import_survives_a_broker_that_loses_everything(outage: Outage) -> None:
     outage.import_again()
     outage.wait_for_patients(300)
     outage.lose_broker()
     outage.wait_until_equal()
 
 
-def test_a_worker_killed_several_times_comes_to_the_end(outage: Outage) -> None:
+def test_an_import_finishes_although_the_worker_is_killed_several_times(outage: Outage) -> None:
     outage.import_again()
     for count in (200, 400, 600):
         outage.wait_for_patients(count)

@@ -1,4 +1,4 @@
-"""A real worker and a real beat keep the mirror fresh, whatever happens to them."""
+"""A real worker and beat keep the mirror up to date, even when the worker is killed."""
 
 import os
 import signal
@@ -26,10 +26,10 @@ def test_a_patient_edited_in_cliniko_is_in_the_mirror_after_the_next_ticks(stack
     wait_until(lambda: mirrored_names(stack, "bondi")[cliniko_id] == "After", what="the edit")
 
 
-def test_both_clinics_hold_their_own_people_under_the_same_ids(stack: Stack) -> None:
+def test_both_clinics_store_their_own_patients_under_the_same_ids(stack: Stack) -> None:
     bondi, harbour = mirrored_names(stack, "bondi"), mirrored_names(stack, "harbour")
     shared = bondi.keys() & harbour.keys()
-    assert shared, "the two accounts number their patients alike"
+    assert shared, "the two accounts share no patient IDs"
     for label, names in (("bondi", bondi), ("harbour", harbour)):
         for cliniko_id in shared:
             record = stack.store.patient(label, cliniko_id)
@@ -37,7 +37,7 @@ def test_both_clinics_hold_their_own_people_under_the_same_ids(stack: Stack) -> 
             assert names[cliniko_id] == record.body["first_name"]
 
 
-def test_a_killed_worker_is_made_up_for_by_the_next(stack: Stack) -> None:
+def test_the_next_worker_continues_after_one_was_killed(stack: Stack) -> None:
     worker = stack.supervisor.child("worker")
     os.killpg(worker.process.pid, signal.SIGKILL)
     worker.process.wait()
@@ -48,7 +48,7 @@ def test_a_killed_worker_is_made_up_for_by_the_next(stack: Stack) -> None:
     wait_until(lambda: cliniko_id in mirrored_names(stack, "harbour"), seconds=120, what="the next worker")
 
 
-def test_no_key_and_no_patient_is_in_a_log(stack: Stack) -> None:
+def test_logs_contain_no_keys_and_no_patients(stack: Stack) -> None:
     logs = stack.log_text()
     assert logs
     for label in ("bondi", "harbour"):

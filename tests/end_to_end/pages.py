@@ -1,0 +1,40 @@
+"""What people do in Sidechart, for tests in a browser."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from sandbox.demo_data import Person
+from tests.end_to_end.stack import Stack
+
+CLEO, DOV = "Cleo Marchetti", "Dov Halloran"  # see the fixture `patients`
+
+
+def sign_in(page: Page, person: Person) -> None:
+    """Fill in the sign-in page, which must be open."""
+    page.get_by_label("Email").fill(person.email)
+    page.get_by_label("Password", exact=True).fill(person.password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def sign_out(page: Page, person: Person) -> None:
+    page.get_by_role("banner").get_by_text(person.name).click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def open_patient(stack: Stack, page: Page, patient_id: str) -> Page:
+    page.goto(stack.sidechart("bondi", f"/patients?patient_id={patient_id}"))
+    return page
+
+
+def expect_patient(page: Page, name: str) -> None:
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+    expect(page).to_have_title(re.compile(f"^{name}"))
+
+
+def pass_time(stack: Stack, page: Page, *, minutes: int, seconds: int = 0) -> None:
+    """Advance the page's clock and make bondi's sessions idle for as long."""
+    passed = minutes * 60 + seconds
+    stack.execute("bondi", "UPDATE accounts_opensession SET seen_at = seen_at - make_interval(secs => %s)", passed)
+    page.clock.fast_forward(passed * 1000)
