@@ -1,4 +1,4 @@
-"""Accounts stand below the rooms that own the pages: stand-ins serve those addresses."""
+"""Fixtures for accounts. Stand-in pages replace those of the packages above it."""
 
 import re
 import threading
@@ -28,13 +28,13 @@ def stand_in_pages(settings: Settings) -> None:
 
 @pytest.fixture
 def csrf_client(bondi: Clinic, harbour: Clinic) -> Callable[[str], Client]:
-    """Like `clinic_client`, and CSRF tokens are checked as in production."""
+    """Like `clinic_client`, but checks CSRF tokens as in production."""
     return lambda label: Client(enforce_csrf_checks=True, HTTP_HOST=f"{label}.localhost")
 
 
 @pytest.fixture
 def twins(bondi: Clinic, harbour: Clinic) -> str:
-    """Somebody at both clinics with the same id, e-mail address and password hash; returns the address."""
+    """The email address of a user at both clinics, with the same id and password hash."""
     email, password = "twin@clinic.example", make_password(PASSWORD)
     for label in ("bondi", "harbour"):
         with clinic_context(label):
@@ -43,43 +43,43 @@ def twins(bondi: Clinic, harbour: Clinic) -> str:
 
 
 @pytest.fixture
-def at_once(db: None) -> Iterator[Callable[..., list[Any]]]:
-    """`at_once(work, *others)`: run each in a thread with a connection of its own, all starting together at bondi.
+def run_concurrently(db: None) -> Iterator[Callable[..., list[Any]]]:
+    """`run_concurrently(function, …)`: call each in bondi's schema, in a thread with its own connection, all at once.
 
-    Returns what they return, or the refusal that they raise. They commit for real: what they leave, the test must
-    delete the same way. The lines that they leave in the log are taken out here.
+    Returns their results, or the refusals they raise. They really commit: the test deletes what they leave in the same
+    way. This fixture deletes their audit events.
     """
 
-    def run(*works: Callable[[], Any]) -> list[Any]:
-        ready = threading.Barrier(len(works))
+    def run(*functions: Callable[[], Any]) -> list[Any]:
+        ready = threading.Barrier(len(functions))
 
-        def alone(work: Callable[[], Any]) -> Any:
+        def call(function: Callable[[], Any]) -> Any:
             try:
                 ready.wait(5)
                 with clinic_context("bondi"):
                     with connection.cursor() as cursor:
                         cursor.execute("SET lock_timeout = '5s'")
-                    return work()
+                    return function()
             except (InvitationRefused, ChangeRefused) as refused:
                 return refused
             finally:
                 connection.close()
 
-        with ThreadPoolExecutor(len(works)) as pool:
-            return list(pool.map(alone, works))
+        with ThreadPoolExecutor(len(functions)) as pool:
+            return list(pool.map(call, functions))
 
     yield run
-    run(_forget_log)
+    run(_delete_events)
 
 
-def _forget_log() -> None:
+def _delete_events() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")  # no trigger refuses
+        cursor.execute("SET session_replication_role = replica")  # disables the append-only trigger
         Event.objects.all().delete()
 
 
 def field_value(page: str, name: str) -> str:
-    """The value of a form's field of this name, as the page gives it."""
+    """Return the value of the page's form field with this name."""
     found = re.search(rf'name="{name}"[^>]* value="([^"]*)"', page)
     assert found, f"no field {name} on the page"
     return found[1]

@@ -1,4 +1,4 @@
-"""Two clicks on Done at the same moment, each on a connection of its own."""
+"""Two concurrent clicks on Done in the set-up of an authenticator app."""
 
 import re
 import threading
@@ -18,13 +18,13 @@ from audit.models import Event
 from tests.accounts.conftest import field_value
 from tests.accounts.second_factors import totp_code
 
-AtOnce = Callable[..., list[Any]]
+RunConcurrently = Callable[..., list[Any]]
 EMAIL = "done-twice@clinic.example"
 
 
 @pytest.fixture
-def browsers(at_once: AtOnce) -> Iterator[list[Client]]:
-    """Two tabs of somebody whom every connection sees, each at a secret of its own."""
+def browsers(run_concurrently: RunConcurrently) -> Iterator[list[Client]]:
+    """Two signed-in tabs of a committed user."""
 
     def sign_in() -> list[Client]:
         user = User.objects.create(email=EMAIL, name="Robin")
@@ -33,20 +33,20 @@ def browsers(at_once: AtOnce) -> Iterator[list[Client]]:
             tab.force_login(user)
         return tabs
 
-    yield at_once(sign_in)[0]
+    yield run_concurrently(sign_in)[0]
     for leftover in (User.objects.filter(email=EMAIL), Session.objects.all(), CacheEntry.objects.all()):
-        at_once(leftover.delete)
+        run_concurrently(leftover.delete)
 
 
-def test_of_two_clicks_at_once_one_sets_up_the_app_and_both_are_led_on(
-    at_once: AtOnce, browsers: list[Client], monkeypatch: pytest.MonkeyPatch
+def test_of_two_concurrent_clicks_one_sets_up_the_app_and_both_continue(
+    run_concurrently: RunConcurrently, browsers: list[Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready = threading.Barrier(2)
-    activated = second_factors.ensure_recovery_codes
+    ensure_recovery_codes = second_factors.ensure_recovery_codes
 
     def slowly(user: User) -> None:
-        threading.Event().wait(0.3)  # so that who comes second comes before the first one is done
-        activated(user)
+        threading.Event().wait(0.3)  # the second click arrives before the first is done
+        ensure_recovery_codes(user)
 
     monkeypatch.setattr(second_factors, "ensure_recovery_codes", slowly)
 
@@ -56,16 +56,18 @@ def test_of_two_clicks_at_once_one_sets_up_the_app_and_both_are_led_on(
             secret = re.findall(r"data-secret>([A-Z2-7 ]+)<", page)[0].replace(" ", "")
             ready.wait(5)
             return str(
-                browser.post("/account/app", {"sealed": field_value(page, "sealed"), "code": totp_code(secret)})["Location"]
+                browser.post("/account/app", {"sealed": field_value(page, "sealed"), "code": totp_code(secret)})[
+                    "Location"
+                ]
             )
         finally:
             connection.close()
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(click, browsers)) == ["/account/recovery-codes"] * 2
-    held, lines = at_once(
+    types, events = run_concurrently(
         lambda: sorted(Authenticator.objects.filter(user__email=EMAIL).values_list("type", flat=True)),
         lambda: Event.objects.filter(user_email=EMAIL, action="second_factor_added").count(),
     )
-    assert held == ["recovery_codes", "totp"]
-    assert lines == 1
+    assert types == ["recovery_codes", "totp"]
+    assert events == 1

@@ -1,4 +1,4 @@
-"""The mail that tells somebody that their password or second step was changed."""
+"""Emails about changes to a user's password or second factors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ def here(user: User, sign_in: Callable[..., Client]) -> Client:
     return sign_in("bondi")
 
 
-def test_whoever_changes_their_second_step_is_told_by_mail(
+def test_changing_second_factors_sends_emails(
     here: Client, user: User, eager_mail_tasks: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -40,14 +40,16 @@ def test_whoever_changes_their_second_step_is_told_by_mail(
             codes = [Authenticator.objects.get(type="recovery_codes").data["seed"]]
         here.post(f"/account/passkeys/{passkey.pk}/remove")
     assert [set(message) for message in eager_mail_tasks] == [{"schema_name", "event_id"}] * 5
-    here.get("/account/")  # the worker's turn
-    told = sorted(sent.body.partition(", probably you, ")[2].partition(" at Bondi Physio")[0] for sent in mail.outbox)
-    assert told == [
-        "made new recovery codes for your sign-in",
+    here.get("/account/")  # when it is answered, the worker sends
+    changes = sorted(
+        sent.body.partition(", probably you, ")[2].partition(" at Bondi Physio")[0] for sent in mail.outbox
+    )
+    assert changes == [
+        "added a passkey to your sign-in",
+        "added an authenticator app to your sign-in",
+        "created new recovery codes for your sign-in",
         "removed a passkey from your sign-in",
         "removed the authenticator app from your sign-in",
-        "set up a passkey for your sign-in",
-        "set up an authenticator app for your sign-in",
     ]
     for sent in mail.outbox:
         assert sent.to == [user.email]
@@ -56,34 +58,34 @@ def test_whoever_changes_their_second_step_is_told_by_mail(
         assert not any(word in sent.body for word in (secret, "Blue", *codes))
 
 
-def test_whoever_gets_a_new_password_is_told_by_mail(
+def test_changing_the_password_sends_an_email(
     here: Client, user: User, eager_mail_tasks: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
 ) -> None:
     new = {"oldpassword": PASSWORD, "password1": "a new horse 43", "password2": "a new horse 43"}
     with django_capture_on_commit_callbacks(execute=True):
         here.post("/password/change/", new)
     assert [set(message) for message in eager_mail_tasks] == [{"schema_name", "event_id"}]
-    here.get("/account/")  # the worker's turn
+    here.get("/account/")  # when it is answered, the worker sends
     (sent,) = mail.outbox
     assert sent.to == [user.email]
-    assert "chose a new password for your sign-in at Bondi Physio" in sent.body
+    assert "changed your password at Bondi Physio" in sent.body
     assert "Forgot your password?" in sent.body
     assert "horse" not in sent.body
 
 
-def test_a_broker_that_is_away_undoes_no_second_step(
+def test_an_unreachable_broker_does_not_undo_the_change(
     here: Client, user: User, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
-    def away(**_: Any) -> None:
+    def fail(**_: Any) -> None:
         raise OSError
 
-    monkeypatch.setattr(send_sign_in_changed, "apply_async", lambda *_: away())
+    monkeypatch.setattr(send_sign_in_changed, "apply_async", lambda *_: fail())
     with django_capture_on_commit_callbacks(execute=True):
         done, _ = set_up_app(here)
     assert done["Location"] == "/account/recovery-codes"
     assert factor_types(user) == ["recovery_codes", "totp"]
 
 
-def test_a_notice_for_a_clinic_that_is_gone_sends_nothing(bondi: Any) -> None:
+def test_a_task_for_a_purged_clinic_sends_nothing(bondi: Any) -> None:
     send_sign_in_changed(schema_name="clinic_0000000000000000", event_id=1)
     assert mail.outbox == []

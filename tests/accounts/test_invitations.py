@@ -1,4 +1,4 @@
-"""How somebody becomes staff."""
+"""Creating, sending and accepting invitations."""
 
 from datetime import timedelta
 from functools import partial
@@ -17,7 +17,7 @@ ANSWERS = {"name": "Sam Okafor", "password1": "a longer horse 43", "password2": 
 
 
 def invite(label: str, email: str = EMAIL, role: str = "clinician") -> str:
-    """Invite, and return the path of the link."""
+    """Invite someone and return the path of the link."""
     with clinic_context(label):
         _, url = invitations.invite(email, role)
     host = f"http://{label}.localhost:8000"
@@ -45,18 +45,18 @@ def test_an_invited_person_chooses_a_password_and_is_signed_in(clinic_client):
         assert user.check_password(ANSWERS["password1"])
 
 
-def test_an_invitation_leads_nowhere_else(clinic_client):
+def test_accepting_ignores_next(clinic_client):
     path = invite("bondi")
     assert clinic_client("bondi").post(f"{path}?next=//evil.example", ANSWERS | {"next": "//e"})["Location"] == "/"
 
 
-def test_a_ticket_leads_on_from_an_invitation(clinic_client):
+def test_accepting_follows_the_return_ticket(clinic_client):
     browser = clinic_client("bondi")
     ticket = browser.get("/patients/42/")["Location"].partition("t=")[2]
     assert browser.post(invite("bondi"), ANSWERS | {"t": ticket})["Location"] == "/patients/42/"
 
 
-def test_only_the_tokens_digest_is_kept(bondi):
+def test_only_the_tokens_digest_is_stored(bondi):
     token = invite("bondi").split("/")[2]
     with clinic_context("bondi"):
         assert token not in str(Invitation.objects.values_list().get())
@@ -71,18 +71,18 @@ def test_only_the_tokens_digest_is_kept(bondi):
         ({"token_digest": "0" * 64}, 404),
     ],
 )
-def test_a_link_that_is_over_says_so_kindly_and_makes_nobody(clinic_client, change, status):
+def test_a_link_that_no_longer_works_says_so_and_creates_no_user(clinic_client, change, status):
     path = invite("bondi")
     with clinic_context("bondi"):
         Invitation.objects.update(**change)
     for answer in (clinic_client("bondi").get(path), clinic_client("bondi").post(path, ANSWERS)):
         assert answer.status_code == status
-        assert "This invitation does not work" in answer.content.decode()
+        assert "This invitation doesn't work" in answer.content.decode()
     with clinic_context("bondi"):
         assert not User.objects.exists()
 
 
-def test_a_link_of_another_clinic_is_unknown_and_stays_good_at_its_own(clinic_client):
+def test_a_link_is_unknown_at_another_clinic_and_still_works_at_its_own(clinic_client):
     path = invite("bondi")
     assert clinic_client("harbour").post(path, ANSWERS).status_code == 404
     assert clinic_client("bondi").post(path, ANSWERS).status_code == 302
@@ -94,7 +94,7 @@ def test_inviting_again_replaces_the_earlier_link(clinic_client):
     assert "Owner" in clinic_client("bondi").get(second).content.decode()
 
 
-def test_whoever_has_an_account_is_not_invited(staff_member):
+def test_someone_with_an_account_cannot_be_invited(staff_member):
     email = staff_member("bondi").email
     with (
         clinic_context("bondi"),
@@ -103,7 +103,7 @@ def test_whoever_has_an_account_is_not_invited(staff_member):
         invitations.invite(email.upper(), "owner")
 
 
-def test_an_account_made_in_the_meantime_keeps_its_password(clinic_client, staff_member):
+def test_an_account_created_meanwhile_keeps_its_password(clinic_client, staff_member):
     path = invite("bondi")
     staff_member("bondi", email=EMAIL)
     assert clinic_client("bondi").post(path, ANSWERS).status_code == 410
@@ -121,36 +121,36 @@ def test_an_account_made_in_the_meantime_keeps_its_password(clinic_client, staff
         {},
     ],
 )
-def test_a_wrong_answer_is_explained_and_the_link_stays_good(clinic_client, answers):
+def test_invalid_input_is_explained_and_the_link_still_works(clinic_client, answers):
     path = invite("bondi")
     answer = clinic_client("bondi").post(path, answers)
     assert answer.status_code == 200
     assert clinic_client("bondi").post(path, ANSWERS).status_code == 302
 
 
-def test_of_four_tabs_that_race_one_makes_the_account(at_once):
+def test_of_four_concurrent_tabs_one_creates_the_account(run_concurrently):
     email = "four.tabs@clinic.example"
-    [(_, url)] = at_once(lambda: invitations.invite(email, "clinician"))
+    [(_, url)] = run_concurrently(lambda: invitations.invite(email, "clinician"))
     try:
         tab = partial(invitations.accept, url.split("/")[4], "Sam Okafor", ANSWERS["password1"])
-        made = at_once(tab, tab, tab, tab)
-        assert sorted(type(one).__name__ for one in made) == ["InvitationClosed"] * 3 + ["User"]
+        results = run_concurrently(tab, tab, tab, tab)
+        assert sorted(type(result).__name__ for result in results) == ["InvitationClosed"] * 3 + ["User"]
     finally:
-        at_once(User.objects.filter(email=email).delete)
-        at_once(Invitation.objects.filter(email=email).delete)
+        run_concurrently(User.objects.filter(email=email).delete)
+        run_concurrently(Invitation.objects.filter(email=email).delete)
 
 
-def test_of_four_invitations_at_once_one_is_pending(at_once):
+def test_of_four_concurrent_invitations_one_is_pending(run_concurrently):
     email = "at.once@clinic.example"
-    again = partial(invitations.invite, email, "clinician")
+    invite_again = partial(invitations.invite, email, "clinician")
     try:
-        at_once(again, again, again, again)
-        assert at_once(invitations.pending().filter(email=email).count) == [1]
+        run_concurrently(*[invite_again] * 4)
+        assert run_concurrently(invitations.pending().filter(email=email).count) == [1]
     finally:
-        at_once(Invitation.objects.filter(email=email).delete)
+        run_concurrently(Invitation.objects.filter(email=email).delete)
 
 
-def test_the_mail_says_who_where_and_until_when(staff_member):
+def test_the_email_says_who_where_and_until_when(staff_member):
     owner = staff_member("bondi", "owner")
     with clinic_context("bondi"):
         invitation, url = invitations.invite(EMAIL, "reception", owner)
@@ -164,7 +164,7 @@ def test_the_mail_says_who_where_and_until_when(staff_member):
             assert word in body
 
 
-def test_a_clinics_name_with_markup_stays_a_name(bondi):
+def test_markup_in_a_clinics_name_is_escaped_in_html_only(bondi):
     with clinic_context("bondi") as clinic:
         clinic.name = "Bones & <b>Sons</b>"
         emails.send_invitation(*invitations.invite(EMAIL, "reception"))

@@ -1,4 +1,4 @@
-"""Two owners who take each other's role at the same moment: one of them stays owner."""
+"""Of two owners who demote each other concurrently, one stays owner."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from accounts.models import User
 from accounts.roles import Role
 from audit.models import Event
 
-AtOnce = Callable[..., list[Any]]
+RunConcurrently = Callable[..., list[Any]]
 Change = Callable[[User, User], None]
 OWNERS = ("first.owner@clinic.example", "second.owner@clinic.example")
 
@@ -29,16 +29,16 @@ def step_down(_: User, by: User) -> None:
 
 
 @pytest.fixture
-def owners(at_once: AtOnce) -> Iterator[list[User]]:
-    """Two owners of bondi whom every connection sees, and no other."""
-    at_once(lambda: [User.objects.create(email=email, name=email, role=Role.OWNER) for email in OWNERS])
-    yield at_once(lambda: list(User.objects.filter(email__in=OWNERS).order_by("pk")))[0]
-    at_once(User.objects.filter(email__in=OWNERS).delete)
+def owners(run_concurrently: RunConcurrently) -> Iterator[list[User]]:
+    """Two committed owners of bondi, its only ones."""
+    run_concurrently(lambda: [User.objects.create(email=email, name=email, role=Role.OWNER) for email in OWNERS])
+    yield run_concurrently(lambda: list(User.objects.filter(email__in=OWNERS).order_by("pk")))[0]
+    run_concurrently(User.objects.filter(email__in=OWNERS).delete)
 
 
 @pytest.fixture(autouse=True)
-def slow_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log that takes a while, so that who comes second comes before the first one is done."""
+def slow_audit_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An audit log so slow that the second change starts before the first is done."""
     record = staff.record
 
     def slowly(*args: Any, **details: Any) -> Event:
@@ -51,13 +51,15 @@ def slow_log(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("one", "other"), [(demote, demote), (suspend, suspend), (demote, suspend), (step_down, step_down)]
 )
-def test_of_two_changes_at_once_one_happens(at_once: AtOnce, owners: list[User], one: Change, other: Change) -> None:
+def test_of_two_concurrent_changes_one_is_refused(
+    run_concurrently: RunConcurrently, owners: list[User], one: Change, other: Change
+) -> None:
     first, second = owners
-    outcomes = at_once(lambda: one(second, first), lambda: other(first, second))
+    outcomes = run_concurrently(lambda: one(second, first), lambda: other(first, second))
     assert sorted(type(outcome).__name__ for outcome in outcomes if outcome) in (["ChangeRefused"], ["LastOwner"])
-    left, lines = at_once(_owners_left, Event.objects.count)
-    assert len(left) == 1
-    assert lines == 1
+    owners_left, events = run_concurrently(_owners_left, Event.objects.count)
+    assert len(owners_left) == 1
+    assert events == 1
 
 
 def _owners_left() -> list[User]:

@@ -1,4 +1,4 @@
-"""What every request meets on its way to a page."""
+"""Private responses, and sessions that belong to one clinic."""
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -6,7 +6,7 @@ from django.contrib.sessions.models import Session
 from accounts.models import User
 from tenants.context import clinic_context
 
-PRIVATE = {
+PRIVATE_HEADERS = {
     "Cache-Control": "no-store, private",
     "Referrer-Policy": "same-origin",
     "X-Robots-Tag": "noindex, nofollow",
@@ -20,11 +20,13 @@ PRIVATE = {
     "path", ["/patients/42/", "/login", "/nothing-here", "/healthz", "/password/reset/", "/invite/x/"]
 )
 @pytest.mark.parametrize("signed_in", [True, False])
-def test_every_page_is_private(clinic_client, sign_in, path, signed_in):
+def test_every_response_is_private(clinic_client, sign_in, path, signed_in):
     browser = sign_in("bondi") if signed_in else clinic_client("bondi")
     answer = browser.get(path)
-    assert {name: answer.get(name) for name in PRIVATE} == PRIVATE
-    assert "camera=()" in answer["Permissions-Policy"]
+    assert {name: answer.get(name) for name in PRIVATE_HEADERS} == PRIVATE_HEADERS
+    assert answer["Permissions-Policy"] == (
+        "browsing-topics=(), camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+    )
     assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
 
 
@@ -35,7 +37,7 @@ def test_static_files_stay_cacheable(clinic_client):
     assert "no-store" in clinic_client("bondi").get("/static/nothing.css")["Cache-Control"]
 
 
-def test_a_session_of_one_clinic_is_nothing_at_the_other_and_lives_on(sign_in, clinic_client, twins):
+def test_a_session_is_rejected_at_another_clinic_and_lives_on_at_its_own(sign_in, clinic_client, twins):
     at_bondi = sign_in("bondi", email=twins)
     key = at_bondi.session.session_key
     at_harbour = clinic_client("harbour")
@@ -45,8 +47,8 @@ def test_a_session_of_one_clinic_is_nothing_at_the_other_and_lives_on(sign_in, c
     assert at_bondi.get("/patients/42/").status_code == 200
 
 
-def test_not_even_a_copied_session_row_counts_at_the_other_clinic(sign_in, clinic_client, twins):
-    """As after a schema was cloned with its data: same row, same user id, same password hash."""
+def test_a_copied_session_row_is_rejected_at_another_clinic(sign_in, clinic_client, twins):
+    """As if a schema was cloned with its data: same row, user id and password hash."""
     at_bondi = sign_in("bondi", email=twins)
     with clinic_context("bondi"):
         row = Session.objects.get()
@@ -60,7 +62,7 @@ def test_not_even_a_copied_session_row_counts_at_the_other_clinic(sign_in, clini
     assert at_bondi.get("/patients/42/").status_code == 200
 
 
-def test_the_sessions_hash_itself_belongs_to_one_clinic(bondi, harbour):
+def test_the_session_hash_differs_between_clinics(bondi, harbour):
     user = User(pk=1, password="the same hash")
     with clinic_context("bondi"):
         at_bondi = user.get_session_auth_hash()
@@ -69,7 +71,7 @@ def test_the_sessions_hash_itself_belongs_to_one_clinic(bondi, harbour):
         assert user.get_session_auth_hash() != at_bondi
 
 
-def test_staff_switched_off_are_refused_on_their_next_request(sign_in):
+def test_a_suspended_user_is_signed_out_on_their_next_request(sign_in):
     browser = sign_in("bondi")
     assert browser.get("/patients/42/").status_code == 200
     with clinic_context("bondi"):
@@ -86,11 +88,11 @@ def test_a_password_changed_elsewhere_ends_the_open_session(sign_in):
     assert browser.get("/patients/42/")["Location"].startswith("/login")
 
 
-def test_a_form_of_a_visitor_goes_to_sign_in_without_a_ticket(clinic_client):
+def test_a_visitors_form_redirects_to_sign_in_without_a_ticket(clinic_client):
     assert clinic_client("bondi").post("/patients/42/")["Location"] == "/login"
 
 
-def test_a_fragment_asked_for_without_a_session_takes_the_whole_page_to_sign_in(clinic_client):
+def test_a_fragment_without_a_session_sends_the_whole_page_to_sign_in(clinic_client):
     browser = clinic_client("bondi")
     around = {"HX-Request": "true", "HX-Current-URL": "http://bondi.localhost/patients/42/"}
     answer = browser.get("/patients/42/", headers=around)
@@ -100,5 +102,5 @@ def test_a_fragment_asked_for_without_a_session_takes_the_whole_page_to_sign_in(
     assert browser.get("/patients/42/", headers=elsewhere)["HX-Redirect"] == "/login"
 
 
-def test_the_base_host_is_left_to_itself(clinic_client, client):
+def test_the_base_host_needs_no_clinic(clinic_client, client):
     assert client.get("/healthz", headers={"Host": "localhost"}).status_code == 200

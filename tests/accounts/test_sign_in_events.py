@@ -1,4 +1,4 @@
-"""What the clinic's log says of sign-ins: every change of how somebody signs in, and nothing that was not done."""
+"""Audit events of sign-in changes: one for each change, none for what didn't happen."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from accounts.models import User
 from audit.log import AuditUnavailable
 from audit.models import Event
 from tenants.context import clinic_context
-from tests.accounts.second_factors import Device, passkey_options, add_app
+from tests.accounts.second_factors import Device, add_app, passkey_options
 from tests.accounts.views.test_policy import reset
 from tests.accounts.views.test_second_factors import set_up_app
 from tests.conftest import PASSWORD
@@ -27,7 +27,7 @@ def logged(label: str = "bondi") -> list[tuple[str, str, dict[str, Any]]]:
         return list(Event.objects.order_by("pk").values_list("user_email", "action", "details"))
 
 
-def test_every_change_of_how_somebody_signs_in_is_one_line_of_the_log(sign_in: SignIn, staff_member: Staff) -> None:
+def test_every_sign_in_change_is_one_audit_event(sign_in: SignIn, staff_member: Staff) -> None:
     browser, user = sign_in("bondi"), staff_member("bondi")
     set_up_app(browser)
     browser.post("/account/recovery-codes/new")
@@ -36,23 +36,23 @@ def test_every_change_of_how_somebody_signs_in_is_one_line_of_the_log(sign_in: S
     browser.post("/account/passkeys/add", made)
     owner = sign_in("bondi", "owner")
     owner.post(f"/settings/security/people/{user.pk}/end-sessions")
-    owner.post(f"/settings/security/people/{user.pk}/end-sessions")  # nothing is left to end
+    owner.post(f"/settings/security/people/{user.pk}/end-sessions")  # none are left
     reset(owner, user)
     owner.post("/settings/security", {"require_second_factor_from": "", "idle_minutes": "10", "absolute_hours": "12"})
-    mine, boss = user.email, "owner@clinic.example"
+    email, owner_email = user.email, "owner@clinic.example"
     assert logged() == [
-        (mine, "second_factor_added", {"kind": "authenticator app"}),
-        (mine, "second_factor_added", {"kind": "recovery codes"}),
-        (mine, "second_factor_removed", {"kind": "authenticator app"}),
-        (mine, "second_factor_added", {"kind": "passkey"}),
-        (boss, "sessions_ended", {"whom": mine, "sessions": 1}),
-        (boss, "second_factor_reset", {"whom": mine}),
-        (boss, "settings_changed", {"idle_minutes": "10"}),
+        (email, "second_factor_added", {"kind": "authenticator app"}),
+        (email, "second_factor_added", {"kind": "recovery codes"}),
+        (email, "second_factor_removed", {"kind": "authenticator app"}),
+        (email, "second_factor_added", {"kind": "passkey"}),
+        (owner_email, "sessions_ended", {"person": email, "sessions": 1}),
+        (owner_email, "second_factor_reset", {"person": email}),
+        (owner_email, "settings_changed", {"idle_minutes": "10"}),
     ]
     assert logged("harbour") == []
 
 
-def test_what_cannot_be_logged_does_not_happen(
+def test_a_change_that_cannot_be_logged_is_rolled_back(
     sign_in: SignIn, staff_member: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -66,32 +66,30 @@ def test_what_cannot_be_logged_does_not_happen(
         assert Authenticator.objects.count() == 1
 
 
-NEW = {"password1": "a new horse 43", "password2": "a new horse 43"}
+NEW_PASSWORD = {"password1": "a new horse 43", "password2": "a new horse 43"}
 
 
-def by_link(browser: Client, user: User) -> Any:
-    """Choose a new password by a link, as a mail or ops give it."""
+def reset_password(browser: Client, user: User) -> Any:
+    """Choose a new password with a reset link."""
     with clinic_context("bondi"):
         path = urlsplit(reset_links.create(User.objects.get(pk=user.pk))).path
-    return browser.post(browser.get(path)["Location"], NEW)
+    return browser.post(browser.get(path)["Location"], NEW_PASSWORD)
 
 
-def test_a_new_password_is_a_line_of_the_log_however_it_was_chosen(
-    sign_in: SignIn, staff_member: Staff, clinic_client: SignIn
-) -> None:
+def test_every_new_password_is_an_audit_event(sign_in: SignIn, staff_member: Staff, clinic_client: SignIn) -> None:
     browser, user = sign_in("bondi"), staff_member("bondi")
-    browser.post("/password/change/", NEW | {"oldpassword": "not the old one"})
-    assert browser.post("/password/change/", NEW | {"oldpassword": PASSWORD}).status_code == 302
-    assert by_link(clinic_client("bondi"), user).status_code == 302
+    browser.post("/password/change/", NEW_PASSWORD | {"oldpassword": "not the old one"})
+    assert browser.post("/password/change/", NEW_PASSWORD | {"oldpassword": PASSWORD}).status_code == 302
+    assert reset_password(clinic_client("bondi"), user).status_code == 302
     assert logged() == [
         (user.email, "password_changed", {"kind": "password"}),
-        (user.email, "password_changed", {"kind": "password", "through": "a link"}),
+        (user.email, "password_changed", {"kind": "password", "via": "reset link"}),
     ]
     assert logged("harbour") == []
 
 
 @pytest.mark.parametrize("way", ["form", "link"])
-def test_a_password_that_cannot_be_logged_stays_as_it_was(
+def test_a_password_change_that_cannot_be_logged_is_rolled_back(
     sign_in: SignIn, staff_member: Staff, clinic_client: SignIn, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -100,9 +98,9 @@ def test_a_password_that_cannot_be_logged_stays_as_it_was(
     browser, user = sign_in("bondi"), staff_member("bondi")
     monkeypatch.setattr("accounts.sign_in_events.record", fail)
     if way == "form":
-        answer = browser.post("/password/change/", NEW | {"oldpassword": PASSWORD})
+        answer = browser.post("/password/change/", NEW_PASSWORD | {"oldpassword": PASSWORD})
     else:
-        answer = by_link(clinic_client("bondi"), user)
+        answer = reset_password(clinic_client("bondi"), user)
     assert answer.status_code == 503
     with clinic_context("bondi"):
         assert User.objects.get(pk=user.pk).check_password(PASSWORD)

@@ -1,4 +1,4 @@
-"""What is forgotten every day, and what must stay."""
+"""The nightly clean-up, and the cache's isolation."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from tenants.context import clinic_context
 from tenants.models import Clinic
 
 
-def leave_traces(now) -> None:
+def create_rows(now) -> None:
     user = User.objects.get()
     for name, age in (("old", timedelta(days=2)), ("new", timedelta(hours=-2))):
         at = now - age
@@ -22,7 +22,7 @@ def leave_traces(now) -> None:
         OpenSession.objects.create(user=user, browser=name, started_at=at)
 
 
-def what_is_left() -> list[set[str]]:
+def rows_left() -> list[set[str]]:
     return [
         set(Session.objects.values_list("session_key", flat=True)),
         set(UsedTicket.objects.values_list("digest", flat=True)),
@@ -31,28 +31,28 @@ def what_is_left() -> list[set[str]]:
     ]
 
 
-def test_what_has_expired_is_forgotten_in_every_clinic_and_the_rest_stays(staff_member):
+def test_expired_rows_are_deleted_in_every_clinic_and_the_rest_stays(staff_member):
     for label in ("bondi", "harbour"):
         staff_member(label)
         with clinic_context(label):
-            leave_traces(timezone.now())
+            create_rows(timezone.now())
     delete_expired()
     for label in ("bondi", "harbour"):
         with clinic_context(label):
-            assert what_is_left() == [{"new"}] * 4
+            assert rows_left() == [{"new"}] * 4
 
 
-def test_a_clinic_that_fails_does_not_keep_the_others_waiting(staff_member):
+def test_a_failing_clinic_does_not_stop_the_others(staff_member):
     staff_member("harbour")
     with clinic_context("harbour"):
-        leave_traces(timezone.now())
+        create_rows(timezone.now())
     Clinic.objects.create(label="aaa", name="Without its tables", schema_name="clinic_0000000000000000")
     delete_expired()
     with clinic_context("harbour"):
-        assert what_is_left() == [{"new"}] * 4
+        assert rows_left() == [{"new"}] * 4
 
 
-def test_the_cache_is_the_clinics_own(bondi, harbour):
+def test_each_clinic_has_its_own_cache(bondi, harbour):
     with clinic_context("bondi"):
         assert cache.add("key", "bondi", 60)
         assert CacheEntry.objects.get().cache_key.startswith(f"{schema_name()}:")

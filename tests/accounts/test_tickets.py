@@ -1,4 +1,4 @@
-"""The return ticket: what it may say, and when it stops counting."""
+"""Return tickets: where they may lead, and when they stop working."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ def user(staff_member):
 
 
 @pytest.mark.parametrize("path", ["/", "/patients/42/", "/patients?patient_id=42&x=%C3%A9", "/settings/staff/"])
-def test_it_leads_back_to_a_page_of_ours(user, path):
+def test_a_ticket_leads_back_to_its_page(user, path):
     with clinic_context("bondi"):
         assert tickets.redeem(tickets.issue(path), request_of(user)) == path
 
@@ -48,21 +48,21 @@ def test_it_leads_back_to_a_page_of_ours(user, path):
         "/patients/" + "4" * 2000 + "/",
     ],
 )
-def test_it_is_made_for_no_other_place(bondi, path):
+def test_no_ticket_is_issued_for_anything_but_our_pages(bondi, path):
     with clinic_context("bondi"):
         with pytest.raises(tickets.InvalidReturnPath):
             tickets.issue(path)
         assert tickets.sign_in_redirect(path)["Location"] == "/login"
 
 
-def test_it_lives_for_fifteen_minutes(user):
+def test_a_ticket_expires_after_fifteen_minutes(user):
     with clinic_context("bondi"):
         ticket = tickets.issue("/", now=NOW)
         assert tickets.redeem(ticket, request_of(user), now=NOW + 15 * 60) == "/"
         assert tickets.redeem(ticket, request_of(user), now=NOW + 15 * 60 + 1) is None
 
 
-def test_a_changed_ticket_is_none(user):
+def test_a_modified_ticket_is_rejected(user):
     with clinic_context("bondi"):
         ticket = tickets.issue("/patients/42/")
         for at in range(len(ticket)):
@@ -73,7 +73,7 @@ def test_a_changed_ticket_is_none(user):
 
 
 def test_another_spelling_of_a_used_ticket_is_still_used(user):
-    """Base64 leaves bits unused at the end: a ticket has up to sixteen spellings, and counts once all the same."""
+    """Base64 leaves bits unused at the end, so a ticket has up to sixteen spellings. All share one redemption."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     with clinic_context("bondi"):
         ticket = tickets.issue("/")
@@ -84,12 +84,12 @@ def test_another_spelling_of_a_used_ticket_is_still_used(user):
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=300))
-def test_no_text_at_all_breaks_it(user, text):
+def test_arbitrary_text_is_no_ticket(user, text):
     with clinic_context("bondi"):
         assert tickets.redeem(text, request_of(user)) is None
 
 
-def test_it_is_worth_nothing_at_another_clinic_nor_used_up_there(twins):
+def test_a_ticket_is_rejected_at_another_clinic_and_not_used_up_there(twins):
     user = User(pk=1001)
     with clinic_context("bondi"):
         ticket = tickets.issue("/patients/42/")
@@ -100,7 +100,7 @@ def test_it_is_worth_nothing_at_another_clinic_nor_used_up_there(twins):
         assert tickets.redeem(ticket, request_of(user)) == "/patients/42/"
 
 
-def test_it_opens_after_the_secret_key_was_changed_while_the_old_one_stays_a_fallback(user, settings):
+def test_a_ticket_survives_a_change_of_secret_key_with_a_fallback(user, settings):
     with clinic_context("bondi"):
         ticket = tickets.issue("/")
         old, settings.SECRET_KEY = settings.SECRET_KEY, "n" * 50
@@ -109,24 +109,24 @@ def test_it_opens_after_the_secret_key_was_changed_while_the_old_one_stays_a_fal
         assert tickets.redeem(ticket, request_of(user)) == "/"
 
 
-def test_its_length_tells_nothing_of_the_id(bondi):
+def test_the_tickets_length_does_not_reveal_the_id(bondi):
     with clinic_context("bondi"):
         assert len({len(tickets.issue(f"/patients?patient_id={'9' * digits}")) for digits in range(1, 20)}) == 1
 
 
-def test_it_counts_for_nobody_who_is_not_signed_in(bondi):
+def test_a_visitor_cannot_redeem_a_ticket(bondi):
     with clinic_context("bondi"):
         ticket = tickets.issue("/")
         assert tickets.redeem(ticket, request_of(None)) is None
         assert not UsedTicket.objects.exists()
 
 
-def test_of_eight_requests_that_race_for_it_one_session_gets_there(at_once):
-    [(user, ticket)] = at_once(
+def test_of_concurrent_requests_only_those_of_one_session_redeem_the_ticket(run_concurrently):
+    [(user, ticket)] = run_concurrently(
         lambda: (User.objects.create_user("racer@clinic.example", name="Racer"), tickets.issue("/patients/42/"))
     )
     try:
         racers = [partial(tickets.redeem, ticket, request_of(user, letter * 32)) for letter in "aabbccdd"]
-        assert sorted(at_once(*racers), key=str) == ["/patients/42/"] * 2 + [None] * 6
+        assert sorted(run_concurrently(*racers), key=str) == ["/patients/42/"] * 2 + [None] * 6
     finally:
-        at_once(user.delete)
+        run_concurrently(user.delete)

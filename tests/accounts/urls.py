@@ -1,4 +1,4 @@
-"""A clinic's addresses with stand-ins for the pages of the rooms above accounts."""
+"""A clinic's URLs, with stand-ins for pages of the packages above accounts."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,7 +18,7 @@ def patient(request: HttpRequest, cliniko_id: str = "") -> HttpResponse:
 
 @permission_required(Permission.MANAGE_KEY)
 def key(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("the key's page")
+    return HttpResponse("key page")
 
 
 urlpatterns = [

@@ -194,6 +194,6 @@ def test_guessing_at_one_clinic_leaves_the_other_alone(clinic_client: Browsers, 
     at_bondi, at_harbour = clinic_client("bondi"), clinic_client("harbour")
     for _ in range(7):
         guessed = at_bondi.post("/login", {"login": email, "password": "wrong"})
-    assert "Too many tries" in text(guessed)
+    assert "Too many attempts" in text(guessed)
     assert at_bondi.post("/login", {"login": email, "password": PASSWORD}).status_code == 200
     assert at_harbour.post("/login", {"login": email, "password": PASSWORD})["Location"] == "/"

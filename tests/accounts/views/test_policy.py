@@ -1,4 +1,4 @@
-"""The clinic's rules of sign-in: who sets them, and what a required second factor does to whom."""
+"""The Security page: sign-in rules, required second factors, and resetting them."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -23,8 +23,8 @@ SignIn = Callable[..., Client]
 Staff = Callable[..., User]
 
 
-def require(label: str = "bondi", *, days: int = 0) -> date:
-    """Require a second factor at a clinic from so many days ahead."""
+def require_second_factor(label: str = "bondi", *, days: int = 0) -> date:
+    """Require a second factor at a clinic from this many days from now."""
     day = timezone.localdate() + timedelta(days=days)
     with clinic_context(label):
         SecurityPolicy.objects.update_or_create(id=1, defaults={"require_second_factor_from": day})
@@ -35,7 +35,7 @@ def text(answer: Any) -> str:
     return str(answer.content.decode())
 
 
-def test_managers_set_the_rules(sign_in: SignIn) -> None:
+def test_managers_set_the_sign_in_rules(sign_in: SignIn) -> None:
     form = {"require_second_factor_from": "2030-03-01", "idle_minutes": "10", "absolute_hours": "8"}
     assert sign_in("bondi", "admin").post("/settings/security", form)["Location"] == "/settings/security"
     with clinic_context("bondi"):
@@ -60,7 +60,7 @@ def test_managers_set_the_rules(sign_in: SignIn) -> None:
         {"require_second_factor_from": "soon"},
     ],
 )
-def test_rules_beyond_the_limits_are_refused(sign_in: SignIn, wrong: dict[str, str]) -> None:
+def test_rules_outside_the_limits_are_refused(sign_in: SignIn, wrong: dict[str, str]) -> None:
     form = {"require_second_factor_from": "", "idle_minutes": "30", "absolute_hours": "12"} | wrong
     answer = sign_in("bondi", "owner").post("/settings/security", form)
     assert answer.status_code == 422
@@ -70,7 +70,7 @@ def test_rules_beyond_the_limits_are_refused(sign_in: SignIn, wrong: dict[str, s
         assert not SecurityPolicy.objects.exists()
 
 
-def test_the_page_says_who_has_a_second_step(sign_in: SignIn, staff_member: Staff) -> None:
+def test_the_page_shows_who_has_a_second_factor(sign_in: SignIn, staff_member: Staff) -> None:
     add_app("bondi", staff_member("bondi"))
     staff_member("bondi", "clinician")
     page = text(sign_in("bondi", "owner").get("/settings/security"))
@@ -78,13 +78,13 @@ def test_the_page_says_who_has_a_second_step(sign_in: SignIn, staff_member: Staf
     assert page.count("Password only") == 2
 
 
-# --- A second factor is required -------------------------------------------------------------------------------------
+# --- Required second factor ------------------------------------------------------------------------------------------
 
 
-def test_during_the_grace_period_every_page_reminds_and_none_is_closed(sign_in: SignIn) -> None:
+def test_before_the_date_every_page_shows_a_reminder_and_still_works(sign_in: SignIn) -> None:
     browser = sign_in("bondi")
     assert "needs two-step verification" not in text(browser.get("/"))
-    day = require(days=3)
+    day = require_second_factor(days=3)
     page = browser.get("/")
     assert page.status_code == 200
     assert f"From {as_date(day)} everyone at Bondi Physio needs two-step verification" in text(page)
@@ -92,13 +92,13 @@ def test_during_the_grace_period_every_page_reminds_and_none_is_closed(sign_in: 
     assert browser.get(PATIENT_URL).status_code == 200
 
 
-def test_afterwards_every_page_leads_to_the_set_up_and_from_there_on(sign_in: SignIn) -> None:
+def test_from_the_date_every_page_redirects_to_the_set_up_and_back(sign_in: SignIn) -> None:
     browser = sign_in("bondi")
-    require()
+    require_second_factor()
     sent = browser.get(PATIENT_URL)["Location"]
     assert sent.startswith("/account/?t=")
     page = text(browser.get(sent))
-    assert "requires a second step" in page
+    assert "requires two-step verification" in page
     ticket = sent.partition("t=")[2]
     assert f"/account/app?t={ticket}" in page
     done, _ = set_up_app(browser, t=ticket)
@@ -109,7 +109,7 @@ def test_afterwards_every_page_leads_to_the_set_up_and_from_there_on(sign_in: Si
 
 def test_the_ticket_of_a_launch_goes_through_sign_in_and_set_up(clinic_client: Any, staff_member: Staff) -> None:
     email = staff_member("bondi").email
-    require()
+    require_second_factor()
     browser = clinic_client("bondi")
     ticket = browser.get(PATIENT_URL)["Location"].partition("t=")[2]
     landed = browser.post("/login", {"login": email, "password": PASSWORD, "t": ticket})["Location"]
@@ -119,8 +119,8 @@ def test_the_ticket_of_a_launch_goes_through_sign_in_and_set_up(clinic_client: A
     assert browser.get(f"/login?t={sent.partition('t=')[2]}")["Location"] == PATIENT_URL
 
 
-def test_an_invited_person_sets_one_up_first_and_ends_on_the_ticket(clinic_client: Any, bondi: object) -> None:
-    require()
+def test_an_invited_user_sets_one_up_first_and_ends_on_the_ticket(clinic_client: Any, bondi: object) -> None:
+    require_second_factor()
     browser = clinic_client("bondi")
     ticket = browser.get(PATIENT_URL)["Location"].partition("t=")[2]
     with clinic_context("bondi"):
@@ -153,41 +153,39 @@ def test_an_invited_person_sets_one_up_first_and_ends_on_the_ticket(clinic_clien
         ("POST", "/logout", 302),
     ],
 )
-def test_nothing_but_the_set_up_and_the_way_out_is_open_then(
-    sign_in: SignIn, method: str, path: str, status: int
-) -> None:
+def test_then_only_the_set_up_and_sign_out_are_accessible(sign_in: SignIn, method: str, path: str, status: int) -> None:
     browser = sign_in("bondi", "owner")
-    require()
+    require_second_factor()
     answer = browser.generic(method, path)
     assert answer.status_code == status
     if status == 302 and path != "/logout":
         assert answer["Location"].startswith("/account/")
 
 
-def test_a_fragment_takes_its_page_there(sign_in: SignIn) -> None:
+def test_a_fragment_redirects_its_page_to_the_set_up(sign_in: SignIn) -> None:
     browser = sign_in("bondi")
-    require()
+    require_second_factor()
     answer = browser.post("/search", headers={"HX-Request": "true"})
     assert (answer.status_code, answer["HX-Redirect"]) == (403, "/account/")
 
 
-@pytest.mark.parametrize("give", [add_app, add_passkey])
-def test_whoever_has_one_notices_nothing(sign_in: SignIn, staff_member: Staff, give: Any) -> None:
+@pytest.mark.parametrize("add_factor", [add_app, add_passkey])
+def test_users_with_a_second_factor_notice_nothing(sign_in: SignIn, staff_member: Staff, add_factor: Any) -> None:
     browser = sign_in("bondi")
-    give("bondi", staff_member("bondi"))
-    require()
+    add_factor("bondi", staff_member("bondi"))
+    require_second_factor()
     assert browser.get(PATIENT_URL).status_code == 200
 
 
 def test_recovery_codes_alone_are_no_second_factor(sign_in: SignIn, staff_member: Staff) -> None:
     browser = sign_in("bondi")
     add_recovery_codes("bondi", staff_member("bondi"))
-    require()
+    require_second_factor()
     assert browser.get(PATIENT_URL).status_code == 302
 
 
-def test_the_other_clinic_requires_nothing(sign_in: SignIn) -> None:
-    require("bondi")
+def test_another_clinic_does_not_require_it(sign_in: SignIn) -> None:
+    require_second_factor("bondi")
     assert sign_in("harbour").get(PATIENT_URL).status_code == 200
 
 
@@ -198,25 +196,25 @@ def reset(browser: Client, user: User) -> Any:
     return browser.post(f"/settings/security/people/{user.pk}/reset")
 
 
-def test_an_owner_resets_somebodys_second_factor_and_they_are_told(sign_in: SignIn, staff_member: Staff) -> None:
-    theirs, user = sign_in("bondi"), staff_member("bondi")
+def test_an_owner_resets_a_users_second_factor_and_the_user_is_emailed(sign_in: SignIn, staff_member: Staff) -> None:
+    user_browser, user = sign_in("bondi"), staff_member("bondi")
     add_app("bondi", user)
     add_recovery_codes("bondi", user)
     owner = sign_in("bondi", "owner")
     assert reset(owner, user)["Location"] == "/settings/security"
     with clinic_context("bondi"):
         assert not Authenticator.objects.exists()
-    assert theirs.get(PATIENT_URL).status_code == 302
+    assert user_browser.get(PATIENT_URL).status_code == 302
     assert owner.get(PATIENT_URL).status_code == 200
     (message,) = mail.outbox
     assert message.to == [user.email]
-    assert message.subject == "Your second step at Sidechart for Bondi Physio was reset"
+    assert message.subject == "Your two-step verification at Bondi Physio was reset"
     assert "Robin Owner has reset" in str(message.body)
     assert sign_in("bondi").get(PATIENT_URL).status_code == 200
 
 
 @pytest.mark.parametrize("role", ["admin", "clinician", "readonly"])
-def test_nobody_but_an_owner_resets_one(sign_in: SignIn, staff_member: Staff, role: str) -> None:
+def test_only_owners_reset_second_factors(sign_in: SignIn, staff_member: Staff, role: str) -> None:
     user = staff_member("bondi")
     add_app("bondi", user)
     assert reset(sign_in("bondi", role), user).status_code == 403
@@ -224,7 +222,7 @@ def test_nobody_but_an_owner_resets_one(sign_in: SignIn, staff_member: Staff, ro
         assert Authenticator.objects.count() == 1
 
 
-def test_an_owner_who_signed_in_long_ago_shows_first_that_it_is_them(sign_in: SignIn, staff_member: Staff) -> None:
+def test_an_owner_who_signed_in_long_ago_must_confirm_first(sign_in: SignIn, staff_member: Staff) -> None:
     owner, user = sign_in("bondi", "owner"), staff_member("bondi")
     add_app("bondi", user)
     expire_reauthentication(owner)
@@ -236,7 +234,7 @@ def test_an_owner_who_signed_in_long_ago_shows_first_that_it_is_them(sign_in: Si
         assert Authenticator.objects.count() == 1
 
 
-def test_a_reset_reaches_nobody_of_the_other_clinic(sign_in: SignIn, staff_member: Staff) -> None:
+def test_a_reset_does_not_affect_another_clinic(sign_in: SignIn, staff_member: Staff) -> None:
     for label in ("bondi", "harbour"):
         add_app(label, staff_member(label))
     reset(sign_in("bondi", "owner"), staff_member("bondi"))
@@ -244,7 +242,7 @@ def test_a_reset_reaches_nobody_of_the_other_clinic(sign_in: SignIn, staff_membe
         assert Authenticator.objects.count() == 1
 
 
-def test_when_the_mail_fails_the_owner_is_told(
+def test_the_owner_is_told_if_the_email_fails(
     sign_in: SignIn, staff_member: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -254,4 +252,4 @@ def test_when_the_mail_fails_the_owner_is_told(
     owner = sign_in("bondi", "owner")
     monkeypatch.setattr("django.core.mail.EmailMessage.send", fail)
     reset(owner, staff_member("bondi"))
-    assert "could not be sent" in text(owner.get("/settings/security"))
+    assert "couldn&#x27;t be sent" in text(owner.get("/settings/security"))

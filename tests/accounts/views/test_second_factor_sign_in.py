@@ -1,4 +1,4 @@
-"""The second step of sign-in: what it takes and what it refuses."""
+"""Signing in with a second factor, or with a passkey alone."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.models import User
 from tenants.context import clinic_context
 from tests.accounts.conftest import field_value
-from tests.accounts.second_factors import passkey_options, totp_code, add_app, add_passkey, add_recovery_codes
+from tests.accounts.second_factors import add_app, add_passkey, add_recovery_codes, passkey_options, totp_code
 from tests.conftest import PASSWORD
 
 SECOND_FACTOR_URL = "/login/second-step"
@@ -34,7 +34,7 @@ def sign_in(browser: Client, user: User, ticket: str = "") -> Any:
 
 
 def launch(browser: Client, patient: str) -> str:
-    """Open a tab on a patient; the ticket on its sign-in page."""
+    """Open a patient in a new tab and return the ticket on its sign-in page."""
     return field_value(browser.get(browser.get(f"/patients/{patient}/")["Location"]).content.decode(), "t")
 
 
@@ -42,7 +42,7 @@ def is_signed_in(browser: Client) -> bool:
     return browser.get("/patients/42/").status_code == 200
 
 
-def test_the_password_alone_signs_nobody_in_who_has_an_app(clinic_client: Browsers, app_user: User) -> None:
+def test_the_password_alone_does_not_sign_in_a_user_with_an_app(clinic_client: Browsers, app_user: User) -> None:
     browser = clinic_client("bondi")
     assert sign_in(browser, app_user)["Location"] == SECOND_FACTOR_URL
     assert not is_signed_in(browser)
@@ -50,13 +50,16 @@ def test_the_password_alone_signs_nobody_in_who_has_an_app(clinic_client: Browse
     assert is_signed_in(browser)
 
 
-def test_the_ticket_goes_through_password_and_code(clinic_client: Browsers, app_user: User) -> None:
+def test_the_ticket_survives_password_and_code(clinic_client: Browsers, app_user: User) -> None:
     browser = clinic_client("bondi")
     ticket = launch(browser, "42")
     step = sign_in(browser, app_user, ticket)["Location"]
-    assert step == f"{STEP}?t={ticket}"
+    assert step == f"{SECOND_FACTOR_URL}?t={ticket}"
     page = browser.get(step).content.decode()
-    assert browser.post(SECOND_FACTOR_URL, {"code": totp_code(), "t": field_value(page, "t")})["Location"] == "/patients/42/"
+    assert (
+        browser.post(SECOND_FACTOR_URL, {"code": totp_code(), "t": field_value(page, "t")})["Location"]
+        == "/patients/42/"
+    )
 
 
 def test_a_wrong_code_keeps_the_ticket(clinic_client: Browsers, app_user: User) -> None:
@@ -68,7 +71,7 @@ def test_a_wrong_code_keeps_the_ticket(clinic_client: Browsers, app_user: User) 
     assert field_value(refused.content.decode(), "t") == ticket
 
 
-def test_a_recovery_code_counts_once(clinic_client: Browsers, app_user: User) -> None:
+def test_a_recovery_code_works_once(clinic_client: Browsers, app_user: User) -> None:
     first, second, *_ = add_recovery_codes("bondi", app_user)
     for number, (tried, works) in enumerate(((first, True), (first, False), (second, True))):
         browser = clinic_client("bondi")
@@ -78,9 +81,7 @@ def test_a_recovery_code_counts_once(clinic_client: Browsers, app_user: User) ->
         assert answer.get("Location") == (f"/patients/{42 + number}/" if works else None)
 
 
-def test_a_code_of_the_app_counts_once_as_long_as_it_is_shown_and_after(
-    clinic_client: Browsers, app_user: User
-) -> None:
+def test_a_code_from_the_app_works_once_while_and_after_it_is_shown(clinic_client: Browsers, app_user: User) -> None:
     shown = totp_code(steps=1)
     for works in (True, False):
         browser = clinic_client("bondi")
@@ -90,16 +91,16 @@ def test_a_code_of_the_app_counts_once_as_long_as_it_is_shown_and_after(
             cache.delete(f"allauth.mfa.totp.used?user={app_user.pk}&code={shown}")
 
 
-def test_a_passkey_is_a_second_step(clinic_client: Browsers, user: User) -> None:
+def test_a_passkey_works_as_second_factor(clinic_client: Browsers, user: User) -> None:
     device = add_passkey("bondi", user)
     browser = clinic_client("bondi")
     ticket = launch(browser, "42")
     assert sign_in(browser, user, ticket)["Location"].startswith(SECOND_FACTOR_URL)
-    answer = device.get(passkey_options(browser, f"{STEP}/passkey"), verified=False)
+    answer = device.get(passkey_options(browser, f"{SECOND_FACTOR_URL}/passkey"), verified=False)
     assert browser.post(SECOND_FACTOR_URL, {"credential": answer, "t": ticket})["Location"] == "/patients/42/"
 
 
-def test_a_passkey_alone_signs_in_and_the_ticket_goes_along(clinic_client: Browsers, user: User) -> None:
+def test_a_passkey_alone_signs_in_and_follows_the_ticket(clinic_client: Browsers, user: User) -> None:
     device = add_passkey("bondi", user)
     add_app("bondi", user)
     browser = clinic_client("bondi")
@@ -108,7 +109,7 @@ def test_a_passkey_alone_signs_in_and_the_ticket_goes_along(clinic_client: Brows
     assert browser.post("/login/passkey", {"credential": answer, "t": ticket})["Location"] == "/patients/42/"
 
 
-def test_a_passkey_that_saw_nobody_signs_nobody_in(clinic_client: Browsers, user: User) -> None:
+def test_a_passkey_without_user_verification_does_not_sign_in_alone(clinic_client: Browsers, user: User) -> None:
     device = add_passkey("bondi", user)
     browser = clinic_client("bondi")
     ticket = launch(browser, "42")
@@ -117,16 +118,16 @@ def test_a_passkey_that_saw_nobody_signs_nobody_in(clinic_client: Browsers, user
     assert not is_signed_in(browser)
 
 
-def test_an_answer_for_the_second_step_is_no_sign_in_by_passkey(clinic_client: Browsers, user: User) -> None:
+def test_a_response_for_the_second_factor_does_not_sign_in_alone(clinic_client: Browsers, user: User) -> None:
     device = add_passkey("bondi", user)
     browser = clinic_client("bondi")
     sign_in(browser, user)
-    answer = device.get(passkey_options(browser, f"{STEP}/passkey"), verified=False)
+    answer = device.get(passkey_options(browser, f"{SECOND_FACTOR_URL}/passkey"), verified=False)
     assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/login"
     assert not is_signed_in(browser)
 
 
-def test_an_answer_of_a_passkey_counts_once(clinic_client: Browsers, user: User) -> None:
+def test_a_passkey_response_works_once(clinic_client: Browsers, user: User) -> None:
     device = add_passkey("bondi", user)
     browser = clinic_client("bondi")
     answer = device.get(passkey_options(browser, "/login/passkey/ask"))
@@ -135,8 +136,8 @@ def test_an_answer_of_a_passkey_counts_once(clinic_client: Browsers, user: User)
     assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/login"
 
 
-def test_a_passkey_of_one_clinic_is_nothing_at_the_other(clinic_client: Browsers, twins: str) -> None:
-    """The same person, id and all, at both; in the end even a row that somebody copied into the other's table."""
+def test_a_passkey_does_not_work_at_another_clinic(clinic_client: Browsers, twins: str) -> None:
+    """Even for the same user id at both, and even with the row copied into the other clinic's table."""
     with clinic_context("bondi"):
         user = User.objects.get(email=twins)
     device = add_passkey("bondi", user)
@@ -153,55 +154,55 @@ def test_a_passkey_of_one_clinic_is_nothing_at_the_other(clinic_client: Browsers
 
 
 @pytest.mark.parametrize("field_name", ["origin", "host"])
-def test_a_passkey_asked_for_by_another_site_is_refused(clinic_client: Browsers, user: User, field_name: str) -> None:
+def test_a_passkey_prompted_by_another_site_is_refused(clinic_client: Browsers, user: User, field_name: str) -> None:
     device = add_passkey("bondi", user)
     browser = clinic_client("bondi")
     asked = passkey_options(browser, "/login/passkey/ask")
     if field_name == "host":
         device.host = "harbour.localhost"
     else:
-        device._client = lambda kind, options: (  # type: ignore[method-assign]
-            type(device)._client(device, kind, options).replace(b"bondi.localhost", b"evil.example")
+        device._client_data = lambda kind, options: (  # type: ignore[method-assign]
+            type(device)._client_data(device, kind, options).replace(b"bondi.localhost", b"evil.example")
         )
     assert browser.post("/login/passkey", {"credential": device.get(asked)})["Location"] == "/login"
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "malformed",
     [
         *["", "{", "null", "[]", "1", '"x"', "{}", '{"response": 1}', '{"id": "x", "rawId": "eA", "response": {}}'],
         '{"id": "eA", "rawId": "eA", "type": "public-key", "response": {"userHandle": null, "clientDataJSON": "eA"}}',
     ],
 )
 @pytest.mark.parametrize("path", ["/login/passkey", SECOND_FACTOR_URL])
-def test_no_answer_of_another_shape_breaks_it(clinic_client: Browsers, user: User, odd: str, path: str) -> None:
+def test_a_malformed_response_is_refused(clinic_client: Browsers, user: User, malformed: str, path: str) -> None:
     add_passkey("bondi", user)
     browser = clinic_client("bondi")
     if path == SECOND_FACTOR_URL:
         sign_in(browser, user)
-    passkey_options(browser, "/login/passkey/ask" if path != SECOND_FACTOR_URL else f"{STEP}/passkey")
-    assert browser.post(path, {"credential": odd}).status_code in (200, 302)
+    passkey_options(browser, "/login/passkey/ask" if path != SECOND_FACTOR_URL else f"{SECOND_FACTOR_URL}/passkey")
+    assert browser.post(path, {"credential": malformed}).status_code in (200, 302)
     assert not is_signed_in(browser)
 
 
-def test_a_secret_copied_to_another_person_or_clinic_does_not_open(
+def test_a_secret_copied_to_another_user_or_clinic_cannot_be_unsealed(
     clinic_client: Browsers, staff_member: Callable[..., User], twins: str
 ) -> None:
     with clinic_context("bondi"):
         twin = User.objects.get(email=twins)
     of_bondi = add_app("bondi", twin).data
     for label, thief in (("harbour", twin), ("bondi", staff_member("bondi", "owner"))):
-        held = add_app(label, thief)
+        authenticator = add_app(label, thief)
         with clinic_context(label):
-            held.data = of_bondi
-            held.save()
+            authenticator.data = of_bondi
+            authenticator.save()
         browser = clinic_client(label)
         sign_in(browser, thief)
         assert browser.post(SECOND_FACTOR_URL, {"code": totp_code()}).status_code == 200
         assert not is_signed_in(browser)
 
 
-def test_the_session_changes_its_name_at_the_second_step(clinic_client: Browsers, app_user: User) -> None:
+def test_verifying_a_second_factor_changes_the_session_key(clinic_client: Browsers, app_user: User) -> None:
     browser = clinic_client("bondi")
     sign_in(browser, app_user)
     before = browser.session.session_key
@@ -209,17 +210,17 @@ def test_the_session_changes_its_name_at_the_second_step(clinic_client: Browsers
     assert browser.session.session_key != before
 
 
-def test_the_tries_are_counted_by_person_and_clinic(clinic_client: Browsers, app_user: User) -> None:
+def test_wrong_codes_are_limited_per_user_whatever_the_ip_address(clinic_client: Browsers, app_user: User) -> None:
     for number in range(5):
         browser = clinic_client("bondi")
         sign_in(browser, app_user)
         browser.post(SECOND_FACTOR_URL, {"code": f"00000{number}"}, REMOTE_ADDR=f"203.0.113.{number}")
     refused = browser.post(SECOND_FACTOR_URL, {"code": totp_code()}, REMOTE_ADDR="203.0.113.99")
-    assert "Too many tries" in refused.content.decode()
+    assert "Too many attempts" in refused.content.decode()
     assert not is_signed_in(browser)
 
 
-def test_tries_at_the_second_step_of_one_clinic_do_not_count_at_the_other(clinic_client: Browsers, twins: str) -> None:
+def test_wrong_codes_at_one_clinic_do_not_count_at_another(clinic_client: Browsers, twins: str) -> None:
     for label in ("bondi", "harbour"):
         with clinic_context(label):
             user = User.objects.get(email=twins)
@@ -233,7 +234,7 @@ def test_tries_at_the_second_step_of_one_clinic_do_not_count_at_the_other(clinic
     assert browser.post(SECOND_FACTOR_URL, {"code": totp_code()}).status_code == 302
 
 
-def test_passkeys_that_nobody_knows_are_tried_for_so_long_only(clinic_client: Browsers) -> None:
+def test_unknown_passkeys_are_rate_limited(clinic_client: Browsers) -> None:
     browser = clinic_client("bondi")
     answers = [browser.post("/login/passkey", {"credential": "{}"}).status_code for _ in range(121)]
     assert answers == [302] * 120 + [429]

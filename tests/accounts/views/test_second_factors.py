@@ -1,4 +1,4 @@
-"""Setting up, naming and removing one's own second factors."""
+"""The "Your sign-in" pages: setting up, naming and removing one's own second factors."""
 
 import re
 import time
@@ -19,15 +19,15 @@ from tests.accounts.conftest import field_value
 from tests.accounts.second_factors import (
     SECRET,
     Device,
-    passkey_options,
-    totp_code,
     add_app,
     add_passkey,
     add_recovery_codes,
+    passkey_options,
+    totp_code,
 )
 from tests.conftest import PASSWORD
 
-STEP = "/login/second-step"
+SECOND_FACTOR_URL = "/login/second-step"
 SignIn = Callable[..., Client]
 Staff = Callable[..., User]
 
@@ -46,11 +46,13 @@ def set_up_app(browser: Client, **more: str) -> tuple[Any, str]:
     secret = re.search(r"data-secret>([A-Z2-7 ]+)<", page)
     assert secret
     plain = secret[1].replace(" ", "")
-    return browser.post("/account/app", {"sealed": field_value(page, "sealed"), "code": totp_code(plain), **more}), plain
+    return browser.post(
+        "/account/app", {"sealed": field_value(page, "sealed"), "code": totp_code(plain), **more}
+    ), plain
 
 
 def expire_reauthentication(browser: Client) -> None:
-    """As if this browser had signed in ten minutes ago."""
+    """Pretend that this browser signed in ten minutes ago."""
     with clinic_context("bondi"):
         session = browser.session
         session[REAUTHENTICATED_AT] = time.time() - 600
@@ -67,18 +69,18 @@ def here(user: User, sign_in: SignIn) -> Client:
     return sign_in("bondi")
 
 
-def test_an_app_is_set_up_and_asked_for_from_then_on(here: Client, user: User, clinic_client: Any) -> None:
+def test_an_app_is_set_up_and_required_at_the_next_sign_in(here: Client, user: User, clinic_client: Any) -> None:
     done, secret = set_up_app(here)
     assert done["Location"] == "/account/recovery-codes"
     assert factor_types(user) == ["recovery_codes", "totp"]
     with clinic_context("bondi"):
         cache.clear()
     browser = clinic_client("bondi")
-    assert browser.post("/login", {"login": user.email, "password": PASSWORD})["Location"] == STEP
-    assert browser.post(STEP, {"code": totp_code(secret)})["Location"] == "/"
+    assert browser.post("/login", {"login": user.email, "password": PASSWORD})["Location"] == SECOND_FACTOR_URL
+    assert browser.post(SECOND_FACTOR_URL, {"code": totp_code(secret)})["Location"] == "/"
 
 
-def test_the_page_shows_the_secret_as_a_picture_and_as_text(here: Client) -> None:
+def test_the_page_shows_a_qr_code(here: Client) -> None:
     page = text(here.get("/account/app"))
     assert 'src="data:image/svg+xml;base64,' in page
     assert "QR code" in page
@@ -92,7 +94,7 @@ def test_a_wrong_code_sets_up_nothing_and_keeps_the_secret(here: Client, user: U
     assert factor_types(user) == []
 
 
-def test_two_tabs_that_set_up_an_app_do_not_mix_their_secrets(here: Client, user: User) -> None:
+def test_two_tabs_that_set_up_an_app_do_not_mix_up_their_secrets(here: Client, user: User) -> None:
     first = text(here.get("/account/app"))
     here.get("/account/app")
     secret = re.search(r"data-secret>([A-Z2-7 ]+)<", first)
@@ -101,14 +103,14 @@ def test_two_tabs_that_set_up_an_app_do_not_mix_their_secrets(here: Client, user
     assert here.post("/account/app", {"sealed": field_value(first, "sealed"), "code": shown}).status_code == 302
 
 
-def test_a_secret_of_somebody_else_or_of_nobody_sets_up_nothing(here: Client, user: User, sign_in: SignIn) -> None:
+def test_another_users_or_an_invalid_secret_is_refused(here: Client, user: User, sign_in: SignIn) -> None:
     page = text(sign_in("bondi", "owner").get("/account/app"))
     for sealed in (field_value(page, "sealed"), "x", ""):
         assert here.post("/account/app", {"sealed": sealed, "code": totp_code()}).status_code == 200
     assert factor_types(user) == []
 
 
-def test_secrets_stand_sealed_in_the_database_and_not_at_all_in_the_session(here: Client, user: User) -> None:
+def test_secrets_are_sealed_in_the_database_and_never_in_the_session(here: Client, user: User) -> None:
     _, secret = set_up_app(here)
     with clinic_context("bondi"):
         rows = str(list(Authenticator.objects.values_list("data", flat=True)))
@@ -118,7 +120,7 @@ def test_secrets_stand_sealed_in_the_database_and_not_at_all_in_the_session(here
         assert secret not in str(dict(here.session.items()))
 
 
-def test_a_passkey_is_made_and_signs_in_alone(here: Client, user: User, clinic_client: Any) -> None:
+def test_a_new_passkey_signs_in_alone(here: Client, user: User, clinic_client: Any) -> None:
     device = Device()
     made = here.post(
         "/account/passkeys/add",
@@ -131,18 +133,18 @@ def test_a_passkey_is_made_and_signs_in_alone(here: Client, user: User, clinic_c
     assert browser.post("/login/passkey", {"credential": answer})["Location"] == "/"
 
 
-def test_a_passkey_made_for_another_host_or_without_being_asked_for_is_refused(here: Client, user: User) -> None:
+def test_a_passkey_for_another_host_or_without_a_prompt_is_refused(here: Client, user: User) -> None:
     asked = passkey_options(here, "/account/passkeys/ask")
-    harbours = Device("harbour.localhost").create(asked)
-    assert here.post("/account/passkeys/add", {"credential": harbours}).status_code == 200
+    of_harbour = Device("harbour.localhost").create(asked)
+    assert here.post("/account/passkeys/add", {"credential": of_harbour}).status_code == 200
     assert here.post("/account/passkeys/add", {"credential": Device().create(asked)}).status_code == 200
-    for odd in ("{}", "[]", "null", '{"id": "eA", "rawId": "eA", "response": {"attestationObject": "eA"}}'):
+    for malformed in ("{}", "[]", "null", '{"id": "eA", "rawId": "eA", "response": {"attestationObject": "eA"}}'):
         passkey_options(here, "/account/passkeys/ask")
-        assert here.post("/account/passkeys/add", {"credential": odd}).status_code == 200
+        assert here.post("/account/passkeys/add", {"credential": malformed}).status_code == 200
     assert factor_types(user) == []
 
 
-def test_the_dialog_names_this_clinics_host(here: Client) -> None:
+def test_the_prompt_names_this_clinics_host(here: Client) -> None:
     asked = passkey_options(here, "/account/passkeys/ask")["publicKey"]
     assert asked["rp"] == {"id": "bondi.localhost", "name": "Sidechart at Bondi Physio"}
     assert asked["authenticatorSelection"]["userVerification"] == "required"
@@ -156,33 +158,33 @@ def test_recovery_codes_are_shown_once(here: Client, user: User) -> None:
     assert "10 left" in text(here.get("/account/"))
 
 
-def test_new_recovery_codes_end_the_old_ones(here: Client, user: User, clinic_client: Any) -> None:
+def test_new_recovery_codes_replace_the_old_ones(here: Client, user: User, clinic_client: Any) -> None:
     add_app("bondi", user)
     old, *_ = add_recovery_codes("bondi", user)
     here.post("/account/recovery-codes/new")
     new, *_ = re.findall(r"<li>(\d{8})</li>", text(here.get("/account/recovery-codes")))
     browser = clinic_client("bondi")
     browser.post("/login", {"login": user.email, "password": PASSWORD})
-    assert browser.post(STEP, {"code": old}).status_code == 200
-    assert browser.post(STEP, {"code": new}).status_code == 302
+    assert browser.post(SECOND_FACTOR_URL, {"code": old}).status_code == 200
+    assert browser.post(SECOND_FACTOR_URL, {"code": new}).status_code == 302
 
 
-def test_a_passkey_is_renamed_and_removed_by_its_owner_alone(
+def test_only_its_owner_can_rename_and_remove_a_passkey(
     here: Client, user: User, staff_member: Staff, sign_in: SignIn
 ) -> None:
     add_passkey("bondi", user)
     with clinic_context("bondi"):
         number = Authenticator.objects.get().pk
-    stranger = sign_in("bondi", "owner")
+    colleague = sign_in("bondi", "owner")
     for what in ("rename", "remove"):
-        assert stranger.post(f"/account/passkeys/{number}/{what}", {"name": "Mine"}).status_code == 404
+        assert colleague.post(f"/account/passkeys/{number}/{what}", {"name": "Mine"}).status_code == 404
     here.post(f"/account/passkeys/{number}/rename", {"name": "<b>Blue</b>"})
     assert "&lt;b&gt;Blue&lt;/b&gt;" in text(here.get("/account/"))
     here.post(f"/account/passkeys/{number}/remove")
     assert factor_types(user) == []
 
 
-def test_recovery_codes_go_with_the_last_factor_and_not_before(here: Client, user: User) -> None:
+def test_removing_the_last_factor_removes_the_recovery_codes(here: Client, user: User) -> None:
     set_up_app(here)
     add_passkey("bondi", user)
     here.post("/account/app/remove")
@@ -193,7 +195,7 @@ def test_recovery_codes_go_with_the_last_factor_and_not_before(here: Client, use
     assert factor_types(user) == []
 
 
-def test_what_one_clinic_has_set_up_is_not_asked_for_at_the_other(
+def test_a_second_factor_at_one_clinic_is_not_required_at_another(
     here: Client, user: User, sign_in: SignIn, staff_member: Staff
 ) -> None:
     set_up_app(here)
@@ -201,7 +203,7 @@ def test_what_one_clinic_has_set_up_is_not_asked_for_at_the_other(
     assert factor_types(staff_member("harbour"), "harbour") == []
 
 
-def test_the_ticket_goes_through_the_set_up(here: Client) -> None:
+def test_the_ticket_survives_the_set_up(here: Client) -> None:
     with clinic_context("bondi"):
         ticket = tickets.issue("/patients/42/")
     assert f"/account/app?t={ticket}" in text(here.get(f"/account/?t={ticket}"))
@@ -211,13 +213,13 @@ def test_the_ticket_goes_through_the_set_up(here: Client) -> None:
     assert here.get(f"/login?t={ticket}")["Location"] == "/patients/42/"
 
 
-def test_the_session_changes_its_name_with_a_factor(here: Client) -> None:
+def test_adding_a_factor_changes_the_session_key(here: Client) -> None:
     before = here.session.session_key
     set_up_app(here)
     assert here.session.session_key != before
 
 
-# --- Is it you? ------------------------------------------------------------------------------------------------------
+# --- Reauthentication -------------------------------------------------------------------------------------------------
 
 CHANGES = [
     ("GET", "/account/app"),
@@ -234,7 +236,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("method", "path"), CHANGES)
-def test_every_change_asks_again_after_a_while(here: Client, user: User, method: str, path: str) -> None:
+def test_every_change_needs_a_recent_sign_in(here: Client, user: User, method: str, path: str) -> None:
     add_app("bondi", user)
     expire_reauthentication(here)
     assert here.generic(method, path)["Location"].startswith("/account/confirm?t=")
@@ -248,7 +250,7 @@ def confirm(browser: Client, path: str, **answer: str) -> Any:
     return browser.post("/account/confirm", {"t": ticket, **answer})
 
 
-def test_password_code_or_passkey_lead_back_to_the_page(here: Client, user: User) -> None:
+def test_password_code_or_passkey_confirm_and_lead_back(here: Client, user: User) -> None:
     path = "/account/passkeys/add"
     assert confirm(here, path, password=PASSWORD)["Location"] == path
     assert here.get(path).status_code == 200
@@ -266,13 +268,13 @@ def test_a_wrong_password_or_code_confirms_nothing(here: Client, user: User) -> 
         assert here.get("/account/passkeys/add").status_code == 302
 
 
-def test_guessing_the_password_there_is_counted_like_at_the_sign_in(here: Client) -> None:
+def test_wrong_passwords_count_towards_the_sign_in_rate_limit(here: Client) -> None:
     for _ in range(5):
         confirm(here, "/account/app", password="wrong")
-    assert "Too many tries" in text(confirm(here, "/account/app", password=PASSWORD))
+    assert "Too many attempts" in text(confirm(here, "/account/app", password=PASSWORD))
 
 
-def test_done_clicked_twice_is_one_app_and_both_answers_lead_on(here: Client, user: User) -> None:
+def test_clicking_done_twice_sets_up_one_app_and_both_continue(here: Client, user: User) -> None:
     done, _ = set_up_app(here)
     again = here.post("/account/app", {"sealed": "x", "code": "123456"})
     assert done["Location"] == again["Location"] == "/account/recovery-codes"

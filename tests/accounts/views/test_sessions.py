@@ -1,4 +1,4 @@
-"""How long a sign-in lasts, what puts its end off, and who may end it."""
+"""Session limits, what extends a session, and who may end it."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,24 +13,24 @@ from accounts.sessions import browser_name
 from tenants.context import clinic_context
 from tests.conftest import PASSWORD
 
-PATIENT = "/patients/42/"
+PATIENT_URL = "/patients/42/"
 SignIn = Callable[..., Client]
 
 
 def age(label: str = "bondi", **by: timedelta) -> None:
-    """As if the sessions of a clinic had been seen, or begun, so long ago."""
+    """Pretend that a clinic's sessions were last seen, or started, this long ago."""
     now = timezone.now()
     with clinic_context(label):
         OpenSession.objects.update(**{f"{name}_at": now - ago for name, ago in by.items()})
 
 
-def allow(label: str = "bondi", **limits: int) -> None:
+def set_limits(label: str = "bondi", **limits: int) -> None:
     with clinic_context(label):
         SecurityPolicy.objects.update_or_create(id=1, defaults=limits)
 
 
 def is_open(browser: Client) -> bool:
-    return browser.get(PATIENT, headers={"X-User-Action": "0"}).status_code == 200
+    return browser.get(PATIENT_URL, headers={"X-User-Action": "0"}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -46,31 +46,31 @@ def is_open(browser: Client) -> bool:
         (30, 1, 1, 61, False),
     ],
 )
-def test_it_ends_after_so_many_minutes_of_nothing_and_so_many_hours_in_any_case(
+def test_a_session_ends_after_idle_minutes_and_absolute_hours(
     sign_in: SignIn, idle: int, hours: int, seen: int, began: int, lasts: bool
 ) -> None:
     browser = sign_in("bondi")
-    allow(idle_minutes=idle, absolute_hours=hours)
+    set_limits(idle_minutes=idle, absolute_hours=hours)
     age(seen=timedelta(minutes=seen), started=timedelta(minutes=began))
     assert is_open(browser) == lasts
 
 
-def test_each_clinic_has_limits_of_its_own(sign_in: SignIn) -> None:
+def test_each_clinic_has_its_own_limits(sign_in: SignIn) -> None:
     at_bondi, at_harbour = sign_in("bondi"), sign_in("harbour")
-    allow("bondi", idle_minutes=5)
+    set_limits("bondi", idle_minutes=5)
     for label in ("bondi", "harbour"):
         age(label, seen=timedelta(minutes=10))
     assert not is_open(at_bondi)
     assert is_open(at_harbour)
 
 
-PUTS_OFF: list[tuple[str, dict[str, str]]] = [
+EXTENDS: list[tuple[str, dict[str, str]]] = [
     ("GET", {}),
     ("GET", {"Sec-Fetch-Mode": "navigate"}),
     ("POST", {"Sec-Fetch-Mode": "navigate"}),
     ("POST", {"HX-Request": "true", "X-User-Action": "1", "Sec-Fetch-Mode": "cors"}),
 ]
-DOES_NOT: list[tuple[str, dict[str, str]]] = [
+DOES_NOT_EXTEND: list[tuple[str, dict[str, str]]] = [
     ("GET", {"HX-Request": "true"}),
     ("POST", {"HX-Request": "true"}),
     ("POST", {"HX-Request": "true", "X-User-Action": "0"}),
@@ -81,10 +81,10 @@ DOES_NOT: list[tuple[str, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(
-    ("method", "headers", "puts_off"), [(*each, True) for each in PUTS_OFF] + [(*each, False) for each in DOES_NOT]
+    ("method", "headers", "extends"), [(*each, True) for each in EXTENDS] + [(*each, False) for each in DOES_NOT_EXTEND]
 )
-def test_only_what_a_person_does_puts_the_end_off(
-    sign_in: SignIn, method: str, headers: dict[str, str], puts_off: bool
+def test_only_user_activity_extends_a_session(
+    sign_in: SignIn, method: str, headers: dict[str, str], extends: bool
 ) -> None:
     browser = sign_in("bondi")
     for _ in range(3):
@@ -93,10 +93,10 @@ def test_only_what_a_person_does_puts_the_end_off(
     age(started=timedelta(minutes=60))
     with clinic_context("bondi"):
         seen = OpenSession.objects.get().seen_at
-    assert (timezone.now() - seen < timedelta(minutes=1)) == puts_off
+    assert (timezone.now() - seen < timedelta(minutes=1)) == extends
 
 
-def test_a_page_that_asks_for_ever_is_signed_out_all_the_same(sign_in: SignIn) -> None:
+def test_a_page_that_keeps_polling_is_still_signed_out(sign_in: SignIn) -> None:
     browser = sign_in("bondi")
     start = timezone.now()
     for minutes in range(1, 30, 4):
@@ -111,17 +111,17 @@ def test_a_page_that_asks_for_ever_is_signed_out_all_the_same(sign_in: SignIn) -
     assert "X-Session-Seconds" not in answer
 
 
-def test_after_the_end_the_sign_in_leads_back_to_the_patient(
+def test_signing_in_after_a_timeout_leads_back_to_the_patient(
     sign_in: SignIn, staff_member: Callable[..., User]
 ) -> None:
     browser = sign_in("bondi")
     age(seen=timedelta(hours=1))
-    ticket = browser.get(PATIENT)["Location"].partition("t=")[2]
+    ticket = browser.get(PATIENT_URL)["Location"].partition("t=")[2]
     again = {"login": staff_member("bondi").email, "password": PASSWORD, "t": ticket}
-    assert browser.post("/login", again)["Location"] == PATIENT
+    assert browser.post("/login", again)["Location"] == PATIENT_URL
 
 
-def test_a_form_sent_after_the_end_leads_back_to_its_page(csrf_client: Any, sign_in: SignIn) -> None:
+def test_a_form_sent_after_a_timeout_leads_back_to_its_page(csrf_client: Any, sign_in: SignIn) -> None:
     signed_in, browser = sign_in("bondi"), csrf_client("bondi")
     browser.cookies["sessionid"] = signed_in.cookies["sessionid"].value
     age(seen=timedelta(hours=1))
@@ -131,10 +131,10 @@ def test_a_form_sent_after_the_end_leads_back_to_its_page(csrf_client: Any, sign
     assert elsewhere.status_code == 403
 
 
-# --- What the page asks ----------------------------------------------------------------------------------------------
+# --- The session endpoint --------------------------------------------------------------------------------------------
 
 
-def test_the_page_knows_how_long_it_has(sign_in: SignIn) -> None:
+def test_the_page_knows_how_long_its_session_lasts(sign_in: SignIn) -> None:
     browser = sign_in("bondi")
     with clinic_context("bondi"):
         number = OpenSession.objects.get().pk
@@ -143,7 +143,7 @@ def test_the_page_knows_how_long_it_has(sign_in: SignIn) -> None:
     assert 'data-session-seconds="1800"' in page or 'data-session-seconds="1799"' in page
 
 
-def test_asking_how_long_puts_nothing_off_and_staying_does(sign_in: SignIn) -> None:
+def test_asking_how_long_does_not_extend_and_staying_does(sign_in: SignIn) -> None:
     browser = sign_in("bondi")
     age(seen=timedelta(minutes=29, seconds=30))
     asked = browser.get("/session", headers={"X-User-Action": "0"})
@@ -156,25 +156,25 @@ def test_asking_how_long_puts_nothing_off_and_staying_does(sign_in: SignIn) -> N
         assert (answer.status_code, answer.json()) == (401, {})
 
 
-def test_nobody_is_told_of_a_session_who_has_none(clinic_client: Any) -> None:
+def test_a_visitor_has_no_session(clinic_client: Any) -> None:
     assert clinic_client("bondi").get("/session").status_code == 401
 
 
-# --- Ending them -----------------------------------------------------------------------------------------------------
+# --- Ending sessions -------------------------------------------------------------------------------------------------
 
 
-def numbers(email: str) -> list[int]:
+def session_ids(email: str) -> list[int]:
     with clinic_context("bondi"):
         return list(OpenSession.objects.filter(user__email=email).order_by("pk").values_list("pk", flat=True))
 
 
-def test_own_sessions_are_listed_and_ended_one_by_one_or_all_others(
+def test_users_end_their_own_sessions_one_by_one_or_all_others(
     sign_in: SignIn, staff_member: Callable[..., User]
 ) -> None:
     here, there, elsewhere = (sign_in("bondi") for _ in range(3))
-    _, second, _ = numbers(staff_member("bondi").email)
+    _, second, _ = session_ids(staff_member("bondi").email)
     page = here.get("/account/").content.decode()
-    assert page.count("This one") == 1
+    assert page.count("This device") == 1
     assert page.count("last seen") == 3
     here.post(f"/account/sessions/{second}/end")
     assert [is_open(browser) for browser in (here, there, elsewhere)] == [True, False, True]
@@ -182,15 +182,15 @@ def test_own_sessions_are_listed_and_ended_one_by_one_or_all_others(
     assert [is_open(browser) for browser in (here, elsewhere)] == [True, False]
 
 
-def test_somebody_elses_session_is_not_ended_there(sign_in: SignIn, staff_member: Callable[..., User]) -> None:
+def test_users_cannot_end_a_colleagues_session(sign_in: SignIn, staff_member: Callable[..., User]) -> None:
     mine, theirs = sign_in("bondi"), sign_in("bondi", "owner")
-    (number,) = numbers(staff_member("bondi", "owner").email)
+    (number,) = session_ids(staff_member("bondi", "owner").email)
     mine.post(f"/account/sessions/{number}/end")
     mine.post("/account/sessions/end-others")
     assert is_open(theirs)
 
 
-def test_sessions_of_the_same_number_at_another_clinic_go_on(sign_in: SignIn) -> None:
+def test_a_session_with_the_same_id_at_another_clinic_stays_open(sign_in: SignIn) -> None:
     at_bondi, at_harbour = sign_in("bondi"), sign_in("harbour")
     with clinic_context("bondi"):
         OpenSession.objects.all().delete()
@@ -198,7 +198,7 @@ def test_sessions_of_the_same_number_at_another_clinic_go_on(sign_in: SignIn) ->
     assert is_open(at_harbour)
 
 
-def test_managers_sign_others_out_everywhere(sign_in: SignIn, staff_member: Callable[..., User]) -> None:
+def test_managers_sign_a_user_out_everywhere(sign_in: SignIn, staff_member: Callable[..., User]) -> None:
     theirs = [sign_in("bondi"), sign_in("bondi")]
     number = staff_member("bondi").pk
     admin = sign_in("bondi", "admin")
@@ -208,24 +208,22 @@ def test_managers_sign_others_out_everywhere(sign_in: SignIn, staff_member: Call
     assert is_open(admin)
 
 
-def test_signing_out_forgets_the_session(sign_in: SignIn, staff_member: Callable[..., User]) -> None:
+def test_signing_out_deletes_the_session(sign_in: SignIn, staff_member: Callable[..., User]) -> None:
     browser = sign_in("bondi")
     browser.post("/logout")
-    assert numbers(staff_member("bondi").email) == []
+    assert session_ids(staff_member("bondi").email) == []
 
 
-def test_a_new_password_leaves_this_session_alone_and_no_other(
-    sign_in: SignIn, staff_member: Callable[..., User]
-) -> None:
+def test_a_new_password_ends_all_other_sessions(sign_in: SignIn, staff_member: Callable[..., User]) -> None:
     here, there = sign_in("bondi"), sign_in("bondi")
     new = {"oldpassword": PASSWORD, "password1": "a longer horse 43", "password2": "a longer horse 43"}
     here.post("/password/change/", new)
-    assert len(numbers(staff_member("bondi").email)) == 1
+    assert len(session_ids(staff_member("bondi").email)) == 1
     assert [is_open(here), is_open(there)] == [True, False]
 
 
 @pytest.mark.parametrize(
-    ("user_agent", "words"),
+    ("user_agent", "name"),
     [
         ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/131.0.0.0 Safari/537.36 Edg/131.0", "Edge on Windows"),
         ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/17.4 Safari/605.1.15", "Safari on Mac"),
@@ -235,5 +233,5 @@ def test_a_new_password_leaves_this_session_alone_and_no_other(
         ("", "Browser"),
     ],
 )
-def test_a_browser_is_named_so_that_one_knows_it_again(user_agent: str, words: str) -> None:
-    assert browser_name(user_agent) == words
+def test_the_browser_has_a_recognisable_name(user_agent: str, name: str) -> None:
+    assert browser_name(user_agent) == name

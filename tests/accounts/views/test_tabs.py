@@ -1,4 +1,4 @@
-"""Tabs: each ends on its own patient, in whatever order they go on, and whichever is left behind."""
+"""Several tabs in sign-in at once: each ends on its own patient."""
 
 import itertools
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.models import User
 from tenants.context import clinic_context
 from tests.accounts.conftest import field_value
-from tests.accounts.second_factors import totp_code, add_app
+from tests.accounts.second_factors import add_app, totp_code
 from tests.accounts.views.test_second_factor_sign_in import SECOND_FACTOR_URL, Browsers, is_signed_in, launch, sign_in
 
 
@@ -27,7 +27,7 @@ def app_user(user: User) -> User:
 
 
 def finish(browser: Client, user: User, ticket: str, patient: str) -> None:
-    """Go on in a tab, as a person would who sees what it shows, until it shows the tab's patient."""
+    """Do in a tab what its pages ask for, until it shows its patient."""
     answer = browser.post(SECOND_FACTOR_URL, {"code": totp_code(), "t": ticket})
     for _ in range(3):
         if answer.status_code == 302 and answer["Location"].startswith("/login"):
@@ -37,14 +37,14 @@ def finish(browser: Client, user: User, ticket: str, patient: str) -> None:
             answer = sign_in(browser, user, ticket)
         if answer["Location"].startswith(SECOND_FACTOR_URL):
             with clinic_context("bondi"):
-                cache.clear()  # some minutes later: the code is another one
+                cache.clear()  # as if minutes later, with another code
             answer = browser.post(SECOND_FACTOR_URL, {"code": totp_code(), "t": ticket})
     assert answer["Location"] == f"/patients/{patient}/"
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["42", "43"])))
 @pytest.mark.parametrize("abandoned", [True, False])
-def test_tabs_left_at_the_code_each_end_on_their_own_patient(
+def test_tabs_waiting_for_a_code_each_end_on_their_own_patient(
     clinic_client: Browsers, app_user: User, order: tuple[str, ...], abandoned: bool
 ) -> None:
     browser = clinic_client("bondi")
@@ -58,9 +58,7 @@ def test_tabs_left_at_the_code_each_end_on_their_own_patient(
         finish(browser, app_user, tickets[patient], patient)
 
 
-def test_a_launch_in_another_tab_ends_the_second_step_that_this_one_was_left_at(
-    clinic_client: Browsers, app_user: User
-) -> None:
+def test_a_launch_in_another_tab_restarts_the_sign_in_of_a_waiting_tab(clinic_client: Browsers, app_user: User) -> None:
     browser = clinic_client("bondi")
     first = launch(browser, "42")
     sign_in(browser, app_user, first)
@@ -71,7 +69,7 @@ def test_a_launch_in_another_tab_ends_the_second_step_that_this_one_was_left_at(
     finish(browser, app_user, first, "42")
 
 
-def test_a_sign_in_form_that_was_open_before_signs_in_somebody_else(
+def test_an_older_sign_in_form_can_sign_in_another_user(
     clinic_client: Browsers, app_user: User, staff_member: Callable[..., User]
 ) -> None:
     browser = clinic_client("bondi")
@@ -81,13 +79,13 @@ def test_a_sign_in_form_that_was_open_before_signs_in_somebody_else(
     assert browser.post(SECOND_FACTOR_URL, {"code": totp_code(), "t": first})["Location"] == "/patients/42/"
 
 
-def test_a_stale_code_form_goes_back_to_its_own_ticket(csrf_client: Callable[[str], Client], app_user: User) -> None:
+def test_a_stale_code_form_leads_back_to_its_own_ticket(csrf_client: Callable[[str], Client], app_user: User) -> None:
     browser = csrf_client("bondi")
     ticket = launch(browser, "42")
     assert browser.post(SECOND_FACTOR_URL, {"code": totp_code(), "t": ticket})["Location"] == f"/login?t={ticket}"
 
 
-def test_the_ticket_waits_while_a_new_password_is_chosen(clinic_client: Browsers, user: User) -> None:
+def test_the_ticket_survives_a_password_reset(clinic_client: Browsers, user: User) -> None:
     browser = clinic_client("bondi")
     ticket = launch(browser, "42")
     form = browser.get(f"/password/reset/?t={ticket}").content.decode()
@@ -97,7 +95,7 @@ def test_the_ticket_waits_while_a_new_password_is_chosen(clinic_client: Browsers
     assert sign_in(browser, user, ticket)["Location"] == "/patients/42/"
 
 
-def test_the_mail_of_a_reset_carries_nothing_of_the_patient(
+def test_the_reset_email_does_not_contain_the_ticket(
     clinic_client: Browsers, user: User, mailoutbox: list[Any]
 ) -> None:
     browser = clinic_client("bondi")

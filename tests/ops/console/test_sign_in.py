@@ -163,7 +163,9 @@ def test_staff_with_a_clinics_password_are_not_ops(staff_member: Callable[..., U
 
 
 def test_ops_are_nobody_at_a_clinics_own_sign_in(operator: Callable[..., User], clinic_client: Browsers) -> None:
-    assert "That email or password isn&#x27;t right" in sign_in(clinic_client("bondi"), operator("ana").email, at="/login")
+    assert "That email or password isn&#x27;t right" in sign_in(
+        clinic_client("bondi"), operator("ana").email, at="/login"
+    )
 
 
 def test_the_console_is_at_no_clinics_host(operator: Callable[..., User], sign_in: Browsers) -> None:
