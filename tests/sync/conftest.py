@@ -1,4 +1,4 @@
-"""A sandbox Cliniko with an account for each of the two clinics, reached over HTTP on this machine."""
+"""Fixtures of the sync's tests: connected clinics, replaced answers, and the state machine's stage."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,15 +30,15 @@ def connected(sandbox: Sandbox) -> Callable[[str], Sandbox]:
 
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], Any]], None]:
-    """`answering("medical_alerts", fail)`: lists of this resource are answered by what `fail` returns or raises."""
+    """`answering("medical_alerts", fail)`: requests for lists of this resource return or raise what `fail` does."""
     real: Callable[..., Page] = Cliniko.list
 
     def replace(resource: str, answer: Callable[[], Any]) -> None:
-        def listed(self: Cliniko, name: str, **words: Any) -> Page:
-            found: Page = answer() if name == resource else real(self, name, **words)
-            return found
+        def list_or_answer(self: Cliniko, name: str, **query: Any) -> Page:
+            page: Page = answer() if name == resource else real(self, name, **query)
+            return page
 
-        monkeypatch.setattr(Cliniko, "list", listed)
+        monkeypatch.setattr(Cliniko, "list", list_or_answer)
 
     return replace
 
@@ -47,7 +47,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], An
 def stage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings, bondi: Clinic, harbour: Clinic
 ) -> Iterator[Stage]:
-    """Where the state machine plays: no sockets, few records, and pages that hold three of them."""
+    """The state machine's environment: no sockets, few records, and pages of three."""
     clock = Clock()
     app = create_app(tmp_path / "template.sqlite3", requests_per_minute=1_000_000, now=clock)
     transport = InProcess(app)

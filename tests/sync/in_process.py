@@ -14,7 +14,8 @@ from werkzeug.test import Client
 from sync.cliniko.client import Cliniko, Page, Parsed
 from sync.cliniko.errors import BudgetSpent, ClinikoError
 
-API_URL = "http://cliniko.test/api/{shard}/v1"
+URL = "http://cliniko.test"
+API_URL = f"{URL}/api/{{shard}}/v1"
 
 
 class InProcess(HTTPAdapter):
@@ -25,7 +26,7 @@ class InProcess(HTTPAdapter):
         self.app, self._client = app, Client(app)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        answer = self._client.get(request.path_url, base_url="http://cliniko.test/", headers=dict(request.headers))
+        answer = self._client.get(request.path_url, base_url=URL, headers=dict(request.headers))
         try:
             body = b"".join(answer.iter_encoded())
         except ConnectionResetError:

@@ -1,4 +1,4 @@
-"""What Cliniko changed about a patient, field by field, noted by a trigger whoever writes."""
+"""Changes of patients, recorded field by field by a trigger."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ LATER = "2026-02-01T00:00:00Z"
 
 
 @pytest.fixture(autouse=True)
-def _held(bondi: Clinic, harbour: Clinic) -> None:
+def _mirrored(bondi: Clinic, harbour: Clinic) -> None:
     """Patient 42 is mirrored at both clinics."""
     for label in ("bondi", "harbour"):
         read(label)
@@ -37,22 +37,22 @@ def changes(label: str = "bondi", cliniko_id: str = "42") -> list[Change]:
         return [(row.field, row.before, row.after) for row in rows]
 
 
-def test_the_first_reading_of_somebody_is_no_change() -> None:
+def test_first_reading_records_no_change() -> None:
     read(cliniko_id="43", first_name="New")
     assert changes() == changes(cliniko_id="43") == []
 
 
-def test_an_edit_is_noted_with_what_was_there_before() -> None:
+def test_edit_is_recorded_with_its_previous_value() -> None:
     read(first_name="Adele", updated_at=LATER)
     assert changes() == [("first_name", "Ada", "Adele")]
 
 
-def test_every_field_that_changed_is_noted_by_itself() -> None:
+def test_every_changed_field_is_recorded_separately() -> None:
     read(first_name="Adele", accepted_privacy_policy=False, updated_at=LATER)
     assert sorted(changes()) == [("accepted_privacy_policy", True, False), ("first_name", "Ada", "Adele")]
 
 
-def test_each_of_two_edits_is_noted() -> None:
+def test_consecutive_edits_are_both_recorded() -> None:
     read(first_name="Adele", updated_at=LATER)
     read(first_name="Ada", updated_at=LATER)
     assert changes() == [("first_name", "Ada", "Adele"), ("first_name", "Adele", "Ada")]
@@ -69,12 +69,12 @@ def test_each_of_two_edits_is_noted() -> None:
         ("sex", "Female", ""),
     ],
 )
-def test_a_list_a_moment_a_link_and_emptiness_are_noted(field: str, before: Any, after: Any) -> None:
+def test_changes_of_lists_times_links_and_empty_values_are_recorded(field: str, before: Any, after: Any) -> None:
     read(**{field: after}, updated_at=LATER)
     assert changes() == [(field, before, after or (after if isinstance(after, list) else None))]
 
 
-def test_what_was_read_before_and_is_unchanged_is_no_change() -> None:
+def test_unchanged_reading_records_no_change() -> None:
     read()
     read(updated_at=LATER)
     read(updated_at=LATER)
@@ -82,56 +82,56 @@ def test_what_was_read_before_and_is_unchanged_is_no_change() -> None:
 
 
 @pytest.mark.parametrize("field", ["title", "preferred_first_name", "archived_at", "brand_new"])
-def test_nothing_said_as_null_or_as_an_empty_text_or_not_at_all_is_the_same_nothing(field: str) -> None:
+def test_null_empty_text_and_a_missing_field_are_the_same(field: str) -> None:
     for empty in ("", None, ""):
         read(updated_at=LATER, **dict[str, Any]({field: empty}))
     read(updated_at=LATER)
     assert changes() == []
 
 
-def test_when_it_was_changed_and_where_it_lies_and_what_is_made_of_the_names_are_no_changes() -> None:
+def test_updated_at_links_and_label_are_not_recorded() -> None:
     read(updated_at=LATER, links={"self": "https://api.uk1.cliniko.com/v1/patients/42"}, label="Ada Lindqvist")
     assert changes() == []
 
 
-def test_false_is_something() -> None:
+def test_false_differs_from_null() -> None:
     read(accepted_privacy_policy=False, updated_at=LATER)
     read(accepted_privacy_policy=None, updated_at=LATER)
     assert changes() == [("accepted_privacy_policy", True, False), ("accepted_privacy_policy", False, None)]
 
 
-def test_a_change_is_noted_in_the_schema_of_its_clinic_alone() -> None:
+def test_change_is_recorded_in_its_own_clinic_only() -> None:
     read("harbour", first_name="Ben", updated_at=LATER)
     assert changes("harbour") == [("first_name", "Ada", "Ben")]
     assert changes("bondi") == []
 
 
-def test_a_change_is_of_its_patient_alone() -> None:
+def test_change_is_recorded_for_its_own_patient_only() -> None:
     read(cliniko_id="43")
     read(cliniko_id="43", first_name="Adele", updated_at=LATER)
     assert changes(cliniko_id="43")
     assert changes() == []
 
 
-def test_an_older_answer_that_loses_changes_nothing() -> None:
+def test_older_answer_records_no_change() -> None:
     read(first_name="Before", updated_at="2025-01-01T00:00:00Z")
     assert changes() == []
 
 
-def test_becoming_a_tombstone_is_no_change_of_a_field() -> None:
+def test_deletion_records_no_change() -> None:
     with clinic_context("bondi"):
         assert mark_deleted(PATIENTS, ["42"], sequence=next_sequence())
     read()
     assert changes() == []
 
 
-def test_whoever_writes_the_change_is_noted() -> None:
+def test_trigger_records_changes_of_any_writer() -> None:
     with clinic_context("bondi"):
         Patient.objects.filter(cliniko_id="42").update(payload=patient_payload("42", notes="by hand"))
     assert changes() == [("notes", None, "by hand")]
 
 
-def test_a_tick_and_a_launch_note_what_they_find_and_find_it_once(connected: Connect) -> None:
+def test_ticks_and_launches_record_each_change_once(connected: Connect) -> None:
     sandbox = connected("bondi")
     patient = sandbox.store.add_patient("bondi", first_name="Ada")
     sandbox.sync("bondi")

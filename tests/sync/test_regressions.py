@@ -1,4 +1,4 @@
-"""Cases that a first reader would not think of; each was once a way to the wrong patient or to a lost record."""
+"""Regressions: each of these once led to the wrong patient or lost a record."""
 
 import socket
 import threading
@@ -64,7 +64,7 @@ def alerts_of(label: str, patient_id: str) -> list[str]:
     return [alert.name for alert in record.alerts]
 
 
-def test_an_alert_added_a_moment_before_the_click_is_on_the_screen(connected: Connect) -> None:
+def test_alert_added_just_before_the_launch_is_shown(connected: Connect) -> None:
     sandbox = connected("bondi")
     patient_id = sandbox.store.add_patient("bondi", id="42")
     sandbox.sync("bondi")
@@ -74,14 +74,12 @@ def test_an_alert_added_a_moment_before_the_click_is_on_the_screen(connected: Co
     assert alerts_of("bondi", patient_id) == ["Penicillin allergy"]
     sandbox.store.delete("bondi", alert, resource="medical_alerts")
     with clinic_context("bondi"):
-        time.sleep(2.1)  # the first answer counts for two seconds
+        time.sleep(2.1)  # a refresh is valid for two seconds
         assert refresh_patient(patient_id) == Outcome.FRESH
     assert alerts_of("bondi", patient_id) == []
 
 
-def test_nobody_is_checked_just_now_while_their_alerts_cannot_be_read(
-    connected: Connect, answering: Callable[..., None]
-) -> None:
+def test_patient_is_not_up_to_date_while_alerts_fail(connected: Connect, answering: Callable[..., None]) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42")
     sandbox.sync("bondi")
@@ -95,7 +93,7 @@ def test_nobody_is_checked_just_now_while_their_alerts_cannot_be_read(
     assert timezone.now() - record.checked_at > timedelta(minutes=4)
 
 
-def test_a_key_that_may_no_longer_read_alerts_checks_nobody_before_the_screen_says_so(connected: Connect) -> None:
+def test_patient_is_not_up_to_date_before_the_screen_says_that_alerts_are_forbidden(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42")
     sandbox.sync("bondi")
@@ -112,7 +110,7 @@ def test_a_key_that_may_no_longer_read_alerts_checks_nobody_before_the_screen_sa
     assert "can't read them" in record.alerts_warning
 
 
-def test_alerts_of_somebody_merged_are_the_survivors_before_cliniko_moves_them(bondi: Clinic) -> None:
+def test_alerts_of_a_merged_patient_are_shown_for_the_survivor(bondi: Clinic) -> None:
     merged = {"merged_with_patient": {"links": {"self": "https://api.au1.cliniko.com/v1/patients/42"}}}
     with clinic_context("bondi"):
         write_page(PATIENTS, [patient_payload("42"), patient_payload("43", **merged)], sequence=next_sequence())
@@ -120,7 +118,7 @@ def test_alerts_of_somebody_merged_are_the_survivors_before_cliniko_moves_them(b
     assert alerts_of("bondi", "42") == ["Pacemaker"]
 
 
-def test_an_alert_that_cannot_be_read_is_not_no_alert(bondi: Clinic, mark_imported: Callable[[str], None]) -> None:
+def test_alert_that_cannot_be_parsed_is_mentioned(bondi: Clinic, mark_imported: Callable[[str], None]) -> None:
     with clinic_context("bondi"):
         write_page(PATIENTS, [patient_payload("42")], sequence=next_sequence())
         write_page(ALERTS, [alert_payload("1", "42", "Pacemaker", archived_at="never")], sequence=next_sequence())
@@ -131,7 +129,7 @@ def test_an_alert_that_cannot_be_read_is_not_no_alert(bondi: Clinic, mark_import
     assert "Some alerts couldn't be read" in record.alerts_warning
 
 
-def test_nothing_of_one_account_is_left_when_the_clinic_moves_to_another(connected: Connect) -> None:
+def test_moving_to_another_account_deletes_the_former_accounts_data(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42", first_name="Theirs", updated_at=format_time(timezone.now()))
     sandbox.store.add_patient("harbour", id="42", first_name="Ours", updated_at="2026-01-01T00:00:00Z")
@@ -144,7 +142,7 @@ def test_nothing_of_one_account_is_left_when_the_clinic_moves_to_another(connect
     assert sandbox.mirrored_names("bondi") == {"42": "Ours"}
 
 
-def test_a_clinic_knows_since_when_its_account_counts(connected: Connect) -> None:
+def test_account_since_is_set_when_the_account_changes(connected: Connect) -> None:
     sandbox = connected("bondi")
     with clinic_context("bondi"):
         connect.connect(ApiKey(sandbox.store.issue_key("bondi")), by=OPS)
@@ -153,13 +151,13 @@ def test_a_clinic_knows_since_when_its_account_counts(connected: Connect) -> Non
         connect.connect(ApiKey(sandbox.store.key("harbour")), by=OPS, confirm_other_account=True)
         since = patients.account_since()
         assert since is not None
-        # What was on its way to a screen then is of the former account still.
+        # Screens that were loading then still show the former account.
         assert before + connect.ACCOUNT_CHANGE_GRACE <= since <= timezone.now() + connect.ACCOUNT_CHANGE_GRACE
         connect.connect(ApiKey(sandbox.store.issue_key("harbour")), by=OPS)
         assert patients.account_since() == since
 
 
-def test_a_change_of_the_key_is_a_line_in_the_log_and_a_refused_key_is_none(connected: Connect) -> None:
+def test_key_change_is_audited_and_a_refused_key_is_not(connected: Connect) -> None:
     sandbox = connected("bondi")
     key = ApiKey(sandbox.store.issue_key("bondi"))
     with clinic_context("bondi"):
@@ -173,7 +171,7 @@ def test_a_change_of_the_key_is_a_line_in_the_log_and_a_refused_key_is_none(conn
         assert Event.objects.count() == before + 1
 
 
-def test_a_key_that_cannot_be_recorded_is_not_taken(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_is_not_stored_if_the_audit_log_fails(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox = connected("bondi")
 
     def fail(*_: object, **__: object) -> None:
@@ -187,9 +185,7 @@ def test_a_key_that_cannot_be_recorded_is_not_taken(connected: Connect, monkeypa
         assert connection_state.load().key_last4 == before
 
 
-def test_the_first_key_ends_the_setup_and_brings_the_clinics_name(
-    sandbox: Sandbox, bondi: Clinic, harbour: Clinic
-) -> None:
+def test_first_key_activates_the_clinic_and_sets_its_name(sandbox: Sandbox, bondi: Clinic, harbour: Clinic) -> None:
     Clinic.objects.update(state=Clinic.State.SETUP, name="To be named", sync_due_at=timezone.now() + timedelta(hours=1))
     sandbox.connect("bondi")
     bondi.refresh_from_db()
@@ -198,9 +194,7 @@ def test_the_first_key_ends_the_setup_and_brings_the_clinics_name(
     assert (harbour.state, harbour.name) == ("setup", "To be named")
 
 
-def test_a_later_key_leaves_the_state_alone_and_brings_the_name_that_cliniko_has(
-    connected: Connect, bondi: Clinic
-) -> None:
+def test_later_key_keeps_the_clinics_state_and_updates_its_name(connected: Connect, bondi: Clinic) -> None:
     sandbox = connected("bondi")
     Clinic.objects.filter(pk=bondi.pk).update(state="closing", closing_on="2040-01-01", name="Bondi before")
     with clinic_context("bondi"):
@@ -209,7 +203,7 @@ def test_a_later_key_leaves_the_state_alone_and_brings_the_name_that_cliniko_has
     assert (bondi.state, bondi.name) == ("closing", "Bondi Physio")
 
 
-def test_a_new_key_takes_the_lease_from_a_worker_with_the_former_one(connected: Connect) -> None:
+def test_new_key_revokes_the_lease_of_a_worker_with_the_former_key(connected: Connect) -> None:
     sandbox = connected("bondi")
     for _ in range(120):
         sandbox.store.add_patient("bondi", first_name="Theirs")
@@ -224,7 +218,7 @@ def test_a_new_key_takes_the_lease_from_a_worker_with_the_former_one(connected: 
         assert not Patient.objects.exists()
 
 
-def test_an_account_that_was_nameless_before_is_not_taken_for_another(connected: Connect) -> None:
+def test_account_without_a_subdomain_is_never_assumed_to_be_the_same(connected: Connect) -> None:
     sandbox = connected("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(account_subdomain="")
@@ -232,34 +226,25 @@ def test_an_account_that_was_nameless_before_is_not_taken_for_another(connected:
             connect.connect(ApiKey(sandbox.store.key("harbour")), by=OPS)
 
 
-def test_a_sync_by_hand_asks_nothing_before_the_limit_resets(connected: Connect) -> None:
+def test_foreground_sync_makes_no_request_before_the_rate_limit_resets(connected: Connect) -> None:
     sandbox = connected("bondi")
-    asked = sandbox.store.count_requests()
+    requests = sandbox.store.count_requests()
     with clinic_context("bondi"):
         resume_at = timezone.now() + timedelta(minutes=1)
         Connection.objects.update(state=Connection.State.RATE_LIMITED, resume_at=resume_at)
         with pytest.raises(RateLimited) as limit:
             walk_run.run_sync()
     assert limit.value.until == resume_at
-    assert sandbox.store.count_requests() == asked
+    assert sandbox.store.count_requests() == requests
 
 
-def test_a_late_refusal_of_the_former_key_says_nothing_of_the_new_one(connected: Connect) -> None:
-    sandbox = connected("bondi")
-    with clinic_context("bondi"):
-        former = connection_state.load()
-        connect.connect(ApiKey(sandbox.store.issue_key("bondi")), by=OPS)
-        connection_state.record_failure(KeyInvalid("401"), former)
-        assert connection_state.load().state == Connection.State.OK
-
-
-def test_a_crowded_second_is_read_to_its_last_fraction() -> None:
+def test_crowded_second_is_read_to_its_last_fraction() -> None:
     at = datetime(2026, 3, 1, 10, 0, 5, tzinfo=UTC)
-    step = next_query(Cursor(imported_at=at, cursor=at, position=at, after_id="7"))
-    assert step.filters == ("updated_at:>=2026-03-01T10:00:05Z", "updated_at:<2026-03-01T10:00:06Z", "id:>7")
+    query = next_query(Cursor(imported_at=at, cursor=at, position=at, after_id="7"))
+    assert query.filters == ("updated_at:>=2026-03-01T10:00:05Z", "updated_at:<2026-03-01T10:00:06Z", "id:>7")
 
 
-def test_a_clock_of_clinikos_that_runs_ahead_does_not_carry_the_cursor_along() -> None:
+def test_cursor_does_not_follow_a_clock_that_runs_ahead() -> None:
     now = timezone.now()
     cursor = Cursor(resource="patients", imported_at=now, cursor=now - timedelta(minutes=5))
     tomorrow = Page(records=[], has_more=False, total=0, clock=now + timedelta(days=1))
@@ -267,17 +252,17 @@ def test_a_clock_of_clinikos_that_runs_ahead_does_not_carry_the_cursor_along() -
     assert cursor.cursor == now - timedelta(seconds=60)
 
 
-def test_a_worker_never_sets_a_clinic_aside_for_good(connected: Connect, answering: Callable[..., None]) -> None:
+def test_worker_never_postpones_a_clinic_forever(connected: Connect, answering: Callable[..., None]) -> None:
     connected("bondi")
     schema = Clinic.objects.get(label="bondi").schema_name
     answering("patients", raising(KeyInvalid("401 once")))
     Clinic.objects.update(sync_due_at=timezone.now() + timedelta(seconds=50))
     tasks.sync_clinic(schema_name=schema)
-    set_aside = Clinic.objects.get(label="bondi").sync_due_at - timezone.now()
-    assert timedelta(0) < set_aside <= tasks.BLOCKED_INTERVAL
+    postponed = Clinic.objects.get(label="bondi").sync_due_at - timezone.now()
+    assert timedelta(0) < postponed <= tasks.BLOCKED_INTERVAL
 
 
-def test_a_sync_by_hand_that_works_wakes_the_workers_again(connected: Connect) -> None:
+def test_successful_foreground_sync_marks_the_clinic_as_due(connected: Connect) -> None:
     connected("bondi")
     Clinic.objects.filter(label="bondi").update(sync_due_at=timezone.now() + timedelta(hours=1))
     with clinic_context("bondi"):
@@ -286,7 +271,7 @@ def test_a_sync_by_hand_that_works_wakes_the_workers_again(connected: Connect) -
     assert Clinic.objects.get(label="bondi").sync_due_at <= timezone.now()
 
 
-def test_a_refusal_for_another_reason_does_not_hide_archived_records(
+def test_refusal_for_another_reason_does_not_hide_archived_records(
     connected: Connect, answering: Callable[..., None]
 ) -> None:
     connected("bondi")
@@ -298,7 +283,7 @@ def test_a_refusal_for_another_reason_does_not_hide_archived_records(
         assert cursor.failures == 1
 
 
-def test_a_tombstone_of_one_wrong_404_is_lifted_by_the_next_look(connected: Connect) -> None:
+def test_launch_restores_a_tombstone_from_a_wrong_404(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42")
     sandbox.sync("bondi")
@@ -308,7 +293,7 @@ def test_a_tombstone_of_one_wrong_404_is_lifted_by_the_next_look(connected: Conn
         assert Patient.objects.get(cliniko_id="42").deleted_at is None
 
 
-def test_a_version_from_before_the_deletion_does_not_lift_a_tombstone(bondi: Clinic) -> None:
+def test_version_from_before_the_deletion_does_not_restore_a_tombstone(bondi: Clinic) -> None:
     with clinic_context("bondi"):
         write_page(PATIENTS, [patient_payload("42")], sequence=next_sequence())
         before = next_sequence()
@@ -317,7 +302,7 @@ def test_a_version_from_before_the_deletion_does_not_lift_a_tombstone(bondi: Cli
         assert Patient.objects.get(cliniko_id="42").deleted_at
 
 
-def test_an_answer_that_cannot_be_read_is_not_fresh(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_that_cannot_be_parsed_is_not_fresh(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42", first_name="Before")
     sandbox.sync("bondi")
@@ -327,13 +312,13 @@ def test_an_answer_that_cannot_be_read_is_not_fresh(connected: Connect, monkeypa
     assert sandbox.mirrored_names("bondi") == {"42": "Before"}
 
 
-def test_a_birth_date_in_another_form_withholds_nobody(bondi: Clinic) -> None:
+def test_malformed_date_of_birth_does_not_reject_the_patient(bondi: Clinic) -> None:
     with clinic_context("bondi"):
         write_page(PATIENTS, [patient_payload("42", date_of_birth="17/04/1990")], sequence=next_sequence())
         assert Patient.objects.get(cliniko_id="42").date_of_birth is None
 
 
-def test_patients_that_may_not_be_read_are_said_to_and_the_rest_goes_on(connected: Connect) -> None:
+def test_forbidden_patients_are_reported_and_the_rest_is_synced(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.forbid(sandbox.store.key("bondi"), "patients")
     with clinic_context("bondi"):
@@ -346,7 +331,7 @@ def test_patients_that_may_not_be_read_are_said_to_and_the_rest_goes_on(connecte
         assert current().state == Connection.State.OK
 
 
-def test_one_list_that_fails_does_not_keep_the_others_back(connected: Connect, answering: Callable[..., None]) -> None:
+def test_failing_list_does_not_stop_the_others(connected: Connect, answering: Callable[..., None]) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42")
     answering("appointment_types", raising(ServerError("500")))
@@ -360,7 +345,7 @@ def test_one_list_that_fails_does_not_keep_the_others_back(connected: Connect, a
 
 
 @pytest.mark.parametrize("broken", [{"id": None}, {"updated_at": ""}])
-def test_a_record_that_cannot_be_read_stops_no_walk(broken: dict[str, Any]) -> None:
+def test_record_that_cannot_be_parsed_does_not_stop_a_walk(broken: dict[str, Any]) -> None:
     records = [patient_payload("1"), patient_payload("2") | broken, patient_payload("3")]
     page = Page(records, has_more=True, total=4, clock=timezone.now())
     cursor = Cursor(resource="patients")
@@ -370,18 +355,18 @@ def test_a_record_that_cannot_be_read_stops_no_walk(broken: dict[str, Any]) -> N
 
 @pytest.fixture
 def trickling() -> Iterator[str]:
-    """The address of a server that sends a byte every half second for six seconds."""
+    """The URL of a server that sends a byte every half second for six seconds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def drip() -> None:
-            visitor, _ = server.accept()
-            with visitor:
-                visitor.recv(4096)
-                visitor.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n")
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n")
                 for _ in range(12):
                     time.sleep(0.5)
                     try:
-                        visitor.sendall(b" ")
+                        peer.sendall(b" ")
                     except OSError:
                         return
 
@@ -389,9 +374,7 @@ def trickling() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_an_answer_that_comes_in_drops_is_given_up_in_time(
-    connected: Connect, trickling: str, settings: Settings
-) -> None:
+def test_trickling_response_times_out(connected: Connect, trickling: str, settings: Settings) -> None:
     connected("bondi")
     settings.CLINIKO_API_URL = trickling
     began = time.monotonic()
@@ -400,7 +383,7 @@ def test_an_answer_that_comes_in_drops_is_given_up_in_time(
     assert time.monotonic() - began < 5
 
 
-def test_an_account_of_the_same_name_on_another_shard_is_another_one(connected: Connect) -> None:
+def test_same_subdomain_on_another_shard_is_another_account(connected: Connect) -> None:
     sandbox = connected("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(shard="uk1")
@@ -408,7 +391,7 @@ def test_an_account_of_the_same_name_on_another_shard_is_another_one(connected: 
             connect.connect(ApiKey(sandbox.store.key("bondi")), by=OPS)
 
 
-def test_a_launch_of_somebody_just_merged_leaves_the_alerts_to_the_survivor(connected: Connect) -> None:
+def test_launch_of_a_merged_patient_leaves_the_alerts_to_the_survivor(connected: Connect) -> None:
     sandbox = connected("bondi")
     for cliniko_id in ("42", "43"):
         sandbox.store.add_patient("bondi", id=cliniko_id)
@@ -420,7 +403,7 @@ def test_a_launch_of_somebody_just_merged_leaves_the_alerts_to_the_survivor(conn
     assert alerts_of("bondi", "42") == ["Pacemaker"]
 
 
-def test_a_comparison_wanted_while_one_is_under_way_is_made_after_it(connected: Connect) -> None:
+def test_comparison_requested_during_another_runs_after_it(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.sync("bondi")
     with clinic_context("bondi"):
@@ -433,7 +416,7 @@ def test_a_comparison_wanted_while_one_is_under_way_is_made_after_it(connected: 
         assert not state.requested_again
 
 
-def test_deletions_are_found_where_their_list_cannot_be_asked_for_the_latest(
+def test_deletions_are_found_if_their_list_cannot_be_filtered_by_time(
     connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox = connected("bondi")
@@ -443,17 +426,17 @@ def test_deletions_are_found_where_their_list_cannot_be_asked_for_the_latest(
     sandbox.store.delete("bondi", "42")
     real: Answer = Cliniko.list
 
-    def older(self: Cliniko, name: str, **words: Any) -> Page:
-        if words.get("subset") == "deleted" and any("updated_at" in each for each in words.get("filters", ())):
+    def list_without_filter(self: Cliniko, name: str, **query: Any) -> Page:
+        if query.get("subset") == "deleted" and any("updated_at" in each for each in query.get("filters", ())):
             raise NotFilterable("updated_at is not filterable")
-        return real(self, name, **words)
+        return real(self, name, **query)
 
-    monkeypatch.setattr(Cliniko, "list", older)
+    monkeypatch.setattr(Cliniko, "list", list_without_filter)
     sandbox.sync("bondi")
     assert sandbox.mirrored_names("bondi") == {"43": "Here"}
 
 
-def test_a_comparison_that_was_put_off_goes_on_when_somebody_asks_for_it(connected: Connect) -> None:
+def test_postponed_comparison_resumes_on_request(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.sync("bondi")
     with clinic_context("bondi"):
@@ -480,7 +463,7 @@ PATIENTS_PAGE = Page([], has_more=False, total=0, clock=datetime(2026, 1, 1, tzi
     ],
     ids=lambda end: type(end).__name__,
 )
-def test_a_pause_survives_the_turn_that_was_under_way(
+def test_pause_survives_the_slice_that_was_running(
     connected: Connect, answering: Callable[..., None], end: Page | ClinikoError
 ) -> None:
     connected("bondi")

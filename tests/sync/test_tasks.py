@@ -1,4 +1,4 @@
-"""The tasks: who is due, and what a message may and may not do."""
+"""The tasks: which clinics are due, and what a message does."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,67 +15,65 @@ from tenants.models import Clinic
 from tenants.queues import LONG_QUEUE, SHORT_QUEUE
 
 
-def due(clinic: Clinic, *, seconds: float) -> None:
+def set_due(clinic: Clinic, *, seconds: float) -> None:
     Clinic.objects.filter(pk=clinic.pk).update(sync_due_at=timezone.now() + timedelta(seconds=seconds))
 
 
-def test_a_tick_takes_the_clinics_that_are_due_once(bondi: Clinic, harbour: Clinic) -> None:
-    due(bondi, seconds=-1)
-    due(harbour, seconds=30)
+def test_tick_takes_each_due_clinic_once(bondi: Clinic, harbour: Clinic) -> None:
+    set_due(bondi, seconds=-1)
+    set_due(harbour, seconds=30)
     assert tasks.take_due_clinics() == [(bondi.schema_name, True)]
     assert tasks.take_due_clinics() == []
 
 
-def test_a_tick_leaves_out_clinics_that_are_not_due_or_are_suspended(bondi: Clinic, harbour: Clinic) -> None:
-    due(bondi, seconds=30)
-    due(harbour, seconds=-1)
+def test_tick_ignores_clinics_that_are_not_due_or_are_suspended(bondi: Clinic, harbour: Clinic) -> None:
+    set_due(bondi, seconds=30)
+    set_due(harbour, seconds=-1)
     Clinic.objects.filter(pk=harbour.pk).update(state=Clinic.State.SUSPENDED)
     assert tasks.take_due_clinics() == []
     tasks.mark_due(bondi.schema_name)
     assert tasks.take_due_clinics() == [(bondi.schema_name, True)]
 
 
-def test_a_taken_clinic_is_due_again_within_the_interval(bondi: Clinic) -> None:
-    due(bondi, seconds=-1)
+def test_taken_clinic_is_due_again_within_the_interval(bondi: Clinic) -> None:
+    set_due(bondi, seconds=-1)
     tasks.take_due_clinics()
     bondi.refresh_from_db()
     assert timedelta(seconds=50) < bondi.sync_due_at - timezone.now() <= timedelta(seconds=60)
 
 
-def test_a_task_for_a_clinic_that_is_gone_touches_nothing(db: None) -> None:
+def test_task_for_a_purged_clinic_does_nothing(db: None) -> None:
     tasks.sync_clinic(schema_name="clinic_0000000000000000")
     assert connection.schema_name == "public"
 
 
-def test_a_task_without_a_clinic_refuses_to_run() -> None:
+def test_task_without_a_clinic_raises() -> None:
     with pytest.raises(TypeError):
         tasks.sync_clinic()  # type: ignore[call-arg]
 
 
-def test_a_task_does_not_run_from_inside_a_clinic(bondi: Clinic, harbour: Clinic) -> None:
+def test_task_does_not_run_inside_a_clinic(bondi: Clinic, harbour: Clinic) -> None:
     with clinic_context("bondi"), pytest.raises(ClinicAlreadyEntered):
         tasks.sync_clinic(schema_name=harbour.schema_name)
 
 
-def test_a_clinic_without_a_key_is_left_alone_for_an_hour(bondi: Clinic) -> None:
-    due(bondi, seconds=50)
+def test_clinic_without_a_key_is_checked_hourly(bondi: Clinic) -> None:
+    set_due(bondi, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
     bondi.refresh_from_db()
     assert timedelta(minutes=59) < bondi.sync_due_at - timezone.now() <= tasks.BLOCKED_INTERVAL
 
 
-def test_a_message_carries_the_schema_and_nothing_else(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_message_contains_only_the_schema(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[dict[str, str]] = []
     monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
-    due(bondi, seconds=-1)
+    set_due(bondi, seconds=-1)
     tasks.tick()
     assert {"schema_name": bondi.schema_name} in sent
     assert all(message.keys() == {"schema_name"} for message in sent)
 
 
-def test_runs_are_forgotten_after_a_month_and_changes_after_half_a_year_in_the_named_clinic(
-    bondi: Clinic, harbour: Clinic
-) -> None:
+def test_old_runs_and_changes_are_deleted_in_the_named_clinic_only(bondi: Clinic, harbour: Clinic) -> None:
     for label in ("bondi", "harbour"):
         with clinic_context(label):
             for days in (1, 29, 31):
@@ -89,7 +87,7 @@ def test_runs_are_forgotten_after_a_month_and_changes_after_half_a_year_in_the_n
             assert (SyncRun.objects.count(), PatientChange.objects.count()) == left
 
 
-def test_every_active_clinic_gets_a_message_of_its_own_to_forget(
+def test_every_active_clinic_gets_its_own_message_to_delete_expired_data(
     bondi: Clinic, harbour: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[dict[str, str]] = []
@@ -103,61 +101,59 @@ def test_every_active_clinic_gets_a_message_of_its_own_to_forget(
     assert sent == [{"schema_name": bondi.schema_name}]
 
 
-def test_a_clinic_that_is_gone_has_nothing_to_forget(db: None) -> None:
+def test_deletion_task_for_a_purged_clinic_does_nothing(db: None) -> None:
     tasks.delete_expired_in_clinic(schema_name="clinic_0000000000000000")
     assert connection.schema_name == "public"
     with pytest.raises(TypeError):
         tasks.delete_expired_in_clinic()  # type: ignore[call-arg]
 
 
-def test_a_clinic_with_more_to_do_gets_one_message_and_no_tick_meanwhile(
-    bondi: Clinic, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clinic_with_more_to_do_gets_one_message_and_no_tick(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[dict[str, str]] = []
     monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda kwargs, **_: sent.append(kwargs))
     monkeypatch.setattr(walk_run, "run_slice", lambda **_: walk_run.SliceOutcome(has_more=True))
-    due(bondi, seconds=50)
+    set_due(bondi, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
     assert sent == [{"schema_name": bondi.schema_name}]
     assert bondi.schema_name not in dict(tasks.take_due_clinics())
 
 
-def test_who_has_to_wait_goes_on_in_the_line_for_long_work(
+def test_postponed_clinic_continues_in_the_long_queue(
     bondi: Clinic, harbour: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines: list[str] = []
-    monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda queue, **_: lines.append(queue))
+    queues: list[str] = []
+    monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda queue, **_: queues.append(queue))
     soon = timezone.now() + timedelta(seconds=3)
     monkeypatch.setattr(walk_run, "run_slice", lambda **_: walk_run.SliceOutcome(has_more=True, resume_at=soon))
-    due(bondi, seconds=50)
-    due(harbour, seconds=50)
+    set_due(bondi, seconds=50)
+    set_due(harbour, seconds=50)
     tasks.sync_clinic(schema_name=bondi.schema_name)
     bondi.refresh_from_db()
-    assert (lines, bondi.sync_due_at) == ([], soon)
-    due(bondi, seconds=-1)
+    assert (queues, bondi.sync_due_at) == ([], soon)
+    set_due(bondi, seconds=-1)
     tasks.tick()
-    assert lines == [LONG_QUEUE]
+    assert queues == [LONG_QUEUE]
 
 
-def test_a_first_import_waits_among_the_long_work_and_what_comes_after_it_among_the_short(
+def test_import_uses_the_long_queue_and_later_ticks_the_short_one(
     bondi: Clinic, harbour: Clinic, mark_imported: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines: list[str] = []
-    monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda queue, **_: lines.append(queue))
+    queues: list[str] = []
+    monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda queue, **_: queues.append(queue))
     monkeypatch.setattr(walk_run, "run_slice", lambda **_: walk_run.SliceOutcome())
-    due(harbour, seconds=50)
+    set_due(harbour, seconds=50)
     for imported in (False, True):
         if imported:
             mark_imported("bondi")
-        due(bondi, seconds=-1)
+        set_due(bondi, seconds=-1)
         tasks.tick()
         tasks.sync_clinic(schema_name=bondi.schema_name)
-    due(bondi, seconds=-1)
+    set_due(bondi, seconds=-1)
     tasks.tick()
-    assert lines == [LONG_QUEUE, LONG_QUEUE, SHORT_QUEUE]
+    assert queues == [LONG_QUEUE, LONG_QUEUE, SHORT_QUEUE]
 
 
-def test_who_was_woken_meanwhile_is_not_put_off(bondi: Clinic) -> None:
+def test_clinic_marked_due_is_not_postponed(bondi: Clinic) -> None:
     tasks.mark_due(bondi.schema_name)
     tasks.postpone(bondi.schema_name, timezone.now() + tasks.BLOCKED_INTERVAL)
     assert bondi.schema_name in dict(tasks.take_due_clinics())

@@ -1,5 +1,6 @@
-"""The client: where requests go, and the named error behind every answer that is not the wanted one."""
+"""The client: where requests go, and the error for every failed answer."""
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -42,7 +43,7 @@ def client(key: str = KEY) -> Cliniko:
         ("-au2-au2", "au2"),
     ],
 )
-def test_the_shard_is_what_follows_the_last_dash(key: str, shard: str) -> None:
+def test_shard_is_the_suffix_after_the_last_dash(key: str, shard: str) -> None:
     assert ApiKey(key).shard == shard
 
 
@@ -60,25 +61,25 @@ def test_the_shard_is_what_follows_the_last_dash(key: str, shard: str) -> None:
         "x" * 301,
     ],
 )
-def test_a_text_that_could_lead_elsewhere_is_no_key(hostile: str) -> None:
+def test_malformed_key_is_rejected(hostile: str) -> None:
     with pytest.raises(KeyRefused):
         ApiKey(hostile)
 
 
-def test_a_key_shows_its_last_four_characters_only() -> None:
+def test_key_shows_only_its_last_four_characters() -> None:
     key = ApiKey(KEY)
     assert f"{key} {key!r}" == "…rZXk …rZXk"
     assert not hasattr(key, "__dict__")
 
 
 @responses.activate
-def test_a_list_asks_as_cliniko_wants_to_be_asked() -> None:
+def test_list_request_has_clinikos_headers_and_parameters() -> None:
     responses.get(f"{BASE}/patients", json={"patients": [{"id": "1"}], "total_entries": "400", "links": {"next": "x"}})
     page = client().list("patients", filters=("id:>0", "archived_at:*"), sort="id:asc")
     sent = responses.calls[0].request
     assert sent.headers["User-Agent"] == "Sidechart (ops@sidechart.example)"
     assert sent.headers["Accept"] == "application/json"
-    assert sent.headers["Authorization"] == requests.auth._basic_auth_str(KEY, "")
+    assert sent.headers["Authorization"] == f"Basic {b64encode(f'{KEY}:'.encode()).decode()}"
     assert parse_qs(urlsplit(str(sent.url)).query) == {
         "q[]": ["id:>0", "archived_at:*"],
         "sort": ["id:asc"],
@@ -104,7 +105,7 @@ def test_a_list_asks_as_cliniko_wants_to_be_asked() -> None:
         (204, Unreachable),
     ],
 )
-def test_every_status_has_its_named_error(status: int, error: type[Exception]) -> None:
+def test_every_status_raises_its_own_error(status: int, error: type[Exception]) -> None:
     responses.get(f"{BASE}/patients/42", status=status, body="<html>", headers={"Location": "https://evil.example/"})
     with pytest.raises(error):
         client().record("patients", "42")
@@ -126,14 +127,14 @@ def test_every_status_has_its_named_error(status: int, error: type[Exception]) -
         '{"patients": [], "links": {}, "n": NaN}',
     ],
 )
-def test_a_broken_body_is_cliniko_not_answering(body: str) -> None:
+def test_broken_body_counts_as_unreachable(body: str) -> None:
     responses.get(f"{BASE}/patients", body=body)
     with pytest.raises(Unreachable):
         client().list("patients", filters=(), sort="id:asc")
 
 
 @responses.activate
-def test_a_failure_on_the_way_names_neither_key_nor_address() -> None:
+def test_connection_error_reveals_neither_key_nor_url() -> None:
     responses.get(f"{BASE}/patients/42", body=requests.ConnectionError(f"no way to {BASE}/patients/42 with {KEY}"))
     with pytest.raises(Unreachable) as failure:
         client().record("patients", "42")
@@ -154,8 +155,8 @@ def test_a_failure_on_the_way_names_neither_key_nor_address() -> None:
         ({"X-RateLimit-Reset": "soon"}, 60),
     ],
 )
-def test_a_429_says_when_to_go_on(headers: dict[str, str], seconds: int) -> None:
-    cliniko_clock = datetime.now(UTC) - timedelta(minutes=5)  # theirs is slow; only the distance counts
+def test_429_says_when_to_resume(headers: dict[str, str], seconds: int) -> None:
+    cliniko_clock = datetime.now(UTC) - timedelta(minutes=5)  # slow: only the interval counts
     now = int(cliniko_clock.timestamp())
     filled = {
         name: str(now + int(value.strip("{}").removeprefix("now"))) if "now" in value else value

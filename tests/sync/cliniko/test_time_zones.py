@@ -1,4 +1,4 @@
-"""Whatever Cliniko calls a time zone, a clinic's clock is the one on its wall."""
+"""Every label that Cliniko has for a time zone maps to the right IANA zone."""
 
 from typing import Any
 from zoneinfo import available_timezones
@@ -8,7 +8,7 @@ from django.db import connection
 
 from sync.cliniko.time_zones import UNKNOWN, iana_time_zone
 
-# Every label that Ruby on Rails has, which are those of Cliniko.
+# Every label of Ruby on Rails, which Cliniko uses.
 LABELS = """
 International Date Line West|Midway Island|American Samoa|Hawaii|Alaska|Pacific Time (US & Canada)|Tijuana|Arizona
 Mountain Time (US & Canada)|Chihuahua|Mazatlan|Central Time (US & Canada)|Saskatchewan|Guadalajara|Mexico City|Monterrey
@@ -30,19 +30,19 @@ def zones() -> dict[str, str]:
     return {label: iana_time_zone({"time_zone": label}) for label in LABELS.strip().replace("\n", "|").split("|")}
 
 
-def test_every_label_of_cliniko_is_a_zone() -> None:
+def test_every_cliniko_label_maps_to_a_time_zone() -> None:
     assert len(zones()) == 152
     assert not [label for label, zone in zones().items() if zone == UNKNOWN or zone not in available_timezones()]
 
 
-def test_postgresql_knows_each_of_them_as_exports_need(db: None) -> None:
+def test_postgresql_knows_every_time_zone_as_exports_require(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM pg_timezone_names WHERE name = ANY(%s)", [list(zones().values())])
         assert {name for (name,) in cursor.fetchall()} == set(zones().values())
 
 
 @pytest.mark.parametrize(
-    ("said", "zone"),
+    ("account", "zone"),
     [
         ({"time_zone": "Eastern Time (US & Canada)"}, "America/New_York"),
         ({"time_zone": "Adelaide"}, "Australia/Adelaide"),
@@ -69,5 +69,5 @@ def test_postgresql_knows_each_of_them_as_exports_need(db: None) -> None:
         ({}, UNKNOWN),
     ],
 )
-def test_what_an_account_says_is_understood(said: dict[str, Any], zone: str) -> None:
-    assert iana_time_zone(said) == zone
+def test_account_maps_to_its_time_zone(account: dict[str, Any], zone: str) -> None:
+    assert iana_time_zone(account) == zone

@@ -1,4 +1,4 @@
-"""What a clinic changes in its Cliniko settings arrives within a day, by itself."""
+"""Changes of a clinic's Cliniko settings are copied within a day."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,19 +25,19 @@ NEW |= {"terminology": {"patient": "Athlete"}}
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
-    """`answers(page)`: what Cliniko says of every account from now on; the list tells how often it was asked."""
+    """`answers(page)`: Cliniko's settings of every account from now on. Returns a list with an item per request."""
 
     def answer(page: object) -> list[str]:
-        asked: list[str] = []
+        requests: list[str] = []
 
         def settings(client: Cliniko) -> object:
-            asked.append("settings")
+            requests.append("settings")
             if isinstance(page, Exception):
                 raise page
             return page
 
         monkeypatch.setattr(Cliniko, "settings", settings)
-        return asked
+        return requests
 
     return answer
 
@@ -48,57 +48,55 @@ def a_day_later(label: str) -> None:
         Connection.objects.update(connected_at=day_before, account_checked_at=day_before)
 
 
-def told(label: str) -> tuple[str, str, str, str, str]:
+def saved_settings(label: str) -> tuple[str, str, str, str, str]:
     with clinic_context(label):
-        held = connection_state.load()
-    clinic = Clinic.objects.get(label=label)
-    return clinic.name, held.account_name, held.account_subdomain, held.time_zone, held.patient_word
+        saved = connection_state.load()
+    name = Clinic.objects.get(label=label).name
+    return name, saved.account_name, saved.account_subdomain, saved.time_zone, saved.patient_word
 
 
-def test_a_day_after_the_key_name_clock_and_words_are_taken_over(connected: Connect, answers: Answers) -> None:
+def test_account_settings_are_copied_once_a_day(connected: Connect, answers: Answers) -> None:
     sandbox = connected("bondi")
     connected("harbour")
-    before = told("harbour")
-    asked = answers(NEW)
+    before = saved_settings("harbour")
+    requests = answers(NEW)
     sandbox.sync("bondi")
-    assert asked == []
+    assert requests == []
     a_day_later("bondi")
     for _ in range(3):
         sandbox.sync("bondi")
         sandbox.sync("harbour")
-    assert asked == ["settings"]
-    assert told("bondi") == ("Bondi Sports", "Bondi Sports", "bondi-sports", "Australia/Perth", "athlete")
-    assert told("harbour") == before
+    assert requests == ["settings"]
+    assert saved_settings("bondi") == ("Bondi Sports", "Bondi Sports", "bondi-sports", "Australia/Perth", "athlete")
+    assert saved_settings("harbour") == before
 
 
 @pytest.mark.parametrize("page", [{}, {"account": {"time_zone": "Atlantis", "subdomain": "no label"}}, {"account": 7}])
-def test_what_is_not_said_any_more_stays(connected: Connect, answers: Answers, page: dict[str, object]) -> None:
+def test_missing_settings_keep_their_values(connected: Connect, answers: Answers, page: dict[str, object]) -> None:
     sandbox = connected("harbour")
-    before = told("harbour")
+    before = saved_settings("harbour")
     assert before[-2:] == ("Pacific/Auckland", "client")
     answers(page)
     a_day_later("harbour")
     sandbox.sync("harbour")
-    assert told("harbour") == before
+    assert saved_settings("harbour") == before
 
 
 @pytest.mark.parametrize("failure", [KeyForbidden("403"), ServerError("500")])
-def test_an_account_that_does_not_tell_holds_up_nothing(
-    connected: Connect, answers: Answers, failure: ClinikoError
-) -> None:
+def test_refused_settings_do_not_delay_the_sync(connected: Connect, answers: Answers, failure: ClinikoError) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42", first_name="Ada")
-    asked = answers(failure)
+    requests = answers(failure)
     a_day_later("bondi")
     sandbox.sync("bondi")
     sandbox.sync("bondi")
     assert sandbox.mirrored_names("bondi") == {"42": "Ada"}
-    assert asked == ["settings"]
+    assert requests == ["settings"]
     with clinic_context("bondi"):
         assert connection_state.load().state == Connection.State.OK
 
 
-def test_an_answer_that_never_comes_holds_up_one_turn_a_day(connected: Connect, answers: Answers) -> None:
+def test_settings_timeout_stops_one_slice_a_day(connected: Connect, answers: Answers) -> None:
     sandbox = connected("bondi")
     answers(Unreachable("A time-out."))
     a_day_later("bondi")
@@ -109,24 +107,24 @@ def test_an_answer_that_never_comes_holds_up_one_turn_a_day(connected: Connect, 
     assert sandbox.mirrored_names("bondi") == {}
 
 
-def test_what_the_former_key_was_told_is_not_written_over_the_new_accounts(
+def test_settings_of_the_former_key_do_not_overwrite_the_new_account(
     connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox = connected("bondi")
     a_day_later("bondi")
-    held: list[object] = []
+    answered: list[object] = []
     settings = Cliniko.settings
 
-    def overtaken(client: Cliniko) -> object:
+    def settings_then_new_key(client: Cliniko) -> object:
         page = settings(client)
-        if not held:
-            held.append(page)
+        if not answered:
+            answered.append(page)
             connect.connect(ApiKey(sandbox.store.key("harbour")), by=OPS, confirm_other_account=True)
         return page
 
-    monkeypatch.setattr(Cliniko, "settings", overtaken)
+    monkeypatch.setattr(Cliniko, "settings", settings_then_new_key)
     with clinic_context("bondi"):
         client = connection_state.open_client()
         account.refresh_account(client, connection_state.load())
         client.close()
-    assert told("bondi")[:2] == ("Harbour Osteopathy", "Harbour Osteopathy")
+    assert saved_settings("bondi")[:2] == ("Harbour Osteopathy", "Harbour Osteopathy")

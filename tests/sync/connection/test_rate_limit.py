@@ -1,4 +1,4 @@
-"""What the budget of a key's requests does to turns, launches and clinics that share a key."""
+"""The rate limit of a key: slices, launches, and clinics that share a key."""
 
 import hashlib
 from collections.abc import Callable
@@ -38,7 +38,7 @@ KEY = "MS0xLWNhbmFyeS1zZWNyZXQ"
 KEYS = ["one of our keys, long enough to be taken for a key"]
 
 
-def turn(label: str = "bondi") -> walk_run.SliceOutcome:
+def run_slice(label: str = "bondi") -> walk_run.SliceOutcome:
     with clinic_context(label):
         return walk_run.run_slice(seconds=60, pages=1000)
 
@@ -49,15 +49,15 @@ def state(label: str = "bondi") -> str:
 
 
 def use_up(sandbox: Sandbox, label: str = "bondi") -> None:
-    """Leave nothing of this minute to anybody."""
+    """Spend the key's whole budget for this minute."""
     share = share_for(ApiKey(sandbox.store.key(label)), "launches")
     now = timezone.now()
     KeyBudget.objects.filter(fingerprint=share.fingerprint).update(background=[now] * 20, launches=[now] * 180)
 
 
 @pytest.fixture
-def modest(connected: Connect, settings: Settings) -> Sandbox:
-    """Bondi is connected and synced, and may make as many requests as Cliniko really allows."""
+def limited(connected: Connect, settings: Settings) -> Sandbox:
+    """Bondi is connected and synced, with Cliniko's real rate limit."""
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42", first_name="Ada")
     sandbox.sync("bondi")
@@ -69,84 +69,84 @@ def modest(connected: Connect, settings: Settings) -> Sandbox:
 
 
 @pytest.mark.parametrize("suffix", ["-au1", "-uk2"])
-def test_a_key_has_one_fingerprint_with_and_without_its_shard(suffix: str) -> None:
+def test_fingerprint_ignores_the_shard(suffix: str) -> None:
     assert fingerprint(ApiKey(KEY + suffix), keys=KEYS) == fingerprint(ApiKey(KEY), keys=KEYS)
 
 
-def test_different_keys_and_different_environments_have_different_fingerprints() -> None:
+def test_fingerprints_differ_between_keys_and_environments() -> None:
     one = fingerprint(ApiKey(KEY), keys=KEYS)
     assert one != fingerprint(ApiKey(KEY + "x"), keys=KEYS)
     assert one != fingerprint(ApiKey(KEY), keys=["another of our keys, just as long as that"])
 
 
-def test_a_fingerprint_tells_nothing_of_the_key() -> None:
+def test_fingerprint_is_no_plain_hash_of_the_key() -> None:
     found = fingerprint(ApiKey(KEY), keys=KEYS)
     assert len(found) == 32
     for digest in ("md5", "sha1", "sha256", "sha512"):
         assert found not in hashlib.new(digest, KEY.encode()).hexdigest()
 
 
-def test_the_key_is_nowhere_in_what_is_counted(modest: Sandbox) -> None:
-    key = ApiKey(modest.store.key("bondi"))
+def test_rate_limit_table_does_not_contain_the_key(limited: Sandbox) -> None:
+    key = ApiKey(limited.store.key("bondi"))
     with database.cursor() as cursor:
         cursor.execute("SELECT string_agg(each::text, ' ') FROM public.tenants_keybudget each")
-        held = cursor.fetchone()[0]
-    assert fingerprint(key, keys=configured.SEALING_KEYS) in held
-    assert all(key.body[start : start + 6] not in held for start in range(0, len(key.body), 6))
+        table = cursor.fetchone()[0]
+    assert fingerprint(key, keys=configured.SEALING_KEYS) in table
+    assert all(key.body[start : start + 6] not in table for start in range(0, len(key.body), 6))
 
 
-# --- Turns and launches ---
+# --- Slices and launches ---
 
 
-def test_a_turn_that_spent_its_share_goes_on_later_and_leaves_the_state_as_it_was(modest: Sandbox) -> None:
-    use_up(modest)
+def test_spent_budget_postpones_the_slice_and_leaves_the_state_unchanged(limited: Sandbox) -> None:
+    use_up(limited)
     with clinic_context("bondi"):
         mark_all_due()
         before = connection_state.load()
-    asked = modest.store.count_requests()
-    ended = turn()
-    assert ended.has_more
-    assert ended.resume_at is not None
-    assert timedelta(seconds=50) < ended.resume_at - timezone.now() < timedelta(seconds=61)
-    assert modest.store.count_requests() == asked
+    requests = limited.store.count_requests()
+    outcome = run_slice()
+    assert outcome.has_more
+    assert outcome.resume_at is not None
+    assert timedelta(seconds=50) < outcome.resume_at - timezone.now() < timedelta(seconds=61)
+    assert limited.store.count_requests() == requests
     assert state() == "ok"
     with clinic_context("bondi"):
         after = connection_state.load()
     assert (after.resume_at, after.failures, after.state_since) == (None, 0, before.state_since)
 
 
-def test_an_import_that_spent_its_share_is_still_importing(connected: Connect, settings: Settings) -> None:
+def test_import_with_a_spent_budget_is_still_importing(connected: Connect, settings: Settings) -> None:
     sandbox = connected("bondi")
     settings.CLINIKO_REQUESTS_PER_MINUTE = 200
     use_up(sandbox)
-    assert turn().has_more
+    assert run_slice().has_more
     assert state() == IMPORTING
     advance_clock(61)
-    assert turn() == walk_run.SliceOutcome()
+    assert run_slice() == walk_run.SliceOutcome()
     assert state() == "ok"
 
 
-def test_a_refusal_of_clinikos_is_told_as_its_limit(modest: Sandbox) -> None:
-    modest.store.inject_fault("bondi", Fault.TOO_MANY, seconds=30)
+def test_429_sets_the_state_to_rate_limited(limited: Sandbox) -> None:
+    limited.store.inject_fault("bondi", Fault.TOO_MANY, seconds=30)
     with clinic_context("bondi"):
         mark_all_due()
-    ended = turn()
-    assert not ended.has_more
-    assert ended.resume_at is not None
+    outcome = run_slice()
+    assert not outcome.has_more
+    assert outcome.resume_at is not None
     assert state() == "rate_limited"
 
 
-def test_a_launch_without_a_share_asks_nothing_and_holds_it_against_nobody(modest: Sandbox) -> None:
-    use_up(modest)
-    asked = modest.store.count_requests()
+def test_launch_with_a_spent_budget_makes_no_request_and_leaves_the_state_unchanged(limited: Sandbox) -> None:
+    use_up(limited)
+    requests = limited.store.count_requests()
     with clinic_context("bondi"):
         assert refresh_patient("42") == Outcome.RATE_LIMITED
-    assert modest.store.count_requests() == asked
+    assert limited.store.count_requests() == requests
     assert state() == "ok"
 
 
-def test_launches_have_a_share_when_the_background_has_none(modest: Sandbox) -> None:
-    share = share_for(ApiKey(modest.store.key("bondi")), "background")
+def test_launches_have_a_reserve_when_the_background_budget_is_spent(limited: Sandbox) -> None:
+    share = share_for(ApiKey(limited.store.key("bondi")), "background")
     now = timezone.now()
     KeyBudget.objects.filter(fingerprint=share.fingerprint).update(background=[now] * 140, launches=[])
     with pytest.raises(BudgetSpent):
@@ -161,17 +161,17 @@ def test_launches_have_a_share_when_the_background_has_none(modest: Sandbox) -> 
 
 
 @pytest.fixture
-def sharing(modest: Sandbox, harbour: Clinic) -> Sandbox:
-    """Harbour has bondi's key."""
+def shared_key(limited: Sandbox, harbour: Clinic) -> Sandbox:
+    """Both clinics have bondi's key."""
     with clinic_context("harbour"):
-        connect.connect(ApiKey(modest.store.key("bondi")), by=OPS)
-    return modest
+        connect.connect(ApiKey(limited.store.key("bondi")), by=OPS)
+    return limited
 
 
-def test_clinics_with_the_same_key_have_one_budget(sharing: Sandbox) -> None:
+def test_clinics_with_the_same_key_share_one_budget(shared_key: Sandbox) -> None:
     with clinic_context("bondi"):
         left = connection_state.requests_left()
-    turn("harbour")
+    run_slice("harbour")
     with clinic_context("bondi"):
         after = connection_state.requests_left()
     assert left is not None
@@ -179,31 +179,31 @@ def test_clinics_with_the_same_key_have_one_budget(sharing: Sandbox) -> None:
     assert after < left
 
 
-def test_clinics_with_keys_of_their_own_do_not_wait_for_each_other(modest: Sandbox, connected: Connect) -> None:
+def test_clinics_with_their_own_keys_have_their_own_budgets(limited: Sandbox, connected: Connect) -> None:
     connected("harbour")
-    use_up(modest)
-    assert turn("harbour") == walk_run.SliceOutcome()
+    use_up(limited)
+    assert run_slice("harbour") == walk_run.SliceOutcome()
 
 
-def test_when_cliniko_refuses_the_key_at_one_clinic_the_other_asks_nothing(sharing: Sandbox) -> None:
-    sharing.store.inject_fault("bondi", Fault.TOO_MANY, seconds=30)
+def test_429_at_one_clinic_stops_the_other_clinic_with_the_same_key(shared_key: Sandbox) -> None:
+    shared_key.store.inject_fault("bondi", Fault.TOO_MANY, seconds=30)
     with clinic_context("bondi"), pytest.raises(RateLimited) as limit:
         walk_run.run_sync()
     assert not isinstance(limit.value, BudgetSpent)
-    asked = sharing.store.count_requests()
-    assert turn("harbour") == walk_run.SliceOutcome(has_more=True, resume_at=limit.value.until)
+    requests = shared_key.store.count_requests()
+    assert run_slice("harbour") == walk_run.SliceOutcome(has_more=True, resume_at=limit.value.until)
     with clinic_context("harbour"):
         assert refresh_patient("42") == Outcome.RATE_LIMITED
-    assert sharing.store.count_requests() == asked
+    assert shared_key.store.count_requests() == requests
     advance_clock(31)
-    assert turn("harbour") == walk_run.SliceOutcome()
+    assert run_slice("harbour") == walk_run.SliceOutcome()
 
 
 # --- A whole import ---
 
 
 class Clock:
-    """Cliniko's. A request takes a tenth of a second of it."""
+    """Cliniko's clock. A request takes a tenth of a second."""
 
     ahead = timedelta(0)
 
@@ -215,20 +215,20 @@ class Clock:
         advance_clock(seconds)
 
 
-class Slow(InProcess):
-    def send(self, *sent: Any, **words: Any) -> Any:
-        answer = super().send(*sent, **words)
+class SlowInProcess(InProcess):
+    def send(self, *args: Any, **options: Any) -> Any:
+        answer = super().send(*args, **options)
         clock: Clock = self.app.extensions["cliniko_store"].now
         clock.pass_by(0.1)
         return answer
 
 
-def test_an_import_at_full_speed_never_meets_clinikos_limit(
+def test_full_speed_import_never_reaches_clinikos_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings, bondi: Clinic
 ) -> None:
     clock = Clock()
     app = create_app(tmp_path / "cliniko.sqlite3", requests_per_minute=200, now=clock)
-    store, transport = store_of(app), Slow(app)
+    store, transport = store_of(app), SlowInProcess(app)
     key = store.add_account("bondi", patients=60)
     monkeypatch.setattr("requests.Session.get_adapter", lambda *_, **__: transport)
     monkeypatch.setattr("sync.cliniko.client.PER_PAGE", 3)
@@ -237,12 +237,12 @@ def test_an_import_at_full_speed_never_meets_clinikos_limit(
     with clinic_context("bondi"):
         connect.connect(ApiKey(key), by=OPS)
         launches = store.count_requests()
-    while (ended := turn()).has_more:
-        assert ended.resume_at is not None
-        clock.pass_by(max(0.0, (ended.resume_at - timezone.now()).total_seconds()))
-    asked = store.requests("bondi")
-    assert len(asked) > 300
-    assert {each.status for each in asked} <= {200, 404}
-    times = [parse_time(each.at) for each in asked[launches:]]
-    minute = timedelta(seconds=59)  # the log tells whole seconds
+    while (outcome := run_slice()).has_more:
+        assert outcome.resume_at is not None
+        clock.pass_by(max(0.0, (outcome.resume_at - timezone.now()).total_seconds()))
+    requests = store.requests("bondi")
+    assert len(requests) > 300
+    assert {each.status for each in requests} <= {200, 404}
+    times = [parse_time(each.at) for each in requests[launches:]]
+    minute = timedelta(seconds=59)  # the log has whole seconds
     assert max(sum(at <= each <= at + minute for each in times) for at in times) <= 140

@@ -1,4 +1,4 @@
-"""What Cliniko says of a key is kept apart from what else hinders: neither a pause nor an outage hides a refusal."""
+"""The key's state is separate from the connection's: neither a pause nor an outage hides a refusal."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ Connect = Callable[[str], Sandbox]
 Answering = Callable[[str, Callable[[], Page]], None]
 
 
-def test_a_refused_key_does_not_end_a_pause_and_is_not_hidden_by_it(connected: Connect) -> None:
+def test_refused_key_is_visible_during_a_pause_and_does_not_end_it(connected: Connect) -> None:
     sandbox = connected("bondi")
     connected("harbour")
     sandbox.store.revoke_key(sandbox.store.key("bondi"))
@@ -38,16 +38,16 @@ def test_a_refused_key_does_not_end_a_pause_and_is_not_hidden_by_it(connected: C
 
 
 @pytest.mark.parametrize(
-    ("said", "key_state"),
+    ("failure", "key_state"),
     [(KeyInvalid("401"), "invalid"), (KeyForbidden("403"), "forbidden"), (Unreachable("A time-out."), "ok")],
 )
-def test_what_cliniko_says_of_the_key_outlasts_an_outage_and_ends_with_an_answer(
-    connected: Connect, said: ClinikoError, key_state: str
+def test_key_state_survives_an_outage_and_is_cleared_by_a_success(
+    connected: Connect, failure: ClinikoError, key_state: str
 ) -> None:
     connected("bondi")
     with clinic_context("bondi"):
-        for failure in (said, Unreachable("502"), BudgetSpent(timezone.now())):
-            connection_state.record_failure(failure, connection_state.load())
+        for each in (failure, Unreachable("502"), BudgetSpent(timezone.now())):
+            connection_state.record_failure(each, connection_state.load())
             assert connection_state.load().key_state == key_state
         connection_state.record_success(connection_state.load())
         assert connection_state.load().key_state == "ok"
@@ -61,23 +61,23 @@ def raising(failure: ClinikoError) -> Callable[[], Page]:
     return fail
 
 
-@pytest.mark.parametrize("hindrance", [BudgetSpent(datetime(2100, 1, 1, tzinfo=UTC)), Unreachable("A time-out.")])
-def test_a_key_that_gave_something_is_no_longer_refused_whatever_hinders_then(
-    connected: Connect, answering: Answering, hindrance: ClinikoError
+@pytest.mark.parametrize("failure", [BudgetSpent(datetime(2100, 1, 1, tzinfo=UTC)), Unreachable("A time-out.")])
+def test_key_that_returned_records_is_ok_whatever_fails_afterwards(
+    connected: Connect, answering: Answering, failure: ClinikoError
 ) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42", first_name="Ada")
-    answering(ALERTS.name, raising(hindrance))
+    answering(ALERTS.name, raising(failure))
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid")
-        with pytest.raises(type(hindrance)):
+        with pytest.raises(type(failure)):
             walk_run.run_sync(everything=False)
         assert Patient.objects.exists()
         assert connection_state.load().key_state == "ok"
     assert Clinic.objects.get(label="bondi").key_state == "ok"
 
 
-def test_a_key_that_is_refused_again_after_some_answers_is_told_of_once(
+def test_owners_are_notified_once_of_a_key_that_is_refused_again_after_some_answers(
     connected: Connect, answering: Answering
 ) -> None:
     sandbox = connected("bondi")
@@ -87,22 +87,22 @@ def test_a_key_that_is_refused_again_after_some_answers_is_told_of_once(
         Connection.objects.update(state="key_invalid", key_state="invalid", owners_notified_at=timezone.now())
         with pytest.raises(KeyInvalid):
             walk_run.run_sync(everything=False)
-        held = connection_state.load()
-        assert held.key_state == "invalid"
-        assert held.owners_notified_at
+        connection = connection_state.load()
+        assert connection.key_state == "invalid"
+        assert connection.owners_notified_at
 
 
-def test_an_answer_from_before_a_refusal_does_not_outlive_it(connected: Connect) -> None:
+def test_refusal_takes_precedence_over_an_earlier_answer(connected: Connect) -> None:
     connected("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(state="unreachable", key_state="invalid")
-        held = connection_state.load()
-        connection_state.record_failure(KeyInvalid("401"), held)
-        connection_state.record_key_accepted(held)
+        connection = connection_state.load()
+        connection_state.record_failure(KeyInvalid("401"), connection)
+        connection_state.record_key_accepted(connection)
         assert (connection_state.load().state, connection_state.load().key_state) == ("key_invalid", "invalid")
 
 
-def test_a_launch_that_is_answered_says_that_the_key_is_taken_again(connected: Connect) -> None:
+def test_answered_launch_marks_the_key_as_ok(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42", first_name="Ada")
     with clinic_context("bondi"):
@@ -112,32 +112,32 @@ def test_a_launch_that_is_answered_says_that_the_key_is_taken_again(connected: C
     assert Clinic.objects.get(label="bondi").key_state == "ok"
 
 
-def test_a_refusal_counts_also_when_the_key_was_thought_to_be_refused_before(connected: Connect) -> None:
+def test_refusal_counts_even_if_the_key_was_loaded_as_refused(connected: Connect) -> None:
     connected("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(key_state="invalid")
-        held = connection_state.load()
+        connection = connection_state.load()
         connection_state.record_success(connection_state.load())
-        connection_state.record_failure(KeyInvalid("401"), held)
+        connection_state.record_failure(KeyInvalid("401"), connection)
         assert (connection_state.load().state, connection_state.load().key_state) == ("key_invalid", "invalid")
 
 
-def test_what_cliniko_says_of_a_former_key_is_not_held_against_the_new_one(connected: Connect) -> None:
+def test_refusal_of_the_former_key_does_not_affect_the_new_one(connected: Connect) -> None:
     sandbox = connected("bondi")
     with clinic_context("bondi"):
         former = connection_state.load()
         connect.connect(ApiKey(sandbox.store.issue_key("bondi")), by=OPS)
         connection_state.record_failure(KeyInvalid("401"), former)
-        assert connection_state.load().key_state == "ok"
+        assert (connection_state.load().state, connection_state.load().key_state) == ("ok", "ok")
     assert Clinic.objects.get(label="bondi").key_state == "ok"
 
 
-def test_a_refusal_that_was_taken_back_halfway_is_asked_about_again(connected: Connect) -> None:
+def test_half_cleared_refusal_is_retried(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42", first_name="Ada")
     with clinic_context("bondi"):
-        Connection.objects.update(state="key_invalid", key_state="ok")  # as a process that was killed in between leaves
+        Connection.objects.update(state="key_invalid", key_state="ok")  # left by a process that was killed in between
         assert not walk_run.run_slice(seconds=60, pages=60).blocked
-        held = connection_state.load()
-        assert (held.state, held.key_state) == ("ok", "ok")
+        connection = connection_state.load()
+        assert (connection.state, connection.key_state) == ("ok", "ok")
     assert sandbox.mirrored_names("bondi") == {"42": "Ada"}

@@ -1,4 +1,4 @@
-"""What the state machine plays on: two clinics, a clock that a test moves, and a worker that can be killed."""
+"""The state machine's environment: two clinics, a clock that tests move, and a worker that can be killed."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -26,14 +26,14 @@ from sync.walk.lease import LeaseHeld
 from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Clinic
-from tests.sync.comparison import differences
-from tests.sync.in_process import API_URL
+from tests.sync.comparison import Differences, differences
+from tests.sync.in_process import URL
 
-MORNING = datetime(2040, 1, 2, 9, 0, tzinfo=UTC)  # later than the database's clock, which sets some defaults
+MORNING = datetime(2040, 1, 2, 9, 0, tzinfo=UTC)  # after the database's clock, which sets some defaults
 LONG_AGO = format_time(MORNING - timedelta(days=3))
-MOST_TURNS = 30
+MAX_SLICES = 30
 PATIENTS = 5
-# Every payload tells which version of its record it is, whoever changed it and however.
+# Numbers the versions of every record in its payload, however it was changed.
 COUNT_VERSIONS = """
 CREATE TRIGGER count_versions AFTER UPDATE ON records BEGIN
   UPDATE records SET body = json_set(NEW.body, '$.version', ifnull(json_extract(OLD.body, '$.version'), 0) + 1)
@@ -53,12 +53,12 @@ class Clock:
 
 
 class Killed(BaseException):
-    """The worker's process is gone, between two statements."""
+    """The worker's process was killed between two statements."""
 
 
 @contextmanager
 def killed_after(statements: int) -> Iterator[None]:
-    """Let so many statements be, and none after: what was committed stays, what was not is rolled back."""
+    """Allow this many statements and then raise Killed: what was committed stays, the rest is rolled back."""
     left = statements
 
     def wrapper(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
@@ -75,7 +75,7 @@ def killed_after(statements: int) -> Iterator[None]:
 
 
 class Answer(NamedTuple):
-    """A page with the number that was drawn before it was asked for."""
+    """A page, and the sequence number drawn before its request."""
 
     resource: Resource
     sequence: int
@@ -84,11 +84,11 @@ class Answer(NamedTuple):
 
 @dataclass
 class Stage:
-    """Where an example begins: the stored files to copy, and both clinics with their keys."""
+    """The start of an example: a template of the sandbox's file, and both clinics with their keys."""
 
     app: Flask
     clock: Clock
-    home: Path
+    directory: Path
     schemas: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -97,7 +97,7 @@ class Stage:
         return store
 
     def build(self) -> None:
-        """Two accounts with the same few ids, one practitioner, place and type each; harbour is mirrored already."""
+        """Create two accounts with the same few ids and one practitioner, business and type each; mirror harbour."""
         for label, shard in (("bondi", "au1"), ("harbour", "au2")):
             self.store.add_account(label, shard)
             self._make_small(label)
@@ -107,7 +107,7 @@ class Stage:
             with clinic_context(label):
                 connect.connect(ApiKey(self.store.key(label)), by=OPS)
             self.schemas[label] = Clinic.objects.get(label=label).schema_name
-        self.rest("harbour")
+        self.sync("harbour")
         with self.store.writing() as accounts:
             accounts.execute(COUNT_VERSIONS)
         self.store.close()
@@ -119,16 +119,16 @@ class Stage:
                     accounts.execute("DELETE FROM records WHERE resource = ? AND id = ?", (resource, record.id))
 
     def begin(self) -> None:
-        """A new copy of the file, at the hour it was made."""
+        """Start an example: a new copy of the template, at the time it was made."""
         self.store.close()
-        for leftover in self.home.glob("example.sqlite3*"):
+        for leftover in self.directory.glob("example.sqlite3*"):
             leftover.unlink()
-        shutil.copy(self.home / "template.sqlite3", self.home / "example.sqlite3")
+        shutil.copy(self.directory / "template.sqlite3", self.directory / "example.sqlite3")
         self.clock.moment = MORNING
-        self.app.extensions["cliniko_store"] = Store(self.home / "example.sqlite3", now=self.clock)
+        self.app.extensions["cliniko_store"] = Store(self.directory / "example.sqlite3", now=self.clock)
 
-    def turn(self, label: str = "bondi", *, pages: int, everything: bool = False, killed: int | None = None) -> bool:
-        """A worker's turn, true when it was done. Cliniko may fail it, and another may hold the lease."""
+    def slice(self, label: str = "bondi", *, pages: int, everything: bool = False, killed: int | None = None) -> bool:
+        """Run a slice; True when done. Cliniko may fail, and another worker may hold the lease."""
         with clinic_context(label):
             try:
                 if killed is None:
@@ -141,17 +141,17 @@ class Stage:
                 Connection.objects.update(lease_until=MORNING - timedelta(days=10_000))
                 return False
 
-    def rest(self, label: str = "bondi") -> None:
-        """One quiet tick, over as many turns as it takes."""
-        done = self.turn(label, pages=40, everything=True)
-        for _ in range(MOST_TURNS):
+    def sync(self, label: str = "bondi") -> None:
+        """Run one tick's sync to its end, over as many slices as it takes."""
+        done = self.slice(label, pages=40, everything=True)
+        for _ in range(MAX_SLICES):
             if done:
                 return
-            done = self.turn(label, pages=40)
-        raise AssertionError("The mirror comes to no rest.")
+            done = self.slice(label, pages=40)
+        raise AssertionError("The sync doesn't finish.")
 
-    def ask(self, resource: str, after_id: int) -> Answer:
-        """What a worker is told now."""
+    def fetch(self, resource: str, after_id: int) -> Answer:
+        """Fetch a page as a worker would."""
         with clinic_context("bondi"):
             sequence = next_sequence()
             hidden = [f"{name}:*" for name in BY_NAME[resource].hidden]
@@ -159,11 +159,11 @@ class Stage:
             return Answer(BY_NAME[resource], sequence, page)
 
     def write(self, answer: Answer) -> None:
-        """What was told then is written now.
+        """Write a page that was fetched earlier.
 
-        Left out is whatever came and went unseen meanwhile: it would stay until the next comparison. Only a launch
-        could write it, since pages need the lease, and it would have to be held up from before a deletion until after
-        its count.
+        Leaves out records that were created and deleted in between, unseen by the mirror: they would stay until the
+        next comparison. Only a launch could write one, since pages need the lease, and it would have to be delayed from
+        before the deletion until after its count.
         """
         resource = answer.resource
         with clinic_context("bondi"):
@@ -173,18 +173,16 @@ class Stage:
             write_page(resource, records, sequence=answer.sequence)
 
     def launch(self, patient_id: int) -> None:
-        """Staff open a patient. Whoever did so before, it was more than two seconds ago."""
+        """Open a patient, more than two seconds after the previous launch."""
         with clinic_context("bondi"):
             PatientRefresh.objects.all().delete()
             refresh_patient(str(patient_id))
 
-    def differences(self, label: str = "bondi") -> list[str]:
-        shard = {"bondi": "au1", "harbour": "au2"}[label]
-        with clinic_context(label):
-            return differences(self.store, label, API_URL.replace("{shard}", shard))
+    def differences(self, label: str = "bondi") -> Differences:
+        return differences(self.store, URL, label)
 
     def rows(self, label: str) -> str:
-        """A digest of all that the mirror of a clinic holds, down to which transaction wrote it."""
+        """Return a digest of a clinic's mirror that includes which transaction wrote each row."""
         schema = self.schemas[label]
         tables = [
             *(each.model._meta.db_table for each in RESOURCES),

@@ -1,4 +1,4 @@
-"""Deletions that come before the first count of them."""
+"""Deletions before the first count of the deleted records."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from tests.cliniko_sandbox import Sandbox
 Connect = Callable[[str], Sandbox]
 
 
-def test_somebody_who_was_launched_before_the_import_and_deleted_before_it_counts_is_not_shown(
+def test_patient_launched_before_the_import_and_deleted_before_its_count_is_not_shown(
     connected: Connect,
 ) -> None:
     sandbox = connected("bondi")
@@ -25,7 +25,7 @@ def test_somebody_who_was_launched_before_the_import_and_deleted_before_it_count
     assert sandbox.mirrored_names("bondi") == {"43": "Here"}
 
 
-def test_somebody_deleted_while_the_list_of_deleted_ones_fails_from_the_start_is_not_shown(connected: Connect) -> None:
+def test_patient_deleted_while_the_list_of_deleted_patients_has_always_failed_is_not_shown(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42", first_name="Gone")
     sandbox.store.add_patient("bondi", id="43", first_name="Here")

@@ -24,7 +24,7 @@ GONE = ("70", "71", "72")
 
 @pytest.fixture
 def compared(connected: Connect) -> Sandbox:
-    """bondi's patients are to be compared, and three of them are not in Cliniko any more."""
+    """bondi's patients are due for comparison, and three of them are no longer in Cliniko."""
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42", first_name="Here")
     sandbox.store.add_patient("bondi", id="80", first_name="Also here")
@@ -36,8 +36,8 @@ def compared(connected: Connect) -> Sandbox:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The ids that Cliniko is asked for by themselves. It does not answer for 71 at first."""
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the records that are fetched singly. The first request for 71 fails."""
     ids: list[str] = []
     real = Cliniko.record
 
@@ -51,30 +51,28 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ids
 
 
-def test_a_record_that_was_asked_for_is_not_asked_for_again_when_the_next_one_fails(
-    compared: Sandbox, asked: list[str]
-) -> None:
+def test_fetched_record_is_not_fetched_again_when_the_next_one_fails(compared: Sandbox, fetched: list[str]) -> None:
     with clinic_context("bondi"):
         walk_run.run_sync(everything=False)
         assert Reconciliation.objects.get(resource="patients").after_id == "70"
         assert Patient.objects.get(cliniko_id="70").deleted_at
         reconcile.request_comparison(PATIENTS)
         walk_run.run_sync(everything=False)
-        assert asked == ["70", "71", "71", "72"]
+        assert fetched == ["70", "71", "71", "72"]
         assert Patient.objects.filter(deleted_at=None).count() == 2
         state = Reconciliation.objects.get(resource="patients")
         assert (state.after_id, state.compared, state.mended) == (None, 2, 3)
 
 
-def test_once_the_turn_is_over_the_rest_waits_for_the_next(compared: Sandbox, asked: list[str]) -> None:
+def test_comparison_stops_when_the_slice_is_over(compared: Sandbox, fetched: list[str]) -> None:
     with clinic_context("bondi"), Lease() as lease:
-        step = reconcile.compare_page(connection_state.open_client(), lease, PATIENTS, is_over=lambda: True)
-        assert asked == ["70"]
-        assert (step.done, step.reread, step.mended, step.compared) == (False, 1, 1, 1)
+        page = reconcile.compare_page(connection_state.open_client(), lease, PATIENTS, is_over=lambda: True)
+        assert fetched == ["70"]
+        assert (page.done, page.reread, page.mended, page.compared) == (False, 1, 1, 1)
         assert Reconciliation.objects.get(resource="patients").after_id == "70"
 
 
-def test_a_launch_that_finds_somebody_outdoes_an_older_404(compared: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_launch_takes_precedence_over_an_earlier_404(compared: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [RecordNotFound("404"), patient_payload("70"), RecordNotFound("404"), RecordNotFound("404")]
 
     def record(self: Cliniko, resource: str, cliniko_id: str) -> Any:

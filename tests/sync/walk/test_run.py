@@ -1,4 +1,4 @@
-"""The mirror against the sandbox Cliniko: whatever happens there, nobody is lost and nobody is mixed up."""
+"""The sync against the sandbox: no patient is lost, and no clinic gets another's."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -32,7 +32,7 @@ Connect = Callable[[str], Sandbox]
 A_WHILE_AGO = format_time(timezone.now() - timedelta(days=3))
 
 
-def people(sandbox: Sandbox, label: str, count: int, **fields: str) -> list[str]:
+def add_patients(sandbox: Sandbox, label: str, count: int, **fields: str) -> list[str]:
     return [
         sandbox.store.add_patient(
             label, first_name=f"P{number}", created_at=A_WHILE_AGO, updated_at=A_WHILE_AGO, **fields
@@ -41,9 +41,9 @@ def people(sandbox: Sandbox, label: str, count: int, **fields: str) -> list[str]
     ]
 
 
-def test_the_first_import_brings_everybody_archived_ones_too(connected: Connect) -> None:
+def test_import_includes_archived_patients(connected: Connect) -> None:
     sandbox = connected("bondi")
-    ids = people(sandbox, "bondi", 230)
+    ids = add_patients(sandbox, "bondi", 230)
     sandbox.store.archive("bondi", ids[7])
     sandbox.sync("bondi")
     with clinic_context("bondi"):
@@ -52,7 +52,7 @@ def test_the_first_import_brings_everybody_archived_ones_too(connected: Connect)
         assert SyncRun.objects.filter(result=SyncRun.Result.DONE).count() == 1
 
 
-def test_two_clinics_with_the_same_ids_mix_nothing(connected: Connect) -> None:
+def test_clinics_with_the_same_ids_keep_their_own_patients(connected: Connect) -> None:
     sandbox = connected("bondi")
     connected("harbour")
     for label, name in (("bondi", "Ada"), ("harbour", "Ben")):
@@ -63,9 +63,9 @@ def test_two_clinics_with_the_same_ids_mix_nothing(connected: Connect) -> None:
     assert sandbox.mirrored_names("harbour") == {"42": "Ben"}
 
 
-def test_a_tick_brings_edits_and_new_people(connected: Connect) -> None:
+def test_tick_reads_edits_and_new_patients(connected: Connect) -> None:
     sandbox = connected("bondi")
-    first, *_ = people(sandbox, "bondi", 3)
+    first, *_ = add_patients(sandbox, "bondi", 3)
     sandbox.sync("bondi")
     sandbox.store.edit("bondi", "patients", first, first_name="Renamed")
     new = sandbox.store.add_patient("bondi", first_name="New")
@@ -74,9 +74,9 @@ def test_a_tick_brings_edits_and_new_people(connected: Connect) -> None:
     assert (names[first], names[new]) == ("Renamed", "New")
 
 
-def test_archiving_and_merging_reach_the_mirror(connected: Connect) -> None:
+def test_archived_and_merged_patients_reach_the_mirror(connected: Connect) -> None:
     sandbox = connected("bondi")
-    gone, loser, survivor = people(sandbox, "bondi", 3)
+    gone, loser, survivor = add_patients(sandbox, "bondi", 3)
     sandbox.store.add_alert("bondi", loser, "Penicillin allergy")
     sandbox.sync("bondi")
     sandbox.store.archive("bondi", gone)
@@ -90,18 +90,18 @@ def test_archiving_and_merging_reach_the_mirror(connected: Connect) -> None:
         assert [alert.name for alert in record.alerts] == ["Penicillin allergy"]
 
 
-def test_edits_between_the_pages_of_an_import_lose_nobody(connected: Connect) -> None:
+def test_edits_between_the_pages_of_an_import_lose_no_patient(connected: Connect) -> None:
     sandbox = connected("bondi")
-    ids = people(sandbox, "bondi", 450)
+    ids = add_patients(sandbox, "bondi", 450)
 
-    def meanwhile(resource: Resource, progress: WalkProgress) -> None:
+    def edit_in_between(resource: Resource, progress: WalkProgress) -> None:
         if resource.name == "patients":
             for cliniko_id in ids[:150:10]:
                 sandbox.store.edit("bondi", "patients", cliniko_id, first_name=f"Page{progress.done}")
             sandbox.store.add_patient("bondi", first_name="Late")
 
     with clinic_context("bondi"):
-        walk_run.run_sync(on_page=meanwhile)
+        walk_run.run_sync(on_page=edit_in_between)
     sandbox.sync("bondi")
     assert sandbox.mirrored_names("bondi") == {
         cliniko_id: sandbox.store.patient("bondi", cliniko_id).body["first_name"]  # type: ignore[union-attr]
@@ -111,9 +111,9 @@ def test_edits_between_the_pages_of_an_import_lose_nobody(connected: Connect) ->
     assert list(sandbox.mirrored_names("bondi").values()).count("Late") == 5
 
 
-def test_a_tick_reads_hundreds_of_records_of_one_second(connected: Connect) -> None:
+def test_tick_reads_hundreds_of_records_from_one_second(connected: Connect) -> None:
     sandbox = connected("bondi")
-    ids = people(sandbox, "bondi", 320)
+    ids = add_patients(sandbox, "bondi", 320)
     sandbox.sync("bondi")
     at_once = format_time(timezone.now())
     for cliniko_id in reversed(ids):
@@ -125,11 +125,11 @@ def test_a_tick_reads_hundreds_of_records_of_one_second(connected: Connect) -> N
     assert names[later] == "Later"
 
 
-def test_an_import_stopped_after_any_page_goes_on_where_it_was_and_asks_nothing_twice(connected: Connect) -> None:
+def test_import_stopped_after_every_page_resumes_without_repeated_requests(connected: Connect) -> None:
     sandbox = connected("bondi")
     connected("harbour")
     asked = {label: sandbox.store.count_requests(label) for label in ("bondi", "harbour")}
-    ids = {label: people(sandbox, label, 250) for label in ("bondi", "harbour")}
+    ids = {label: add_patients(sandbox, label, 250) for label in ("bondi", "harbour")}
     with clinic_context("bondi"):
         while not walk_run.run_sync(pages=1, everything=False):
             continue
@@ -141,15 +141,13 @@ def test_an_import_stopped_after_any_page_goes_on_where_it_was_and_asks_nothing_
         assert sandbox.mirrored_names(label).keys() == set(ids[label])
 
 
-def test_an_error_between_rows_and_cursor_leaves_both_as_they_were(
-    connected: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_error_between_rows_and_cursor_rolls_back_both(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox = connected("bondi")
-    people(sandbox, "bondi", 120)
+    add_patients(sandbox, "bondi", 120)
 
     def write_and_die(page: ReadPage, *, sequence: int, isolate: bool) -> int:
         store_page(page, sequence=sequence, isolate=isolate)
-        raise RuntimeError("the worker died here")
+        raise RuntimeError("the worker died")
 
     with clinic_context("bondi"):
         with monkeypatch.context() as patched:
@@ -162,9 +160,9 @@ def test_an_error_between_rows_and_cursor_leaves_both_as_they_were(
     assert len(sandbox.mirrored_names("bondi")) == 120
 
 
-def test_records_that_did_not_change_are_not_written_again(connected: Connect) -> None:
+def test_unchanged_records_are_not_written_again(connected: Connect) -> None:
     sandbox = connected("bondi")
-    people(sandbox, "bondi", 5)
+    add_patients(sandbox, "bondi", 5)
     sandbox.sync("bondi")
     versions = "SELECT cliniko_id, xmin::text FROM sync_patient ORDER BY 1"
     with clinic_context("bondi"), database.cursor() as cursor:
@@ -174,7 +172,7 @@ def test_records_that_did_not_change_are_not_written_again(connected: Connect) -
         assert cursor.execute(versions).fetchall() == before
 
 
-def test_a_key_that_cliniko_refuses_stops_the_polling_until_it_changes(connected: Connect) -> None:
+def test_refused_key_stops_polling_until_it_is_replaced(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.sync("bondi")
     sandbox.store.revoke_key(sandbox.store.key("bondi"))
@@ -190,10 +188,10 @@ def test_a_key_that_cliniko_refuses_stops_the_polling_until_it_changes(connected
         assert connection_state.load().state == Connection.State.OK
 
 
-def test_a_resource_that_the_key_may_not_read_leaves_the_others_running(connected: Connect) -> None:
+def test_forbidden_resource_does_not_stop_the_others(connected: Connect) -> None:
     sandbox = connected("bondi")
     sandbox.store.forbid(sandbox.store.key("bondi"), "medical_alerts")
-    (patient_id,) = people(sandbox, "bondi", 1)
+    (patient_id,) = add_patients(sandbox, "bondi", 1)
     sandbox.store.add_appointment("bondi", patient_id, format_time(timezone.now() + timedelta(days=1)))
     sandbox.sync("bondi")
     with clinic_context("bondi"):
@@ -204,19 +202,19 @@ def test_a_resource_that_the_key_may_not_read_leaves_the_others_running(connecte
         assert connection_state.load().state == Connection.State.OK
 
 
-def test_the_limit_ends_the_turn_and_nothing_is_asked_before_it_resets(connected: Connect) -> None:
+def test_rate_limit_ends_the_slice_and_no_request_is_made_before_it_resets(connected: Connect) -> None:
     sandbox = connected("bondi")
-    people(sandbox, "bondi", 300)
+    add_patients(sandbox, "bondi", 300)
     sandbox.store.set_requests_per_minute("bondi", 2)
     with clinic_context("bondi"):
         with pytest.raises(RateLimited):
             walk_run.run_sync()
-        held = connection_state.load()
-        assert held.state == Connection.State.RATE_LIMITED
-        assert held.resume_at is not None
-        assert timedelta(0) < held.resume_at - timezone.now() <= timedelta(seconds=61)
+        connection = connection_state.load()
+        assert connection.state == Connection.State.RATE_LIMITED
+        assert connection.resume_at is not None
+        assert timedelta(0) < connection.resume_at - timezone.now() <= timedelta(seconds=61)
         asked = sandbox.store.count_requests()
-        assert walk_run.run_slice(seconds=5, pages=50).resume_at == held.resume_at
+        assert walk_run.run_slice(seconds=5, pages=50).resume_at == connection.resume_at
         assert sandbox.store.count_requests() == asked
         sandbox.store.set_requests_per_minute("bondi", None)
         Connection.objects.update(resume_at=timezone.now())
@@ -225,7 +223,7 @@ def test_the_limit_ends_the_turn_and_nothing_is_asked_before_it_resets(connected
     assert len(sandbox.mirrored_names("bondi")) == 300
 
 
-def test_a_key_of_another_account_is_refused_unless_confirmed(connected: Connect) -> None:
+def test_key_of_another_account_must_be_confirmed(connected: Connect) -> None:
     sandbox = connected("bondi")
     with clinic_context("bondi"):
         stored = connection_state.load().sealed_key
@@ -236,7 +234,7 @@ def test_a_key_of_another_account_is_refused_unless_confirmed(connected: Connect
         assert connect.connect(other, by=OPS, confirm_other_account=True).account == "Harbour Osteopathy"
 
 
-def test_a_key_that_does_not_work_is_never_stored(connected: Connect) -> None:
+def test_key_that_does_not_work_is_never_stored(connected: Connect) -> None:
     sandbox = connected("bondi")
     working = sandbox.store.key("bondi")
     blind = sandbox.store.issue_key("bondi")
@@ -265,9 +263,9 @@ def test_one_process_at_a_time_syncs_a_clinic(connected: Connect) -> None:
     assert sandbox.store.count_requests("bondi")
 
 
-def test_a_worker_that_lost_its_lease_writes_nothing(connected: Connect) -> None:
+def test_worker_that_lost_its_lease_writes_nothing(connected: Connect) -> None:
     sandbox = connected("bondi")
-    people(sandbox, "bondi", 250)
+    add_patients(sandbox, "bondi", 250)
 
     def lose(resource: Resource, progress: WalkProgress) -> None:
         if resource.name == PATIENTS.name:
@@ -280,9 +278,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(connected: Connect) -> None
         assert Cursor.objects.get(resource="patients").after_id == Patient.objects.latest("cliniko_id").cliniko_id
 
 
-def test_a_cliniko_that_does_not_answer_is_left_alone_for_longer_and_longer(
-    connected: Connect, settings: object
-) -> None:
+def test_backoff_grows_while_cliniko_is_unreachable(connected: Connect, settings: object) -> None:
     connected("bondi")
     settings.CLINIKO_API_URL = "http://127.0.0.1:9/{shard}"  # type: ignore[attr-defined]
     waits = []
@@ -290,17 +286,17 @@ def test_a_cliniko_that_does_not_answer_is_left_alone_for_longer_and_longer(
         for _ in range(3):
             with pytest.raises(ClinikoError):
                 walk_run.run_sync()
-            held = connection_state.load()
-            assert held.resume_at is not None
-            waits.append(held.resume_at - timezone.now())
-        assert held.state == Connection.State.UNREACHABLE
+            connection = connection_state.load()
+            assert connection.resume_at is not None
+            waits.append(connection.resume_at - timezone.now())
+        assert connection.state == Connection.State.UNREACHABLE
         assert waits[0] < waits[1] < waits[2] < timedelta(minutes=15)
         assert "keep trying" in current().sentence
 
 
-def test_alerts_that_were_taken_back_in_cliniko_are_no_longer_shown(connected: Connect) -> None:
+def test_archived_alerts_are_not_shown(connected: Connect) -> None:
     sandbox = connected("bondi")
-    (patient_id,) = people(sandbox, "bondi", 1)
+    (patient_id,) = add_patients(sandbox, "bondi", 1)
     alert = sandbox.store.add_alert("bondi", patient_id, "Latex allergy")
     sandbox.sync("bondi")
     sandbox.store.archive("bondi", alert, resource="medical_alerts")
@@ -313,7 +309,7 @@ def test_alerts_that_were_taken_back_in_cliniko_are_no_longer_shown(connected: C
 
 
 @pytest.mark.parametrize("hostile", ["evil.example/", "a@evil", "", "-", "a b"])
-def test_a_subdomain_that_is_no_label_goes_into_no_link(sandbox: Sandbox, hostile: str) -> None:
+def test_malformed_subdomain_is_not_used_in_links(sandbox: Sandbox, hostile: str) -> None:
     with sandbox.store.writing() as accounts:
         accounts.execute("UPDATE accounts SET settings = json_set(settings, '$.account.subdomain', ?)", (hostile,))
     sandbox.connect("bondi")
@@ -321,9 +317,9 @@ def test_a_subdomain_that_is_no_label_goes_into_no_link(sandbox: Sandbox, hostil
         assert patients.clinic_facts().cliniko_url == ""
 
 
-def test_an_appointment_with_somebody_who_left_still_names_them(connected: Connect) -> None:
+def test_appointment_names_a_practitioner_who_left(connected: Connect) -> None:
     sandbox = connected("bondi")
-    (patient_id,) = people(sandbox, "bondi", 1)
+    (patient_id,) = add_patients(sandbox, "bondi", 1)
     sandbox.store.add_appointment("bondi", patient_id, format_time(timezone.now() + timedelta(days=1)))
     first = sandbox.store.all("bondi", "practitioners")[0]
     sandbox.store.edit("bondi", "practitioners", first.id, active=False)
@@ -334,9 +330,9 @@ def test_an_appointment_with_somebody_who_left_still_names_them(connected: Conne
     assert record.upcoming[0].practitioner
 
 
-def test_a_class_stands_among_the_appointments_of_who_attends_it(connected: Connect) -> None:
+def test_group_appointments_are_among_their_attendees_appointments(connected: Connect) -> None:
     sandbox = connected("bondi")
-    ada, bo = people(sandbox, "bondi", 2)
+    ada, bo = add_patients(sandbox, "bondi", 2)
     coming = sandbox.store.add_class("bondi", format_time(timezone.now() + timedelta(days=1)))
     past = sandbox.store.add_class("bondi", format_time(timezone.now() - timedelta(days=1)))
     place = sandbox.store.add_attendee("bondi", coming, ada)
@@ -354,9 +350,9 @@ def test_a_class_stands_among_the_appointments_of_who_attends_it(connected: Conn
         assert [each.status for each in patients.get(ada).upcoming] == ["cancelled"]  # type: ignore[union-attr]
 
 
-def test_a_full_sync_of_a_new_clinic_reads_everything_once(connected: Connect) -> None:
+def test_full_sync_of_a_new_clinic_reads_everything_once(connected: Connect) -> None:
     sandbox = connected("bondi")
-    people(sandbox, "bondi", 130)
+    add_patients(sandbox, "bondi", 130)
     asked = sandbox.store.count_requests("bondi")
     sandbox.compare("bondi")
     listed = [
@@ -365,7 +361,7 @@ def test_a_full_sync_of_a_new_clinic_reads_everything_once(connected: Connect) -
     assert len(listed) == 2
 
 
-def test_a_value_that_the_database_refuses_costs_one_record_and_the_walk_goes_on(
+def test_value_that_the_database_rejects_costs_one_record_and_the_walk_continues(
     connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox = connected("bondi")

@@ -1,6 +1,6 @@
-"""Whatever staff do in Cliniko, and whatever befalls our workers meanwhile, the mirror ends up equal to it.
+"""Whatever staff do in Cliniko and whatever happens to our workers, the mirror ends up equal to it.
 
-`HYPOTHESIS_PROFILE=explore pytest -n 0 tests/sync/walk/test_state_machine.py` looks further, at random, for minutes.
+`HYPOTHESIS_PROFILE=explore pytest -n 0 tests/sync/walk/test_state_machine.py` runs many random examples for minutes.
 """
 
 import os
@@ -35,25 +35,25 @@ from tenants.context import clinic_context
 from tests.sync.walk.state_machine import Answer, Stage
 
 PROFILES = {"ci": (8, 30, True), "explore": (100_000, 60, False)}
-EXAMPLES, STEPS, ALIKE = PROFILES[os.environ.get("HYPOTHESIS_PROFILE", "ci")]
+EXAMPLES, STEPS, DERANDOMIZE = PROFILES[os.environ.get("HYPOTHESIS_PROFILE", "ci")]
 CHANGING = ("patients", "medical_alerts", "individual_appointments", "group_appointments", "attendees")
-SETTLED = timedelta(minutes=11)
-WHICH = st.integers(0, 9)
+AFTER_REPLICA_LAG = timedelta(minutes=11)
+POSITIONS = st.integers(0, 9)
 PAGES = st.integers(1, 6)
-SOME = st.sampled_from(CHANGING)
+CHANGED_RESOURCES = st.sampled_from(CHANGING)
 VERSION = "coalesce((payload->>'version')::int, 0)"
 NEXT_WEEK = "2040-01-09T09:00:00Z"
 
 
-class Held(NamedTuple):
-    """One row of the mirror: which version of its record it shows, and whether it is a tombstone."""
+class MirroredRow(NamedTuple):
+    """The version of a record that the mirror has, and whether it is a tombstone."""
 
     version: int
-    gone: bool
+    deleted: bool
 
 
-class Life(RuleBasedStateMachine):
-    """A working day at bondi. Harbour's Cliniko has the same ids, and nobody syncs harbour."""
+class WorkingDay(RuleBasedStateMachine):
+    """A working day at bondi. Harbour's account has the same ids and is never synced."""
 
     stage: Stage
 
@@ -62,19 +62,19 @@ class Life(RuleBasedStateMachine):
         self.stage.begin()
         self.savepoint = transaction.savepoint()
         self.store, self.clock = self.stage.store, self.stage.clock
-        self.late: list[Answer] = []
-        self.held: dict[tuple[str, str], Held] = {}
+        self.delayed: list[Answer] = []
+        self.rows: dict[tuple[str, str], MirroredRow] = {}
         self.cursors: dict[str, Any] = {}
         self.harbour = self.stage.rows("harbour")
 
     @initialize(imported=st.booleans())
     def imported(self, imported: bool) -> None:
         if imported:
-            self.stage.rest()
+            self.stage.sync()
 
-    # --- What staff do ---
+    # --- Staff ---
 
-    def one(self, resource: str, which: int) -> Record | None:
+    def pick(self, resource: str, which: int) -> Record | None:
         live = self.store.all("bondi", resource)
         return live[which % len(live)] if live else None
 
@@ -82,65 +82,65 @@ class Life(RuleBasedStateMachine):
     def add_patient(self, archived: bool) -> None:
         self.store.add_patient("bondi", first_name="New", archived_at=self.store.timestamp() if archived else None)
 
-    @rule(which=WHICH, what=st.sampled_from(["medical_alerts", "individual_appointments", "attendees"]))
+    @rule(which=POSITIONS, what=st.sampled_from(["medical_alerts", "individual_appointments", "attendees"]))
     def add_to_patient(self, which: int, what: str) -> None:
-        if not (patient := self.one("patients", which)):
+        if not (patient := self.pick("patients", which)):
             return
         if what == "medical_alerts":
             self.store.add_alert("bondi", patient.id, "Latex allergy")
         elif what == "individual_appointments":
             self.store.add_appointment("bondi", patient.id, NEXT_WEEK)
-        elif lesson := self.one("group_appointments", which):
-            self.store.add_attendee("bondi", lesson.id, patient.id)
+        elif group := self.pick("group_appointments", which):
+            self.store.add_attendee("bondi", group.id, patient.id)
 
     @rule()
     def add_class(self) -> None:
         self.store.add_class("bondi", NEXT_WEEK)
 
-    @rule(which=WHICH, resource=SOME, twice=st.booleans())
+    @rule(which=POSITIONS, resource=CHANGED_RESOURCES, twice=st.booleans())
     def edit(self, which: int, resource: str, twice: bool) -> None:
-        if found := self.one(resource, which):
+        if found := self.pick(resource, which):
             for notes in ("once", "twice")[: 1 + twice]:
                 self.store.edit("bondi", resource, found.id, notes=notes)
 
-    @rule(which=WHICH, resource=st.sampled_from(CHANGING[:4]))
+    @rule(which=POSITIONS, resource=st.sampled_from(CHANGING[:4]))
     def archive(self, which: int, resource: str) -> None:
-        if found := self.one(resource, which):
+        if found := self.pick(resource, which):
             change = self.store.unarchive if found.archived_at else self.store.archive
             change("bondi", found.id, resource=resource)
 
-    @rule(which=WHICH)
+    @rule(which=POSITIONS)
     def cancel(self, which: int) -> None:
-        if booked := self.one("individual_appointments", which):
+        if booked := self.pick("individual_appointments", which):
             self.store.cancel_appointment("bondi", booked.id)
-        if place := self.one("attendees", which):
-            self.store.cancel_attendee("bondi", place.id)
+        if attendee := self.pick("attendees", which):
+            self.store.cancel_attendee("bondi", attendee.id)
 
-    @rule(loser=WHICH, survivor=WHICH)
+    @rule(loser=POSITIONS, survivor=POSITIONS)
     def merge(self, loser: int, survivor: int) -> None:
-        one, other = self.one("patients", loser), self.one("patients", survivor)
+        one, other = self.pick("patients", loser), self.pick("patients", survivor)
         if one and other and one != other:
             self.store.merge("bondi", one.id, other.id)
 
-    @rule(which=WHICH, resource=SOME, touch=st.booleans())
+    @rule(which=POSITIONS, resource=CHANGED_RESOURCES, touch=st.booleans())
     def delete(self, which: int, resource: str, touch: bool) -> None:
-        if found := self.one(resource, which):
+        if found := self.pick(resource, which):
             self.store.delete("bondi", found.id, resource=resource, touch=touch)
 
-    @rule(resource=SOME, downwards=st.booleans())
+    @rule(resource=CHANGED_RESOURCES, downwards=st.booleans())
     def edit_all_at_once(self, resource: str, downwards: bool) -> None:
         for each in sorted(self.store.all("bondi", resource), key=lambda one: one.id, reverse=downwards):
             self.store.edit("bondi", resource, each.id, notes="all")
 
-    @rule(which=WHICH)
+    @rule(which=POSITIONS)
     def edit_at_harbour(self, which: int) -> None:
         found = self.store.all("harbour", "patients")
         self.store.edit("harbour", "patients", found[which % len(found)].id, notes="not yours")
 
-    @rule(group=st.sampled_from([GROUPS["notes"], GROUPS["appointment_notes"]]), kept=st.booleans())
-    def choose_what_is_kept(self, group: FieldGroup, kept: bool) -> None:
+    @rule(group=st.sampled_from([GROUPS["notes"], GROUPS["appointment_notes"]]), included=st.booleans())
+    def include_or_exclude_fields(self, group: FieldGroup, included: bool) -> None:
         with clinic_context("bondi"):
-            choose = excluded_fields.include if kept else excluded_fields.exclude
+            choose = excluded_fields.include if included else excluded_fields.exclude
             choose(group, by=OPS)
 
     @rule(seconds=st.sampled_from([1, 30, 90]))
@@ -149,61 +149,69 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def long_time_passes(self) -> None:
-        """Long enough that no answer of a replica is thought to lag."""
-        self.clock.pass_by(SETTLED.total_seconds())
+        """Wait until no answer counts as a lagging replica's."""
+        self.clock.pass_by(AFTER_REPLICA_LAG.total_seconds())
         with clinic_context("bondi"):
             for resource in RESOURCES:
                 for row in resource.model._default_manager.all():
-                    resource.model._default_manager.filter(pk=row.pk).update(written_at=row.written_at - SETTLED)
+                    resource.model._default_manager.filter(pk=row.pk).update(
+                        written_at=row.written_at - AFTER_REPLICA_LAG
+                    )
 
-    # --- What workers do, and what befalls them ---
+    # --- Workers ---
 
     @rule(pages=PAGES, everything=st.booleans())
     def tick(self, pages: int, everything: bool) -> None:
-        self.stage.turn(pages=pages, everything=everything)
+        self.stage.slice(pages=pages, everything=everything)
 
     @rule(pages=PAGES, everything=st.booleans(), statements=st.integers(0, 120))
     def tick_until_killed(self, pages: int, everything: bool, statements: int) -> None:
-        self.stage.turn(pages=pages, everything=everything, killed=statements)
+        self.stage.slice(pages=pages, everything=everything, killed=statements)
 
     @rule(pages=PAGES)
     def compare(self, pages: int) -> None:
         with clinic_context("bondi"):
             reconcile_all()
-        self.stage.turn(pages=pages)
+        self.stage.slice(pages=pages)
 
-    @rule(which=WHICH)
+    @rule(which=POSITIONS)
     def launch(self, which: int) -> None:
-        if found := self.one("patients", which):
+        if found := self.pick("patients", which):
             self.stage.launch(found.id)
 
-    @rule(resource=SOME, which=WHICH)
-    def ask_and_be_held_up(self, resource: str, which: int) -> None:
-        found = self.one(resource, which)
+    @rule(resource=CHANGED_RESOURCES, which=POSITIONS)
+    def fetch_and_be_delayed(self, resource: str, which: int) -> None:
+        found = self.pick(resource, which)
         self.store.clear_faults("bondi")
-        self.late.append(self.stage.ask(resource, found.id - 1 if found else 0))
+        self.delayed.append(self.stage.fetch(resource, found.id - 1 if found else 0))
 
-    @precondition(lambda self: self.late)
-    @rule(which=WHICH)
-    def write_what_was_held_up(self, which: int) -> None:
-        self.stage.write(self.late.pop(which % len(self.late)))
+    @precondition(lambda self: self.delayed)
+    @rule(which=POSITIONS)
+    def write_a_delayed_page(self, which: int) -> None:
+        self.stage.write(self.delayed.pop(which % len(self.delayed)))
 
-    @rule(resource=SOME, which=WHICH, edited=st.booleans(), later=st.integers(0, 1), launched=st.booleans())
-    def be_held_up_by_a_change(self, resource: str, which: int, edited: bool, later: int, launched: bool) -> None:
-        """The answer of before the change is written after the one of after it."""
-        if not (found := self.one(resource, which)):
+    @rule(
+        resource=CHANGED_RESOURCES,
+        which=POSITIONS,
+        edited=st.booleans(),
+        later=st.integers(0, 1),
+        launched=st.booleans(),
+    )
+    def be_delayed_by_a_change(self, resource: str, which: int, edited: bool, later: int, launched: bool) -> None:
+        """Write the answer from before a change after the answer from after it."""
+        if not (found := self.pick(resource, which)):
             return
-        self.ask_and_be_held_up(resource, which)
+        self.fetch_and_be_delayed(resource, which)
         self.clock.pass_by(later)
         if edited:
-            self.store.edit("bondi", resource, found.id, notes="meanwhile")
+            self.store.edit("bondi", resource, found.id, notes="in between")
         else:
             self.store.delete("bondi", found.id, resource=resource)
         if launched:
             self.stage.launch(found.patient_id or found.id)
-        self.stage.turn(pages=40, everything=True)
-        self.no_row_goes_back()
-        self.stage.write(self.late.pop())
+        self.stage.slice(pages=40, everything=True)
+        self.no_row_becomes_older()
+        self.stage.write(self.delayed.pop())
 
     @rule(
         fault=st.sampled_from([Fault.SERVER_ERROR, Fault.TRUNCATED, Fault.RESET, Fault.LATE]),
@@ -213,38 +221,38 @@ class Life(RuleBasedStateMachine):
     def inject_fault(self, fault: Fault, resource: str, after: int) -> None:
         self.store.inject_fault("bondi", fault, resource=resource, after=after, seconds=20)
 
-    # --- What holds in between ---
+    # --- Invariants ---
 
     @invariant()
-    def no_row_goes_back(self) -> None:
+    def no_row_becomes_older(self) -> None:
         now = self._rows()
-        for each, before in self.held.items():
-            assert now[each].version >= before.version, f"{each} went back"
-            if before.gone and not now[each].gone:
-                assert self.store.record("bondi", *each), f"{each} is shown again though it is gone"
-        self.held = now
+        for each, before in self.rows.items():
+            assert now[each].version >= before.version, f"{each} became older"
+            if before.deleted and not now[each].deleted:
+                assert self.store.record("bondi", *each), f"{each} is live again though Cliniko deleted it"
+        self.rows = now
 
     @invariant()
-    def nothing_that_is_left_out_is_held(self) -> None:
+    def excluded_fields_are_not_stored(self) -> None:
         with clinic_context("bondi"):
-            for chosen in ExcludedField.objects.filter(restoring=False):
-                rows = BY_NAME[chosen.resource].model._default_manager.filter(payload__has_key=chosen.field)
-                assert not rows.exists(), f"{chosen.resource} hold {chosen.field}"
+            for excluded in ExcludedField.objects.filter(restoring=False):
+                rows = BY_NAME[excluded.resource].model._default_manager.filter(payload__has_key=excluded.field)
+                assert not rows.exists(), f"{excluded.resource} have {excluded.field}"
 
     @invariant()
-    def no_cursor_goes_back_or_ahead_of_clinikos_clock(self) -> None:
+    def cursors_never_move_back_or_pass_clinikos_clock(self) -> None:
         with clinic_context("bondi"):
             now = {each.resource: each.cursor for each in Cursor.objects.all() if each.cursor}
         for name, cursor in self.cursors.items():
-            assert now[name] >= cursor, f"the cursor of {name} went back"
+            assert now[name] >= cursor, f"the cursor of {name} moved back"
         assert all(cursor <= self.clock() for cursor in now.values())
         self.cursors = now
 
     @invariant()
-    def harbour_is_as_it_was(self) -> None:
+    def harbour_is_unchanged(self) -> None:
         assert self.stage.rows("harbour") == self.harbour
 
-    def _rows(self) -> dict[tuple[str, str], Held]:
+    def _rows(self) -> dict[tuple[str, str], MirroredRow]:
         schema = self.stage.schemas["bondi"]
         rows = "SELECT '{name}', cliniko_id, {version}, deleted_at IS NOT NULL FROM {table}"
         tables = ((name, f"{schema}.{BY_NAME[name].model._meta.db_table}") for name in CHANGING)
@@ -252,9 +260,9 @@ class Life(RuleBasedStateMachine):
             cursor.execute(
                 " UNION ALL ".join(rows.format(name=name, version=VERSION, table=table) for name, table in tables)
             )
-            return {(name, each): Held(version, gone) for name, each, version, gone in cursor.fetchall()}
+            return {(name, each): MirroredRow(version, deleted) for name, each, version, deleted in cursor.fetchall()}
 
-    # --- What holds in the end ---
+    # --- The end ---
 
     def teardown(self) -> None:
         try:
@@ -265,33 +273,33 @@ class Life(RuleBasedStateMachine):
 
     def ends_equal(self) -> None:
         self.store.clear_faults("bondi")
-        self.stage.rest()  # ends what is under way
+        self.stage.sync()  # finishes what is in progress
         self.clock.pass_by(90)
-        self.stage.rest()
+        self.stage.sync()
         with clinic_context("bondi"):
-            waits = ExcludedField.objects.filter(restoring=True).exists()
-        assert waits or self.stage.differences() == [], "after a quiet tick"
+            restoring = ExcludedField.objects.filter(restoring=True).exists()
+        assert restoring or not self.stage.differences(), f"after a tick: {self.stage.differences()}"
         with clinic_context("bondi"):
             reconcile_all()
-        self.stage.rest()
+        self.stage.sync()
         with clinic_context("bondi"):
             assert not ExcludedField.objects.filter(restoring=True).exists()
-        assert self.stage.differences() == [], "after a comparison"
-        self.no_row_goes_back()
-        self.harbour_is_as_it_was()
+        assert not self.stage.differences(), f"after a comparison: {self.stage.differences()}"
+        self.no_row_becomes_older()
+        self.harbour_is_unchanged()
 
     @staticmethod
     def _is_failing() -> bool:
         return sys.exc_info()[0] is not None
 
 
-def test_the_mirror_ends_equal_to_cliniko_whatever_happens(stage: Stage) -> None:
+def test_mirror_ends_up_equal_to_cliniko_whatever_happens(stage: Stage) -> None:
     run_state_machine_as_test(
-        type("LifeHere", (Life,), {"stage": stage}),
+        type("WorkingDayOnStage", (WorkingDay,), {"stage": stage}),
         settings=profile(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
-            derandomize=ALIKE,
+            derandomize=DERANDOMIZE,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -1,4 +1,4 @@
-"""Two small clinics in one sandbox, the same ids and other people in each, and a worker that does not give up."""
+"""Two small clinics in one sandbox, with the same ids but different people, and a worker that retries until done."""
 
 import json
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from sandbox.cliniko.api.serializers import serialize
 from sandbox.cliniko.clock import format_time
 from sandbox.cliniko.data.blank_records import blank_appointment, blank_attendee, blank_class, blank_patient
 from sandbox.cliniko.data.records import FIRST_ID, Record
@@ -26,55 +27,56 @@ from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import KeyBudget
 from tests.cliniko_sandbox import Sandbox
-from tests.sync.walk.sandbox_records import Differences, api_of, differences, held, rendered, truth
+from tests.sync.comparison import Differences, account_records, api_of, differences, mirror_of
 
 PER_PAGE = 4
-PATIENTS, OTHERS = 10, 9  # of everything three pages that can be seen, the last with one record
-MOVING = ("patients", "medical_alerts", "individual_appointments", "group_appointments", "attendees")
-HOLDERS = (3, 6, 7)  # the places of the patients on whom all else hangs
-CLASSES = 100  # the place of the first class: appointments and classes are numbered as one
-FAR = timedelta(days=1)
+PATIENTS, OTHERS = 10, 9  # three pages of each resource, the last with one record
+CHANGING = ("patients", "medical_alerts", "individual_appointments", "group_appointments", "attendees")
+OWNERS = (3, 6, 7)  # the positions of the patients who have all other records
+FIRST_GROUP = 100  # the position of the first group appointment: all appointments share one id sequence
+TOMORROW = timedelta(days=1)
 
 
-def number(place: int) -> str:
-    """The id of the record in this place, counted from 0, whichever resource and account."""
-    return str(FIRST_ID + 7 * place)
+def id_at(position: int) -> str:
+    """Return the id at this position, counted from 0, in every resource and account."""
+    return str(FIRST_ID + 7 * position)
 
 
 def records(label: str, *, patients: int = PATIENTS, others: int = OTHERS) -> list[Record]:
-    """The people of one account and what hangs on them, days old: no two of the same second."""
-    people = [_record(label, "patients", place, {**blank_patient(), "first_name": label}) for place in range(patients)]
-    attached: list[Record] = []
-    for place in range(others):
-        at = format_time(timezone.now() + timedelta(days=place))
+    """Return one account's patients and their records, days old, each from a second of its own."""
+    found = [
+        _record(label, "patients", position, blank_patient() | {"first_name": label}) for position in range(patients)
+    ]
+    for position in range(others):
+        at = format_time(timezone.now() + timedelta(days=position))
         named = {"starts_at": at, "ends_at": at, "notes": label}
-        whose, booking = HOLDERS[place % len(HOLDERS)], {"booking": number(CLASSES + place)}
-        attached += [
-            _record(label, "medical_alerts", place, {"name": label}, patient=whose),
-            _record(label, "individual_appointments", place, blank_appointment() | named, patient=whose),
-            _record(label, "group_appointments", CLASSES + place, blank_class() | named),
-            _record(label, "attendees", place, blank_attendee() | booking, patient=whose),
+        whose, booking = OWNERS[position % len(OWNERS)], {"booking": id_at(FIRST_GROUP + position)}
+        found += [
+            _record(label, "medical_alerts", position, {"name": label}, patient=whose),
+            _record(label, "individual_appointments", position, blank_appointment() | named, patient=whose),
+            _record(label, "group_appointments", FIRST_GROUP + position, blank_class() | named),
+            _record(label, "attendees", position, blank_attendee() | booking, patient=whose),
         ]
-    return people + attached
+    return found
 
 
-def _record(label: str, resource: str, place: int, body: dict[str, Any], *, patient: int | None = None) -> Record:
-    at = format_time(timezone.now() - timedelta(days=3, seconds=-place))
-    whose = None if patient is None else int(number(patient))
-    return Record(label, resource, int(number(place)), at, at, body, patient_id=whose)
+def _record(label: str, resource: str, position: int, body: dict[str, Any], *, patient: int | None = None) -> Record:
+    at = format_time(timezone.now() - timedelta(days=3, seconds=-position))
+    whose = None if patient is None else int(id_at(patient))
+    return Record(label, resource, int(id_at(position)), at, at, body, patient_id=whose)
 
 
-def furnish(store: Store, label: str) -> None:
-    """Put the account's people there, with one of each kind of ending among them."""
+def add_account_records(store: Store, label: str) -> None:
+    """Add the account's records, with some archived, merged, deleted and cancelled."""
     store.add_many(records(label))
-    store.archive(label, number(3))
-    store.merge(label, number(8), number(7))
-    store.delete(label, number(9))
-    store.archive(label, number(1), resource="medical_alerts")
-    store.cancel_appointment(label, number(1))
-    store.archive(label, number(2), resource="individual_appointments")
-    store.archive(label, number(CLASSES + 1), resource="group_appointments")
-    store.cancel_attendee(label, number(1))
+    store.archive(label, id_at(3))
+    store.merge(label, id_at(8), id_at(7))
+    store.delete(label, id_at(9))
+    store.archive(label, id_at(1), resource="medical_alerts")
+    store.cancel_appointment(label, id_at(1))
+    store.archive(label, id_at(2), resource="individual_appointments")
+    store.archive(label, id_at(FIRST_GROUP + 1), resource="group_appointments")
+    store.cancel_attendee(label, id_at(1))
     long_ago = format_time(timezone.now() - timedelta(days=2))
     with store.writing() as connection:
         connection.execute(
@@ -82,30 +84,30 @@ def furnish(store: Store, label: str) -> None:
         )
 
 
-def place_of(resource: str, place: int) -> str:
-    """The id of the record in this place of one resource."""
-    return number(place + (CLASSES if resource == "group_appointments" else 0))
+def id_of(resource: str, position: int) -> str:
+    """Return the id at this position of one resource."""
+    return id_at(position + (FIRST_GROUP if resource == "group_appointments" else 0))
 
 
-def words_of(resource: str, words: str) -> dict[str, Any]:
-    """An edit that shows."""
+def edit_of(resource: str, words: str) -> dict[str, Any]:
+    """Return the fields of a visible edit."""
     return {{"patients": "first_name", "medical_alerts": "name"}.get(resource, "notes"): words}
 
 
 def every_list() -> list[tuple[str, str]]:
-    """Each resource's name with each list it is read from."""
+    """Return each resource's name with the name of each of its lists."""
     return [(each.name, listing.name) for each in RESOURCES for listing in listings(each)]
 
 
 @dataclass
-class Cast(Sandbox):
-    """bondi is tried hard; harbour is mirrored already and must stay as it is."""
+class Scenario(Sandbox):
+    """bondi has to survive the faults; harbour is mirrored and must stay unchanged."""
 
     harbour: str = field(default="")
-    after_answer: list[Callable[[str], None]] = field(default_factory=list)  # called with the path, in the server
+    on_response: list[Callable[[str], None]] = field(default_factory=list)  # called in the server with the path
 
-    def hold_key(self, label: str) -> None:
-        """The clinic's key is stored, without asking Cliniko about it first."""
+    def store_key(self, label: str) -> None:
+        """Store the clinic's key without checking it with Cliniko."""
         with clinic_context(label) as clinic:
             sealed = seal(ApiKey(self.store.key(label)), clinic=clinic.schema_name, keys=settings.SEALING_KEYS)
             shard = ApiKey(self.store.key(label)).shard
@@ -113,61 +115,61 @@ class Cast(Sandbox):
             Connection.objects.update_or_create(id=1, defaults=known | {"state": "ok", "key_state": "ok"})
 
     def fill(self, label: str) -> None:
-        """Mirror the account without asking its API."""
-        api, there = api_of(self.store, self.url, label), truth(self.store, label)
+        """Mirror the account without requests."""
+        api, there = api_of(self.store, self.url, label), account_records(self.store, label)
         with clinic_context(label):
             for resource in RESOURCES:
-                live = [rendered(record, api) for record in there[resource.name] if not record.deleted_at]
+                live = [serialize(record, api) for record in there[resource.name] if not record.deleted_at]
                 write_page(resource, live, sequence=next_sequence())
         if label == "harbour":
-            self.harbour = json.dumps(held(label), sort_keys=True)
+            self.harbour = json.dumps(mirror_of(label), sort_keys=True)
 
     def sync(self, label: str) -> None:
-        """One quiet tick."""
+        """Run one tick's sync to its end."""
         with clinic_context(label):
             assert walk_run.run_sync()
 
-    def mirrored(self, label: str = "bondi", *, without: str | tuple[str, ...] = ()) -> None:
-        """Every list was imported a moment ago, but for those resources that still wait for it."""
+    def mark_imported(self, label: str = "bondi", *, without: str | tuple[str, ...] = ()) -> None:
+        """Mirror the account and mark every list as just imported, except those of the resources `without`."""
         self.fill(label)
         now = timezone.now()
         walked = {"imported_at": now, "checked_at": now, "cursor": now - timedelta(seconds=60)}
         with clinic_context(label):
             Cursor.objects.bulk_create(
-                Cursor(resource=listing, total=self._gone(label, each) if "/" in listing else None, **walked)
+                Cursor(resource=listing, total=self._count_deleted(label, each) if "/" in listing else None, **walked)
                 for each, listing in every_list()
             )
             Reconciliation.objects.bulk_create(
-                Reconciliation(resource=each.name, due_at=now + FAR) for each in RESOURCES
+                Reconciliation(resource=each.name, due_at=now + TOMORROW) for each in RESOURCES
             )
             for name in filter(None, (without,) if isinstance(without, str) else without):
                 BY_NAME[name].model._default_manager.all().delete()
                 Cursor.objects.filter(resource__startswith=name).delete()
 
-    def _gone(self, label: str, resource: str) -> int:
-        return sum(record.deleted_at is not None for record in truth(self.store, label)[resource])
+    def _count_deleted(self, label: str, resource: str) -> int:
+        return sum(record.deleted_at is not None for record in account_records(self.store, label)[resource])
 
-    def persist(self, label: str = "bondi", *, most: int = 60, pages: int | None = None) -> int:
-        """Turn after turn, time passing between them, until nothing is left to do; answers how many it took."""
-        for turn in range(1, most + 1):
-            if self.turn(label, pages=pages):
-                return turn
-            self.time_passes(label)
-        raise AssertionError(f"still not done after {most} turns: {self.differences(label)}")
+    def sync_until_done(self, label: str = "bondi", *, max_slices: int = 60, pages: int | None = None) -> int:
+        """Run slices, skipping the waits between them, until nothing is left to do. Returns how many it took."""
+        for count in range(1, max_slices + 1):
+            if self.slice(label, pages=pages):
+                return count
+            self.skip_waits(label)
+        raise AssertionError(f"still not done after {max_slices} slices: {self.differences(label)}")
 
-    def turn(self, label: str = "bondi", *, pages: int | None = None) -> bool:
-        """One turn; True when nothing is left and nothing failed."""
+    def slice(self, label: str = "bondi", *, pages: int | None = None) -> bool:
+        """Run one slice. Returns True when nothing is left and nothing failed."""
         with clinic_context(label):
             try:
                 done = walk_run.run_sync(everything=False, pages=pages)
             except ClinikoError:
                 return False
-            hindered = Cursor.objects.exclude(failures=0, refused_at=None).exists()
-            put_off = Reconciliation.objects.exclude(after_id=None).exists()
-        return done and not hindered and not put_off
+            failed = Cursor.objects.exclude(failures=0, refused_at=None).exists()
+            postponed = Reconciliation.objects.exclude(after_id=None).exists()
+        return done and not failed and not postponed
 
-    def time_passes(self, label: str = "bondi") -> None:
-        """Whatever waits for a time has waited long enough."""
+    def skip_waits(self, label: str = "bondi") -> None:
+        """End every wait: backoff, rate limit, lease, postponed comparison."""
         now = timezone.now()
         with clinic_context(label):
             Connection.objects.update(resume_at=now)
@@ -177,26 +179,26 @@ class Cast(Sandbox):
         KeyBudget.objects.update(blocked_until=None)
 
     def only(self, *lists: str, label: str = "bondi") -> None:
-        """Of all lists these are due, and no other is for the time being."""
+        """Make these lists due and no others."""
         with clinic_context(label):
             missing = {name for _, name in every_list()} - set(Cursor.objects.values_list("resource", flat=True))
             Cursor.objects.bulk_create(Cursor(resource=name) for name in missing)
-            Cursor.objects.update(due_at=timezone.now() + FAR)
+            Cursor.objects.update(due_at=timezone.now() + TOMORROW)
             Cursor.objects.filter(resource__in=lists).update(due_at=timezone.now())
 
-    def fail_first(self, fault: Fault, resource: str, *, seconds: float = 0.0, skip: int = 0, hits: int = 12) -> None:
-        """Every other request of this resource goes wrong: each page of a walk fails first and comes then."""
+    def fail_first(self, fault: Fault, resource: str, *, seconds: float = 0.0, skip: int = 0, times: int = 12) -> None:
+        """Make every other request for this resource fail: each page of a walk fails once, then succeeds."""
         sql = "INSERT INTO faults (account, fault, resource, spared, hits, seconds) VALUES ('bondi', ?, ?, ?, 1, ?)"
         with self.store.writing() as connection:
-            rows = [(fault, resource, skip + 2 * place, seconds) for place in range(hits)]
+            rows = [(fault, resource, skip + 2 * position, seconds) for position in range(times)]
             connection.executemany(sql, rows)
 
     def faults_left(self) -> int:
         with self.store.reading() as connection:
             return int(connection.execute("SELECT count(*) FROM faults").fetchone()[0])
 
-    def age(self, label: str = "bondi", *, minutes: int = 11) -> None:
-        """All rows were written so many minutes earlier: no replica lags for so long."""
+    def backdate_rows(self, label: str = "bondi", *, minutes: int = 11) -> None:
+        """Backdate every row's writing, by default to more than a replica's lag."""
         with clinic_context(label):
             for resource in RESOURCES:
                 rows = resource.model._default_manager.all()
@@ -206,44 +208,44 @@ class Cast(Sandbox):
         return differences(self.store, self.url, label, without=without)
 
     def check(self, *, without: tuple[str, ...] = ()) -> None:
-        """bondi's mirror is as its account, and nothing happened to harbour's."""
-        for label, left_out in (("bondi", without), ("harbour", ())):
-            found = self.differences(label, without=left_out)
+        """Assert that bondi's mirror equals its account and that harbour's is unchanged."""
+        for label, excluded in (("bondi", without), ("harbour", ())):
+            found = self.differences(label, without=excluded)
             assert not found, f"{label}: {found}"
-        assert json.dumps(held("harbour"), sort_keys=True) == self.harbour, "harbour's rows were written"
+        assert json.dumps(mirror_of("harbour"), sort_keys=True) == self.harbour, "harbour's rows were written"
         with clinic_context("bondi"):
             assert not RefusedPayload.objects.exists()
 
     def edit_many(self, resource: str = "patients", *, count: int = OTHERS) -> None:
-        """Edit records in the last half minute, each in a second of its own."""
-        for place in range(count):
-            at = format_time(timezone.now() - timedelta(seconds=40 - 3 * place))
-            self.store.edit("bondi", resource, place_of(resource, place), **words_of(resource, "Edited"), updated_at=at)
+        """Edit records within the last minute, each in a second of its own."""
+        for position in range(count):
+            at = format_time(timezone.now() - timedelta(seconds=40 - 3 * position))
+            self.store.edit("bondi", resource, id_of(resource, position), **edit_of(resource, "Edited"), updated_at=at)
 
     def edit_everything(self) -> None:
-        for resource in MOVING:
+        for resource in CHANGING:
             self.edit_many(resource)
 
-    def spoil(self, resource: str = "patients") -> None:
-        """Make the mirror wrong in ways that no tick would notice."""
-        lost, bare, buried, beyond = [0, 5, 8], 4, 6, 7
+    def corrupt(self, resource: str = "patients") -> None:
+        """Corrupt the mirror in ways that no tick notices."""
+        missing, stale, deleted, unknown = [0, 5, 8], 4, 6, 7
         with clinic_context("bondi"):
             rows = BY_NAME[resource].model._default_manager.all()
-            rows.filter(cliniko_id__in=[place_of(resource, place) for place in lost]).delete()
-            rows.filter(cliniko_id=place_of(resource, bare)).update(payload={"id": "of no use"})
-            rows.filter(cliniko_id=place_of(resource, buried)).update(deleted_at=timezone.now())
-            row = rows.get(cliniko_id=place_of(resource, beyond))
-            row.pk = place_of(resource, 70)
+            rows.filter(cliniko_id__in=[id_of(resource, position) for position in missing]).delete()
+            rows.filter(cliniko_id=id_of(resource, stale)).update(payload={"id": "stale"})
+            rows.filter(cliniko_id=id_of(resource, deleted)).update(deleted_at=timezone.now())
+            row = rows.get(cliniko_id=id_of(resource, unknown))
+            row.pk = id_of(resource, 70)
             row.save(force_insert=True)
 
     def compare(self, label: str = "bondi") -> None:
-        """One comparison of everything that is imported, no matter what hinders it for a while."""
+        """Compare everything that is imported, retrying until done."""
         with clinic_context(label):
             reconcile_all()
-        self.persist(label)
+        self.sync_until_done(label)
 
     def compare_only(self, *resources: str) -> None:
-        """A comparison of these is wanted."""
+        """Request a comparison of these resources."""
         with clinic_context("bondi"):
             for name in resources:
                 request_comparison(BY_NAME[name])

@@ -1,4 +1,4 @@
-"""Answers that fail: on every page of an import, of a tick and of a comparison, and the mirror is equal afterwards."""
+"""Failing answers on every page of an import, a tick and a comparison: the mirror is equal afterwards."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,14 @@ import pytest
 
 from sandbox.cliniko.faults.kinds import Fault
 from sync.cliniko.client import Cliniko
-from tests.sync.walk.faults.scenario import MOVING, Cast, number
+from tests.sync.walk.faults.scenario import CHANGING, Scenario, id_at
 
 TIMEOUT = 0.4
 
 
 @dataclass(frozen=True)
 class Case:
-    """A fault, the seconds that go with it, and how many requests come before the first it hits."""
+    """A fault, its seconds, and how many requests succeed before the first that fails."""
 
     fault: Fault
     seconds: float = 0.0
@@ -22,10 +22,10 @@ class Case:
     def __str__(self) -> str:
         return f"{self.fault}+{self.skip}" if self.skip else str(self.fault)
 
-    def begin(self, cast: Cast, resource: str) -> None:
-        """Let every page fail before it comes."""
-        cast.store.clear_faults("bondi")
-        cast.fail_first(self.fault, resource, seconds=self.seconds, skip=self.skip)
+    def begin(self, scenario: Scenario, resource: str) -> None:
+        """Make every page fail once."""
+        scenario.store.clear_faults("bondi")
+        scenario.fail_first(self.fault, resource, seconds=self.seconds, skip=self.skip)
 
 
 FAILURES = [
@@ -53,12 +53,12 @@ FAILURES = [
     Case(Fault.LOOPING_NEXT),
     Case(Fault.LOOPING_NEXT, skip=1),
 ]
-OF_EACH_KIND = [Fault.SERVER_ERROR, Fault.FORBIDDEN, Fault.TOO_MANY_PAST, Fault.TRUNCATED]
+ONE_OF_EACH_KIND = [Fault.SERVER_ERROR, Fault.FORBIDDEN, Fault.TOO_MANY_PAST, Fault.TRUNCATED]
 
 
 @pytest.fixture
 def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client gives up soon, where that is what the case is about."""
+    """Shorten the client's timeout for the cases of slow answers."""
     defaults = Cliniko.__init__.__kwdefaults__
     if defaults and request.node.callspec.params["case"].fault in (Fault.SLOW, Fault.DRIP):
         monkeypatch.setitem(defaults, "timeout", TIMEOUT)
@@ -66,69 +66,69 @@ def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("case", FAILURES, ids=str)
-def test_every_page_of_patients_fails_first_in_an_import_and_a_tick_and_nobody_is_lost(cast: Cast, case: Case) -> None:
-    cast.mirrored(without="patients")
-    cast.only("patients")
-    case.begin(cast, "patients")
-    cast.persist()
-    assert cast.faults_left() < 12
-    cast.check()
-    cast.edit_many()
-    cast.only("patients")
-    case.begin(cast, "patients")
-    cast.persist()
-    assert cast.faults_left() < 12
-    cast.check()
+def test_no_patient_is_lost_when_every_page_of_an_import_and_a_tick_fails_first(scenario: Scenario, case: Case) -> None:
+    scenario.mark_imported(without="patients")
+    scenario.only("patients")
+    case.begin(scenario, "patients")
+    scenario.sync_until_done()
+    assert scenario.faults_left() < 12
+    scenario.check()
+    scenario.edit_many()
+    scenario.only("patients")
+    case.begin(scenario, "patients")
+    scenario.sync_until_done()
+    assert scenario.faults_left() < 12
+    scenario.check()
 
 
-@pytest.mark.parametrize("resource", MOVING[1:])
-def test_every_page_of_another_list_fails_first_and_nothing_is_lost(cast: Cast, resource: str) -> None:
-    cast.mirrored(without=resource)
-    cast.only(resource)
-    cast.fail_first(Fault.TRUNCATED, resource)
-    assert cast.persist() > 3
-    cast.check()
-    cast.edit_many(resource)
-    cast.only(resource)
-    cast.store.clear_faults("bondi")
-    cast.fail_first(Fault.SERVER_ERROR, resource)
-    assert cast.persist() > 3
-    cast.check()
+@pytest.mark.parametrize("resource", CHANGING[1:])
+def test_nothing_is_lost_when_every_page_of_another_list_fails_first(scenario: Scenario, resource: str) -> None:
+    scenario.mark_imported(without=resource)
+    scenario.only(resource)
+    scenario.fail_first(Fault.TRUNCATED, resource)
+    assert scenario.sync_until_done() > 3
+    scenario.check()
+    scenario.edit_many(resource)
+    scenario.only(resource)
+    scenario.store.clear_faults("bondi")
+    scenario.fail_first(Fault.SERVER_ERROR, resource)
+    assert scenario.sync_until_done() > 3
+    scenario.check()
 
 
 @pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.TOO_MANY_PAST], ids=str)
-def test_every_page_of_a_comparison_fails_first_and_what_was_wrong_is_mended(cast: Cast, fault: Fault) -> None:
-    cast.mirrored()
-    cast.only()
-    cast.spoil("patients")
-    cast.fail_first(fault, "patients", hits=30)
-    cast.compare_only("patients")
-    assert cast.persist() > 3
-    cast.check()
+def test_comparison_corrects_the_mirror_when_every_page_fails_first(scenario: Scenario, fault: Fault) -> None:
+    scenario.mark_imported()
+    scenario.only()
+    scenario.corrupt("patients")
+    scenario.fail_first(fault, "patients", times=30)
+    scenario.compare_only("patients")
+    assert scenario.sync_until_done() > 3
+    scenario.check()
 
 
-@pytest.mark.parametrize("resource", MOVING[1:])
-def test_a_comparison_of_any_resource_mends_what_was_wrong(cast: Cast, resource: str) -> None:
-    cast.mirrored()
-    cast.only()
-    cast.spoil(resource)
-    assert cast.differences()
-    cast.compare_only(resource)
-    cast.persist()
-    cast.check()
+@pytest.mark.parametrize("resource", CHANGING[1:])
+def test_comparison_corrects_every_resource(scenario: Scenario, resource: str) -> None:
+    scenario.mark_imported()
+    scenario.only()
+    scenario.corrupt(resource)
+    assert scenario.differences()
+    scenario.compare_only(resource)
+    scenario.sync_until_done()
+    scenario.check()
 
 
-@pytest.mark.parametrize("fault", OF_EACH_KIND, ids=str)
-def test_a_list_of_deleted_records_fails_first_and_the_deletion_is_noticed(cast: Cast, fault: Fault) -> None:
-    cast.mirrored()
-    cast.store.delete("bondi", number(5), resource="attendees", touch=False)
-    cast.only("attendees/deleted")
-    cast.fail_first(fault, "attendees/deleted")
-    assert cast.persist() > 2
-    cast.check()
+@pytest.mark.parametrize("fault", ONE_OF_EACH_KIND, ids=str)
+def test_deletion_is_found_when_the_list_of_deleted_records_fails_first(scenario: Scenario, fault: Fault) -> None:
+    scenario.mark_imported()
+    scenario.store.delete("bondi", id_at(5), resource="attendees", touch=False)
+    scenario.only("attendees/deleted")
+    scenario.fail_first(fault, "attendees/deleted")
+    assert scenario.sync_until_done() > 2
+    scenario.check()
 
 
-def test_every_other_request_of_all_fails_and_nothing_is_lost(cast: Cast) -> None:
-    cast.fail_first(Fault.CUT_SHORT, "", hits=60)
-    cast.persist(most=100)
-    cast.check()
+def test_nothing_is_lost_when_every_other_request_fails(scenario: Scenario) -> None:
+    scenario.fail_first(Fault.CUT_SHORT, "", times=60)
+    scenario.sync_until_done(max_slices=100)
+    scenario.check()

@@ -1,4 +1,4 @@
-"""Keys that stop working, rights that go and come, and the older API: what can be read is equal, and goes on."""
+"""Revoked keys, changing permissions and the older API: what can be read is mirrored."""
 
 import pytest
 
@@ -11,13 +11,13 @@ from sync.models import Connection, Cursor
 from sync.walk import run as walk_run
 from sync.walk.schedule import mark_all_due
 from tenants.context import clinic_context
-from tests.sync.walk.faults.scenario import MOVING, Cast, number
+from tests.sync.walk.faults.scenario import CHANGING, Scenario, id_at
 from tests.sync.walk.faults.test_moving_lists import (
     ROUNDS,
     Change,
     Staff,
     archive,
-    cancel_and_come_back,
+    cancel_and_restore,
     delete_untouched,
 )
 
@@ -25,112 +25,110 @@ LISTS = ("practitioners", "medical_alerts", "attendees")
 
 
 @pytest.mark.parametrize("nth", [1, 2])
-def test_a_key_revoked_in_the_middle_of_an_import_and_a_new_one_goes_on_where_it_was(cast: Cast, nth: int) -> None:
-    cast.mirrored(without="patients")
-    cast.only("patients")
-    before, seen = cast.store.count_requests(), []
+def test_import_resumes_with_a_new_key_after_the_key_is_revoked(scenario: Scenario, nth: int) -> None:
+    scenario.mark_imported(without="patients")
+    scenario.only("patients")
+    before, seen = scenario.store.count_requests(), []
 
     def revoke(path: str) -> None:
         seen.append(path)
         if seen.count("patients") == nth:
-            cast.store.revoke_key(cast.store.key("bondi"))
+            scenario.store.revoke_key(scenario.store.key("bondi"))
 
-    cast.after_answer.append(revoke)
+    scenario.on_response.append(revoke)
     with clinic_context("bondi"):
         with pytest.raises(KeyInvalid):
             walk_run.run_sync(everything=False)
-        cast.after_answer.clear()
-        asked = cast.store.count_requests()
+        scenario.on_response.clear()
+        asked = scenario.store.count_requests()
         assert walk_run.run_slice(seconds=5, pages=50).blocked
-        assert cast.store.count_requests() == asked
+        assert scenario.store.count_requests() == asked
         assert connection_state.load().state == Connection.State.KEY_INVALID
-        connect.connect(ApiKey(cast.store.issue_key("bondi")), by=OPS)
+        connect.connect(ApiKey(scenario.store.issue_key("bondi")), by=OPS)
         assert walk_run.run_sync(everything=False)
-    requests = cast.store.requests("bondi")[before:]
+    requests = scenario.store.requests("bondi")[before:]
     walked = [
         each.path for each in requests if each.status == 200 and "/patients?" in each.path and "id%3A%3E" in each.path
     ]
-    assert len(walked) == len(set(walked)) == 3, "each page was read once"
-    cast.check()
+    assert len(walked) == len(set(walked)) == 3, "each page is read once"
+    scenario.check()
 
 
 @pytest.mark.parametrize("resource", LISTS)
-def test_a_list_that_may_not_be_read_leaves_the_rest_equal_and_is_caught_up_with_later(
-    cast: Cast, resource: str
-) -> None:
-    key = cast.store.key("bondi")
-    cast.store.forbid(key, resource)
-    cast.sync("bondi")
-    cast.check(without=(resource,))
-    cast.store.forbid(key)
-    cast.edit_everything()
+def test_forbidden_list_does_not_affect_the_others_and_catches_up_later(scenario: Scenario, resource: str) -> None:
+    key = scenario.store.key("bondi")
+    scenario.store.forbid(key, resource)
+    scenario.sync("bondi")
+    scenario.check(without=(resource,))
+    scenario.store.forbid(key)
+    scenario.edit_everything()
     with clinic_context("bondi"):
         mark_all_due()
-    cast.persist()
-    cast.check()
+    scenario.sync_until_done()
+    scenario.check()
 
 
-def test_rights_that_go_for_a_while_cost_nothing_that_changed_meanwhile(cast: Cast) -> None:
-    cast.mirrored()
-    key = cast.store.key("bondi")
-    cast.store.forbid(key, *MOVING[1:])
-    cast.edit_everything()
-    cast.store.delete("bondi", number(4), resource="medical_alerts", touch=False)
-    cast.sync("bondi")
-    cast.check(without=MOVING[1:])
-    cast.store.forbid(key)
-    cast.sync("bondi")
-    cast.check()
+def test_changes_made_while_lists_are_forbidden_are_found_later(scenario: Scenario) -> None:
+    scenario.mark_imported()
+    key = scenario.store.key("bondi")
+    scenario.store.forbid(key, *CHANGING[1:])
+    scenario.edit_everything()
+    scenario.store.delete("bondi", id_at(4), resource="medical_alerts", touch=False)
+    scenario.sync("bondi")
+    scenario.check(without=CHANGING[1:])
+    scenario.store.forbid(key)
+    scenario.sync("bondi")
+    scenario.check()
 
 
-def test_the_older_api_is_mirrored_whole(cast: Cast) -> None:
-    cast.store.set_api("bondi", older=True)
-    cast.sync("bondi")
-    cast.check()
+def test_older_api_is_mirrored_completely(scenario: Scenario) -> None:
+    scenario.store.set_api("bondi", older=True)
+    scenario.sync("bondi")
+    scenario.check()
     with clinic_context("bondi"):
         assert not Cursor.objects.get(resource="patients").asks_hidden
 
 
 @pytest.mark.parametrize(
-    "change", [archive, cancel_and_come_back, delete_untouched], ids=lambda change: str(change.__name__)
+    "change", [archive, cancel_and_restore, delete_untouched], ids=lambda change: str(change.__name__)
 )
-def test_changes_between_the_answers_of_the_older_api_reach_the_mirror(cast: Cast, change: Change) -> None:
-    cast.mirrored()
-    cast.store.set_api("bondi", older=True)
-    cast.edit_everything()
-    cast.after_answer.append(Staff(cast, change))
-    cast.sync("bondi")
-    cast.after_answer.clear()
-    cast.sync("bondi")
-    cast.check()
+def test_changes_between_answers_of_the_older_api_reach_the_mirror(scenario: Scenario, change: Change) -> None:
+    scenario.mark_imported()
+    scenario.store.set_api("bondi", older=True)
+    scenario.edit_everything()
+    scenario.on_response.append(Staff(scenario, change))
+    scenario.sync("bondi")
+    scenario.on_response.clear()
+    scenario.sync("bondi")
+    scenario.check()
 
 
-def test_records_archived_cancelled_and_deleted_under_the_older_api_reach_the_mirror(cast: Cast) -> None:
-    cast.store.set_api("bondi", older=True)
-    cast.sync("bondi")
+def test_archived_cancelled_and_deleted_records_of_the_older_api_reach_the_mirror(scenario: Scenario) -> None:
+    scenario.store.set_api("bondi", older=True)
+    scenario.sync("bondi")
     for seen, unseen in ROUNDS:
-        for resource in MOVING:
-            archive(cast, resource, seen)
-            cancel_and_come_back(cast, resource, unseen)
-    cast.store.delete("bondi", number(6), resource="attendees", touch=False)
-    cast.sync("bondi")
-    cast.check()
-    cast.compare()
-    cast.check()
+        for resource in CHANGING:
+            archive(scenario, resource, seen)
+            cancel_and_restore(scenario, resource, unseen)
+    scenario.store.delete("bondi", id_at(6), resource="attendees", touch=False)
+    scenario.sync("bondi")
+    scenario.check()
+    scenario.compare()
+    scenario.check()
 
 
-def test_an_api_that_changes_its_mind_in_the_middle_of_an_import_and_back_later_ends_equal(cast: Cast) -> None:
+def test_mirror_is_equal_after_the_api_changes_version_during_an_import(scenario: Scenario) -> None:
     seen: list[str] = []
 
-    def change_its_mind(path: str) -> None:
+    def change_version(path: str) -> None:
         seen.append(path)
-        if path in MOVING and seen.count(path) == 2:
-            cast.store.set_api("bondi", older=MOVING.index(path) % 2 == 0)
+        if path in CHANGING and seen.count(path) == 2:
+            scenario.store.set_api("bondi", older=CHANGING.index(path) % 2 == 0)
 
-    cast.after_answer.append(change_its_mind)
-    cast.sync("bondi")
-    cast.after_answer.clear()
-    cast.store.set_api("bondi", older=False)
-    cast.store.archive("bondi", number(5))
-    cast.sync("bondi")
-    cast.check()
+    scenario.on_response.append(change_version)
+    scenario.sync("bondi")
+    scenario.on_response.clear()
+    scenario.store.set_api("bondi", older=False)
+    scenario.store.archive("bondi", id_at(5))
+    scenario.sync("bondi")
+    scenario.check()

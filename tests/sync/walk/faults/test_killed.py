@@ -1,4 +1,4 @@
-"""A worker killed between any two of its statements: what it had not committed is gone, the next one makes it good."""
+"""A worker killed between any two statements: what it hadn't committed is lost, and the next worker recovers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,20 +12,20 @@ from sync.resources import BY_NAME
 from sync.walk import run as walk_run
 from sync.walk.lease import LeaseHeld
 from tenants.context import clinic_context
-from tests.sync.walk.faults.conftest import set_per_page
-from tests.sync.walk.faults.scenario import Cast, number
-from tests.sync.walk.sandbox_records import differences
+from tests.sync.comparison import differences
+from tests.sync.walk.faults.conftest import set_page_size
+from tests.sync.walk.faults.scenario import Scenario, id_at
 
 RESOURCE = "attendees"
 OTHERS = tuple(BY_NAME.keys() - {RESOURCE})
 
 
 class Killed(BaseException):
-    """kill -9, as far as a process can do that to itself."""
+    """Stands in for kill -9."""
 
 
 class Killer:
-    """Lets so many statements through and none after them; transactions that were open are rolled back."""
+    """Allows this many statements and none after them; open transactions are rolled back."""
 
     def __init__(self, statements: int) -> None:
         self.left = statements
@@ -46,7 +46,7 @@ class Killer:
 
 
 def killed_after(statements: int) -> bool:
-    """Run a worker that dies; False when it came to its end before."""
+    """Run a worker that dies after this many statements. Returns False if it finished before."""
     killer = Killer(statements)
     with clinic_context("bondi"), database.execute_wrapper(killer):
         try:
@@ -56,62 +56,62 @@ def killed_after(statements: int) -> bool:
     return False
 
 
-def next_worker(cast: Cast) -> None:
-    """Waits for the lease of the dead one, then does what is left."""
+def next_worker(scenario: Scenario) -> None:
+    """Run the next worker: wait for the dead worker's lease to expire, then finish."""
     with clinic_context("bondi"):
         if Connection.objects.exclude(lease_token=None).exists():
             with pytest.raises(LeaseHeld):
                 walk_run.run_sync(everything=False)
-    cast.time_passes()
+    scenario.skip_waits()
     with clinic_context("bondi"):
         assert walk_run.run_sync(everything=False)
 
 
-def prepare_import(cast: Cast) -> None:
-    cast.mirrored(without=RESOURCE)
-    cast.only(RESOURCE)
+def prepare_import(scenario: Scenario) -> None:
+    scenario.mark_imported(without=RESOURCE)
+    scenario.only(RESOURCE)
 
 
-def prepare_tick(cast: Cast) -> None:
-    cast.mirrored()
-    cast.edit_many(RESOURCE)
-    cast.store.delete("bondi", number(0), resource=RESOURCE, touch=False)
-    cast.only(RESOURCE, f"{RESOURCE}/deleted")
+def prepare_tick(scenario: Scenario) -> None:
+    scenario.mark_imported()
+    scenario.edit_many(RESOURCE)
+    scenario.store.delete("bondi", id_at(0), resource=RESOURCE, touch=False)
+    scenario.only(RESOURCE, f"{RESOURCE}/deleted")
 
 
-def prepare_comparison(cast: Cast) -> None:
-    cast.mirrored()
-    cast.only()
-    cast.spoil(RESOURCE)
-    cast.compare_only(RESOURCE)
+def prepare_comparison(scenario: Scenario) -> None:
+    scenario.mark_imported()
+    scenario.only()
+    scenario.corrupt(RESOURCE)
+    scenario.compare_only(RESOURCE)
 
 
 @pytest.mark.parametrize("prepare", [prepare_import, prepare_tick, prepare_comparison], ids=lambda each: each.__name__)
-def test_a_worker_killed_at_any_statement_is_made_good_by_the_next(
-    cast: Cast, prepare: Callable[[Cast], None], monkeypatch: pytest.MonkeyPatch
+def test_next_worker_recovers_from_a_worker_killed_at_any_statement(
+    scenario: Scenario, prepare: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_per_page(monkeypatch, 6)  # two pages: each statement costs a run
-    prepare(cast)
+    set_page_size(monkeypatch, 6)  # two pages: every statement costs a run
+    prepare(scenario)
     statements, died = 0, True
     while died:
         with transaction.atomic():
             died = killed_after(statements)
             if died:
-                next_worker(cast)
-            found = differences(cast.store, cast.url, "bondi", without=OTHERS)
+                next_worker(scenario)
+            found = differences(scenario.store, scenario.url, "bondi", without=OTHERS)
             assert not found, f"killed after {statements} statements: {found}"
             transaction.set_rollback(True)
         statements += 3 if prepare is prepare_comparison else 1
     assert statements > 20
     with clinic_context("bondi"):
         assert walk_run.run_sync(everything=False)
-    cast.check()
+    scenario.check()
 
 
-def test_a_worker_killed_again_and_again_still_comes_to_the_end(cast: Cast) -> None:
+def test_sync_finishes_though_workers_are_killed_repeatedly(scenario: Scenario) -> None:
     deaths = 0
     while killed_after(60 + 5 * deaths):
         deaths += 1
-        cast.time_passes()
+        scenario.skip_waits()
     assert deaths > 3
-    cast.check()
+    scenario.check()

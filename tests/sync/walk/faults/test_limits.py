@@ -1,4 +1,4 @@
-"""Cliniko's limit: nothing is asked before it resets, whatever form the refusal has, and then nothing is lost."""
+"""Cliniko's rate limit: no request before it resets, whatever form the 429 has, and nothing is lost."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from sync.models import Connection
 from sync.refresh import Outcome, refresh_patient
 from sync.walk import run as walk_run
 from tenants.context import clinic_context
-from tests.sync.walk.faults.scenario import Cast, number
+from tests.sync.walk.faults.scenario import Scenario, id_at
 
 FORMS = [
     (Fault.TOO_MANY, 25, timedelta(seconds=25)),
@@ -24,13 +24,13 @@ FORMS = [
 
 @pytest.mark.parametrize(("work", "nth"), [("import", 2), ("tick", 3)])
 @pytest.mark.parametrize(("fault", "seconds", "pause"), FORMS, ids=[str(form[0]) for form in FORMS])
-def test_nothing_is_asked_before_the_limit_resets_and_then_all_is_there(
-    cast: Cast, fault: Fault, seconds: float, pause: timedelta, work: str, nth: int
+def test_no_request_is_made_before_the_rate_limit_resets_and_nothing_is_lost(
+    scenario: Scenario, fault: Fault, seconds: float, pause: timedelta, work: str, nth: int
 ) -> None:
-    cast.mirrored(without="patients" if work == "import" else "")
-    cast.edit_many()
-    cast.only("patients")
-    cast.store.inject_fault("bondi", fault, resource="patients", after=nth - 1, seconds=seconds)
+    scenario.mark_imported(without="patients" if work == "import" else "")
+    scenario.edit_many()
+    scenario.only("patients")
+    scenario.store.inject_fault("bondi", fault, resource="patients", after=nth - 1, seconds=seconds)
     with clinic_context("bondi"):
         with pytest.raises(RateLimited):
             walk_run.run_sync(everything=False)
@@ -38,13 +38,13 @@ def test_nothing_is_asked_before_the_limit_resets_and_then_all_is_there(
         assert held.state == Connection.State.RATE_LIMITED
         assert held.resume_at is not None
         assert abs(held.resume_at - timezone.now() - pause) < timedelta(seconds=3)
-        asked = cast.store.count_requests()
+        asked = scenario.store.count_requests()
         Connection.objects.update(resume_at=timezone.now() + timedelta(minutes=1))
         assert walk_run.run_slice(seconds=5, pages=5).resume_at is not None
-        assert refresh_patient(number(0)) == Outcome.RATE_LIMITED
+        assert refresh_patient(id_at(0)) == Outcome.RATE_LIMITED
         with pytest.raises(RateLimited):
             walk_run.run_sync()
-        assert cast.store.count_requests() == asked
-    cast.time_passes()
-    cast.sync("bondi")
-    cast.check()
+        assert scenario.store.count_requests() == asked
+    scenario.skip_waits()
+    scenario.sync("bondi")
+    scenario.check()

@@ -1,4 +1,4 @@
-"""Lists that move while they are read: whatever staff do between two answers, the next tick makes the mirror equal."""
+"""Lists that change while they are read: whatever staff do between answers, the next tick makes the mirror equal."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,166 +13,166 @@ from sandbox.cliniko.data.blank_records import blank_patient
 from sandbox.cliniko.data.records import Record
 from sandbox.cliniko.errors import SandboxError
 from sandbox.cliniko.faults.kinds import Fault
-from tests.sync.walk.faults.conftest import set_per_page
-from tests.sync.walk.faults.scenario import HOLDERS, MOVING, Cast, number, place_of, words_of
+from tests.sync.walk.faults.conftest import set_page_size
+from tests.sync.walk.faults.scenario import CHANGING, OWNERS, Scenario, edit_of, id_at, id_of
 
-Change = Callable[[Cast, str, int], None]
-ROUNDS = ((1, 5), (2, 8), (0, 4))  # after the first answer, the second and the third: places seen and not seen yet
-
-
-def edit(cast: Cast, resource: str, place: int) -> None:
-    cast.store.edit("bondi", resource, place_of(resource, place), **words_of(resource, f"Edited {place}"))
+Change = Callable[[Scenario, str, int], None]
+ROUNDS = ((1, 5), (2, 8), (0, 4))  # positions, read and unread, to change after the first, second and third answer
 
 
-def create(cast: Cast, resource: str, place: int) -> None:
-    model = cast.store.record("bondi", resource, place_of(resource, 0))
+def edit(scenario: Scenario, resource: str, position: int) -> None:
+    scenario.store.edit("bondi", resource, id_of(resource, position), **edit_of(resource, f"Edited {position}"))
+
+
+def create(scenario: Scenario, resource: str, position: int) -> None:
+    model = scenario.store.record("bondi", resource, id_of(resource, 0))
     assert model is not None
-    cast.store.add("bondi", resource, model.body | words_of(resource, f"New {place}"), patient_id=model.patient_id)
+    scenario.store.add(
+        "bondi", resource, model.body | edit_of(resource, f"New {position}"), patient_id=model.patient_id
+    )
 
 
-def archive(cast: Cast, resource: str, place: int) -> None:
+def archive(scenario: Scenario, resource: str, position: int) -> None:
     if resource == "attendees":
-        return cast.store.cancel_attendee("bondi", place_of(resource, place))
-    return cast.store.archive("bondi", place_of(resource, place), resource=resource)
+        return scenario.store.cancel_attendee("bondi", id_of(resource, position))
+    return scenario.store.archive("bondi", id_of(resource, position), resource=resource)
 
 
-def cancel_and_come_back(cast: Cast, resource: str, place: int) -> None:
+def cancel_and_restore(scenario: Scenario, resource: str, position: int) -> None:
     if resource == "individual_appointments":
-        return cast.store.cancel_appointment("bondi", place_of(resource, place))
-    return cast.store.edit("bondi", resource, place_of(resource, place), archived_at=None, cancelled_at=None)
+        return scenario.store.cancel_appointment("bondi", id_of(resource, position))
+    return scenario.store.edit("bondi", resource, id_of(resource, position), archived_at=None, cancelled_at=None)
 
 
-def merge(cast: Cast, resource: str, place: int) -> None:
+def merge(scenario: Scenario, resource: str, position: int) -> None:
     if resource == "patients":
-        cast.store.merge("bondi", number(place), number(7))
-    elif place == ROUNDS[1][1]:  # somebody on whom the records hang that are just being read
+        scenario.store.merge("bondi", id_at(position), id_at(7))
+    elif position == ROUNDS[1][1]:  # a patient whose records are being read
         with suppress(SandboxError):
-            cast.store.merge("bondi", number(6), number(3))
+            scenario.store.merge("bondi", id_at(6), id_at(3))
 
 
-def delete(cast: Cast, resource: str, place: int) -> None:
-    cast.store.delete("bondi", place_of(resource, place), resource=resource)
+def delete(scenario: Scenario, resource: str, position: int) -> None:
+    scenario.store.delete("bondi", id_of(resource, position), resource=resource)
 
 
-def delete_untouched(cast: Cast, resource: str, place: int) -> None:
-    cast.store.delete("bondi", place_of(resource, place), resource=resource, touch=False)
+def delete_untouched(scenario: Scenario, resource: str, position: int) -> None:
+    scenario.store.delete("bondi", id_of(resource, position), resource=resource, touch=False)
 
 
-def delete_who_holds_it(cast: Cast, resource: str, place: int) -> None:
-    if resource != "patients" and place == ROUNDS[1][1]:
+def delete_owner(scenario: Scenario, resource: str, position: int) -> None:
+    if resource != "patients" and position == ROUNDS[1][1]:
         with suppress(SandboxError):
-            cast.store.delete("bondi", number(HOLDERS[MOVING.index(resource) % 3]), touch=False)
+            scenario.store.delete("bondi", id_at(OWNERS[CHANGING.index(resource) % 3]), touch=False)
 
 
-CHANGES = [edit, create, archive, cancel_and_come_back, merge, delete, delete_untouched, delete_who_holds_it]
+CHANGES = [edit, create, archive, cancel_and_restore, merge, delete, delete_untouched, delete_owner]
 
 
 @dataclass
 class Staff:
-    """Make a change after each of the first answers of every list."""
+    """Changes records after each of the first answers of every list."""
 
-    cast: Cast
+    scenario: Scenario
     change: Change
     answers: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, path: str) -> None:
         seen = self.answers[path] = self.answers.get(path, 0) + 1
-        if path in MOVING and seen <= len(ROUNDS):
-            for place in ROUNDS[seen - 1]:
-                self.change(self.cast, path, place)
+        if path in CHANGING and seen <= len(ROUNDS):
+            for position in ROUNDS[seen - 1]:
+                self.change(self.scenario, path, position)
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: str(change.__name__))
-def test_changes_between_any_two_answers_of_an_import_reach_the_mirror(cast: Cast, change: Change) -> None:
-    staff = Staff(cast, change)
-    cast.after_answer.append(staff)
-    cast.sync("bondi")
-    assert all(staff.answers[resource] > 1 for resource in MOVING[:3])
-    cast.after_answer.clear()
-    cast.sync("bondi")
-    cast.check()
+def test_changes_between_answers_of_an_import_reach_the_mirror(scenario: Scenario, change: Change) -> None:
+    staff = Staff(scenario, change)
+    scenario.on_response.append(staff)
+    scenario.sync("bondi")
+    assert all(staff.answers[resource] > 1 for resource in CHANGING[:3])
+    scenario.on_response.clear()
+    scenario.sync("bondi")
+    scenario.check()
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: str(change.__name__))
-def test_changes_between_any_two_answers_of_a_tick_reach_the_mirror(cast: Cast, change: Change) -> None:
-    cast.mirrored()
-    cast.edit_everything()
-    staff = Staff(cast, change)
-    cast.after_answer.append(staff)
-    cast.sync("bondi")
-    assert all(staff.answers[resource] > 1 for resource in MOVING[:3])
-    cast.after_answer.clear()
-    cast.sync("bondi")
-    cast.check()
+def test_changes_between_answers_of_a_tick_reach_the_mirror(scenario: Scenario, change: Change) -> None:
+    scenario.mark_imported()
+    scenario.edit_everything()
+    staff = Staff(scenario, change)
+    scenario.on_response.append(staff)
+    scenario.sync("bondi")
+    assert all(staff.answers[resource] > 1 for resource in CHANGING[:3])
+    scenario.on_response.clear()
+    scenario.sync("bondi")
+    scenario.check()
 
 
 def crowd(label: str, count: int) -> list[Record]:
     at = format_time(timezone.now())
-    ids = [int(number(1000 + place)) for place in range(count)]
+    ids = [int(id_at(1000 + position)) for position in range(count)]
     return [Record(label, "patients", each, at, at, blank_patient() | {"first_name": f"P{each}"}) for each in ids]
 
 
-def test_three_thousand_records_of_one_second_are_all_read_by_a_tick(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    set_per_page(monkeypatch, 100)
-    cast.mirrored()
-    cast.store.add_many(crowd("bondi", 3000))
+def test_tick_reads_three_thousand_records_from_one_second(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_page_size(monkeypatch, 100)
+    scenario.mark_imported()
+    scenario.store.add_many(crowd("bondi", 3000))
     seen: list[str] = []
 
-    def meanwhile(path: str) -> None:
+    def edit_in_between(path: str) -> None:
         seen.append(path)
         if seen.count("patients") == 5:
-            cast.store.edit("bondi", "patients", number(1001), first_name="Read already")
-            cast.store.edit("bondi", "patients", number(3999), first_name="Not read yet")
+            scenario.store.edit("bondi", "patients", id_at(1001), first_name="Read already")
+            scenario.store.edit("bondi", "patients", id_at(3999), first_name="Not read yet")
 
-    cast.after_answer.append(meanwhile)
-    cast.sync("bondi")
-    cast.after_answer.clear()
-    cast.sync("bondi")
-    cast.check()
+    scenario.on_response.append(edit_in_between)
+    scenario.sync("bondi")
+    scenario.on_response.clear()
+    scenario.sync("bondi")
+    scenario.check()
 
 
-def test_crowded_seconds_on_end_are_read_to_the_last_record(cast: Cast) -> None:
-    cast.mirrored()
+def test_tick_reads_consecutive_crowded_seconds_completely(scenario: Scenario) -> None:
+    scenario.mark_imported()
     now = timezone.now()
-    for place in range(30):
-        at = format_time(now - timedelta(seconds=20 - place % 3))
-        cast.store.add_patient("bondi", id=number(500 + (7 * place) % 30), first_name="Crowd", updated_at=at)
-    cast.sync("bondi")
-    cast.check()
+    for position in range(30):
+        at = format_time(now - timedelta(seconds=20 - position % 3))
+        scenario.store.add_patient("bondi", id=id_at(500 + (7 * position) % 30), first_name="Crowd", updated_at=at)
+    scenario.sync("bondi")
+    scenario.check()
 
 
-@pytest.mark.parametrize("resource", MOVING)
-def test_the_second_edit_of_one_second_is_seen(cast: Cast, resource: str) -> None:
-    cast.mirrored()
+@pytest.mark.parametrize("resource", CHANGING)
+def test_later_edits_within_one_second_are_found(scenario: Scenario, resource: str) -> None:
+    scenario.mark_imported()
     at = format_time(timezone.now())
     for words in ("First", "Second", "Third"):
-        cast.store.edit("bondi", resource, place_of(resource, 0), **words_of(resource, words), updated_at=at)
+        scenario.store.edit("bondi", resource, id_of(resource, 0), **edit_of(resource, words), updated_at=at)
         if words != "Second":
-            cast.sync("bondi")
-    cast.check()
+            scenario.sync("bondi")
+    scenario.check()
 
 
-def test_edits_that_become_visible_within_the_overlap_are_seen(cast: Cast) -> None:
-    cast.mirrored()
+def test_edits_that_become_visible_within_the_overlap_are_found(scenario: Scenario) -> None:
+    scenario.mark_imported()
     before = timezone.now()
-    cast.sync("bondi")
-    for resource in MOVING:
+    scenario.sync("bondi")
+    for resource in CHANGING:
         late = {"updated_at": format_time(before - timedelta(seconds=50))}
-        cast.store.edit("bondi", resource, place_of(resource, 0), **words_of(resource, "Late"), **late)
-    cast.store.add_patient("bondi", first_name="Late", updated_at=format_time(before - timedelta(seconds=50)))
-    cast.sync("bondi")
-    cast.check()
+        scenario.store.edit("bondi", resource, id_of(resource, 0), **edit_of(resource, "Late"), **late)
+    scenario.store.add_patient("bondi", first_name="Late", updated_at=format_time(before - timedelta(seconds=50)))
+    scenario.sync("bondi")
+    scenario.check()
 
 
 @pytest.mark.parametrize("without", ["", "patients"], ids=["tick", "import"])
-def test_what_a_replica_that_lags_left_out_comes_with_the_next_tick(cast: Cast, without: str) -> None:
-    cast.mirrored(without=without)
-    cast.edit_everything()
-    cast.store.inject_fault("bondi", Fault.LATE, times=None, seconds=45)
-    cast.sync("bondi")
-    assert cast.differences()
-    cast.store.clear_faults("bondi")
-    cast.sync("bondi")
-    cast.check()
+def test_next_tick_reads_what_a_lagging_replica_left_out(scenario: Scenario, without: str) -> None:
+    scenario.mark_imported(without=without)
+    scenario.edit_everything()
+    scenario.store.inject_fault("bondi", Fault.LATE, times=None, seconds=45)
+    scenario.sync("bondi")
+    assert scenario.differences()
+    scenario.store.clear_faults("bondi")
+    scenario.sync("bondi")
+    scenario.check()

@@ -1,4 +1,4 @@
-"""Answers that arrive whole and are odd: what can be read is read, what cannot is kept aside until it can."""
+"""Odd answers: what can be parsed is stored, the rest is quarantined until it can be."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from ops import onboarding
 from sandbox.cliniko.faults.kinds import Fault
 from sync.models import RefusedPayload
 from tenants.context import clinic_context
-from tests.sync.walk.faults.scenario import Cast, number
+from tests.sync.walk.faults.scenario import Scenario, id_at
 
 ODD = [
     Fault.INTEGER_IDS,
@@ -18,71 +18,71 @@ ODD = [
     Fault.NUL,
     Fault.HUGE_NUMBER,
 ]
-LISTS = ("patients", "individual_appointments")  # one with optional fields alone, one with some that are needed
+LISTS = ("patients", "individual_appointments")  # one with only optional fields, one with required fields
 DELETED = tuple(f"{name}/deleted" for name in LISTS)
-KEEPS_ASIDE = (Fault.UNREADABLE, Fault.MISSING_FIELDS)
+QUARANTINED = (Fault.UNREADABLE, Fault.MISSING_FIELDS)
 
 
 @pytest.mark.parametrize("fault", ODD, ids=str)
-def test_every_answer_of_an_import_and_a_tick_is_odd_and_a_comparison_ends_equal(cast: Cast, fault: Fault) -> None:
-    cast.mirrored(without=LISTS)
-    cast.only(*LISTS, *DELETED)
-    cast.store.inject_fault("bondi", fault, times=None)
-    assert cast.turn()
-    assert bool(kept_aside()) == (fault in KEEPS_ASIDE)
+def test_comparison_makes_the_mirror_equal_after_odd_answers(scenario: Scenario, fault: Fault) -> None:
+    scenario.mark_imported(without=LISTS)
+    scenario.only(*LISTS, *DELETED)
+    scenario.store.inject_fault("bondi", fault, times=None)
+    assert scenario.slice()
+    assert bool(quarantined()) == (fault in QUARANTINED)
     for resource in LISTS:
-        cast.edit_many(resource)
-    cast.store.delete("bondi", number(5), touch=False)
-    cast.only(*LISTS, *DELETED)
-    assert cast.turn()
-    assert not cast.differences().shown_though_gone
-    cast.store.clear_faults("bondi")
-    cast.compare_only(*LISTS)
-    cast.persist()
-    cast.check()
+        scenario.edit_many(resource)
+    scenario.store.delete("bondi", id_at(5), touch=False)
+    scenario.only(*LISTS, *DELETED)
+    assert scenario.slice()
+    assert not scenario.differences().not_deleted
+    scenario.store.clear_faults("bondi")
+    scenario.compare_only(*LISTS)
+    scenario.sync_until_done()
+    scenario.check()
 
 
-def kept_aside() -> dict[str, int]:
-    """How many records are kept aside, by the reason."""
+def quarantined() -> dict[str, int]:
+    """Return how many records are quarantined, by reason."""
     with clinic_context("bondi"):
         reasons = list(RefusedPayload.objects.values_list("reason", flat=True))
     return {reason: reasons.count(reason) for reason in reasons}
 
 
-def test_a_record_that_cannot_be_read_is_kept_aside_and_counted_until_it_can(cast: Cast) -> None:
-    cast.mirrored(without="patients")
-    cast.only("patients")
-    cast.store.inject_fault("bondi", Fault.UNREADABLE, resource="patients", times=2)
-    cast.persist()
-    assert kept_aside() == {"updated_at isn't a time.": 2}
+def test_record_that_cannot_be_parsed_is_quarantined_and_counted_until_it_can(scenario: Scenario) -> None:
+    scenario.mark_imported(without="patients")
+    scenario.only("patients")
+    scenario.store.inject_fault("bondi", Fault.UNREADABLE, resource="patients", times=2)
+    scenario.sync_until_done()
+    assert quarantined() == {"updated_at isn't a time.": 2}
     assert onboarding.report("bondi")["refused_payloads"] == 2
-    assert [name.partition("/")[0] for name in cast.differences().missing] == ["patients", "patients"]
-    cast.edit_many()
-    cast.sync("bondi")
+    assert [name.partition("/")[0] for name in scenario.differences().missing] == ["patients", "patients"]
+    scenario.edit_many()
+    scenario.sync("bondi")
     assert onboarding.report("bondi")["refused_payloads"] == 0
-    cast.check()
+    scenario.check()
 
 
-def test_a_record_that_can_no_longer_be_read_stays_as_it_was_until_it_can(cast: Cast) -> None:
-    cast.mirrored()
-    cast.store.edit("bondi", "patients", number(0), first_name="After")
-    cast.store.inject_fault("bondi", Fault.UNREADABLE, resource="patients", after=1)
-    cast.sync("bondi")
-    assert sum(kept_aside().values()) == 1
-    assert not cast.differences().missing
-    assert len(cast.differences().stale) >= 1
-    cast.sync("bondi")
-    cast.check()
+def test_record_that_can_no_longer_be_parsed_stays_unchanged_until_it_can(scenario: Scenario) -> None:
+    scenario.mark_imported()
+    scenario.store.edit("bondi", "patients", id_at(0), first_name="After")
+    scenario.store.inject_fault("bondi", Fault.UNREADABLE, resource="patients", after=1)
+    scenario.sync("bondi")
+    assert sum(quarantined().values()) == 1
+    assert not scenario.differences().missing
+    assert len(scenario.differences().stale) >= 1
+    scenario.sync("bondi")
+    scenario.check()
 
 
 @pytest.mark.parametrize("touch", [True, False], ids=["touched", "untouched"])
-def test_a_record_that_cannot_be_read_and_is_deleted_then_counts_no_longer(cast: Cast, touch: bool) -> None:
-    cast.mirrored(without="medical_alerts")
-    cast.only("medical_alerts", "medical_alerts/deleted")
-    cast.store.inject_fault("bondi", Fault.UNREADABLE, resource="medical_alerts", after=1)
-    cast.persist()
-    (unread,) = (name.partition("/")[2] for name in cast.differences().missing)
-    cast.store.delete("bondi", unread, resource="medical_alerts", touch=touch)
-    cast.sync("bondi")
+def test_quarantined_record_that_is_deleted_no_longer_counts(scenario: Scenario, touch: bool) -> None:
+    scenario.mark_imported(without="medical_alerts")
+    scenario.only("medical_alerts", "medical_alerts/deleted")
+    scenario.store.inject_fault("bondi", Fault.UNREADABLE, resource="medical_alerts", after=1)
+    scenario.sync_until_done()
+    (unread,) = (name.partition("/")[2] for name in scenario.differences().missing)
+    scenario.store.delete("bondi", unread, resource="medical_alerts", touch=touch)
+    scenario.sync("bondi")
     assert onboarding.report("bondi")["refused_payloads"] == 0
-    cast.check()
+    scenario.check()

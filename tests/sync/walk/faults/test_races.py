@@ -1,4 +1,4 @@
-"""A launch and a page, or two workers, at the same records at the same time: the later question wins."""
+"""A launch and a page, or two workers, write the same records at the same time: the later request wins."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,61 +16,63 @@ from sync.refresh import Outcome, refresh_patient
 from sync.walk import run as walk_run
 from sync.walk.lease import LeaseHeld, LeaseLost
 from tenants.context import clinic_context
-from tests.sync.walk.faults.scenario import Cast, number
+from tests.sync.walk.faults.scenario import Scenario, id_at
 
-WHO = number(0)
-
-
-def edit(cast: Cast) -> None:
-    cast.store.edit("bondi", "patients", WHO, first_name="After")
+PATIENT = id_at(0)
 
 
-def edit_within_the_second(cast: Cast) -> None:
-    held = cast.store.patient("bondi", WHO)
-    assert held is not None
-    cast.store.edit("bondi", "patients", WHO, first_name="After", updated_at=held.updated_at)
+def edit(scenario: Scenario) -> None:
+    scenario.store.edit("bondi", "patients", PATIENT, first_name="After")
 
 
-def archive(cast: Cast) -> None:
-    cast.store.archive("bondi", WHO)
+def edit_within_the_second(scenario: Scenario) -> None:
+    patient = scenario.store.patient("bondi", PATIENT)
+    assert patient is not None
+    scenario.store.edit("bondi", "patients", PATIENT, first_name="After", updated_at=patient.updated_at)
 
 
-def merge(cast: Cast) -> None:
-    cast.store.merge("bondi", WHO, number(1))
+def archive(scenario: Scenario) -> None:
+    scenario.store.archive("bondi", PATIENT)
 
 
-def delete(cast: Cast) -> None:
-    cast.store.delete("bondi", WHO)
+def merge(scenario: Scenario) -> None:
+    scenario.store.merge("bondi", PATIENT, id_at(1))
 
 
-def delete_untouched(cast: Cast) -> None:
-    cast.store.delete("bondi", WHO, touch=False)
+def delete(scenario: Scenario) -> None:
+    scenario.store.delete("bondi", PATIENT)
+
+
+def delete_untouched(scenario: Scenario) -> None:
+    scenario.store.delete("bondi", PATIENT, touch=False)
 
 
 CHANGES = [edit, edit_within_the_second, archive, merge, delete, delete_untouched]
-named = pytest.mark.parametrize("change", CHANGES, ids=lambda change: str(change.__name__))
+each_change = pytest.mark.parametrize("change", CHANGES, ids=lambda change: str(change.__name__))
 
 
-def answered_then(monkeypatch: pytest.MonkeyPatch, method: str, resource: str, meanwhile: Callable[[], None]) -> None:
-    """The first answer of this kind has arrived; before anything is done with it, the rest of the world goes on."""
+def after_first_answer(
+    monkeypatch: pytest.MonkeyPatch, method: str, resource: str, callback: Callable[[], None]
+) -> None:
+    """Call `callback` after the first answer of this kind has arrived and before it is used."""
     real = getattr(Cliniko, method)
     done: list[str] = []
 
-    def asked(self: Cliniko, name: str, *words: Any, **named: Any) -> Any:
-        answer = real(self, name, *words, **named)
-        if name == resource and not named.get("subset") and not done:
+    def request(self: Cliniko, name: str, *args: Any, **query: Any) -> Any:
+        answer = real(self, name, *args, **query)
+        if name == resource and not query.get("subset") and not done:
             done.append(name)
-            meanwhile()
+            callback()
         return answer
 
-    monkeypatch.setattr(Cliniko, method, asked)
+    monkeypatch.setattr(Cliniko, method, request)
 
 
-def launched() -> None:
-    assert refresh_patient(WHO) in (Outcome.FRESH, Outcome.UNKNOWN)
+def launch() -> None:
+    assert refresh_patient(PATIENT) in (Outcome.FRESH, Outcome.UNKNOWN)
 
 
-def ticked() -> None:
+def tick() -> None:
     assert walk_run.run_sync(everything=False)
 
 
@@ -78,97 +80,97 @@ IN_BOTH = [(change, "") for change in CHANGES] + [(change, "patients") for chang
 
 
 @pytest.mark.parametrize(("change", "without"), IN_BOTH, ids=lambda each: getattr(each, "__name__", each or "tick"))
-def test_a_launch_overtakes_a_page(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch, change: Callable[[Cast], None], without: str
+def test_launch_overtakes_a_page(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch, change: Callable[[Scenario], None], without: str
 ) -> None:
-    cast.mirrored(without=without)
-    cast.store.edit("bondi", "patients", WHO, first_name="Before")
-    cast.store.add_alert("bondi", number(1), "New")
+    scenario.mark_imported(without=without)
+    scenario.store.edit("bondi", "patients", PATIENT, first_name="Before")
+    scenario.store.add_alert("bondi", id_at(1), "New")
 
-    def meanwhile() -> None:
-        change(cast)
-        launched()
+    def change_and_write() -> None:
+        change(scenario)
+        launch()
 
-    cast.only("patients", "patients/deleted")
-    answered_then(monkeypatch, "list", "patients", meanwhile)
-    cast.persist()
-    if not (without and change in (delete, delete_untouched)):  # of whom nobody knew, there is no tombstone yet
-        assert not [name for name in told(cast) if WHO in name]
-    cast.sync("bondi")
-    cast.check()
+    scenario.only("patients", "patients/deleted")
+    after_first_answer(monkeypatch, "list", "patients", change_and_write)
+    scenario.sync_until_done()
+    if not (without and change in (delete, delete_untouched)):  # an unknown patient has no tombstone yet
+        assert not [name for name in patient_differences(scenario) if PATIENT in name]
+    scenario.sync("bondi")
+    scenario.check()
 
 
-@named
-def test_a_page_overtakes_a_launch(cast: Cast, monkeypatch: pytest.MonkeyPatch, change: Callable[[Cast], None]) -> None:
-    cast.mirrored()
-    cast.store.edit("bondi", "patients", WHO, first_name="Before")
+@each_change
+def test_page_overtakes_a_launch(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch, change: Callable[[Scenario], None]
+) -> None:
+    scenario.mark_imported()
+    scenario.store.edit("bondi", "patients", PATIENT, first_name="Before")
 
-    def meanwhile() -> None:
-        change(cast)
-        ticked()
+    def change_and_write() -> None:
+        change(scenario)
+        tick()
 
-    cast.only("patients", "patients/deleted")
-    answered_then(monkeypatch, "record", "patients", meanwhile)
+    scenario.only("patients", "patients/deleted")
+    after_first_answer(monkeypatch, "record", "patients", change_and_write)
     with clinic_context("bondi"):
-        assert refresh_patient(WHO) == Outcome.FRESH
-    assert not [name for name in told(cast) if WHO in name]
-    cast.sync("bondi")
-    cast.check()
+        assert refresh_patient(PATIENT) == Outcome.FRESH
+    assert not [name for name in patient_differences(scenario) if PATIENT in name]
+    scenario.sync("bondi")
+    scenario.check()
 
 
-def told(cast: Cast) -> tuple[str, ...]:
-    found = cast.differences()
-    of_patients = (*found.missing, *found.stale, *found.shown_though_gone)
+def patient_differences(scenario: Scenario) -> tuple[str, ...]:
+    found = scenario.differences()
+    of_patients = (*found.missing, *found.stale, *found.not_deleted)
     return tuple(name for name in of_patients if name.startswith("patients/"))
 
 
-def test_a_second_worker_meets_the_lease_and_asks_nothing(cast: Cast) -> None:
-    cast.mirrored(without="patients")
+def test_second_worker_finds_the_lease_held_and_makes_no_request(scenario: Scenario) -> None:
+    scenario.mark_imported(without="patients")
     met: list[int] = []
 
     def second(*_: object) -> None:
-        asked = cast.store.count_requests()
+        asked = scenario.store.count_requests()
         with pytest.raises(LeaseHeld):
             walk_run.run_sync(everything=False)
         assert walk_run.run_slice(seconds=1, pages=5) == walk_run.SliceOutcome()
-        met.append(cast.store.count_requests() - asked)
+        met.append(scenario.store.count_requests() - asked)
 
     with clinic_context("bondi"):
         assert walk_run.run_sync(pages=200, on_page=second)
     assert len(met) > 3
-    cast.check()
+    scenario.check()
 
 
 @pytest.mark.parametrize("nth", [1, 2, 3])
 @pytest.mark.parametrize("without", ["", "patients"], ids=["tick", "import"])
-def test_a_worker_that_slept_beyond_its_lease_writes_nothing_over_the_next_one(
-    cast: Cast, nth: int, without: str
-) -> None:
-    """The first worker falls asleep after some page; the second does all, while Cliniko goes on changing."""
-    cast.mirrored(without=without)
-    cast.edit_many()
-    cast.only("patients")
+def test_worker_that_slept_beyond_its_lease_overwrites_nothing(scenario: Scenario, nth: int, without: str) -> None:
+    """The first worker stalls after a page; the second finishes, while Cliniko keeps changing."""
+    scenario.mark_imported(without=without)
+    scenario.edit_many()
+    scenario.only("patients")
     pages: list[str] = []
 
     def fall_asleep(*_: object) -> None:
         pages.append("patients")
         if len(pages) == nth:
             Connection.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-            edit(cast)
+            edit(scenario)
             assert walk_run.run_sync(everything=False)
-            edit(cast)
+            edit(scenario)
             Connection.objects.update(lease_token="00000000-0000-0000-0000-000000000001", lease_until=None)
 
     with clinic_context("bondi"), suppress(LeaseLost):
         walk_run.run_sync(everything=False, on_page=fall_asleep)
     assert len(pages) == nth
-    assert not [name for name in told(cast) if WHO not in name]
-    cast.sync("bondi")
-    cast.check()
+    assert not [name for name in patient_differences(scenario) if PATIENT not in name]
+    scenario.sync("bondi")
+    scenario.check()
 
 
-def test_a_dead_workers_lease_ends_by_itself(cast: Cast) -> None:
-    cast.mirrored(without="patients")
+def test_lease_of_a_dead_worker_expires(scenario: Scenario) -> None:
+    scenario.mark_imported(without="patients")
     with clinic_context("bondi"):
         Connection.objects.update(
             lease_token="00000000-0000-0000-0000-000000000001", lease_until=timezone.now() + timedelta(seconds=90)
@@ -177,19 +179,19 @@ def test_a_dead_workers_lease_ends_by_itself(cast: Cast) -> None:
             walk_run.run_sync()
         Connection.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
         assert walk_run.run_sync()
-    cast.check()
+    scenario.check()
 
 
-def test_a_launch_while_lists_fail_still_shows_what_is_now(cast: Cast) -> None:
-    cast.mirrored()
-    edit(cast)
-    cast.fail_first(Fault.NOT_JSON, "patients")
+def test_launch_is_fresh_while_lists_fail(scenario: Scenario) -> None:
+    scenario.mark_imported()
+    edit(scenario)
+    scenario.fail_first(Fault.NOT_JSON, "patients")
     with clinic_context("bondi"):
         with pytest.raises(ClinikoError):
             walk_run.run_sync()
-        assert refresh_patient(WHO) == Outcome.FRESH
-    assert not told(cast)
-    cast.persist()
-    cast.store.clear_faults("bondi")
-    cast.sync("bondi")
-    cast.check()
+        assert refresh_patient(PATIENT) == Outcome.FRESH
+    assert not patient_differences(scenario)
+    scenario.sync_until_done()
+    scenario.store.clear_faults("bondi")
+    scenario.sync("bondi")
+    scenario.check()
