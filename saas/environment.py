@@ -23,11 +23,16 @@ LOCAL = ROOT / ".local"
 _HOST = re.compile(r"(?=.{1,200}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _ADDRESS = re.compile(r"[!-'*-?A-~]+@[!-'*-?A-~]+\.[!-'*-?A-~]+")
 _PRODUCT = re.compile(r"(?=.{1,100}\Z)[!-'*-~]+( [!-'*-~]+)*")  # precedes "(contact email)" in the User-Agent
+_DIRECTORY_USERS = {
+    "state_directory": "beat can write to",
+    "export_directory": "web and workers share",
+    "backup_directory": "the backup command can write to",
+}
 _EMAIL_SCHEMES = {"smtp", "submission", "console", "file", "memory", "dummy"}
 
 
 class Environment(BaseSettings):
-    """The variables of docs/configuration.md. They override those in `.env`, next to manage.py."""
+    """The variables of docs/configuration.md. `.env` next to manage.py is read too; environment variables override it."""
 
     model_config = SettingsConfigDict(env_file=ROOT / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -80,15 +85,16 @@ class Environment(BaseSettings):
             raise ValueError("must be a lowercase host name without scheme or port, like sidechart.example")
         return value
 
-    @field_validator("cliniko_api_url")
+    @field_validator("cliniko_api_url", "cliniko_web_url")
     @classmethod
-    def _check_api_url(cls, value: str) -> str:
-        return _check_cliniko_url(value, "{shard}")
-
-    @field_validator("cliniko_web_url")
-    @classmethod
-    def _check_web_url(cls, value: str) -> str:
-        return _check_cliniko_url(value, "{shard}", "{subdomain}")
+    def _check_cliniko_url(cls, value: str, info: ValidationInfo) -> str:
+        placeholders = ["{shard}"] if info.field_name == "cliniko_api_url" else ["{shard}", "{subdomain}"]
+        plain = value
+        for placeholder in placeholders:
+            plain = plain.replace(placeholder, "au1")
+        if not re.fullmatch(r"https?://[^\s?#{}]+", plain):
+            raise ValueError(f"must be an http or https URL; its only placeholders can be {' and '.join(placeholders)}")
+        return value.rstrip("/")
 
     @field_validator("email_url")
     @classmethod
@@ -118,26 +124,12 @@ class Environment(BaseSettings):
             )
         return value
 
-    @field_validator("state_directory")
+    @field_validator("state_directory", "export_directory", "backup_directory")
     @classmethod
-    def _check_state_directory(cls, value: Path) -> Path:
-        if value != LOCAL and not value.is_dir():
-            raise ValueError("must be an existing directory that beat can write to")
-        return value
-
-    @field_validator("export_directory")
-    @classmethod
-    def _check_export_directory(cls, value: Path, info: ValidationInfo) -> Path:
-        default = info.data.get("state_directory", LOCAL) / "exports"  # created when needed
-        if value != default and not value.is_dir():
-            raise ValueError("must be an existing directory that web and workers share")
-        return value
-
-    @field_validator("backup_directory")
-    @classmethod
-    def _check_backup_directory(cls, value: Path | None) -> Path | None:
-        if value and not value.is_dir():
-            raise ValueError("must be an existing directory that the backup command can write to")
+    def _check_directory(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        created = {"state_directory": LOCAL, "export_directory": info.data.get("state_directory", LOCAL) / "exports"}
+        if value and value != created.get(str(info.field_name)) and not value.is_dir():
+            raise ValueError(f"must be an existing directory that {_DIRECTORY_USERS[str(info.field_name)]}")
         return value
 
     @model_validator(mode="before")
@@ -195,15 +187,6 @@ def _has_valid_port(url: str) -> bool:
         return urlsplit(url).port != 0
     except ValueError:
         return False
-
-
-def _check_cliniko_url(value: str, *placeholders: str) -> str:
-    plain = value
-    for placeholder in placeholders:
-        plain = plain.replace(placeholder, "au1")
-    if not re.fullmatch(r"https?://[^\s?#{}]+", plain):
-        raise ValueError(f"must be an http or https URL; its only placeholders can be {' and '.join(placeholders)}")
-    return value.rstrip("/")
 
 
 def _local_secret(name: str) -> str:

@@ -64,7 +64,7 @@ WSGI_APPLICATION = "saas.wsgi.application"
 
 MIDDLEWARE = [
     "saas.logs.RequestLogMiddleware",
-    "launch.metrics.LaunchMetricsMiddleware",  # first, to measure all of a launch
+    "launch.metrics.LaunchMetricsMiddleware",  # early, to measure all of a launch
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "accounts.middleware.PrivacyHeadersMiddleware",  # before ClinicMiddleware, whose errors need the headers too
     "csp.middleware.CSPMiddleware",

@@ -7,15 +7,19 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from django.test import Client
 
 from accounts.models import User
-from exports import archive
+from exports import archive, tasks
+from exports.models import Export
 from launch import notes
 from sync.models import RefusedPayload
 from tenants.context import clinic_context
 from tests.conftest import AddRecord
 from tests.payloads import alert_payload, appointment_payload, attendee_payload, class_payload
 
+Messages = list[dict[str, Any]]
+PAGE, REQUEST = "/settings/export", "/settings/export/ask"
 BIG = "9007199254740993"  # as a JavaScript number it would be …992
 
 
@@ -83,3 +87,33 @@ def export_of(tmp_path: Path) -> Callable[[str], OpenedExport]:
         return OpenedExport(path)
 
     return export
+
+
+@pytest.fixture
+def owner(force_login: Callable[..., Client]) -> Client:
+    return force_login("bondi", role="owner")
+
+
+@pytest.fixture
+def ready(owner: Client, export_messages: Messages) -> str:
+    """Return the download URL of a ready export of bondi."""
+    owner.post(REQUEST)
+    tasks.create_export(**export_messages[-1])
+    return f"{PAGE}/{export_messages[-1]['export_id']}/download"
+
+
+def page_of(browser: Client) -> str:
+    return browser.get(PAGE).content.decode()
+
+
+def exports_of(label: str) -> list[Export]:
+    with clinic_context(label):
+        return list(Export.objects.order_by("pk"))
+
+
+def export_states(label: str) -> list[str]:
+    return [export.state for export in exports_of(label)]
+
+
+def files(directory: Path) -> list[str]:
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())

@@ -23,44 +23,16 @@ from exports import archive, requests, storage, tasks
 from exports.models import Export
 from tenants.context import clinic_context
 from tenants.models import Clinic
-from tests.exports.conftest import OpenedExport
+from tests.exports.conftest import PAGE, REQUEST, Messages, OpenedExport, export_states, exports_of, files, page_of
 from tests.launch.conftest import access_log
 
 Browsers = Callable[..., Client]
-Messages = list[dict[str, Any]]
-PAGE, REQUEST = "/settings/export", "/settings/export/ask"
 pytestmark = pytest.mark.usefixtures("filled_clinics")
-
-
-@pytest.fixture
-def owner(force_login: Browsers) -> Client:
-    return force_login("bondi", role="owner")
-
-
-@pytest.fixture
-def ready(owner: Client, export_messages: Messages) -> str:
-    """Return the download URL of a ready export of bondi."""
-    owner.post(REQUEST)
-    tasks.create_export(**export_messages[-1])
-    return f"{PAGE}/{export_messages[-1]['export_id']}/download"
-
-
-def page_of(browser: Client) -> str:
-    return browser.get(PAGE).content.decode()
-
-
-def exports_of(label: str) -> list[Export]:
-    with clinic_context(label):
-        return list(Export.objects.order_by("pk"))
 
 
 def update_export(**fields: Any) -> None:
     with clinic_context("bondi"):
         Export.objects.update(**fields)
-
-
-def files(directory: Path) -> list[str]:
-    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
 
 
 def backdate_sign_in(browser: Client, minutes: int = 6) -> None:
@@ -115,7 +87,7 @@ def test_nothing_is_requested_or_downloaded_if_the_log_cannot_be_written(
     monkeypatch.setattr(Event.objects, "create", broken)
     assert owner.post(ready).status_code == 503
     assert owner.post(REQUEST).status_code == 503
-    assert [export.state for export in exports_of("bondi")] == ["ready"]
+    assert export_states("bondi") == ["ready"]
     assert len(files(export_directory)) == len(export_messages) == 1
 
 
@@ -161,7 +133,7 @@ def test_only_owners_can_see_request_or_download_exports(ready: str, force_login
     browser = force_login("bondi", role=role)
     answers = [browser.get(PAGE), browser.get(f"{PAGE}/progress"), browser.post(REQUEST), browser.post(ready)]
     assert [answer.status_code for answer in answers] == [403] * 4
-    assert [export.state for export in exports_of("bondi")] == ["ready"]
+    assert export_states("bondi") == ["ready"]
     if role == Role.ADMIN:
         assert PAGE not in browser.get("/settings/").content.decode()
 
@@ -175,7 +147,7 @@ def test_an_owner_of_another_clinic_cannot_download_it(
     answer = stranger.post(ready, headers={"Host": "bondi.localhost"})
     assert answer["Location"].startswith("/login")
     assert clinic_client("bondi").post(ready)["Location"].startswith("/login")
-    assert [export.state for export in exports_of("bondi")] == ["ready"]
+    assert export_states("bondi") == ["ready"]
 
 
 def test_a_former_owner_is_refused(owner: Client, ready: str) -> None:
@@ -190,7 +162,7 @@ def test_an_owner_who_signed_in_a_while_ago_must_confirm_first(owner: Client, re
         answer = owner.post(url, headers={"Referer": f"http://bondi.localhost:8000{PAGE}"})
         assert answer["Location"].startswith("/account/confirm?t=")
         assert PAGE not in answer["Location"]
-    assert [export.state for export in exports_of("bondi")] == ["ready"]
+    assert export_states("bondi") == ["ready"]
     assert owner.get(PAGE).status_code == 200
 
 
@@ -205,7 +177,7 @@ def test_it_expires_after_seven_days(owner: Client, ready: str, export_directory
     assert "no longer available" in owner.post(ready, follow=True).content.decode()
     tasks.clean_up()
     assert list(export_directory.iterdir()) == []
-    assert [export.state for export in exports_of("bondi")] == ["expired"]
+    assert export_states("bondi") == ["expired"]
 
 
 def test_a_second_request_is_refused_while_one_is_in_progress(owner: Client, export_messages: Messages) -> None:
@@ -218,7 +190,7 @@ def test_a_new_export_expires_the_previous_one(
     owner: Client, ready: str, export_messages: Messages, export_directory: Path
 ) -> None:
     owner.post(REQUEST)
-    assert [export.state for export in exports_of("bondi")] == ["expired", "requested"]
+    assert export_states("bondi") == ["expired", "requested"]
     tasks.clean_up()
     assert files(export_directory) == []
     tasks.create_export(**export_messages[-1])
@@ -231,7 +203,7 @@ def test_a_message_delivered_twice_creates_one_export(
 ) -> None:
     monkeypatch.setattr(archive, "write", lambda *_: 1 / 0)
     tasks.create_export(**export_messages[0])
-    assert [export.state for export in exports_of("bondi")] == ["ready"]
+    assert export_states("bondi") == ["ready"]
     assert len(mail.outbox) == 1
 
 
@@ -257,7 +229,7 @@ def test_an_export_is_ready_even_if_the_email_fails(
     monkeypatch.setattr("django.core.mail.EmailMessage.send", lambda *_: (_ for _ in ()).throw(OSError("no server")))
     owner.post(REQUEST)
     tasks.create_export(**export_messages[0])
-    assert [export.state for export in exports_of("bondi")] == ["ready"]
+    assert export_states("bondi") == ["ready"]
 
 
 @pytest.mark.parametrize(
@@ -286,7 +258,7 @@ def test_a_failed_export_says_why_leaves_no_file_and_can_be_requested_again(
     assert (files(export_directory), mail.outbox) == ([], [])
     owner.post(REQUEST)
     tasks.create_export(**export_messages[1])
-    assert [export.state for export in exports_of("bondi")] == ["failed", "ready"]
+    assert export_states("bondi") == ["failed", "ready"]
 
 
 def test_an_export_whose_worker_was_killed_has_failed_and_cannot_be_downloaded(
@@ -311,7 +283,7 @@ def test_an_export_whose_worker_was_killed_has_failed_and_cannot_be_downloaded(
     assert "The server stopped while creating it" in page_of(owner)
     assert "no longer available" in owner.post(f"{PAGE}/{export.pk}/download", follow=True).content.decode()
     owner.post(REQUEST)
-    assert [export.state for export in exports_of("bondi")] == ["failed", "requested"]
+    assert export_states("bondi") == ["failed", "requested"]
     tasks.clean_up()
     assert files(export_directory) == []
 
@@ -330,7 +302,7 @@ def test_an_export_whose_message_was_lost_is_sent_again(
     update_export(requested_at=timezone.now() - timedelta(minutes=3))
     tasks.clean_up()
     tasks.create_export(**export_messages[0])
-    assert [export.state for export in exports_of("bondi")] == ["ready"]
+    assert export_states("bondi") == ["ready"]
 
 
 def test_a_restored_request_does_not_block_a_new_one(owner: Client, bondi: Clinic, export_messages: Messages) -> None:
@@ -344,7 +316,7 @@ def test_a_restored_request_does_not_block_a_new_one(owner: Client, bondi: Clini
     owner.post(REQUEST)
     tasks.create_export(**export_messages[0])
     tasks.create_export(**export_messages[1])
-    assert [export.state for export in exports_of("bondi")] == ["failed", "ready"]
+    assert export_states("bondi") == ["failed", "ready"]
 
 
 def test_an_unusable_export_directory_is_reported(owner: Client, export_directory: Path) -> None:
@@ -368,10 +340,10 @@ def test_a_closing_clinic_gets_its_export_and_a_suspended_one_does_not(
     Clinic.objects.filter(pk=bondi.pk).update(state=Clinic.State.SUSPENDED, closing_on=None)
     assert owner.get(PAGE).status_code == 404
     tasks.create_export(**export_messages[0])
-    assert [export.state for export in exports_of("bondi")] == ["requested"]
+    assert export_states("bondi") == ["requested"]
     Clinic.objects.filter(pk=bondi.pk).update(**closing)
     tasks.create_export(**export_messages[0])
-    assert [export.state for export in exports_of("bondi")] == ["ready"]
+    assert export_states("bondi") == ["ready"]
 
 
 def test_the_page_polls_only_while_an_export_is_in_progress(owner: Client, export_messages: Messages) -> None:

@@ -9,14 +9,12 @@ from django.test import Client
 
 from audit.log import OPS
 from exports import archive, tasks
-from exports.models import Export
 from sync import excluded_fields
 from sync.connection import connect
 from sync.field_groups import BY_NAME
 from tenants.context import clinic_context
-from tests.exports.test_requests import REQUEST, Messages, exports_of, files, owner, page_of, ready
+from tests.exports.conftest import REQUEST, Messages, export_states, files, page_of
 
-__all__ = ["owner", "ready"]
 pytestmark = pytest.mark.usefixtures("filled_clinics")
 
 
@@ -49,7 +47,7 @@ def test_an_export_running_while_fields_are_excluded_is_neither_offered_nor_emai
     owner.post(REQUEST)
     mail.outbox.clear()
     tasks.create_export(**export_messages[-1])
-    assert [each.state for each in exports_of("bondi")] == [Export.State.FAILED]
+    assert export_states("bondi") == ["failed"]
     assert mail.outbox == []
     assert files(export_directory) == []
 
@@ -57,10 +55,10 @@ def test_an_export_running_while_fields_are_excluded_is_neither_offered_nor_emai
 def test_an_export_fails_when_the_clinic_connects_another_account(owner: Client, ready: str) -> None:
     with clinic_context("bondi"), transaction.atomic():
         connect.delete_account_data()
-    assert [each.state for each in exports_of("bondi")] == [Export.State.FAILED]
+    assert export_states("bondi") == ["failed"]
 
 
 def test_another_clinics_choice_fails_no_export(owner: Client, ready: str) -> None:
     with clinic_context("harbour"):
         excluded_fields.exclude(BY_NAME["notes"], by=OPS)
-    assert [each.state for each in exports_of("bondi")] == [Export.State.READY]
+    assert export_states("bondi") == ["ready"]
