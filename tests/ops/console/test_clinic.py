@@ -159,7 +159,9 @@ def test_an_invitation_that_could_not_be_mailed_is_shown_to_be_handed_over(
 
 def test_the_log_of_ops_shows_lines_by_the_hundred(operator_client: Browsers) -> None:
     for number in range(101):
-        Event.objects.create(user_email="ana@sidechart.example", action=Action.INVITED, details={"person": f"n{number}"})
+        Event.objects.create(
+            user_email="ana@sidechart.example", action=Action.INVITED, details={"person": f"n{number}"}
+        )
     browser = operator_client()
     page = text(browser.get("/ops/log"))
     assert page.count("person: n") == 100

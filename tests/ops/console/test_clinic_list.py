@@ -113,7 +113,14 @@ def test_the_list_is_narrowed_and_ordered(operator_client: Browsers, bondi: Clin
 
 @pytest.mark.parametrize(
     "asked",
-    ["state_reason__startswith=x", "label__regex=(", "created_at__year=99999", "daily_stats=1", "schema_name=x", "q=%00"],
+    [
+        "state_reason__startswith=x",
+        "label__regex=(",
+        "created_at__year=99999",
+        "daily_stats=1",
+        "schema_name=x",
+        "q=%00",
+    ],
 )
 def test_the_address_asks_for_nothing_that_the_page_does_not_offer(
     operator_client: Browsers, bondi: Clinic, asked: str

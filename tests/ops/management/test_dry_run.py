@@ -144,7 +144,10 @@ def test_nothing_is_sealed_again_and_what_does_not_open_is_named(
     ("words", "said"),
     [
         (("invite", "bondi", "--email", "a@b.example"), "Dry run: a@b.example would be invited as reception.\n"),
-        (("reseal",), "Dry run: 2 clinics: all that can be decrypted would be sealed with the first of SEALING_KEYS.\n"),
+        (
+            ("reseal",),
+            "Dry run: 2 clinics: all that can be decrypted would be sealed with the first of SEALING_KEYS.\n",
+        ),
         (("drop-former", "bondi"), "Dry run: There was nothing to drop.\n"),
     ],
 )

@@ -1,123 +1,121 @@
-"""A restore beside what else happens to the clinic: a purge, a new name, exports that were being made."""
+"""A restore and concurrent changes to the clinic: a purge, a rename, a suspension, exports."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.stack import wait_until
-from tests.ops.committed_clinics import Installation, installation
+from tests.ops.committed_clinics import Installation, new_installation
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("restore")]
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Installation]:
-    with installation(tmp_path_factory.mktemp("house"), f"{worker_id}_at_once") as built:
-        yield built
+def installation(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Installation]:
+    with new_installation(tmp_path_factory.mktemp("state"), f"{worker_id}_concurrent") as created:
+        yield created
 
 
 @pytest.fixture(autouse=True)
-def harbour_is_as_it_was(both: Installation) -> Iterator[None]:
-    before = both.digest("harbour")
+def harbour_is_unchanged(installation: Installation) -> Iterator[None]:
+    before = installation.digest("harbour")
     yield
-    assert both.digest("harbour") == before
+    assert installation.digest("harbour") == before
 
 
-def backup_of(both: Installation, folder: Path) -> str:
-    return str(both.answer("backup", str(folder))["backup"])
+def back_up(installation: Installation, folder: Path) -> str:
+    return str(installation.run_json("backup", str(folder))["backup"])
 
 
-def wait_for_the_restore(both: Installation) -> None:
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    with both.connect() as connection:
-        connection.autocommit = True
-        wait_until(lambda: connection.execute(waiting.encode()).fetchall(), what="a restore that waits")
-
-
-def test_a_name_with_a_separator_of_lines_in_it_is_no_hindrance(both: Installation, tmp_path: Path) -> None:
-    with both.connect() as connection:
+def test_a_clinic_whose_name_contains_line_separators_can_be_restored(
+    installation: Installation, tmp_path: Path
+) -> None:
+    with installation.connect() as connection:
         connection.execute("UPDATE tenants_clinic SET name = %s WHERE label = 'bondi'", ["Bondi\u2028\x85Physio"])
-    both.answer("clinic", "restore", "bondi", "--from", backup_of(both, tmp_path), "--drop-former")
+    installation.run_json("clinic", "restore", "bondi", "--from", back_up(installation, tmp_path), "--drop-former")
 
 
 @pytest.mark.parametrize("state", ["requested", "running", "ready"])
-def test_exports_of_then_are_over(both: Installation, tmp_path: Path, state: str) -> None:
-    both.rows(
+def test_exports_in_the_backup_fail(installation: Installation, tmp_path: Path, state: str) -> None:
+    installation.query(
         "bondi",
         "INSERT INTO exports_export (requested_by, requested_at, state, expires_at, downloaded_by, size, failure)"  # noqa: S608 - ours
         f" VALUES ('owner@clinic.example', now(), '{state}', now() + interval '7 days', '', 0, '')",
     )
-    both.answer("clinic", "restore", "bondi", "--from", backup_of(both, tmp_path), "--drop-former")
-    held = both.rows("bondi", "DELETE FROM exports_export RETURNING state, failure")
-    assert held == [("failed", "The clinic was restored from a backup. Please create a new one.")]
+    installation.run_json("clinic", "restore", "bondi", "--from", back_up(installation, tmp_path), "--drop-former")
+    exports = installation.query("bondi", "DELETE FROM exports_export RETURNING state, failure")
+    assert exports == [("failed", "The clinic was restored from a backup. Please create a new one.")]
 
 
-def test_a_clinic_that_gets_another_name_meanwhile_is_restored_all_the_same(both: Installation, tmp_path: Path) -> None:
-    backup, former = backup_of(both, tmp_path), both.schema("bondi")
-    with both.connect() as holder:
+def test_a_clinic_renamed_during_the_restore_is_restored(installation: Installation, tmp_path: Path) -> None:
+    backup, former = back_up(installation, tmp_path), installation.schema("bondi")
+    with installation.connect() as holder:
         holder.execute("SELECT 1 FROM tenants_clinic WHERE label = 'bondi' FOR UPDATE")
-        child = both.start("clinic", "restore", "bondi", "--from", backup, "--drop-former")
-        wait_for_the_restore(both)
+        child = installation.start("clinic", "restore", "bondi", "--from", backup, "--drop-former")
+        installation.wait_for_blocked_query()
         holder.execute("UPDATE tenants_clinic SET label = 'manly' WHERE label = 'bondi'")
         holder.commit()
         assert child.wait() == 0
-    with both.connect() as connection:
+    with installation.connect() as connection:
         connection.execute("UPDATE tenants_clinic SET label = 'bondi' WHERE label = 'manly'")
-    assert former not in both.schemas()
+    assert former not in installation.schemas()
 
 
-def test_whoever_is_suspended_meanwhile_stays_suspended(both: Installation, tmp_path: Path) -> None:
-    backup = backup_of(both, tmp_path)
-    with both.connect() as holder:
+def test_a_user_suspended_during_the_restore_stays_suspended(installation: Installation, tmp_path: Path) -> None:
+    backup = back_up(installation, tmp_path)
+    with installation.connect() as holder:
         holder.execute("SELECT 1 FROM tenants_clinic WHERE label = 'bondi' FOR UPDATE")
-        child = both.start("clinic", "restore", "bondi", "--from", backup, "--drop-former")
-        wait_for_the_restore(both)
-        both.rows("bondi", "UPDATE accounts_user SET is_active = false WHERE role = 'reception'")
+        child = installation.start("clinic", "restore", "bondi", "--from", backup, "--drop-former")
+        installation.wait_for_blocked_query()
+        installation.query("bondi", "UPDATE accounts_user SET is_active = false WHERE role = 'reception'")
         holder.rollback()
         assert child.wait() == 0
-    assert both.rows("bondi", "SELECT role FROM accounts_user WHERE NOT is_active") == [("reception",)]
-    both.rows("bondi", "UPDATE accounts_user SET is_active = true")
+    assert installation.query("bondi", "SELECT role FROM accounts_user WHERE NOT is_active") == [("reception",)]
+    installation.query("bondi", "UPDATE accounts_user SET is_active = true")
 
 
-def test_another_cliniko_account_is_not_brought_back_unasked(both: Installation, tmp_path: Path) -> None:
-    backup = backup_of(both, tmp_path)
-    both.rows("bondi", "UPDATE sync_connection SET account_subdomain = 'moved-to'")
-    there, words = both.schemas(), ("clinic", "restore", "bondi", "--from", backup)
-    assert "another Cliniko account (bondi) than now (moved-to)" in both.refusal(*words)
-    assert both.schemas() == there
-    both.answer(*words, "--confirm-other-account", "--drop-former")
-    assert both.rows("bondi", "SELECT account_subdomain FROM sync_connection") == [("bondi",)]
+def test_a_backup_of_another_cliniko_account_needs_confirmation(installation: Installation, tmp_path: Path) -> None:
+    backup = back_up(installation, tmp_path)
+    installation.query("bondi", "UPDATE sync_connection SET account_subdomain = 'moved-to'")
+    before, words = installation.schemas(), ("clinic", "restore", "bondi", "--from", backup)
+    assert "another Cliniko account (bondi) than now (moved-to)" in installation.refusal(*words)
+    assert installation.schemas() == before
+    installation.run_json(*words, "--confirm-other-account", "--drop-former")
+    assert installation.query("bondi", "SELECT account_subdomain FROM sync_connection") == [("bondi",)]
 
 
-def test_a_restore_that_is_only_tried_changes_nothing(both: Installation, tmp_path: Path) -> None:
-    backup, before, there = backup_of(both, tmp_path), both.digest("bondi"), both.schemas()
-    tried = both.answer("clinic", "restore", "bondi", "--from", backup, "--dry-run")
-    assert (tried["key_opens"], tried["has_owner"], tried["former_schema"]) == (True, True, "")
-    assert (both.digest("bondi"), both.schemas()) == (before, there)
+def test_a_dry_run_changes_nothing(installation: Installation, tmp_path: Path) -> None:
+    backup, before, schemas = back_up(installation, tmp_path), installation.digest("bondi"), installation.schemas()
+    result = installation.run_json("clinic", "restore", "bondi", "--from", backup, "--dry-run")
+    assert (result["key_opens"], result["has_owner"], result["former_schema"]) == (True, True, "")
+    assert (installation.digest("bondi"), installation.schemas()) == (before, schemas)
 
 
-def test_what_is_dropped_is_not_said_to_be_kept(both: Installation, tmp_path: Path) -> None:
-    said = both.answer("clinic", "restore", "bondi", "--from", backup_of(both, tmp_path), "--drop-former")
-    assert said["former_schema"] == ""
-    both.answer("clinic", "restore", "bondi", "--from", backup_of(both, tmp_path / "again"))
-    kept = both.schemas()
-    assert both.answer("clinic", "drop-former", "bondi", "--dry-run")["dropped"]
-    assert both.schemas() == kept
-    assert both.answer("clinic", "drop-former", "bondi")["dropped"]
+def test_a_dropped_former_schema_is_not_reported(installation: Installation, tmp_path: Path) -> None:
+    result = installation.run_json(
+        "clinic", "restore", "bondi", "--from", back_up(installation, tmp_path), "--drop-former"
+    )
+    assert result["former_schema"] == ""
+    installation.run_json("clinic", "restore", "bondi", "--from", back_up(installation, tmp_path / "again"))
+    before = installation.schemas()
+    assert installation.run_json("clinic", "drop-former", "bondi", "--dry-run")["dropped"]
+    assert installation.schemas() == before
+    assert installation.run_json("clinic", "drop-former", "bondi")["dropped"]
 
 
-def test_a_purge_waits_for_a_restore_and_leaves_nothing_of_it(both: Installation, tmp_path: Path) -> None:
-    backup, held_in = backup_of(both, tmp_path), both.schema("bondi")
-    both.answer("clinic", "restore", "bondi", "--from", backup, "--drop-former")
-    both.answer("clinic", "suspend", "bondi", "--reason", "goodbye")
-    with both.connect() as holder:
-        holder.execute(f"CREATE SCHEMA {held_in}".encode())  # which the restore waits for
-        child = both.start("clinic", "restore", "bondi", "--from", backup)
-        wait_for_the_restore(both)
-        assert "is already running" in both.refusal("clinic", "purge", "bondi", "--yes")
+def test_a_purge_is_refused_during_a_restore_and_then_deletes_what_it_left(
+    installation: Installation, tmp_path: Path
+) -> None:
+    backup, backup_schema = back_up(installation, tmp_path), installation.schema("bondi")
+    installation.run_json("clinic", "restore", "bondi", "--from", backup, "--drop-former")
+    installation.run_json("clinic", "suspend", "bondi", "--reason", "goodbye")
+    with installation.connect() as holder:
+        holder.execute(f"CREATE SCHEMA {backup_schema}".encode())  # which the restore waits for
+        child = installation.start("clinic", "restore", "bondi", "--from", backup)
+        installation.wait_for_blocked_query()
+        assert "is already running" in installation.refusal("clinic", "purge", "bondi", "--yes")
         child.kill()
         child.wait()
         holder.rollback()
-    assert both.answer("clinic", "purge", "bondi", "--yes")["changed"]
-    assert both.schemas() == {both.schema("harbour")}
+    assert installation.run_json("clinic", "purge", "bondi", "--yes")["changed"]
+    assert installation.schemas() == {installation.schema("harbour")}

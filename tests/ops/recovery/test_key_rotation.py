@@ -1,4 +1,4 @@
-"""`manage.py clinic reseal`: afterwards the old sealing keys can be taken away."""
+"""`manage.py clinic reseal`, after which the old sealing keys can be removed."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ OLD, NEW = "the-old-sealing-key-" * 2, "the-new-sealing-key-" * 2
 
 @pytest.fixture
 def sealed(sandbox: Sandbox, staff_member: Callable[..., User], settings: Settings) -> Sandbox:
-    """Both clinics with a key, and somebody with an authenticator app and recovery codes."""
+    """Both clinics with an API key, and a user with an authenticator app and recovery codes."""
     settings.SEALING_KEYS = [OLD]
     for label in ("bondi", "harbour"):
         sandbox.connect(label)
@@ -32,7 +32,7 @@ def sealed(sandbox: Sandbox, staff_member: Callable[..., User], settings: Settin
     return sandbox
 
 
-def opened(label: str) -> list[str]:
+def secrets(label: str) -> list[str]:
     with clinic_context(label):
         found = [connection_state.stored_key(connection_state.load()).reveal()]
         for factor in Authenticator.objects.order_by("type"):
@@ -41,34 +41,34 @@ def opened(label: str) -> list[str]:
     return found
 
 
-def test_everything_of_every_clinic_opens_with_the_new_key_alone(
+def test_every_clinics_secrets_can_be_decrypted_with_only_the_new_key(
     sealed: Sandbox, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = {label: opened(label) for label in ("bondi", "harbour")}
+    before = {label: secrets(label) for label in ("bondi", "harbour")}
     settings.SEALING_KEYS = [NEW, OLD]
     call_command("clinic", "reseal", "--json")
     assert json.loads(capsys.readouterr().out)["clinics"] == 2
     settings.SEALING_KEYS = [NEW]
-    assert {label: opened(label) for label in ("bondi", "harbour")} == before
+    assert {label: secrets(label) for label in ("bondi", "harbour")} == before
     assert before["bondi"] != before["harbour"]
 
 
-def test_what_does_not_open_is_named_left_as_it_is_and_fails_the_command(
+def test_secrets_that_cannot_be_decrypted_are_listed_kept_and_fail_the_command(
     sealed: Sandbox, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.SEALING_KEYS = [NEW]
     with pytest.raises(SystemExit) as stopped:
         call_command("clinic", "reseal")
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     assert stopped.value.code == 1
-    assert "bondi: the Cliniko API key can't be decrypted." in said.out
-    assert "harbour: 2 second factors can't be decrypted." in said.out
-    assert "keep the old SEALING_KEYS" in said.err
+    assert "bondi: the Cliniko API key can't be decrypted." in output.out
+    assert "harbour: 2 second factors can't be decrypted." in output.out
+    assert "keep the old SEALING_KEYS" in output.err
     settings.SEALING_KEYS = [OLD]
-    assert opened("bondi")[1:] == ["recovery_codes of bondi", "totp of bondi"]
+    assert secrets("bondi")[1:] == ["recovery_codes of bondi", "totp of bondi"]
 
 
-def test_the_second_factors_of_ops_open_with_the_new_key_alone_too(
+def test_operators_second_factors_are_resealed_too(
     settings: Settings, operator: Callable[..., User], capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.SEALING_KEYS = [OLD]

@@ -1,7 +1,7 @@
-"""`python -m tests.ops.forks`: runs `manage.py` again and again, each time in a fork of a process that is set up.
+"""`python -m tests.ops.command_server`: run `manage.py` commands, each in a fork of one process with Django loaded.
 
-Reads a line of JSON, the words of the command and the files for its standard output and error, and answers with its
-exit status. A process of its own for each would spend most of its time on its start.
+Each line on standard input is JSON: the command's words and the files for its output and errors. Answers with its exit
+status. Starting Python and Django for every command would take most of the tests' time.
 """
 
 import json
@@ -16,7 +16,7 @@ django.setup()
 
 
 def run(words: list[str], output: str, error: str) -> int:
-    """The exit status of one command."""
+    """Return the exit status of one command."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
