@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_grou
 
 def test_an_owner_starts_and_downloads_an_export(stack: Stack, browser: Browser, tmp_path: Path) -> None:
     page = export_page(stack, browser, "bondi")
-    page.get_by_role("button", name="Make an export").click()
+    page.get_by_role("button", name="Create an export").click()
     with page.expect_download() as started:
         page.get_by_role("button", name="Download").click(timeout=30_000)  # appears without reloading
     path = tmp_path / "all.zip"
@@ -28,7 +28,7 @@ def test_an_owner_starts_and_downloads_an_export(stack: Stack, browser: Browser,
     expected = {str(record.id) for record in stack.store.all("bondi", "patients")}
     assert {json.loads(line)["cliniko_id"] for line in lines} >= expected
     page.reload()
-    assert "Sidechart keeps no copy" in page.content()
+    assert "Sidechart has deleted its copy" in page.content()
     page.close()
     wait_until(lambda: "is ready" in _emails(stack), what="the mail to the owner")
 
@@ -39,16 +39,16 @@ def test_a_killed_worker_shows_as_failed_and_a_retry_succeeds(stack: Stack, brow
         [(schema,)] = stack.rows("harbour", "SELECT current_schema()")
         # The export waits for this lock.
         holding.execute(f"LOCK TABLE {schema}.launch_note IN ACCESS EXCLUSIVE MODE".encode())
-        page.get_by_role("button", name="Make an export").click()
+        page.get_by_role("button", name="Create an export").click()
         page.get_by_text("KB so far").wait_for(timeout=30_000)
         worker = stack.supervisor.child("worker")
         os.killpg(worker.process.pid, signal.SIGKILL)
         worker.process.wait()
         stack.supervisor.forget(worker)
-        page.get_by_text("The program that made it was stopped").wait_for(timeout=30_000)
+        page.get_by_text("The server stopped while creating it").wait_for(timeout=30_000)
         assert not page.get_by_role("button", name="Download").is_visible()
     start_worker(stack)
-    page.get_by_role("button", name="Make a new one").click()
+    page.get_by_role("button", name="Create a new export").click()
     page.get_by_role("button", name="Download").wait_for(timeout=60_000)
     page.close()
     assert stack.rows("harbour", "SELECT state FROM exports_export ORDER BY id") == [("failed",), ("ready",)]
