@@ -78,7 +78,7 @@ def app_url() -> str:
 
 def url_parts() -> dict[str, str]:
     """Return the parts of the App URL that launch.messages.BUTTON_MESSAGES names."""
-    label, (scheme, _, host) = current_clinic().label, clinic_url(current_clinic().label).partition("://")
+    label, (scheme, _, host) = current_clinic().label, clinic_url(current_clinic().label, "").partition("://")
     return {"scheme": scheme, "host": host, "label": label, "base": settings.BASE_DOMAIN}
 
 

@@ -269,7 +269,7 @@ def test_an_odd_id_in_the_address_is_a_friendly_404(
 def test_a_huge_or_broken_launch_is_a_friendly_400(staff_client: Browsers, query: str) -> None:
     answer = staff_client("bondi").get(f"/patients?{query}")
     assert answer.status_code == 400
-    assert "<h1>Which patient was this about?</h1>" in answer.content.decode()
+    assert "<h1>Which patient do you want to open?</h1>" in answer.content.decode()
 
 
 def test_too_many_parameters_are_a_friendly_400(staff_client: Browsers, clinic_client: Browsers) -> None:

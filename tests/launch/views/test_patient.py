@@ -258,7 +258,7 @@ def test_no_alerts_is_shown_only_when_it_is_known(reception: Client) -> None:
         Cursor.objects.filter(resource="medical_alerts").update(refused_at=timezone.now())
     page = page_of(reception)
     assert "No medical alerts in Cliniko." not in page
-    assert "Alerts cannot be shown" in page
+    assert "Alerts can&#x27;t be shown" in page
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_each_problem_has_a_banner_over_the_mirrors_copy(
     assert words in answer.content.decode().replace("&#39;", "&#x27;")
 
 
-@pytest.mark.parametrize(("role", "step"), [("owner", ">Clinic settings</a>"), ("reception", "tell an owner or admin")])
+@pytest.mark.parametrize(("role", "step"), [("owner", ">Clinic settings</a>"), ("reception", "Ask an owner or admin")])
 def test_the_banners_next_step_suits_the_role(
     two_clinics: None, force_login: Callable[..., Client], cliniko: Cliniko, role: str, step: str
 ) -> None:

@@ -278,7 +278,7 @@ def test_a_run_that_used_up_its_requests_is_continued(
         assert walk_run.run_slice(seconds=60, pages=60).has_more
     page = page_of(force_login("bondi", role="owner"), "/settings/sync?runs=all")
     assert "Continued" in page
-    assert "it goes on by itself" in page
+    assert "The sync resumes automatically" in page
     assert ">Stopped<" not in page
 
 
