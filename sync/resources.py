@@ -32,7 +32,7 @@ from sync.models import (
 Row = dict[str, Any]
 
 
-SLOW_INTERVAL = timedelta(minutes=5)
+SLOW = timedelta(minutes=5)
 MAX_SORT_NAME = 200  # PostgreSQL limits an index row to 2,700 bytes
 
 
@@ -42,8 +42,8 @@ class Resource:
 
     `parse` returns the typed `columns` that SHARED_COLUMNS lacks, and raises PayloadRefused. By default Cliniko's list
     leaves out records that have a time in a `hidden` field: the filter `archived_at:*` includes them, or if Cliniko
-    rejects it, the list `/archived` has them. `subsets` are lists beside the main one that are always walked. `interval`
-    is how often the resource is walked, None for every tick.
+    rejects it, the list `/archived` has them. `subsets` are more lists that are always walked. `interval` is how often
+    the resource is walked, None for every tick.
     """
 
     name: str
@@ -107,17 +107,17 @@ def _booking(payload: dict[str, Any]) -> Row:
     }
 
 
-def _of_patient(payload: dict[str, Any]) -> Row:
+def _attendance(payload: dict[str, Any]) -> Row:
     return {"patient_id": linked_id(payload, "patient"), "cancelled_at": timestamp(payload, "cancelled_at")}
 
 
 def _appointment(payload: dict[str, Any]) -> Row:
-    return _booking(payload) | _of_patient(payload)
+    return _booking(payload) | _attendance(payload)
 
 
 def _attendee(payload: dict[str, Any]) -> Row:
     booking = linked_id(payload, "booking") or linked_id(payload, "group_appointment")
-    return _of_patient(payload) | {"booking_id": booking}
+    return _attendance(payload) | {"booking_id": booking}
 
 
 def _practitioner(payload: dict[str, Any]) -> Row:
@@ -133,54 +133,35 @@ def _named(payload: dict[str, Any]) -> Row:
     return {"name": text(payload, "name")}
 
 
-NAME_COLUMN = {"name": "text"}
-BOOKING_COLUMNS = {
+NAME = {"name": "text"}
+BOOKING = {
     "practitioner_id": "text",
     "business_id": "text",
     "appointment_type_id": "text",
     "starts_at": "timestamptz",
     "ends_at": "timestamptz",
 }
-SEARCH_COLUMNS = {
+SEARCH = {
     "merged_into": "text",
     "date_of_birth": "date",
     "sort_name": "text",
     "search_names": "text",
     "search_phones": "text",
 }
-PATIENT_COLUMNS = {"patient_id": "text", "cancelled_at": "timestamptz"}
-HIDDEN_APPOINTMENTS = ("archived_at", "cancelled_at")
+ATTENDANCE = {"patient_id": "text", "cancelled_at": "timestamptz"}
+HIDDEN = ("archived_at", "cancelled_at")
 
 # In the order of a full import: practitioners, businesses and types first, so appointments never show without them.
 RESOURCES = (
     # Reference: docs.api.cliniko.com: practitioners who left are in /practitioners/inactive.
-    Resource(
-        "practitioners", "practitioners", Practitioner, _practitioner, NAME_COLUMN, (), ("inactive",), SLOW_INTERVAL
-    ),
-    Resource("businesses", "businesses", Business, _business, NAME_COLUMN, subsets=(), interval=SLOW_INTERVAL),
-    Resource(
-        "appointment_types",
-        "appointment types",
-        AppointmentType,
-        _named,
-        NAME_COLUMN,
-        subsets=(),
-        interval=SLOW_INTERVAL,
-    ),
-    Resource("patients", "patients", Patient, _patient, SEARCH_COLUMNS),
-    Resource("medical_alerts", "medical alerts", MedicalAlert, _medical_alert, {"patient_id": "text"} | NAME_COLUMN),
-    Resource(
-        "individual_appointments",
-        "appointments",
-        Appointment,
-        _appointment,
-        BOOKING_COLUMNS | PATIENT_COLUMNS,
-        HIDDEN_APPOINTMENTS,
-    ),
-    Resource("group_appointments", "group appointments", GroupAppointment, _booking, BOOKING_COLUMNS),
-    Resource(
-        "attendees", "attendees", Attendee, _attendee, {"booking_id": "text"} | PATIENT_COLUMNS, ("cancelled_at",)
-    ),
+    Resource("practitioners", "practitioners", Practitioner, _practitioner, NAME, (), ("inactive",), SLOW),
+    Resource("businesses", "businesses", Business, _business, NAME, subsets=(), interval=SLOW),
+    Resource("appointment_types", "appointment types", AppointmentType, _named, NAME, subsets=(), interval=SLOW),
+    Resource("patients", "patients", Patient, _patient, SEARCH),
+    Resource("medical_alerts", "medical alerts", MedicalAlert, _medical_alert, {"patient_id": "text"} | NAME),
+    Resource("individual_appointments", "appointments", Appointment, _appointment, BOOKING | ATTENDANCE, HIDDEN),
+    Resource("group_appointments", "group appointments", GroupAppointment, _booking, BOOKING),
+    Resource("attendees", "attendees", Attendee, _attendee, {"booking_id": "text"} | ATTENDANCE, ("cancelled_at",)),
 )
 BY_NAME = {resource.name: resource for resource in RESOURCES}
 PATIENTS, ALERTS = BY_NAME["patients"], BY_NAME["medical_alerts"]

@@ -1,7 +1,7 @@
 """Reconciliation: comparing the mirror with Cliniko id by id, weekly, on demand and after a gap.
 
 Walks the list by id in pages. Records that differ are written as usual. A mirrored record that Cliniko's page leaves
-out, though its id is in the page's range, is fetched by itself: it is deleted, or merely not listed.
+out, though its id is in the page's range, is fetched singly: it is deleted, or merely not listed.
 """
 
 from collections.abc import Callable, Sequence
@@ -176,7 +176,7 @@ def _reread_some(
 ) -> int:
     """Fetch missing records singly until the slice `is_over`; return how many.
 
-    At least one: otherwise a Cliniko so slow that a page takes a whole slice would be asked for that page forever.
+    At least one: otherwise a Cliniko so slow that a page takes a whole slice would never get past it.
     """
     for number, cliniko_id in enumerate(missing[:MAX_REREADS], start=1):
         found = fetch_single(client, resource, cliniko_id)

@@ -8,8 +8,6 @@ from sync.cliniko.errors import RecordNotFound
 from sync.resources import Resource
 from sync.walk.store import is_latest, next_sequence
 
-MAX_ATTEMPTS = 2
-
 
 @dataclass(frozen=True)
 class SingleRead:
@@ -25,7 +23,7 @@ def fetch_single(client: Cliniko, resource: Resource, cliniko_id: str) -> Single
     A 404 for a live row is confirmed by a second request if any request was made since the first: its answer may have
     contained the record, and an answer that changed nothing leaves no trace in the row.
     """
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(2):
         sequence = next_sequence()
         try:
             return SingleRead(client.record(resource.name, cliniko_id), sequence)

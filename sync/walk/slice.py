@@ -95,24 +95,23 @@ class SyncSlice:
         committed before stays.
         """
         try:
-            done = self._run()
+            done = all(self._walk(listing, cursor) for listing, cursor in due_listings())
+            done = done and all(self._compare(resource) for resource in reconcile.due_resources())
         except ClinikoError:
             self._save_unchanged_cursors()
             raise
         self._save_unchanged_cursors()
-        _raise_for_patients()
+        patients = Cursor.objects.filter(resource=PATIENTS.name).first()
+        if patients is not None and patients.refused_at:
+            raise KeyForbidden("The Cliniko user who made the API key isn't allowed to read patients.")
+        if patients is not None and patients.failures:
+            raise ServerError("Cliniko can't give the list of patients at the moment.")
         return done
 
     @property
     def was_answered(self) -> bool:
         """Whether Cliniko returned any record."""
         return any(counts.fetched for counts in self.counts.values())
-
-    def _run(self) -> bool:
-        for listing, cursor in due_listings():
-            if not self._walk(listing, cursor):
-                return False
-        return all(self._compare(resource) for resource in reconcile.due_resources())
 
     def _walk(self, listing: Listing, cursor: Cursor) -> bool:
         """Walk one list. Returns False if the slice ended first."""
@@ -141,7 +140,7 @@ class SyncSlice:
         page = fetched.page
         if clock_went_back(cursor, page):
             reconcile.request_comparison_once_settled(listing.resource)
-        if _has_gap(cursor):
+        if cursor.walk_clock is None and cursor.checked_at is not None and timezone.now() - cursor.checked_at > GAP:
             reconcile.request_comparison(listing.resource)
         was_imported = cursor.imported_at is not None
         if cursor.walk_clock is None:
@@ -268,21 +267,9 @@ class SyncSlice:
         return late or (self.pages is not None and requests >= self.pages)
 
 
-def _raise_for_patients() -> None:
-    patients = Cursor.objects.filter(resource=PATIENTS.name).first()
-    if patients is not None and patients.refused_at:
-        raise KeyForbidden("The Cliniko user who made the API key isn't allowed to read patients.")
-    if patients is not None and patients.failures:
-        raise ServerError("Cliniko can't give the list of patients at the moment.")
-
-
 def _overlap() -> timedelta:
     return timedelta(seconds=settings.SYNC_OVERLAP_SECONDS)
 
 
 def _mark_walked(cursor: Cursor, pause: timedelta) -> None:
     cursor.refused_at, cursor.failures, cursor.due_at = None, 0, timezone.now() + pause
-
-
-def _has_gap(cursor: Cursor) -> bool:
-    return cursor.walk_clock is None and cursor.checked_at is not None and timezone.now() - cursor.checked_at > GAP

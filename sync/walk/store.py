@@ -103,8 +103,7 @@ def store_page(page: ReadPage, *, sequence: int, isolate: bool = True) -> int:
     With `isolate`, records that the database rejects are quarantined and the others stored. Without it, DataError is
     raised and the caller's transaction is lost, which saves a savepoint per page.
 
-    The caller must hold the lock on the connection's row, by its lease or by `key_is_unchanged`, since excluding a field
-    takes the same lock.
+    The caller must lock the connection's row, by its lease or by `key_is_unchanged`: excluding a field locks it too.
     """
     for payload, reason in page.refused:
         _quarantine(page.resource, payload, reason)
@@ -197,20 +196,16 @@ def _as_json(rows: list[Row]) -> bytes:
     return orjson.dumps(jsonb_safe(rows)) if b"\\u0000" in body else body
 
 
-def without_excluded_fields(resource: Resource, payload: dict[str, Any]) -> dict[str, Any]:
-    """Return the payload without the fields that the clinic excluded."""
+def _quarantine(resource: Resource, payload: dict[str, Any], reason: str) -> None:
+    """Keep a payload that can't be stored, without the fields that the clinic excluded, and the reason."""
     rows = ExcludedField.objects.filter(resource=resource.name, restoring=False)
     excluded = set(rows.values_list("field", flat=True))
-    return {name: value for name, value in payload.items() if name not in excluded}
-
-
-def _quarantine(resource: Resource, payload: dict[str, Any], reason: str) -> None:
     RefusedPayload.objects.update_or_create(
         resource=resource.name,
         cliniko_id=str(payload.get("id", ""))[:40].replace("\x00", ""),
         defaults={
             "patient_id": linked_id(payload, "patient"),
-            "payload": json.dumps(without_excluded_fields(resource, payload)),
+            "payload": json.dumps({name: value for name, value in payload.items() if name not in excluded}),
             "reason": reason,
             "refused_at": timezone.now(),
         },

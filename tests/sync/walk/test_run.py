@@ -128,14 +128,14 @@ def test_tick_reads_hundreds_of_records_from_one_second(connected: Connect) -> N
 def test_import_stopped_after_every_page_resumes_without_repeated_requests(connected: Connect) -> None:
     sandbox = connected("bondi")
     connected("harbour")
-    asked = {label: sandbox.store.count_requests(label) for label in ("bondi", "harbour")}
+    before = {label: sandbox.store.count_requests(label) for label in ("bondi", "harbour")}
     ids = {label: add_patients(sandbox, label, 250) for label in ("bondi", "harbour")}
     with clinic_context("bondi"):
         while not walk_run.run_sync(pages=1, everything=False):
             continue
     with clinic_context("harbour"):
         walk_run.run_sync()
-    spent = [sandbox.store.count_requests(label) - asked[label] for label in ("bondi", "harbour")]
+    spent = [sandbox.store.count_requests(label) - before[label] for label in ("bondi", "harbour")]
     assert spent[0] == spent[1]
     for label in ("bondi", "harbour"):
         assert sandbox.mirrored_names(label).keys() == set(ids[label])
@@ -180,9 +180,9 @@ def test_refused_key_stops_polling_until_it_is_replaced(connected: Connect) -> N
         mark_all_due()
         assert walk_run.run_slice(seconds=5, pages=50).blocked
         assert connection_state.load().state == Connection.State.KEY_INVALID
-        asked = sandbox.store.count_requests()
+        before = sandbox.store.count_requests()
         assert walk_run.run_slice(seconds=5, pages=50).blocked
-        assert sandbox.store.count_requests() == asked
+        assert sandbox.store.count_requests() == before
         connect.connect(ApiKey(sandbox.store.issue_key("bondi")), by=OPS)
         assert walk_run.run_slice(seconds=5, pages=50) == walk_run.SliceOutcome()
         assert connection_state.load().state == Connection.State.OK
@@ -213,9 +213,9 @@ def test_rate_limit_ends_the_slice_and_no_request_is_made_before_it_resets(conne
         assert connection.state == Connection.State.RATE_LIMITED
         assert connection.resume_at is not None
         assert timedelta(0) < connection.resume_at - timezone.now() <= timedelta(seconds=61)
-        asked = sandbox.store.count_requests()
+        before = sandbox.store.count_requests()
         assert walk_run.run_slice(seconds=5, pages=50).resume_at == connection.resume_at
-        assert sandbox.store.count_requests() == asked
+        assert sandbox.store.count_requests() == before
         sandbox.store.set_requests_per_minute("bondi", None)
         Connection.objects.update(resume_at=timezone.now())
     KeyBudget.objects.update(blocked_until=None)
@@ -353,10 +353,10 @@ def test_group_appointments_are_among_their_attendees_appointments(connected: Co
 def test_full_sync_of_a_new_clinic_reads_everything_once(connected: Connect) -> None:
     sandbox = connected("bondi")
     add_patients(sandbox, "bondi", 130)
-    asked = sandbox.store.count_requests("bondi")
+    before = sandbox.store.count_requests("bondi")
     sandbox.compare("bondi")
     listed = [
-        each for each in sandbox.store.requests("bondi")[asked:] if each.path.partition("?")[0].endswith("/patients")
+        each for each in sandbox.store.requests("bondi")[before:] if each.path.partition("?")[0].endswith("/patients")
     ]
     assert len(listed) == 2
 
@@ -369,10 +369,10 @@ def test_value_that_the_database_rejects_costs_one_record_and_the_walk_continues
         sandbox.store.add_patient("bondi", id=cliniko_id, first_name=name)
     execute = store.execute
 
-    def refuse_43(statement: str, words: dict[str, list[str]]) -> int:
-        if "43" in words["ids"]:
+    def refuse_43(statement: str, parameters: dict[str, list[str]]) -> int:
+        if "43" in parameters["ids"]:
             raise DataError("value overflows numeric format")
-        return execute(statement, words)
+        return execute(statement, parameters)
 
     monkeypatch.setattr(store, "execute", refuse_43)
     sandbox.sync("bondi")

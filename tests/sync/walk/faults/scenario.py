@@ -89,9 +89,9 @@ def id_of(resource: str, position: int) -> str:
     return id_at(position + (FIRST_GROUP if resource == "group_appointments" else 0))
 
 
-def edit_of(resource: str, words: str) -> dict[str, Any]:
+def edit_of(resource: str, text: str) -> dict[str, Any]:
     """Return the fields of a visible edit."""
-    return {{"patients": "first_name", "medical_alerts": "name"}.get(resource, "notes"): words}
+    return {{"patients": "first_name", "medical_alerts": "name"}.get(resource, "notes"): text}
 
 
 def every_list() -> list[tuple[str, str]]:

@@ -12,9 +12,9 @@ HOUR = 3600.0
 DAY = 24 * HOUR
 
 
-def edit_one(scenario: Scenario, position: int, words: str) -> None:
+def edit_one(scenario: Scenario, position: int, text: str) -> None:
     for resource in CHANGING:
-        scenario.store.edit("bondi", resource, id_of(resource, position), **edit_of(resource, words))
+        scenario.store.edit("bondi", resource, id_of(resource, position), **edit_of(resource, text))
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,13 @@ def test_changes_made_while_clinikos_clock_is_behind_are_found(scenario: Scenari
 
 def test_comparison_corrects_the_mirror_after_clinikos_clock_jumped(scenario: Scenario) -> None:
     scenario.mark_imported()
-    for seconds, words in ((2 * HOUR, "ahead"), (-HOUR, "behind"), (0.0, "right")):
+    for seconds, text in ((2 * HOUR, "ahead"), (-HOUR, "behind"), (0.0, "right")):
         set_clock(scenario, seconds)
-        edit_one(scenario, 0, f"Always: {words}")
-        edit_one(scenario, {"ahead": 1, "behind": 2, "right": 4}[words], words)
-        scenario.store.add_patient("bondi", first_name=words)
+        edit_one(scenario, 0, f"Always: {text}")
+        edit_one(scenario, {"ahead": 1, "behind": 2, "right": 4}[text], text)
+        scenario.store.add_patient("bondi", first_name=text)
         scenario.store.delete(
-            "bondi", id_of("attendees", {"ahead": 5, "behind": 6, "right": 7}[words]), resource="attendees"
+            "bondi", id_of("attendees", {"ahead": 5, "behind": 6, "right": 7}[text]), resource="attendees"
         )
         scenario.sync("bondi")
     scenario.backdate_rows()

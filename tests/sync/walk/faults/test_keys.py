@@ -40,9 +40,9 @@ def test_import_resumes_with_a_new_key_after_the_key_is_revoked(scenario: Scenar
         with pytest.raises(KeyInvalid):
             walk_run.run_sync(everything=False)
         scenario.on_response.clear()
-        asked = scenario.store.count_requests()
+        count = scenario.store.count_requests()
         assert walk_run.run_slice(seconds=5, pages=50).blocked
-        assert scenario.store.count_requests() == asked
+        assert scenario.store.count_requests() == count
         assert connection_state.load().state == Connection.State.KEY_INVALID
         connect.connect(ApiKey(scenario.store.issue_key("bondi")), by=OPS)
         assert walk_run.run_sync(everything=False)

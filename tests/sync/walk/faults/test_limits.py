@@ -34,17 +34,17 @@ def test_no_request_is_made_before_the_rate_limit_resets_and_nothing_is_lost(
     with clinic_context("bondi"):
         with pytest.raises(RateLimited):
             walk_run.run_sync(everything=False)
-        held = connection_state.load()
-        assert held.state == Connection.State.RATE_LIMITED
-        assert held.resume_at is not None
-        assert abs(held.resume_at - timezone.now() - pause) < timedelta(seconds=3)
-        asked = scenario.store.count_requests()
+        connection = connection_state.load()
+        assert connection.state == Connection.State.RATE_LIMITED
+        assert connection.resume_at is not None
+        assert abs(connection.resume_at - timezone.now() - pause) < timedelta(seconds=3)
+        requests = scenario.store.count_requests()
         Connection.objects.update(resume_at=timezone.now() + timedelta(minutes=1))
         assert walk_run.run_slice(seconds=5, pages=5).resume_at is not None
         assert refresh_patient(id_at(0)) == Outcome.RATE_LIMITED
         with pytest.raises(RateLimited):
             walk_run.run_sync()
-        assert scenario.store.count_requests() == asked
+        assert scenario.store.count_requests() == requests
     scenario.skip_waits()
     scenario.sync("bondi")
     scenario.check()

@@ -147,9 +147,9 @@ def test_tick_reads_consecutive_crowded_seconds_completely(scenario: Scenario) -
 def test_later_edits_within_one_second_are_found(scenario: Scenario, resource: str) -> None:
     scenario.mark_imported()
     at = format_time(timezone.now())
-    for words in ("First", "Second", "Third"):
-        scenario.store.edit("bondi", resource, id_of(resource, 0), **edit_of(resource, words), updated_at=at)
-        if words != "Second":
+    for text in ("First", "Second", "Third"):
+        scenario.store.edit("bondi", resource, id_of(resource, 0), **edit_of(resource, text), updated_at=at)
+        if text != "Second":
             scenario.sync("bondi")
     scenario.check()
 

@@ -131,11 +131,11 @@ def test_second_worker_finds_the_lease_held_and_makes_no_request(scenario: Scena
     met: list[int] = []
 
     def second(*_: object) -> None:
-        asked = scenario.store.count_requests()
+        before = scenario.store.count_requests()
         with pytest.raises(LeaseHeld):
             walk_run.run_sync(everything=False)
         assert walk_run.run_slice(seconds=1, pages=5) == walk_run.SliceOutcome()
-        met.append(scenario.store.count_requests() - asked)
+        met.append(scenario.store.count_requests() - before)
 
     with clinic_context("bondi"):
         assert walk_run.run_sync(pages=200, on_page=second)
