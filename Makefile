@@ -18,7 +18,7 @@ CHECK_ENVIRONMENT = DATABASE_URL=postgresql://checks@127.0.0.1:9/checks CELERY_B
 	CLINIKO_CONTACT_EMAIL=ops@sidechart.example EMAIL_URL=submission://user:password@mail.sidechart.example:587 DEBUG=false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo services stop backup test pictures bench check lock up down clean
+.PHONY: help setup demo manage services stop backup test pictures bench check lock up down clean
 
 help: ## This list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
@@ -36,6 +36,9 @@ $(INSTALLED): requirements/dev.txt
 
 demo: setup ## The whole product with two clinics and a stand-in Cliniko, until Ctrl-C
 	@exec $(BIN)/python -m sandbox demo $(ARGS)
+
+manage: setup ## A command in the running demo (ARGS="clinic list")
+	@$(BIN)/python -m sandbox manage $(ARGS)
 
 services: setup ## Embedded PostgreSQL and broker, left running
 	@$(BIN)/python -m sandbox services start
@@ -67,7 +70,7 @@ check: setup ## Style, types, layers, settings, migrations
 lock: setup ## Pin the dependencies (ARGS=--upgrade: anew)
 	cd requirements && for set in base dev; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(ARGS) -o $$set.txt $$set.in || exit; done
-	cd bench/requirements && for set in dlt singer airbyte plot; do ../../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	cd bench/requirements && for set in dlt singer plot; do ../../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links $(ARGS) -o $$set.txt $$set.in || exit; done
 
 up: ## The product in containers (docker compose, .env)

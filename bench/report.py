@@ -1,4 +1,4 @@
-"""Results as tables for a terminal."""
+"""Print results as tables."""
 
 from statistics import median
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.sync.moving import KINDS
+from bench.sync.changing_list import KINDS
 from bench.targets import targets
 
 
@@ -21,22 +21,22 @@ def show(results: dict[str, Any], console: Console) -> None:
 
 def _imports(result: dict[str, Any], console: Console) -> None:
     title = f"Full import of {result['patients']:,} patients, medians of {result['runs']}"
-    table = _table(title, "", "rows/s", "unchanged", "x floor's time", "CPU s", "peak MB")
+    table = _table(title, "", "rows/s", "unchanged", "x baseline's time", "CPU s", "peak MB")
     for row in result["rows"]:
         table.add_row(
             row["title"],
             f"{row['rows_per_second']:,.0f}",
             f"{row['rows_per_second_again']:,.0f}",
-            f"{row['times_the_floor']:.1f}",
+            f"{row['times_the_baseline']:.1f}",
             f"{row['cpu_seconds']:.1f}",
             f"{row['megabytes']:,.0f}",
         )
     console.print(table)
     for row in result["rows"]:
         if row["patients"] < result["patients"]:
-            console.print(f"{row['title']}: {row['patients']:,} patients only; the rest is reckoned.")
+            console.print(f"{row['title']}: {row['patients']:,} patients only; ratios are extrapolated.")
         if row["missing"]:
-            console.print(f"{row['title']}: {row['missing']:,} patients are not there under their ids afterwards.")
+            console.print(f"{row['title']}: {row['missing']:,} patients are missing under their ids afterwards.")
     _not_measured(result, console)
 
 
@@ -47,73 +47,73 @@ def _memory(result: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
-def _moving(result: dict[str, Any], console: Console) -> None:
-    title = f"Wrong of {result['patients']:,} patients while the list moves, medians of {len(result['seeds'])} seeds"
-    table = _table(title, "", "after the import", "after two quiet runs", "missing", "stale", "shown though gone")
+def _changing(result: dict[str, Any], console: Console) -> None:
+    title = f"Wrong of {result['patients']:,} patients after a changing list, medians of {len(result['seeds'])} seeds"
+    table = _table(title, "", "after the import", "after two quiet runs", "missing", "stale", "shown but removed")
     for row in result["rows"]:
-        kinds = (middle(row, "after_quiet_runs", kind) for kind in KINDS)
-        table.add_row(row["title"], middle(row, "after_import"), middle(row, "after_quiet_runs"), *kinds)
+        kinds = (median_wrong(row, "after_quiet_runs", kind) for kind in KINDS)
+        table.add_row(row["title"], median_wrong(row, "after_import"), median_wrong(row, "after_quiet_runs"), *kinds)
     console.print(table)
     _not_measured(result, console)
 
 
-def middle(row: dict[str, Any], stage: str, *kinds: str) -> str:
-    """The median over the seeds of so many kinds of wrong together, all of them unless named."""
+def median_wrong(row: dict[str, Any], stage: str, *kinds: str) -> str:
+    """Return the median over the seeds of the errors of these kinds, or of all kinds."""
     return f"{median(sum(seed[stage][kind] for kind in kinds or KINDS) for seed in row['seeds']):.0f}"
 
 
 def _idle(result: dict[str, Any], console: Console) -> None:
-    table = _table("One clinic's tick", "", "ms in all", "ms without HTTP", "ms of processor")
-    for name, title in (("idle", "nothing changed"), ("busy", "50 patients changed")):
+    table = _table("One clinic's tick", "", "ms", "ms without HTTP", "CPU ms")
+    for name, title in (("idle", "no changes"), ("busy", "50 patients changed")):
         table.add_row(title, *(f"{result[name][kind]:,.1f}" for kind in ("wall", "own", "cpu")))
     console.print(table)
-    asked = ", ".join(f"{resource} {count}" for resource, count in sorted(result["requests"].items()))
-    console.print(f"Requests in {result['ticks']} idle ticks: {sum(result['requests'].values())} ({asked})")
+    requests = ", ".join(f"{resource} {count}" for resource, count in sorted(result["requests"].items()))
+    console.print(f"Requests in {result['ticks']} idle ticks: {sum(result['requests'].values())} ({requests})")
 
 
 def _dispatch(result: dict[str, Any], console: Console) -> None:
     seconds = median(result["seconds"])
-    woken = f"{min(result['messages']):,} of {result['clinics']:,} due clinics"
-    console.print(f"Dispatch: {woken} woken in {seconds:.3f} s, median of {len(result['seconds'])}")
+    messages = f"{min(result['messages']):,} messages for {result['clinics']:,} due clinics"
+    console.print(f"Dispatch: {messages} in {seconds:.3f} s, median of {len(result['seconds'])}")
 
 
 def _fairness(result: dict[str, Any], console: Console) -> None:
-    most = result["turns_of_another_while_one_waits"]
+    most = result["slices_of_another_while_one_waits"]
     console.print(
-        f"Fairness: {result['clinics']} clinics imported at once in {result['turns']} turns and "
-        f"{result['seconds']:.0f} s; while one waited, no other had more than {most}"
+        f"Fairness: {result['clinics']} clinics imported concurrently in {result['slices']} slices and "
+        f"{result['seconds']:.0f} s; while one waited, no other clinic had more than {most}"
     )
 
 
-def _limit(result: dict[str, Any], console: Console) -> None:
-    share = "too short to tell" if result["share"] is None else f"{result['share']:.1%} of what it may ask"
+def _rate_limit(result: dict[str, Any], console: Console) -> None:
+    share = "too short to measure" if result["share"] is None else f"{result['share']:.1%} of its allowance"
     console.print(
-        f"Limit: {result['requests']} requests, {result['most_in_a_minute']} at most in any minute, {share}; "
+        f"Rate limit: {result['requests']} requests, {result['most_in_a_minute']} at most per minute, {share}; "
         f"{result['refused']} refused"
     )
 
 
 def _page(result: dict[str, Any], console: Console) -> None:
-    table = _table(f"A launch, medians of {result['launches']}", "", "ms", "95th percentile", "x floor's time")
+    table = _table(f"A launch, medians of {result['launches']}", "", "ms", "95th percentile", "x baseline's time")
     for row in result["rows"]:
-        numbers = (f"{row['milliseconds']:.1f}", f"{row['p95']:.1f}", f"{row['times_the_floor']:.2f}")
+        numbers = (f"{row['milliseconds']:.1f}", f"{row['p95']:.1f}", f"{row['times_the_baseline']:.2f}")
         table.add_row(row["title"], *numbers)
     console.print(table)
 
 
 def _search(result: dict[str, Any], console: Console) -> None:
-    table = _table(f"A search among {result['patients']:,} patients", "typed", "ms", "95th percentile", "found")
+    table = _table(f"A search among {result['patients']:,} patients", "text", "ms", "95th percentile", "found")
     for what, each in result["typed"].items():
         table.add_row(what, f"{each['median']:.1f}", f"{each['p95']:.1f}", str(each["found"]))
     console.print(table)
 
 
-def _whole(result: dict[str, Any], console: Console) -> None:
+def _full(result: dict[str, Any], console: Console) -> None:
     rows = f"{result['patients']:,} patients, {result['appointments']:,} appointments"
     console.print(
-        f"Export of {rows}: {result['seconds']:.1f} s ({result['cpu_seconds']:.1f} of the processor), "
-        f"{result['times_the_floor']:.2f} times COPY into gzip ({result['floor_seconds']:.1f} s); at its peak "
-        f"{result['megabytes']:.0f} MB, {result['megabytes_of_a_tenth']:.0f} for a tenth of the clinic; the ZIP has "
+        f"Export of {rows}: {result['seconds']:.1f} s ({result['cpu_seconds']:.1f} CPU), "
+        f"{result['times_the_baseline']:.2f} times COPY to gzip ({result['baseline_seconds']:.1f} s); peak memory "
+        f"{result['megabytes']:.0f} MB, {result['megabytes_of_a_tenth']:.0f} for a tenth of the clinic; ZIP: "
         f"{result['file_megabytes']:.1f} MB"
     )
 
@@ -134,12 +134,12 @@ def _table(title: str, first: str, *others: str) -> Table:
 TABLES = {
     "import": _imports,
     "memory": _memory,
-    "moving": _moving,
+    "changing": _changing,
     "idle": _idle,
     "dispatch": _dispatch,
     "fairness": _fairness,
-    "limit": _limit,
+    "limit": _rate_limit,
     "page": _page,
     "search": _search,
-    "whole": _whole,
+    "full": _full,
 }

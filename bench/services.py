@@ -1,4 +1,4 @@
-"""What every subject is measured against: PostgreSQL as safe as in production, a broker, and the instant API."""
+"""Services for every subject: PostgreSQL with fsync as in production, a broker, and the fake Cliniko API."""
 
 import fcntl
 import subprocess
@@ -10,29 +10,29 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import requests
 
-from bench.places import HOME, ROOT, BenchError
+from bench.paths import HOME, ROOT, BenchError
 from embedded import services
 
 
 @contextmanager
 def running_services() -> Iterator[None]:
-    """The bench's own PostgreSQL and broker. Commits reach the disk. Raises BenchError."""
+    """Run the bench's PostgreSQL (with fsync) and broker during the block. Raises BenchError."""
     (HOME / "logs").mkdir(parents=True, exist_ok=True)
     try:
-        with _only_one(), services.running(HOME, fsync=True):
+        with _lock(), services.running(HOME, fsync=True):
             yield
-    except services.ServiceError as refused:
-        raise BenchError(str(refused)) from refused
+    except services.ServiceError as error:
+        raise BenchError(str(error)) from error
 
 
 @contextmanager
-def _only_one() -> Iterator[None]:
-    """Two at once would measure each other. Raises BenchError when another one is at it."""
+def _lock() -> Iterator[None]:
+    """Hold the bench's lock: concurrent runs would distort each other. Raises BenchError if another one runs."""
     with (HOME / "lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BenchError("Another bench of this checkout is running: wait for it, or end it.") from None
+            raise BenchError("Another bench of this checkout is running: wait for it or stop it.") from None
         yield
 
 
@@ -46,11 +46,11 @@ def database_url(name: str) -> str:
 
 @contextmanager
 def new_database(name: str) -> Iterator[str]:
-    """An empty database and its address; dropped afterwards."""
+    """Create an empty database, yield its URL, and drop it."""
     with psycopg.connect(database_url("sidechart"), autocommit=True) as admin:
         admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         admin.execute(f"CREATE DATABASE {name}")
-        admin.execute("CHECKPOINT")  # what came before is not to be paid for by who comes next
+        admin.execute("CHECKPOINT")  # so the next subject doesn't pay for the last one's writes
         try:
             yield database_url(name)
         finally:
@@ -58,21 +58,21 @@ def new_database(name: str) -> Iterator[str]:
 
 
 @contextmanager
-def instant_api(patients: int, *, seed: int = 7) -> Iterator[str]:
-    """The instant API with so many patients in a process of its own; answers its address, …/v1."""
-    words = (sys.executable, "-m", "bench.instant", "--patients", str(patients), "--seed", str(seed))
+def fake_cliniko(patients: int, *, seed: int = 7) -> Iterator[str]:
+    """Run the fake Cliniko API in its own process and yield its URL, …/v1."""
+    words = (sys.executable, "-m", "bench.fake_cliniko.server", "--patients", str(patients), "--seed", str(seed))
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout
-            address = server.stdout.readline().strip()
-            if not address:
-                raise BenchError("The instant API does not start.")
-            yield f"{address}/v1"
+            url = server.stdout.readline().strip()
+            if not url:
+                raise BenchError("The fake Cliniko API didn't start.")
+            yield f"{url}/v1"
         finally:
             server.terminate()
 
 
 def control(api_url: str, action: str) -> dict[str, int]:
-    """Tell the instant API something: `touch/50`, `forget`, `requests`. Answers its requests by resource until then."""
-    counted: dict[str, int] = requests.get(f"{api_url.removesuffix('/v1')}/bench/{action}", timeout=30).json()
-    return counted
+    """Send `touch/50`, `forget` or `requests` to the fake API; return its request counts by resource until then."""
+    counts: dict[str, int] = requests.get(f"{api_url.removesuffix('/v1')}/bench/{action}", timeout=30).json()
+    return counts

@@ -1,4 +1,4 @@
-"""The product's settings with short slices: turns go round among many clinics without importing millions of records."""
+"""The product's settings with short slices, so that many clinics take turns without importing millions of records."""
 
 from saas.settings import *  # noqa: F403 - all of them but the next line
 

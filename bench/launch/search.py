@@ -1,4 +1,4 @@
-"""How long a search takes over a large clinic."""
+"""Measure searches in a large clinic."""
 
 import json
 import sys
@@ -6,24 +6,24 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.children import command
-from bench.lineup import SIDECHART
+from bench.processes import run_command
 from bench.services import new_database
-from bench.subjects import Place
-from bench.sync.attempts import Say
+from bench.subject_list import SIDECHART
+from bench.subjects import Workspace
 from bench.sync.options import Options
+from bench.sync.subject_runs import Log
 
 RUNS = 41
 
 
-def run(options: Options, say: Say) -> dict[str, Any]:
-    """What people type to find somebody among so many patients: milliseconds by text, and the slowest median."""
+def run(options: Options, log: Log) -> dict[str, Any]:
+    """Measure typical searches: milliseconds by text, and the slowest median."""
     patients = options.searched_patients
-    say(f"search: {patients:,} patients")
+    log(f"search: {patients:,} patients")
     with new_database("bench_search") as database, tempfile.TemporaryDirectory() as folder:
-        place = Place("http://127.0.0.1:9/v1", database, Path(folder))
-        SIDECHART.migrate(place)
-        words = (sys.executable, "-m", "bench.launch.inside", str(patients), str(RUNS))
-        output = command(*words, environment=SIDECHART.environment(place))
-    told: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
-    return told | {"slowest": max(each["median"] for each in told["typed"].values())}
+        workspace = Workspace("http://127.0.0.1:9/v1", database, Path(folder))
+        SIDECHART.migrate(workspace)
+        words = (sys.executable, "-m", "bench.launch.search_process", str(patients), str(RUNS))
+        output = run_command(*words, environment=SIDECHART.environment(workspace))
+    result: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
+    return result | {"slowest": max(each["median"] for each in result["typed"].values())}

@@ -1,6 +1,6 @@
-"""The fields of a patient by kind, for the peers that want to be told a schema. All of them: nobody stores less."""
+"""All fields of a patient by type, for peers that need a schema."""
 
-MOMENTS = "created_at updated_at archived_at deleted_at merged_at".split()
+TIMESTAMPS = "created_at updated_at archived_at deleted_at merged_at".split()
 TEXTS = (
     "id title first_name last_name preferred_first_name label date_of_birth sex gender gender_identity pronouns email "
     "address_1 address_2 address_3 city state post_code country country_code time_zone emergency_contact occupation "

@@ -1,4 +1,4 @@
-"""One plain Django model, for the two importers that people write first."""
+"""A plain Django model for the two simplest importers."""
 
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
@@ -6,17 +6,17 @@ from urllib.parse import parse_qs, urlsplit
 import django
 from django.conf import settings
 
-from bench.peers.reading import DATABASE_URL
+from bench.peers.cliniko_pages import DATABASE_URL
 
 
 def configure() -> None:
-    address = urlsplit(DATABASE_URL)
+    url = urlsplit(DATABASE_URL)
     database = {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": address.path.lstrip("/"),
-        "USER": address.username,
-        "HOST": parse_qs(address.query).get("host", [address.hostname])[0],
-        "PORT": address.port,
+        "NAME": url.path.lstrip("/"),
+        "USER": url.username,
+        "HOST": parse_qs(url.query).get("host", [url.hostname])[0],
+        "PORT": url.port,
     }
     settings.configure(DATABASES={"default": database}, USE_TZ=True, DEFAULT_AUTO_FIELD="django.db.models.BigAutoField")
     django.setup()
@@ -40,7 +40,7 @@ class Patient(models.Model):
         db_table = "patients"
 
 
-def make_table() -> None:
+def create_table() -> None:
     if Patient._meta.db_table not in connection.introspection.table_names():
         with connection.schema_editor() as editor:
             editor.create_model(Patient)

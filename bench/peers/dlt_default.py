@@ -1,7 +1,7 @@
-"""dlt as its documentation has one begin: the rest_api source, merge by id, everything else as it comes.
+"""dlt as in its tutorial: the rest_api source, merge by id, defaults otherwise.
 
-`dlt_default` reads the list page by page; `dlt_default live` leaves archived patients out, as Cliniko does by itself.
-`dlt_default incremental` reads what changed since, in the order of updated_at, with dlt's own cursor.
+`dlt_default` reads the list page by page; `dlt_default live` without archived patients, which is Cliniko's default.
+`dlt_default incremental` reads changes sorted by updated_at, with dlt's cursor.
 """
 
 import sys
@@ -9,8 +9,8 @@ from typing import Any
 
 from dlt.sources.rest_api import rest_api_source
 
-from bench.peers.dlt_place import pipeline
-from bench.peers.reading import API_URL, ARCHIVED_TOO, HEADERS, KEY
+from bench.peers.cliniko_pages import API_URL, HEADERS, INCLUDE_ARCHIVED, KEY
+from bench.peers.dlt_pipeline import pipeline
 
 
 def main(mode: str) -> None:
@@ -30,7 +30,7 @@ def source(endpoint: dict[str, Any]) -> dict[str, Any]:
                 "name": "patients",
                 "primary_key": "id",
                 "write_disposition": "merge",
-                # Of two versions in one load the later one; left to itself dlt takes either.
+                # Of two versions in one load, keep the later one; by default dlt takes either.
                 "columns": {"updated_at": {"dedup_sort": "desc"}},
                 "endpoint": endpoint,
             },
@@ -39,21 +39,21 @@ def source(endpoint: dict[str, Any]) -> dict[str, Any]:
 
 
 def endpoint(mode: str) -> dict[str, Any]:
-    filters = [] if mode == "live" else [ARCHIVED_TOO]
-    asked: dict[str, Any] = {
+    filters = [] if mode == "live" else [INCLUDE_ARCHIVED]
+    options: dict[str, Any] = {
         "path": "patients",
         "params": {"per_page": 100, "q[]": filters},
         "data_selector": "patients",
     }
     if mode == "incremental":
-        asked["params"] = {"per_page": 100, "sort": "updated_at"}
-        asked["incremental"] = {
+        options["params"] = {"per_page": 100, "sort": "updated_at"}
+        options["incremental"] = {
             "cursor_path": "updated_at",
             "initial_value": "1970-01-01T00:00:00Z",
             "start_param": "q[]",
-            "convert": lambda since: [ARCHIVED_TOO, f"updated_at:>={since}"],
+            "convert": lambda since: [INCLUDE_ARCHIVED, f"updated_at:>={since}"],
         }
-    return asked
+    return options
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""dlt as fast as we could make it: pages by a generator, one column for the payload, COPY, upsert.
+"""dlt as fast as we could make it: pages from a generator, one payload column, COPY, upsert.
 
-No child tables, nothing to infer. `dlt_tuned rows` hands over rows as dlt takes them; without the word, Arrow tables.
+No child tables, no inference. `dlt_tuned rows` yields rows; `dlt_tuned` yields Arrow tables.
 """
 
 import json
@@ -13,19 +13,19 @@ from typing import Any
 import dlt
 import pyarrow as pa
 
-from bench.peers.dlt_place import pipeline
-from bench.peers.reading import pages
+from bench.peers.cliniko_pages import pages
+from bench.peers.dlt_pipeline import pipeline
 
 TUNING = {
-    "NORMALIZE__WORKERS": "1",  # Arrow leaves little to normalize; more would only start processes
+    "NORMALIZE__WORKERS": "1",  # Arrow needs little normalizing; more workers only start processes
     "LOAD__WORKERS": "4",
-    "EXTRACT__DATA_WRITER__FILE_MAX_ITEMS": "5000",  # files small enough to be loaded side by side
+    "EXTRACT__DATA_WRITER__FILE_MAX_ITEMS": "5000",  # files small enough to load in parallel
     "NORMALIZE__DATA_WRITER__FILE_MAX_ITEMS": "5000",
     "EXTRACT__DATA_WRITER__BUFFER_MAX_ITEMS": "20000",
     "NORMALIZE__DATA_WRITER__BUFFER_MAX_ITEMS": "20000",
 }
-MOMENT = pa.timestamp("us", tz="UTC")
-ARROW = pa.schema([("id", pa.string()), ("updated_at", MOMENT), ("archived_at", MOMENT), ("payload", pa.string())])
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+TYPES = {"id": pa.string(), "updated_at": TIMESTAMP, "archived_at": TIMESTAMP, "payload": pa.string()}
 COLUMNS: Any = {
     "id": {"data_type": "text", "nullable": False},
     "updated_at": {"data_type": "timestamp"},
@@ -35,14 +35,14 @@ COLUMNS: Any = {
 UPSERT: Any = {"disposition": "merge", "strategy": "upsert"}
 
 
-def main(shape: str) -> None:
+def main(mode: str) -> None:
     os.environ.update(TUNING)
 
     @dlt.resource(name="patients", primary_key="id", write_disposition=UPSERT, columns=COLUMNS, max_table_nesting=0)
     def patients() -> Iterator[Any]:
         for records in pages():
             rows = [row_of(record) for record in records]
-            yield pa.Table.from_pylist(rows, schema=ARROW) if shape == "arrow" else rows
+            yield pa.Table.from_pylist(rows, schema=pa.schema(TYPES)) if mode == "arrow" else rows
 
     pipeline().run(patients(), loader_file_format="csv")
 

@@ -1,7 +1,7 @@
-"""A Singer tap for Cliniko's patients, as the SDK's cookiecutter shapes one.
+"""A Singer tap for Cliniko's patients, as from the SDK's cookiecutter.
 
-`singer_tap` reads the list page by page. `singer_tap incremental STATE` reads what changed since the bookmark in STATE,
-in the order of updated_at, and STATE is where the target's last word goes.
+`singer_tap` reads the list page by page. `singer_tap incremental STATE` reads changes since the bookmark in the file
+STATE, sorted by updated_at; the target's last state is saved there.
 """
 
 import json
@@ -16,8 +16,8 @@ from singer_sdk import RESTStream, Stream, Tap
 from singer_sdk import typing as th
 from singer_sdk.pagination import BaseHATEOASPaginator
 
-from bench.peers.columns import BOOLEANS, LISTS, MOMENTS, OBJECTS, TEXTS
-from bench.peers.reading import API_URL, ARCHIVED_TOO, HEADERS, KEY
+from bench.peers.cliniko_pages import API_URL, HEADERS, INCLUDE_ARCHIVED, KEY
+from bench.peers.columns import BOOLEANS, LISTS, OBJECTS, TEXTS, TIMESTAMPS
 
 OPEN = th.ObjectType(additional_properties=True)
 
@@ -36,7 +36,7 @@ class Patients(RESTStream[Any]):
     records_jsonpath = "$.patients[*]"
     schema = th.PropertiesList(
         *(th.Property(name, th.StringType) for name in TEXTS),
-        *(th.Property(name, th.DateTimeType if name == "updated_at" else th.StringType) for name in MOMENTS),
+        *(th.Property(name, th.DateTimeType if name == "updated_at" else th.StringType) for name in TIMESTAMPS),
         *(th.Property(name, th.BooleanType) for name in BOOLEANS),
         *(th.Property(name, th.ArrayType(OPEN)) for name in LISTS),
         *(th.Property(name, OPEN) for name in OBJECTS),
@@ -56,18 +56,18 @@ class Patients(RESTStream[Any]):
     def get_url_params(self, context: Any, next_page_token: Any) -> Any:
         if next_page_token:
             return next_page_token.query
-        asked: dict[str, Any] = {"per_page": 100, "q[]": [ARCHIVED_TOO]}
+        parameters: dict[str, Any] = {"per_page": 100, "q[]": [INCLUDE_ARCHIVED]}
         if self.replication_key:
-            asked["sort"] = self.replication_key
+            parameters["sort"] = self.replication_key
             since = self.get_starting_timestamp(context)
             if since:
-                asked["q[]"].append(f"updated_at:>={since:%Y-%m-%dT%H:%M:%SZ}")
-        return asked
+                parameters["q[]"].append(f"updated_at:>={since:%Y-%m-%dT%H:%M:%SZ}")
+        return parameters
 
 
 class SortedPatients(Patients):
     replication_key = "updated_at"
-    is_sorted = False  # a list that moves is not, and the SDK would stop
+    is_sorted = False  # a changing list is not, and the SDK would stop
 
 
 class Cliniko(Tap):
@@ -80,8 +80,8 @@ class Cliniko(Tap):
 
 def main(mode: str = "all", state: str = "") -> None:
     Cliniko.stream = SortedPatients if mode == "incremental" else Patients
-    told = Path(state).read_text() if state and Path(state).exists() else ""
-    Cliniko(config={}, state=json.loads(told) if told.strip() else None).sync_all()
+    text = Path(state).read_text() if state and Path(state).exists() else ""
+    Cliniko(config={}, state=json.loads(text) if text.strip() else None).sync_all()
 
 
 if __name__ == "__main__":

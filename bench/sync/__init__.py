@@ -1,1 +1,1 @@
-"""The part "sync": full imports, a list that moves, idle ticks, dispatch."""
+"""The part "sync": full imports, a changing list, idle ticks, dispatch, fairness, the rate limit."""

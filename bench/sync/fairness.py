@@ -1,4 +1,4 @@
-"""Many clinics import at once on two worker processes, woken by beat: does each get its turn?"""
+"""Check that many clinics that import at once on two worker processes take slices fairly."""
 
 import tempfile
 import time
@@ -9,67 +9,67 @@ from typing import Any
 
 import psycopg
 
-from bench.lineup import SIDECHART
-from bench.places import BenchError
-from bench.services import instant_api, new_database
-from bench.subjects import Place
-from bench.sync.attempts import Say
+from bench.paths import BenchError
+from bench.services import fake_cliniko, new_database
+from bench.subject_list import SIDECHART
+from bench.subjects import Workspace
+from bench.sync.celery_processes import celery, run_in_process
 from bench.sync.options import Options
-from bench.sync.worker import celery, inside
+from bench.sync.subject_runs import Log
 
 PATIENTS = 1_000  # of each clinic: three slices of bench.settings
-LONGEST_SECONDS = 900
-Turn = tuple[float, float, str]  # when it began and ended, and whose it was
+TIMEOUT_SECONDS = 900
+Slice = tuple[float, float, str]  # start, end and schema of the clinic
 
 
-def run(options: Options, say: Say) -> dict[str, Any]:
-    """Import all clinics at once, and tell how many turns others had while one waited for its next.
+def run(options: Options, log: Log) -> dict[str, Any]:
+    """Import all clinics at once, and count the slices that others ran while one waited.
 
-    Raises BenchError when the imports do not end.
+    Raises BenchError if the imports don't finish.
     """
-    say(f"fairness: {options.importing} clinics, made first")
+    log(f"fairness: {options.importing} clinics to create")
     with (
-        instant_api(PATIENTS) as api,
+        fake_cliniko(PATIENTS) as api,
         new_database("bench_fairness") as database,
         tempfile.TemporaryDirectory() as folder,
     ):
-        place = Place(api, database, Path(folder))
-        SIDECHART.migrate(place)
-        inside(_environment(place), "found", str(options.importing))
-        say(f"fairness: {options.importing} imports on two worker processes")
-        began = time.time()
-        inside(_environment(place), "make_due")
+        workspace = Workspace(api, database, Path(folder))
+        SIDECHART.migrate(workspace)
+        run_in_process(_environment(workspace), "create_clinics", str(options.importing))
+        log(f"fairness: {options.importing} imports on two worker processes")
+        started = time.time()
+        run_in_process(_environment(workspace), "mark_all_due")
         with ExitStack() as processes:
-            processes.enter_context(celery(_environment(place), "fairness", "worker", "--concurrency=2"))
-            processes.enter_context(celery(_environment(place), "fairness", "beat", f"--schedule={folder}/beat"))
-            turns = _turns_when_done(database, options.importing)
+            processes.enter_context(celery(_environment(workspace), "fairness", "worker", "--concurrency=2"))
+            processes.enter_context(celery(_environment(workspace), "fairness", "beat", f"--schedule={folder}/beat"))
+            slices = _slices_when_done(database, options.importing)
     return {
         "clinics": options.importing,
         "patients": PATIENTS,
-        "turns": len(turns),
-        "seconds": max(end for _, end, _ in turns) - began,
-        "turns_of_another_while_one_waits": most_turns_of_another(turns, began),
+        "slices": len(slices),
+        "seconds": max(end for _, end, _ in slices) - started,
+        "slices_of_another_while_one_waits": max_slices_of_another(slices, started),
     }
 
 
-def most_turns_of_another(turns: list[Turn], began: float) -> int:
-    """The most turns that any one clinic had while another one waited, between two of its turns or for its first."""
-    ordered = sorted(turns)
-    most, waiting_since = 0, dict.fromkeys((whose for _, _, whose in turns), began)
-    for start, end, whose in ordered:
-        others = Counter(other for at, _, other in ordered if other != whose and waiting_since[whose] <= at < start)
+def max_slices_of_another(slices: list[Slice], started: float) -> int:
+    """Return the most slices that one clinic ran while another waited for its first or next slice."""
+    ordered = sorted(slices)
+    most, waiting_since = 0, dict.fromkeys((schema for _, _, schema in slices), started)
+    for start, end, schema in ordered:
+        others = Counter(other for at, _, other in ordered if other != schema and waiting_since[schema] <= at < start)
         most = max(most, *others.values(), 0)
-        waiting_since[whose] = end
+        waiting_since[schema] = end
     return most
 
 
-def _environment(place: Place) -> dict[str, str]:
-    return SIDECHART.environment(place) | {"DJANGO_SETTINGS_MODULE": "bench.settings"}
+def _environment(workspace: Workspace) -> dict[str, str]:
+    return SIDECHART.environment(workspace) | {"DJANGO_SETTINGS_MODULE": "bench.settings"}
 
 
-def _turns_when_done(database: str, clinics: int) -> list[Turn]:
-    """All turns, once every clinic has finished its import."""
-    give_up = time.monotonic() + LONGEST_SECONDS
+def _slices_when_done(database: str, clinics: int) -> list[Slice]:
+    """Wait until every clinic has finished its import, and return all slices."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     with psycopg.connect(database, autocommit=True) as connection:
         schemas = [row[0] for row in connection.execute("SELECT schema_name FROM tenants_clinic")]
         sql = " UNION ALL ".join(
@@ -77,9 +77,9 @@ def _turns_when_done(database: str, clinics: int) -> list[Turn]:
             f" '{schema}', result FROM {schema}.sync_syncrun"
             for schema in schemas
         )
-        while time.monotonic() < give_up:
+        while time.monotonic() < deadline:
             rows = connection.execute(sql).fetchall()
-            if len({whose for _, _, whose, result in rows if result == "done"}) == clinics:
-                return [(start, end, whose) for start, end, whose, _ in rows]
+            if len({schema for _, _, schema, result in rows if result == "done"}) == clinics:
+                return [(start, end, schema) for start, end, schema, _ in rows]
             time.sleep(2)
-    raise BenchError(f"After {LONGEST_SECONDS} seconds not all of {clinics} clinics are imported.")
+    raise BenchError(f"Not all {clinics} clinics were imported within {TIMEOUT_SECONDS} seconds.")

@@ -1,4 +1,4 @@
-"""Full imports: each subject into an empty database, then once more with nothing changed, whole processes."""
+"""Measure full imports: each subject into an empty database, then again without changes."""
 
 import tempfile
 from collections.abc import Iterator
@@ -8,74 +8,78 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.children import Measured, measure
-from bench.lineup import FLOOR, IMPORTERS, SIDECHART
-from bench.places import HOME, BenchError
-from bench.services import instant_api, new_database
-from bench.subjects import Place, Subject
-from bench.sync.attempts import Attempts, Say
+from bench.paths import HOME, BenchError
+from bench.processes import ProcessUsage, measure
+from bench.services import fake_cliniko, new_database
+from bench.subject_list import BASELINE, IMPORTERS, SIDECHART
+from bench.subjects import Subject, Workspace
 from bench.sync.options import Options
+from bench.sync.subject_runs import Log, SubjectRuns
 
 
 @dataclass(frozen=True)
 class Round:
-    """One import into an empty database, one more of the same, and whom it does not hold after that."""
+    """An import into an empty database, a second one without changes, and the number of missing patients."""
 
-    first: Measured
-    again: Measured
+    first: ProcessUsage
+    again: ProcessUsage
     missing: int
 
 
-def run(options: Options, say: Say) -> dict[str, Any]:
-    """Measure in rounds, every subject once a round, so that a ratio compares neighbours in time.
+def run(options: Options, log: Log) -> dict[str, Any]:
+    """Measure every subject once per round, so that ratios compare runs close in time.
 
-    Raises BenchError when the floor itself fails.
+    Raises BenchError if the baseline fails.
     """
-    subjects = [each for each in IMPORTERS if options.wants(each.name) or each is FLOOR]
-    attempts = Attempts[Round](subjects, say)
-    with instant_api(options.patients) as api:
+    subjects = [each for each in IMPORTERS if options.wants(each.name) or each is BASELINE]
+    runs = SubjectRuns[Round](subjects, log)
+    with fake_cliniko(options.patients) as api:
         for number in range(options.runs):
-            attempts.each(f"import {number + 1}/{options.runs}", lambda subject: _round(subject, api, options.patients))
-    rounds = list(attempts.measured())
-    if FLOOR.title in attempts.failed:
-        raise BenchError(f"The floor failed. {attempts.failed[FLOOR.title]}")
-    floor = rounds[0][1]
+            runs.each(f"import {number + 1}/{options.runs}", lambda subject: _round(subject, api, options.patients))
+    rounds = list(runs.measured())
+    if BASELINE.title in runs.failed:
+        raise BenchError(f"The baseline failed. {runs.failed[BASELINE.title]}")
+    baseline = rounds[0][1]
     return {
         "patients": options.patients,
         "runs": options.runs,
-        "rows": [_row(subject, own, floor, options.patients) for subject, own in rounds],
-        "not_measured": attempts.failed,
+        "rows": [_row(subject, own, baseline, options.patients) for subject, own in rounds],
+        "not_measured": runs.failed,
     }
 
 
 def _round(subject: Subject, api: str, patients: int) -> Round:
-    with new_place(subject, api) as place:
-        first, again = (measure(subject.commands(place), subject.environment(place), log_of(subject)) for _ in range(2))
-        return Round(first, again, missing=asked_of(subject, patients) - len(subject.held(place)))
+    with new_workspace(subject, api) as workspace:
+        first, again = (
+            measure(subject.commands(workspace), subject.environment(workspace), log_file(subject)) for _ in range(2)
+        )
+        return Round(
+            first, again, missing=patients_imported(subject, patients) - len(subject.stored_patients(workspace))
+        )
 
 
 @contextmanager
-def new_place(subject: Subject, api: str) -> Iterator[Place]:
-    """An empty database, prepared for the subject, and a folder."""
+def new_workspace(subject: Subject, api: str) -> Iterator[Workspace]:
+    """Yield an empty database, prepared for the subject, and a folder."""
     with new_database(f"bench_{subject.name}") as database, tempfile.TemporaryDirectory() as folder:
-        place = Place(api, database, Path(folder))
-        subject.prepare(place)
-        yield place
+        workspace = Workspace(api, database, Path(folder))
+        subject.prepare(workspace)
+        yield workspace
 
 
-def log_of(subject: Subject) -> Path:
+def log_file(subject: Subject) -> Path:
     return HOME / "logs" / f"{subject.name}.log"
 
 
-def asked_of(subject: Subject, patients: int) -> int:
-    return min(patients, subject.most or patients)
+def patients_imported(subject: Subject, patients: int) -> int:
+    return min(patients, subject.max_patients or patients)
 
 
-def _row(subject: Subject, own: list[Round], floor: list[Round], all_patients: int) -> dict[str, Any]:
-    patients = asked_of(subject, all_patients)
+def _row(subject: Subject, own: list[Round], baseline: list[Round], all_patients: int) -> dict[str, Any]:
+    patients = patients_imported(subject, all_patients)
     seconds = {"first": [each.first.seconds for each in own], "again": [each.again.seconds for each in own]}
     share = patients / all_patients
-    ratios = [one.first.seconds / share / other.first.seconds for one, other in zip(own, floor, strict=True)]
+    ratios = [one.first.seconds / share / other.first.seconds for one, other in zip(own, baseline, strict=True)]
     return {
         "name": subject.name,
         "title": subject.title,
@@ -83,21 +87,21 @@ def _row(subject: Subject, own: list[Round], floor: list[Round], all_patients: i
         "seconds": seconds,
         "rows_per_second": patients / median(seconds["first"]),
         "rows_per_second_again": patients / median(seconds["again"]),
-        "times_the_floor": median(ratios),
+        "times_the_baseline": median(ratios),
         "cpu_seconds": median(each.first.cpu_seconds for each in own),
-        "megabytes": max(turn.megabytes for each in own for turn in (each.first, each.again)),
+        "megabytes": max(usage.megabytes for each in own for usage in (each.first, each.again)),
         "missing": max(each.missing for each in own),
     }
 
 
-def run_memory(options: Options, say: Say) -> dict[str, Any]:
-    """The peak memory of our own import at several sizes of clinic."""
+def run_memory(options: Options, log: Log) -> dict[str, Any]:
+    """Measure the peak memory of Sidechart's import at several clinic sizes."""
     sizes = sorted({*options.memory_patients, options.patients})
-    return {"rows": [_memory(size, say) for size in sizes]}
+    return {"rows": [_memory(size, log) for size in sizes]}
 
 
-def _memory(size: int, say: Say) -> dict[str, Any]:
-    say(f"memory: {size:,} patients")
-    with instant_api(size) as api, new_place(SIDECHART, api) as place:
-        measured = measure(SIDECHART.commands(place), SIDECHART.environment(place), log_of(SIDECHART))
+def _memory(size: int, log: Log) -> dict[str, Any]:
+    log(f"memory: {size:,} patients")
+    with fake_cliniko(size) as api, new_workspace(SIDECHART, api) as workspace:
+        measured = measure(SIDECHART.commands(workspace), SIDECHART.environment(workspace), log_file(SIDECHART))
     return {"patients": size, "megabytes": measured.megabytes, "rows_per_second": size / measured.seconds}

@@ -1,16 +1,16 @@
-"""How much is measured."""
+"""Options of the bench."""
 
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Options:
-    """`part` of the bench; `only` and `subjects` name what is wanted of it, and are empty for everything."""
+    """A part of the bench and its sizes; `only` and `subjects` select measurements and subjects, empty for all."""
 
     part: str = "sync"
     runs: int = 3
     patients: int = 20_000
-    moving_patients: int = 5_000
+    changing_patients: int = 5_000
     memory_patients: tuple[int, ...] = (2_000, 200_000)
     seeds: tuple[int, ...] = (1, 2, 3)
     clinics: int = 1_000
@@ -25,7 +25,7 @@ class Options:
 
     @property
     def comparable(self) -> bool:
-        """Whether these results may stand for the bench: everybody, at full size."""
+        """Return True if results are for all subjects at full size."""
         return self == replace(Options(), part=self.part, only=self.only, runs=self.runs)
 
     def wants(self, subject: str) -> bool:
@@ -35,7 +35,7 @@ class Options:
 QUICK = Options(
     runs=1,
     patients=300,
-    moving_patients=300,
+    changing_patients=300,
     memory_patients=(200, 400),
     seeds=(1,),
     clinics=50,

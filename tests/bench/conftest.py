@@ -2,11 +2,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.services import instant_api
+from bench.services import fake_cliniko
 
 
 @pytest.fixture(scope="module")
-def instant() -> Iterator[str]:
-    """The instant API with 250 patients, in a process of its own; its address."""
-    with instant_api(250) as address:
-        yield address
+def api_url() -> Iterator[str]:
+    """Run the fake Cliniko API with 250 patients in its own process and yield its URL."""
+    with fake_cliniko(250) as url:
+        yield url

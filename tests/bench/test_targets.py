@@ -1,63 +1,41 @@
-"""The verdicts follow from the figures."""
+"""Targets and fairness follow from the measurements."""
 
-import io
 from typing import Any
 
-import pytest
-from rich.console import Console
-
-from bench.report import show
-from bench.sync.fairness import most_turns_of_another
+from bench.sync.fairness import max_slices_of_another
 from bench.targets import targets
 
 
-def imported(**times: float) -> dict[str, Any]:
-    """Times of the floor by subject."""
-    same = {
-        "rows_per_second": 1.0,
-        "rows_per_second_again": 1.0,
-        "cpu_seconds": 1.0,
-        "megabytes": 90.0,
-        "missing": 0,
-        "patients": 100,
-    }
-    rows = [{"name": name, "title": name, "times_the_floor": ratio, **same} for name, ratio in times.items()]
-    return {"import": {"patients": 100, "runs": 1, "rows": rows, "not_measured": {"peer": "It is not here."}}}
+def import_results(**ratios: float) -> dict[str, Any]:
+    """Return import results with the times of each subject as multiples of the baseline's."""
+    return {"import": {"rows": [{"name": name, "times_the_baseline": ratio} for name, ratio in ratios.items()]}}
 
 
-@pytest.mark.parametrize(("ours", "met"), [(1.2, [True, True]), (1.25, [True, False]), (1.3, [False, False])])
-def test_an_import_is_judged_by_the_floor_and_by_tuned_dlt(ours: float, met: list[bool]) -> None:
-    found = targets(imported(floor=1.0, sidechart=ours, dlt_tuned=2.45))
-    assert [target.met for target in found] == met
+def met(results: dict[str, Any]) -> list[bool]:
+    return [target.met for target in targets(results)]
 
 
-@pytest.mark.parametrize(
-    ("turns", "most"),
-    [
+def test_an_import_is_compared_with_the_baseline_and_with_tuned_dlt() -> None:
+    for ratio, expected in ((1.2, [True, True]), (1.25, [True, False]), (1.3, [False, False])):
+        assert met(import_results(baseline=1.0, sidechart=ratio, dlt_tuned=2.45)) == expected, ratio
+
+
+def test_an_export_is_compared_with_copy_and_needs_constant_memory() -> None:
+    for ratio, megabytes, expected in ((1.8, 94, [True, True]), (2.1, 120, [False, False])):
+        result = {"times_the_baseline": ratio, "megabytes": megabytes, "megabytes_of_a_tenth": 93}
+        assert met({"full": result}) == expected, ratio
+
+
+def test_one_wrong_record_with_one_seed_fails_the_target() -> None:
+    seeds = [{"after_quiet_runs": {"missing": missing, "stale": 0, "shown_but_removed": 0}} for missing in (0, 1, 0)]
+    assert met({"changing": {"rows": [{"name": "sidechart", "seeds": seeds}]}}) == [False]
+
+
+def test_slices_of_other_clinics_are_counted_while_one_waits() -> None:
+    cases: list[tuple[list[tuple[float, float, str]], int]] = [
         ([(1, 2, "a"), (2, 3, "b"), (3, 4, "a"), (4, 5, "b")], 1),
         ([(1, 2, "a"), (2, 3, "a"), (3, 4, "a"), (4, 5, "b")], 3),
         ([(1, 2, "a"), (2, 3, "b"), (3, 4, "b"), (4, 5, "b"), (5, 6, "a")], 3),
-    ],
-)
-def test_turns_of_others_are_counted_while_one_waits(turns: list[tuple[float, float, str]], most: int) -> None:
-    assert most_turns_of_another(turns, began=0.0) == most
-
-
-def test_one_seed_that_leaves_somebody_wrong_fails_the_target() -> None:
-    seeds = [{"after_quiet_runs": {"missing": missing, "stale": 0, "shown_though_gone": 0}} for missing in (0, 1, 0)]
-    [target] = targets({"moving": {"rows": [{"name": "sidechart", "seeds": seeds}]}})
-    assert not target.met
-
-
-def test_who_was_not_measured_is_named_with_the_reason() -> None:
-    shown = io.StringIO()
-    show(imported(floor=1.0, sidechart=1.1), Console(width=120, file=shown))
-    assert "Not measured: peer. It is not here." in shown.getvalue()
-
-
-@pytest.mark.parametrize(("times", "megabytes", "met"), [(1.8, 94, [True, True]), (2.1, 120, [False, False])])
-def test_an_export_is_judged_by_copy_and_by_memory_that_stays_flat(
-    times: float, megabytes: int, met: list[bool]
-) -> None:
-    found = targets({"whole": {"times_the_floor": times, "megabytes": megabytes, "megabytes_of_a_tenth": 93}})
-    assert [target.met for target in found] == met
+    ]
+    for slices, expected in cases:
+        assert max_slices_of_another(slices, started=0.0) == expected, slices
