@@ -32,7 +32,7 @@ _EMAIL_SCHEMES = {"smtp", "submission", "console", "file", "memory", "dummy"}
 
 
 class Environment(BaseSettings):
-    """The variables of docs/configuration.md. `.env` next to manage.py is read too; environment variables override it."""
+    """The variables of docs/configuration.md, read from the environment and then from `.env` next to manage.py."""
 
     model_config = SettingsConfigDict(env_file=ROOT / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
