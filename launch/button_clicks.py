@@ -134,5 +134,5 @@ def totals(**_: object) -> LaunchTotals:
 
 @receiver(account_changed)
 def delete_all(**_: object) -> None:
-    """Delete all clicks: the new Cliniko account has no button yet, or one that nobody has clicked."""
+    """Delete all clicks: the new Cliniko account has no button yet, or one that no one has clicked."""
     ButtonClick.objects.all().delete()

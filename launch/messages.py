@@ -388,7 +388,7 @@ CARD_NUMBERS_HIDDEN = "Medicare and DVA numbers are no longer shown."
 
 GROUP_INCLUDED = "{group}: stored again. Sidechart is reading it from Cliniko."
 GROUP_EXCLUDED = "{group}: no longer stored. Our copy has been deleted."
-CONFIRM_DELETION = "Tick the box to confirm: deleted data doesn't come back by itself."
+CONFIRM_DELETION = "Tick the box to confirm: deleted data isn't restored automatically."
 RETENTION_SAVED = "Saved. It applies from tonight."
 
 SYNC_REQUESTED = "Sidechart will ask Cliniko for changes within a few seconds."

@@ -124,7 +124,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "accounts/invitation_refused.html", {"reason": str(refused)}, status=status)
     response = continue_sign_in(request, perform_login(request, user, redirect_url=reverse("home")))
     if may(request.user, Permission.VIEW_SETTINGS) and not tickets.from_request(request):
-        return redirect("welcome")
+        return redirect("onboarding")
     return response
 
 

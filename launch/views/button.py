@@ -28,7 +28,7 @@ def button(request: StaffRequest) -> HttpResponse:
 
 @permission_required(Permission.VIEW_SETTINGS)
 @require_safe
-def heard(request: StaffRequest) -> HttpResponse:
+def button_status(request: StaffRequest) -> HttpResponse:
     """Return the button's status for the page that polls it; 204 if unchanged, so that nothing is read out twice."""
     status = button_clicks.status()
     if request.GET.get("seen") == status.stamp:

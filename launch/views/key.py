@@ -33,7 +33,7 @@ def key(request: StaffRequest) -> HttpResponse:
     except key_entry.KeyNotAccepted as refused:
         return _render(request, refused)
     messages.success(request, str(connected))
-    return redirect("welcome" if onboarding.unfinished(request.user) else "key")
+    return redirect("onboarding" if onboarding.unfinished(request.user) else "key")
 
 
 def _render(request: StaffRequest, refused: key_entry.KeyNotAccepted | None = None) -> HttpResponse:

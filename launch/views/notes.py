@@ -75,7 +75,7 @@ def draft(request: StaffRequest, record: PatientRecord) -> HttpResponse:
     """Save or discard what the user is typing. No audit entry: no one else sees it."""
     note_id = parse_number(request.POST.get("note", ""))
     box = _text_box(request, _note(record, note_id) if note_id else None)
-    if request.POST.get("give_up"):
+    if request.POST.get("discard"):
         drafts.discard(box, _family(record))
         return _respond(request, record)
     version = parse_number(request.POST.get("version", "")) or 0

@@ -20,26 +20,26 @@ view_settings_required = permission_required(Permission.VIEW_SETTINGS)
 
 @view_settings_required
 @require_safe
-def welcome(request: StaffRequest) -> HttpResponse:
+def steps(request: StaffRequest) -> HttpResponse:
     """Show the steps, which are done, and what to do next."""
     facts = patients.clinic_facts()
     context = sync_context(request) | {
         "onboarding": onboarding.onboarding(request.user),
         "address": button_clicks.app_url(),
         "app_name": settings.CLINIKO_APP_NAME,
-        "ticket": tickets.issue(reverse("welcome")),  # leads back here from the set-up of two-step verification
+        "ticket": tickets.issue(reverse("onboarding")),  # leads back here from the set-up of two-step verification
         "facts": facts,
     }
     with timezone.override(facts.time_zone):
-        return render(request, "launch/welcome.html", context)
+        return render(request, "launch/onboarding.html", context)
 
 
 @view_settings_required
 @require_safe
-def welcome_import(request: StaffRequest) -> HttpResponse:
+def import_progress(request: StaffRequest) -> HttpResponse:
     """Show the import's progress. When it is done, reload the page so that the step is ticked."""
     context = sync_context(request)
-    response = render(request, "launch/_welcome_import.html", context)
+    response = render(request, "launch/_onboarding_import.html", context)
     if request.htmx and not context["importing"]:
         response["HX-Refresh"] = "true"
     return response
@@ -47,23 +47,23 @@ def welcome_import(request: StaffRequest) -> HttpResponse:
 
 @view_settings_required
 @require_POST
-def welcome_later(request: StaffRequest) -> HttpResponse:
+def postpone(request: StaffRequest) -> HttpResponse:
     try:
         onboarding.postpone(request.POST.get("step", ""), by=request.user)
     except KeyError:
         raise BadRequest from None
-    return redirect("welcome")
+    return redirect("onboarding")
 
 
 @view_settings_required
 @require_POST
-def welcome_end(request: StaffRequest) -> HttpResponse:
+def finish(request: StaffRequest) -> HttpResponse:
     onboarding.finish(by=request.user)
     return redirect("home")
 
 
 @view_settings_required
 @require_POST
-def welcome_again(request: StaffRequest) -> HttpResponse:
+def resume(request: StaffRequest) -> HttpResponse:
     onboarding.resume(by=request.user)
-    return redirect("welcome")
+    return redirect("onboarding")

@@ -29,7 +29,7 @@ def sync(request: StaffRequest) -> HttpResponse:
 
 @view_settings_required
 @require_safe
-def sync_standing(request: StaffRequest) -> HttpResponse:
+def sync_status(request: StaffRequest) -> HttpResponse:
     """Return the page's status card, which polls this URL."""
     return _render(request, "launch/_sync_status.html")
 

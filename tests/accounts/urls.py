@@ -26,7 +26,7 @@ urlpatterns = [
     path("", include("ops.urls")),
     path("", home, name="home"),
     path("search", home, name="search"),
-    path("welcome", home, name="welcome"),
+    path("welcome", home, name="onboarding"),
     path("settings/", home, name="settings"),
     path("settings/staff/from-cliniko", home, name="staff_from_cliniko"),
     path("settings/key/", key, name="key"),

@@ -170,7 +170,7 @@ def test_changes_in_the_fresh_copy_are_marked_as_just_now(reception: Client, cli
 
     def edited_later() -> None:
         edited()
-        PatientChange.objects.update(changed_at=timezone.now())  # within a transaction, now() stands still
+        PatientChange.objects.update(changed_at=timezone.now())  # within a transaction, now() is constant
 
     cliniko.outcome, cliniko.then = Outcome.FRESH, edited_later
     page = ask(reception, form).content.decode()

@@ -93,7 +93,7 @@ def test_emptying_the_box_deletes_the_draft(typist: Typist, text: str) -> None:
 def test_a_draft_can_be_discarded(typist: Typist, htmx: bool) -> None:
     typist.type("Prefers mornings")
     typist.box()
-    typist.post("/draft", htmx=htmx, text="Prefers mornings", give_up="yes", restored=typist.restored)
+    typist.post("/draft", htmx=htmx, text="Prefers mornings", discard="yes", restored=typist.restored)
     assert saved() == []
     assert typist.box() == ""
 
@@ -210,7 +210,7 @@ def test_another_cliniko_account_deletes_drafts(typist: Typist, add_patient: Cal
     typist.type("Prefers mornings")
     with clinic_context("bondi"):
         delete_account_data()
-    add_patient("bondi", "42", first_name="Somebody", last_name="Else")
+    add_patient("bondi", "42", first_name="Other", last_name="Person")
     assert saved() == []
 
 

@@ -1,4 +1,4 @@
-"""Cliniko's users on the staff page: whom to invite, and who has left but can still sign in."""
+"""Cliniko's users on the staff page: who can be invited, and who has left but can still sign in."""
 
 from collections.abc import Callable
 from html import unescape

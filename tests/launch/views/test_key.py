@@ -97,8 +97,8 @@ def test_the_first_key_ends_the_setup_and_sets_name_zone_and_word(sandbox: Sandb
     assert (clinic.state, clinic.name) == (Clinic.State.ACTIVE, "Bondi Physio")
     assert clinic.sync_due_at <= timezone.now()
     with clinic_context("bondi"):
-        held = Connection.objects.get()
-        assert held.time_zone == "Australia/Sydney"
+        connection = Connection.objects.get()
+        assert connection.time_zone == "Australia/Sydney"
         total = Cursor.objects.get(resource="practitioners").total
         assert total == len(sandbox.store.all("bondi", "practitioners"))
 

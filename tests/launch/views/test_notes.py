@@ -263,6 +263,6 @@ def test_another_cliniko_account_hides_all_notes(
     desk.write("Prefers mornings")
     with clinic_context("bondi"):
         delete_account_data()
-    add_patient("bondi", "42", first_name="Somebody", last_name="Else")
+    add_patient("bondi", "42", first_name="Other", last_name="Person")
     assert "Prefers mornings" not in desk.page()
     assert versions() == [(1, "Prefers mornings")]

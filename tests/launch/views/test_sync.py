@@ -84,9 +84,9 @@ def test_an_unreadable_list_of_cancellations_is_shown_at_this_clinic_only(
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="individual_appointments").update(asks_hidden=False)
         Cursor.objects.create(resource="individual_appointments/cancelled", refused_at=timezone.now())
-    told = "can&#x27;t list cancelled ones"
-    assert told in force_login("bondi", role="owner").get("/settings/sync").content.decode()
-    assert told not in force_login("harbour", role="owner").get("/settings/sync").content.decode()
+    sentence = "can&#x27;t list cancelled ones"
+    assert sentence in force_login("bondi", role="owner").get("/settings/sync").content.decode()
+    assert sentence not in force_login("harbour", role="owner").get("/settings/sync").content.decode()
 
 
 def test_polling_the_progress_does_not_extend_the_session(
