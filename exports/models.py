@@ -4,7 +4,7 @@ from django.utils import timezone
 
 
 class Export(models.Model):
-    """A request for an export: created by a worker, downloaded once. See exports.storage for its file.
+    """An export that an owner requested, a worker creates and an owner downloads once. Its file is in exports.storage.
 
     Email addresses are stored as text, as exports outlive accounts.
     """

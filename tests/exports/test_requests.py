@@ -53,7 +53,7 @@ def test_an_owner_requests_and_downloads_an_export(
     tasks.create_export(**export_messages[0])
     assert "Ready" in page_of(owner)
     answer = owner.post(f"{PAGE}/{export.pk}/download")
-    content = b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+    content = b"".join(answer.streaming_content)  # type: ignore[attr-defined] # the client returns a streaming response here
     assert answer["Content-Type"] == "application/zip"
     assert answer["Content-Length"] == str(len(content))
     assert answer["Content-Disposition"].startswith('attachment; filename="sidechart-bondi-2')

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from itertools import chain
 from uuid import uuid4
 
 import pytest
@@ -26,8 +27,8 @@ KEY = "f" * 32
 MARGIN = 1.5  # seconds: more than a few statements take, less than the three seconds between spread-out requests
 
 
-def count_allowed(times: int, purpose: Purpose, allowance: Allowance = USUAL, key: str = KEY) -> int:
-    """Try this many requests and return how many were allowed."""
+def spend_requests(times: int, purpose: Purpose, allowance: Allowance = USUAL, key: str = KEY) -> int:
+    """Spend this many requests and return how many were allowed."""
     return sum(rate_limits.spend(key, purpose, allowance) is None for _ in range(times))
 
 
@@ -36,12 +37,9 @@ def concurrent_requests(db: None) -> Iterator[Callable[[list[Purpose]], Counter[
     """Return a function that makes requests from eight connections at once and counts those allowed by purpose."""
     key = uuid4().hex
 
-    def spend(purpose: Purpose) -> Purpose | None:
-        return None if rate_limits.spend(key, purpose, USUAL) else purpose
-
-    def work(purposes: list[Purpose]) -> list[Purpose | None]:
+    def spend(purposes: list[Purpose]) -> list[Purpose]:
         try:
-            return [spend(purpose) for purpose in purposes]
+            return [purpose for purpose in purposes if rate_limits.spend(key, purpose, USUAL) is None]
         finally:
             connection.close()
 
@@ -50,8 +48,7 @@ def concurrent_requests(db: None) -> Iterator[Callable[[list[Purpose]], Counter[
         connection.close()
 
     def spend_concurrently(purposes: list[Purpose]) -> Counter[Purpose]:
-        allowed = workers.map(work, [purposes[number::8] for number in range(8)])
-        return Counter(purpose for each in allowed for purpose in each if purpose)
+        return Counter(chain(*workers.map(spend, [purposes[number::8] for number in range(8)])))
 
     with ThreadPoolExecutor(8) as workers:
         yield spend_concurrently
@@ -72,32 +69,32 @@ def test_both_purposes_together_stay_below_the_limit(concurrent_requests: Callab
 
 
 def test_background_requests_leave_the_reserve_to_launches(db: None) -> None:
-    assert count_allowed(150, "background") == 140
-    assert count_allowed(70, "launches") == 60
+    assert spend_requests(150, "background") == 140
+    assert spend_requests(70, "launches") == 60
 
 
 def test_a_flood_of_launches_leaves_a_minimum_to_background_requests(db: None) -> None:
-    assert count_allowed(190, "launches") == 180
-    assert count_allowed(30, "background") == USUAL.background_minimum == 20
-    assert count_allowed(1, "launches") == 0
+    assert spend_requests(190, "launches") == 180
+    assert spend_requests(30, "background") == USUAL.background_minimum == 20
+    assert spend_requests(1, "launches") == 0
 
 
 def test_launches_above_the_reserve_reduce_the_background_share(db: None) -> None:
-    assert count_allowed(100, "launches") == 100
-    assert count_allowed(100, "background") == 40
+    assert spend_requests(100, "launches") == 100
+    assert spend_requests(100, "background") == 40
 
 
 def test_keys_have_separate_budgets(db: None) -> None:
-    assert count_allowed(150, "background") == 140
-    assert count_allowed(1, "background", key="0" * 32) == 1
+    assert spend_requests(150, "background") == 140
+    assert spend_requests(1, "background", key="0" * 32) == 1
 
 
 def test_requests_older_than_a_minute_no_longer_count(db: None) -> None:
-    count_allowed(140, "background")
+    spend_requests(140, "background")
     advance_clock(58)
-    assert count_allowed(1, "background") == 0
+    assert spend_requests(1, "background") == 0
     advance_clock(3)
-    assert count_allowed(150, "background") == 140
+    assert spend_requests(150, "background") == 140
 
 
 @settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
@@ -129,7 +126,7 @@ def next_attempt(purpose: Purpose, allowance: Allowance) -> datetime:
 def spread(purposes: list[Purpose], allowance: Allowance) -> None:
     """Make these requests three seconds apart."""
     for purpose in purposes:
-        assert count_allowed(1, purpose, allowance) == 1
+        assert spend_requests(1, purpose, allowance) == 1
         advance_clock(3)
 
 
@@ -146,18 +143,18 @@ def test_a_refused_launch_gets_the_exact_time_of_its_next_attempt(db: None, befo
     spread(before, SMALL)
     wait = (next_attempt("launches", SMALL) - timezone.now()).total_seconds()
     advance_clock(wait - MARGIN)
-    assert count_allowed(1, "launches", SMALL) == 0
+    assert spend_requests(1, "launches", SMALL) == 0
     advance_clock(MARGIN)
-    assert count_allowed(2, "launches", SMALL) == 1
+    assert spend_requests(2, "launches", SMALL) == 1
 
 
 def test_background_work_waits_until_a_batch_of_requests_is_free(db: None) -> None:
     spread([BACKGROUND] * 6, SMALL)
     wait = (next_attempt("background", SMALL) - timezone.now()).total_seconds()
     advance_clock(wait - MARGIN)
-    assert count_allowed(9, "background", SMALL) == BACKGROUND_BATCH - 1
+    assert spend_requests(9, "background", SMALL) == BACKGROUND_BATCH - 1
     advance_clock(MARGIN)
-    assert count_allowed(9, "background", SMALL) == 1
+    assert spend_requests(9, "background", SMALL) == 1
 
 
 def test_background_work_delayed_by_launches_waits_for_its_own_minimum_share(db: None) -> None:
@@ -165,24 +162,24 @@ def test_background_work_delayed_by_launches_waits_for_its_own_minimum_share(db:
     wait = (next_attempt("background", SMALL) - timezone.now()).total_seconds()
     assert wait < WINDOW.total_seconds() - 11
     advance_clock(wait - MARGIN)
-    assert count_allowed(1, "background", SMALL) == 0
+    assert spend_requests(1, "background", SMALL) == 0
     advance_clock(MARGIN)
-    assert count_allowed(9, "background", SMALL) == 1
+    assert spend_requests(9, "background", SMALL) == 1
 
 
 def test_a_blocked_key_makes_no_requests_until_its_block_ends(db: None) -> None:
-    count_allowed(1, "background")
+    spend_requests(1, "background")
     until = timezone.now() + timedelta(seconds=30)
     rate_limits.block(KEY, until)
     assert [rate_limits.spend(KEY, purpose, USUAL) for purpose in PURPOSES] == [until, until]
     advance_clock(30 - MARGIN)
-    assert count_allowed(1, "launches") == 0
+    assert spend_requests(1, "launches") == 0
     advance_clock(MARGIN)
-    assert [count_allowed(1, purpose) for purpose in PURPOSES] == [1, 1]
+    assert [spend_requests(1, purpose) for purpose in PURPOSES] == [1, 1]
 
 
 def test_a_later_block_does_not_shorten_an_earlier_one(db: None) -> None:
-    count_allowed(1, "background")
+    spend_requests(1, "background")
     now = timezone.now()
     for seconds in (30, 10):
         rate_limits.block(KEY, now + timedelta(seconds=seconds))
@@ -190,7 +187,7 @@ def test_a_later_block_does_not_shorten_an_earlier_one(db: None) -> None:
 
 
 def test_a_refused_request_is_not_counted(db: None) -> None:
-    assert count_allowed(150, "background") == 140
+    assert spend_requests(150, "background") == 140
     assert rate_limits.count_recent(KEY) == 140
     advance_clock(61)
     assert rate_limits.count_recent(KEY) == 0
@@ -198,7 +195,7 @@ def test_a_refused_request_is_not_counted(db: None) -> None:
 
 def test_a_budget_row_does_not_grow(db: None) -> None:
     for _ in range(5):
-        count_allowed(12, "launches", SMALL)
+        spend_requests(12, "launches", SMALL)
         advance_clock(61)
     budget = KeyBudget.objects.get(fingerprint=KEY)
     assert len(budget.launches) <= SMALL.limit
@@ -206,7 +203,7 @@ def test_a_budget_row_does_not_grow(db: None) -> None:
 
 def test_budgets_unused_for_a_day_are_deleted(db: None) -> None:
     for key in ("old", "new"):
-        count_allowed(1, "launches", key=key)
+        spend_requests(1, "launches", key=key)
         if key == "old":
             advance_clock(timedelta(days=1, minutes=1).total_seconds())
     rate_limits.delete_unused()
