@@ -58,8 +58,11 @@ def field_changes(record: PatientRecord, before: dict[str, Any]) -> tuple[FieldC
 
 
 def _as_text(field: str, values: dict[str, Any]) -> str:
-    # Saving a form again may change its line ends.
-    return _FORMATS.get(field, lambda text: text.replace("\r\n", "\n"))(values[field]) or EMPTY_VALUE
+    return _FORMATS.get(field, _text)(values[field]) or EMPTY_VALUE
+
+
+def _text(value: str) -> str:
+    return value.replace("\r\n", "\n")  # saving a form again may change its line ends
 
 
 def _phones(phones: tuple[Phone, ...]) -> str:

@@ -11,6 +11,14 @@ from sync.key_entry import KeyProblem
 from sync.refresh import Outcome
 
 
+class Message(NamedTuple):
+    happened: str
+    what_to_do: str
+
+    def format(self, **values: str) -> "Message":
+        return Message(self.happened.format(**values), self.what_to_do.format(**values))
+
+
 def counted(texts: tuple[str, str], count: int) -> str:
     """Return the text for one or for many."""
     return texts[count != 1].format(count=count)
@@ -211,71 +219,58 @@ NOTE_EMPTY_EDIT = "A note can't be empty. To remove it, delete it."
 
 # --- The button in Cliniko --------------------------------------------------------------------------------------------
 
-
-class ButtonMessage(NamedTuple):
-    """What a click that didn't work reached, and the one thing to change.
-
-    `{who}` is a user's name or Someone, `{at}` is `at 2:05 pm`; for `{scheme}`, `{host}`, `{label}` and `{base}` see
-    launch.button_clicks.url_parts.
-    """
-
-    happened: str
-    fix: str
-
-    def format(self, **values: str) -> "ButtonMessage":
-        return ButtonMessage(self.happened.format(**values), self.fix.format(**values))
-
-
+# What a click that didn't work reached. `{who}` is a user's name or Someone, `{at}` is `at 2:05 pm`; for `{scheme}`,
+# `{host}`, `{label}` and `{base}` see launch.button_clicks.url_parts.
 BUTTON_MESSAGES = {
-    Kind.SIGNED_OUT: ButtonMessage(
+    Kind.SIGNED_OUT: Message(
         "Someone who isn't signed in opened the button's URL {at}.",
         "The URL is right. Sign in there, then click the button again.",
     ),
-    Kind.TYPED: ButtonMessage(
+    Kind.TYPED: Message(
         "{who} opened the button's URL {at}, but not from a page in Cliniko.",
         "The URL is right. Click the button on a {patient}'s page in Cliniko.",
     ),
-    Kind.HTTP: ButtonMessage(
+    Kind.HTTP: Message(
         "{who} clicked {at}, and the URL began with http://, which isn't encrypted.",
         "Start the App URL with https://.",
     ),
-    Kind.NO_PATH: ButtonMessage(
+    Kind.NO_PATH: Message(
         "{who} clicked {at}, and the URL ended before /patients.",
         "Add /patients to the end of the App URL.",
     ),
-    Kind.SINGULAR: ButtonMessage(
+    Kind.SINGULAR: Message(
         "{who} clicked {at}, and the URL ended in /patient.",
         "Add an s to the end of the App URL: /patients.",
     ),
-    Kind.CAPITALS: ButtonMessage(
+    Kind.CAPITALS: Message(
         "{who} clicked {at}, and the URL had capital letters in /patients.",
         "Write /patients in lower case.",
     ),
-    Kind.MORE_PATH: ButtonMessage(
+    Kind.MORE_PATH: Message(
         "{who} clicked {at}, and the URL had something after /patients.",
         "Delete everything after /patients in the App URL.",
     ),
-    Kind.OTHER_PATH: ButtonMessage(
+    Kind.OTHER_PATH: Message(
         "{who} clicked {at}, and the URL was that of another page.",
         "Replace everything after {host} in the App URL with /patients.",
     ),
-    Kind.NO_ID: ButtonMessage(
+    Kind.NO_ID: Message(
         "{who} opened the button's URL {at}, and it had no {patient}'s ID.",
         "Delete any ? or # from the App URL, and everything after it: Cliniko adds the {patient}'s ID.",
     ),
-    Kind.BAD_ID: ButtonMessage(
+    Kind.BAD_ID: Message(
         "{who} clicked {at}, and the {patient}'s ID wasn't a Cliniko ID.",
         "End the App URL with /patients, without a ? or anything after it: Cliniko adds the {patient}'s ID.",
     ),
-    Kind.OTHER_ACCOUNT: ButtonMessage(
+    Kind.OTHER_ACCOUNT: Message(
         "{who} clicked {at} in a Cliniko account that isn't this clinic's.",
         "In that other account, delete this clinic's URL.",
     ),
-    Kind.TWO_LEVELS: ButtonMessage(
+    Kind.TWO_LEVELS: Message(
         "{who} clicked {at}, and the URL had one name too many before {base}.",
         "Start the App URL with {scheme}://{label}. with nothing between the two slashes and {label}.",
     ),
-    Kind.FORMER_NAME: ButtonMessage(
+    Kind.FORMER_NAME: Message(
         "{who} clicked {at}, and the URL had a former name of this clinic.",
         "Start the App URL with {scheme}://{label}.",
     ),
@@ -283,56 +278,46 @@ BUTTON_MESSAGES = {
 
 # --- API key ----------------------------------------------------------------------------------------------------------
 
-
-class KeyMessage(NamedTuple):
-    """Why a key wasn't accepted. The values are KeyNotAccepted.details."""
-
-    happened: str
-    what_to_do: str
-
-    def format(self, **values: str) -> "KeyMessage":
-        return KeyMessage(self.happened.format(**values), self.what_to_do.format(**values))
-
-
 _COPY_KEY = (
     "In Cliniko, the user whose key it is opens My info > Manage API keys. Copy the key there and paste it here."
 )
 _COPY_KEY_AGAIN = "Copy the whole key again from My info > Manage API keys in Cliniko and paste it here."
 
-KEY_MESSAGES: dict[KeyProblem | Outcome, KeyMessage] = {
-    KeyProblem.EMPTY: KeyMessage("There is no key to test.", _COPY_KEY),
-    KeyProblem.URL: KeyMessage("This is a URL, not an API key.", _COPY_KEY),
-    KeyProblem.EMAIL: KeyMessage("This is an email address, not an API key.", _COPY_KEY),
-    KeyProblem.WHITESPACE: KeyMessage(
+# Why a key wasn't accepted. The values are KeyNotAccepted.details.
+KEY_MESSAGES: dict[KeyProblem | Outcome, Message] = {
+    KeyProblem.EMPTY: Message("There is no key to test.", _COPY_KEY),
+    KeyProblem.URL: Message("This is a URL, not an API key.", _COPY_KEY),
+    KeyProblem.EMAIL: Message("This is an email address, not an API key.", _COPY_KEY),
+    KeyProblem.WHITESPACE: Message(
         "There are spaces or line breaks in the middle, and an API key has none.", _COPY_KEY_AGAIN
     ),
-    KeyProblem.MALFORMED: KeyMessage(
+    KeyProblem.MALFORMED: Message(
         "This isn't a Cliniko API key. A key is a long line of letters, digits and dashes.", _COPY_KEY_AGAIN
     ),
-    KeyProblem.OTHER_ACCOUNT: KeyMessage(
+    KeyProblem.OTHER_ACCOUNT: Message(
         "This key belongs to another Cliniko account, {account}. This clinic is connected to {current}.",
         "Nothing was changed. If it's the wrong key, paste the right one. If the clinic has moved to the other "
         "account, confirm that below.",
     ),
-    Outcome.KEY_INVALID: KeyMessage(
+    Outcome.KEY_INVALID: Message(
         "Cliniko ({shard}) doesn't accept this key. It's incomplete or was deleted in Cliniko, or the user who created "
         "it is no longer active.",
         f"{_COPY_KEY_AGAIN} If it's refused again, create a new one there.",
     ),
-    Outcome.KEY_FORBIDDEN: KeyMessage(
+    Outcome.KEY_FORBIDDEN: Message(
         "{error} A key can read what its user can read.",
         "A Cliniko administrator can change that user's role, or create their own key. Paste that key here.",
     ),
-    Outcome.RATE_LIMITED: KeyMessage(
+    Outcome.RATE_LIMITED: Message(
         "Cliniko limits how many requests a key can make, and this key has reached the limit.",
         "Nothing is wrong with the key. Paste it again {until}.",
     ),
-    Outcome.UNREACHABLE: KeyMessage(
+    Outcome.UNREACHABLE: Message(
         "Cliniko ({shard}) isn't responding, so the key couldn't be tested.",
         "Paste it again in a few minutes. If Cliniko works for you in another window, check that the key is complete: "
         "its ending says where Cliniko keeps the account.",
     ),
-    Outcome.UNREADABLE: KeyMessage(
+    Outcome.UNREADABLE: Message(
         "Cliniko's answer couldn't be read, so the key couldn't be tested.",
         "Try again in a few minutes. If it happens again, contact us.",
     ),

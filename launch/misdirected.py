@@ -49,7 +49,7 @@ def wrong_url(request: HttpRequest) -> HttpResponse:
     """Return the page for a click on a wrong URL. Visitors learn only that this host is a clinic's."""
     kind = mistake_in(request.path)
     record_click(kind, request)
-    fix = BUTTON_MESSAGES[kind].fix.format(**url_parts())
+    fix = BUTTON_MESSAGES[kind].what_to_do.format(**url_parts())
     return render_error(request, WRONG_URL, url=app_url(), fix=fix)
 
 

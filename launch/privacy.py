@@ -1,6 +1,6 @@
 """The privacy page's data, and its form for retention periods."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 
@@ -12,8 +12,13 @@ from sync.field_groups import REQUIRED
 from sync.read import status
 from sync.retention import RetentionPolicy
 
+if TYPE_CHECKING:
+    _Form = forms.ModelForm[RetentionPolicy]
+else:
+    _Form = forms.ModelForm  # not generic at run time
 
-class PeriodsForm(forms.ModelForm):
+
+class PeriodsForm(_Form):
     """For how many days to keep data. A shorter period needs a tick."""
 
     confirmed = forms.BooleanField(required=False)

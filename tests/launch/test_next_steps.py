@@ -31,7 +31,7 @@ def text_of(page: str) -> str:
 
 
 def part(page: str, start: str, end: str) -> str:
-    return page[page.index(start) :].split(end)[0]
+    return page[page.index(start) :].partition(end)[0]
 
 
 @pytest.mark.parametrize("browser", ["owner", "reception"], indirect=True)
