@@ -117,34 +117,34 @@ def test_a_thread_started_inside_a_clinic_starts_in_public(bondi: Clinic) -> Non
     assert seen == ["public"]
 
 
-@pytest.mark.parametrize("host", ["bondi.localhost", "BONDI.LocalHost", "bondi.localhost.", "bondi.localhost:8000"])
-def test_every_spelling_of_a_clinics_host_reaches_the_clinic(bondi: Clinic, host: str) -> None:
-    assert Client(HTTP_HOST=host).get("/login").status_code == 200
+def test_every_spelling_of_a_clinics_host_reaches_the_clinic(bondi: Clinic) -> None:
+    for host in ("bondi.localhost", "BONDI.LocalHost", "bondi.localhost.", "bondi.localhost:8000"):
+        assert Client(HTTP_HOST=host).get("/login").status_code == 200, host
 
 
-@pytest.mark.parametrize(
-    "host",
-    [
-        "nowhere.localhost",
-        "www.bondi.localhost",
-        "www.localhost",
-        "a.bondi.localhost",
-        "bondi.localhost.evil.example",
-        "evil.example",
-        "bondilocalhost",
-        ".localhost",
-        "bondi..localhost",
-        "bondi.localhost:port",
-        "",
-        "bondi.localhost@evil.example",
-        "127.0.0.1",
-    ],
+OTHER_HOSTS = (
+    "nowhere.localhost",
+    "www.bondi.localhost",
+    "www.localhost",
+    "a.bondi.localhost",
+    "bondi.localhost.evil.example",
+    "evil.example",
+    "bondilocalhost",
+    ".localhost",
+    "bondi..localhost",
+    "bondi.localhost:port",
+    "",
+    "bondi.localhost@evil.example",
+    "127.0.0.1",
 )
-def test_every_other_host_gets_the_same_page_and_no_cookie(bondi: Clinic, host: str) -> None:
-    answer = Client(HTTP_HOST=host).get("/patients?patient_id=42")
-    nowhere = Client(HTTP_HOST="nowhere.localhost").get("/")
-    assert (answer.status_code, answer.content) == (404, nowhere.content)
-    assert not answer.cookies
+
+
+def test_every_other_host_gets_the_same_page_and_no_cookie(bondi: Clinic) -> None:
+    unknown = Client(HTTP_HOST="nowhere.localhost").get("/")
+    for host in OTHER_HOSTS:
+        response = Client(HTTP_HOST=host).get("/patients?patient_id=42")
+        assert (response.status_code, response.content) == (404, unknown.content), host
+        assert not response.cookies, host
 
 
 def test_a_suspended_clinic_answers_like_an_unknown_one(bondi: Clinic) -> None:
