@@ -60,7 +60,7 @@ def visit_console(page: Page, stack: Stack, visit: Callable[[str], None]) -> Non
     page.goto(f"{base}/ops/account/")
     visit("ops-own-sign-in")
     page.locator(".menu > summary").click()
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
     visit("ops-sign-in")
 
 

@@ -19,7 +19,7 @@ def sign_in(page: Page, person: Person) -> None:
 
 def sign_out(page: Page, person: Person) -> None:
     page.get_by_role("banner").get_by_text(person.name).click()
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 

@@ -14,9 +14,9 @@ def test_an_operator_can_select_every_clinic_and_confirms_the_action(stack: Stac
     sign_in_operator(page, stack)
     page.locator("#action-toggle").check()
     page.get_by_role("button", name="Suspend").click()
-    expect(page.get_by_role("heading", name="Lock everybody out?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Suspend 2 clinics?")).to_be_visible()
     expect(page.locator(".chosen li")).to_have_count(2)
-    page.get_by_role("link", name="Back").click()
+    page.get_by_role("link", name="Cancel").click()
     expect(page.get_by_role("heading", name="Clinics")).to_be_visible()
 
 
@@ -30,7 +30,7 @@ def test_the_list_can_be_searched_and_filtered(stack: Stack, page: Page) -> None
     expect(page.get_by_role("heading", name="Harbour Osteopathy")).to_be_visible()
     page.get_by_role("link", name="Clinics").click()
     page.get_by_role("group", name="State").get_by_role("link", name="Suspended").click()
-    expect(page.get_by_role("heading", name="No clinic like that")).to_be_visible()
+    expect(page.get_by_role("heading", name="No clinics found")).to_be_visible()
 
 
 def test_the_console_warns_before_the_session_ends_and_can_extend_it(stack: Stack, page: Page) -> None:

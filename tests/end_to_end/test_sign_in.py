@@ -64,7 +64,7 @@ def test_a_passkey_signs_in_without_a_password_and_as_second_factor(
     add_device(page)
     page.goto(stack.sidechart("bondi", "/account/passkeys/add"))
     sign_in(page, owner)
-    page.get_by_label("Name").fill("Work laptop")
+    page.get_by_label("Name", exact=True).fill("Work laptop")
     page.get_by_role("button", name="Create passkey").click()
     page.get_by_role("link", name="I've saved them").click()
     expect(page.get_by_text("Work laptop")).to_be_visible()
@@ -98,7 +98,7 @@ def test_a_passkey_of_one_clinic_is_not_offered_at_another(stack: Stack, page: P
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
     page.goto(stack.sidechart("harbour"))
     page.get_by_role("button", name="Use a passkey instead").click()
-    expect(page.get_by_text("The passkey was not used")).to_be_visible()
+    expect(page.get_by_text("The passkey wasn't used")).to_be_visible()
 
 
 @pytest.mark.parametrize("first_to_continue", [0, 1])
@@ -200,7 +200,7 @@ def test_after_a_password_reset_the_patient_opens(
     for label in ("New password", "New password again"):
         mails.get_by_label(label, exact=True).fill(person.password)
     mails.get_by_role("button", name="Save new password").click()
-    expect(mails.get_by_role("heading", name="You can sign in now")).to_be_visible()
+    expect(mails.get_by_role("heading", name="Your password is saved")).to_be_visible()
     page.get_by_role("link", name="Back to sign-in").click()
     sign_in(page, person)
     expect_patient(page, CLEO)
