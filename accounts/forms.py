@@ -126,8 +126,8 @@ SecurityPolicyForm = forms.modelform_factory(
     },
     help_texts={
         "require_second_factor_from": "Leave empty to let everyone decide for themselves. Until that day, staff without"
-        " it see a reminder on every page; two weeks is good notice. From then on they have to set it up before they can"
-        " do anything else.",
+        " it see a reminder on every page; two weeks is good notice. From then on they have to set it up before they"
+        " can do anything else.",
         "idle_minutes": "5 to 60. A page that is open but not used counts as idle.",
         "absolute_hours": "1 to 24.",
     },

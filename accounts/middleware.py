@@ -65,7 +65,7 @@ class SessionTimeoutMiddleware:
             request.user = session.row.user  # saves Django's query for the same user
         if sessions.is_user_activity(request):
             session.extend()
-        cast(sessions.SignedInRequest, request).current_session = session
+        cast("sessions.SignedInRequest", request).current_session = session
         response = self.get_response(request)
         response["X-Session-Seconds"] = str(session.seconds_left())
         return response

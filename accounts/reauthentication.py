@@ -7,7 +7,6 @@ from typing import Any
 from allauth.account.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
-from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -58,7 +57,7 @@ def confirm(request: SignedInRequest) -> HttpResponse:
         return bool(get_adapter().authenticate(request, email=user.email, password=password) == user)
 
     posted = {name: request.POST if name in request.POST else None for name in ("password", "code", "credential")}
-    forms: dict[str, Form] = {
+    forms: dict[str, Any] = {
         "password_form": PasswordForm(posted["password"], is_correct=is_correct),
         "passkey_form": ReauthenticationPasskeyForm(user=user, data=posted["credential"]),
         "code_form": CodeForm(user=user, data=posted["code"]),

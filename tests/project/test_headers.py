@@ -13,7 +13,7 @@ from pytest_django import Settings
 from accounts import invitations
 from accounts.models import User
 from tenants.context import clinic_context
-from tests.accounts.second_factors import totp_code, add_app, add_passkey
+from tests.accounts.second_factors import add_app, add_passkey, totp_code
 from tests.conftest import PASSWORD
 from tests.project.production import ROOT, production_settings
 from tests.project.url_table import AT_A_CLINIC, ON_THE_BASE_HOST, BaseRow, Row

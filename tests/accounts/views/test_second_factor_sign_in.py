@@ -161,9 +161,7 @@ def test_a_passkey_prompted_by_another_site_is_refused(clinic_client: Browsers, 
     if field_name == "host":
         device.host = "harbour.localhost"
     else:
-        device._client_data = lambda kind, options: (  # type: ignore[method-assign]
-            type(device)._client_data(device, kind, options).replace(b"bondi.localhost", b"evil.example")
-        )
+        device.origin = "http://evil.example"
     assert browser.post("/login/passkey", {"credential": device.get(asked)})["Location"] == "/login"
 
 
