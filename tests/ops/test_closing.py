@@ -1,4 +1,4 @@
-"""A clinic closes on a day that its owners are told, and reminded of."""
+"""Closing a clinic: the date, and the emails to its owners."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -13,7 +13,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from accounts.models import User
 from audit.log import OPS
 from ops import lifecycle, tasks
-from ops.onboarding import Refused
+from ops.errors import Refused
 from tenants.models import Clinic
 
 
@@ -21,7 +21,11 @@ def in_days(days: int) -> date:
     return timezone.now().date() + timedelta(days=days)
 
 
-def test_owners_are_told_of_the_day_at_once_and_people_work_until_then(
+def no_mail_server(*_: object) -> None:
+    raise OSError("no mail server")
+
+
+def test_owners_are_emailed_at_once_and_staff_can_work_until_then(
     staff_member: Callable[..., User],
     sign_in: Callable[..., Client],
     mailoutbox: list[EmailMessage],
@@ -53,23 +57,23 @@ def test_owners_are_reminded_once_30_7_and_1_days_before(
     with django_capture_on_commit_callbacks(execute=True):
         lifecycle.close("bondi", on=in_days(40), by=OPS)
     mailoutbox.clear()
-    told = []
+    reminded = []
     for days in range(40, -2, -1):
         Clinic.objects.filter(pk=bondi.pk).update(closing_on=in_days(days))
         for _ in range(2):
             tasks.remind_closing()
-        told += [days] * len(mailoutbox)
+        reminded += [days] * len(mailoutbox)
         mailoutbox.clear()
-    assert told == [30, 7, 1]
+    assert reminded == [30, 7, 1]
 
 
-def test_a_reminder_that_beat_slept_through_is_made_up_and_one_that_was_not_mailed_is_tried_again(
+def test_a_missed_or_failed_reminder_is_sent_at_the_next_run(
     staff_member: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     staff_member("bondi", "owner")
     Clinic.objects.filter(pk=bondi.pk).update(state="closing", closing_on=in_days(5))
-    with monkeypatch.context() as broken:
-        broken.setattr(EmailMessage, "send", lambda *_: (_ for _ in ()).throw(OSError("no mail server")))
+    with monkeypatch.context() as patched:
+        patched.setattr(EmailMessage, "send", no_mail_server)
         tasks.remind_closing()
     tasks.remind_closing()
     tasks.remind_closing()
@@ -77,12 +81,8 @@ def test_a_reminder_that_beat_slept_through_is_made_up_and_one_that_was_not_mail
     assert "in 5 days" in str(mailoutbox[0].body)
 
 
-def no_mail_server(*_: object) -> None:
-    raise OSError("no mail server")
-
-
 @pytest.mark.parametrize("days", [1, 60])
-def test_owners_who_could_not_be_mailed_at_once_are_told_with_the_next_turn(
+def test_a_failed_closing_email_is_retried_at_the_next_run(
     staff_member: Callable[..., User],
     mailoutbox: list[EmailMessage],
     bondi: Clinic,
@@ -91,15 +91,15 @@ def test_owners_who_could_not_be_mailed_at_once_are_told_with_the_next_turn(
     days: int,
 ) -> None:
     staff_member("bondi", "owner")
-    with monkeypatch.context() as broken, django_capture_on_commit_callbacks(execute=True):
-        broken.setattr(EmailMessage, "send", no_mail_server)
+    with monkeypatch.context() as patched, django_capture_on_commit_callbacks(execute=True):
+        patched.setattr(EmailMessage, "send", no_mail_server)
         lifecycle.close("bondi", on=in_days(days), by=OPS)
     tasks.remind_closing()
     tasks.remind_closing()
     assert len(mailoutbox) == 1
 
 
-def test_an_owner_who_comes_after_the_closing_was_set_is_told(
+def test_an_owner_who_joins_later_is_emailed(
     staff_member: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic
 ) -> None:
     lifecycle.close("bondi", on=in_days(40), by=OPS)
@@ -109,32 +109,32 @@ def test_an_owner_who_comes_after_the_closing_was_set_is_told(
     assert len(mailoutbox) == 1
 
 
-def test_a_clinic_whose_tables_are_torn_keeps_no_other_clinic_from_being_reminded(
+def test_one_clinics_broken_tables_do_not_stop_other_reminders(
     staff_member: Callable[..., User], mailoutbox: list[EmailMessage], bondi: Clinic, harbour: Clinic
 ) -> None:
     for label in ("bondi", "harbour"):
         staff_member(label, "owner")
     Clinic.objects.update(state="closing", closing_on=in_days(5))
-    torn = Clinic.objects.order_by("pk")[0]
+    broken = Clinic.objects.order_by("pk")[0]
     with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {torn.schema_name}.accounts_user RENAME TO gone")
+        cursor.execute(f"ALTER TABLE {broken.schema_name}.accounts_user RENAME TO gone")
     tasks.remind_closing()
     assert len(mailoutbox) == 1
 
 
 @pytest.mark.parametrize("days", [-1, 0])
-def test_a_clinic_closes_on_a_day_to_come(bondi: Clinic, days: int) -> None:
+def test_the_closing_date_must_be_in_the_future(bondi: Clinic, days: int) -> None:
     with pytest.raises(Refused, match="isn't in the future"):
         lifecycle.close("bondi", on=in_days(days), by=OPS)
 
 
-def test_a_suspended_clinic_is_resumed_before_it_closes(bondi: Clinic) -> None:
+def test_a_suspended_clinic_cannot_be_closed(bondi: Clinic) -> None:
     lifecycle.suspend("bondi", reason="unpaid", by=OPS)
     with pytest.raises(Refused, match="resume"):
         lifecycle.close("bondi", on=in_days(40), by=OPS)
 
 
-def test_a_clinic_that_stays_closes_no_more(bondi: Clinic, mailoutbox: list[EmailMessage]) -> None:
+def test_resuming_cancels_the_closing_date(bondi: Clinic, mailoutbox: list[EmailMessage]) -> None:
     lifecycle.close("bondi", on=in_days(40), by=OPS)
     lifecycle.resume("bondi", by=OPS)
     bondi.refresh_from_db()

@@ -1,4 +1,4 @@
-"""What `clinic doctor` says of DNS and of the certificate that browsers meet."""
+"""`clinic doctor` on the clinic's DNS record and TLS certificate."""
 
 import socket
 import ssl
@@ -23,7 +23,7 @@ Serve = Callable[..., None]
 
 
 def certificate(folder: Path, name: str, days: float) -> tuple[Path, Path]:
-    """A certificate that its own key has signed, and that key."""
+    """Return the paths of a self-signed certificate and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "The test's own")])
     now = datetime.now(UTC)
@@ -34,45 +34,45 @@ def certificate(folder: Path, name: str, days: float) -> tuple[Path, Path]:
     signed = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(
         key, hashes.SHA256()
     )
-    shown, private = folder / "shown.pem", folder / "private.pem"
-    shown.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    public, private = folder / "public.pem", folder / "private.pem"
+    public.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     kinds = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     private.write_bytes(key.private_bytes(*kinds))
-    return shown, private
+    return public, private
 
 
 @pytest.fixture
 def serve(bondi: Clinic, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Serve]:
-    """`serve(name, days)`: what stands at bondi.sidechart.example shows a certificate for `name`."""
+    """`serve(name, days)`: bondi.sidechart.example presents a certificate for `name`."""
     settings.BASE_DOMAIN, settings.HTTPS, settings.PUBLIC_PORT = "sidechart.example", True, None
-    listening = socket.create_server(("127.0.0.1", 0))
-    asked: list[Any] = []
+    server = socket.create_server(("127.0.0.1", 0))
+    connections: list[Any] = []
 
     def start(name: str, days: float, *, trusted: bool = True) -> None:
-        shown, private = certificate(tmp_path, name, days)
+        public, private = certificate(tmp_path, name, days)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(shown, private)
-        ca = shown if trusted else None
+        context.load_cert_chain(public, private)
+        ca = public if trusted else None
         monkeypatch.setattr("ops.dns_tls.ssl.create_default_context", lambda: CONTEXT(cafile=ca))
 
-        def shake_hands() -> None:
-            with suppress(OSError), listening.accept()[0] as plain, context.wrap_socket(plain, server_side=True):
+        def handshake() -> None:
+            with suppress(OSError), server.accept()[0] as plain, context.wrap_socket(plain, server_side=True):
                 pass
 
-        threading.Thread(target=shake_hands, daemon=True).start()
+        threading.Thread(target=handshake, daemon=True).start()
 
     def connect(address: tuple[str, int], timeout: float) -> socket.socket:
-        asked.append(address)
-        return CONNECT(listening.getsockname(), timeout=timeout)
+        connections.append(address)
+        return CONNECT(server.getsockname(), timeout=timeout)
 
     monkeypatch.setattr("ops.dns_tls.socket.create_connection", connect)
-    with listening:
+    with server:
         yield start
-    assert asked == [("bondi.sidechart.example", 443)]
+    assert connections == [("bondi.sidechart.example", 443)]
 
 
 @pytest.mark.parametrize(("days", "light"), [(60, "ok"), (21, "ok"), (20, "warn"), (7, "warn"), (6, "fail")])
-def test_a_certificate_warns_before_it_ends(serve: Serve, bondi: Clinic, days: int, light: str) -> None:
+def test_a_certificate_warns_before_it_expires(serve: Serve, bondi: Clinic, days: int, light: str) -> None:
     serve("*.sidechart.example", days)
     assert doctor._certificate(bondi) == (light, f"Expires in {days} days.")
 
@@ -81,7 +81,7 @@ def test_a_certificate_warns_before_it_ends(serve: Serve, bondi: Clinic, days: i
     ("name", "days", "trusted"),
     [("*.elsewhere.example", 60, True), ("*.sidechart.example", -2, True), ("*.sidechart.example", 60, False)],
 )
-def test_a_certificate_that_browsers_refuse_fails(
+def test_a_certificate_that_browsers_reject_fails(
     serve: Serve, bondi: Clinic, name: str, days: int, trusted: bool
 ) -> None:
     serve(name, days, trusted=trusted)
@@ -90,33 +90,33 @@ def test_a_certificate_that_browsers_refuse_fails(
     assert "Browsers reject the certificate of bondi.sidechart.example" in sentence
 
 
-def test_nobody_at_the_port_fails(bondi: Clinic, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_port_fails(bondi: Clinic, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.BASE_DOMAIN, settings.HTTPS, settings.PUBLIC_PORT = "sidechart.example", True, 9
     monkeypatch.setattr("ops.dns_tls.socket.create_connection", lambda *_, **__: CONNECT(("127.0.0.1", 9)))
     assert doctor._certificate(bondi)[0] == "fail"
     assert "doesn't answer HTTPS on port 9" in doctor._certificate(bondi)[1]
 
 
-def test_http_is_fine_on_this_machine_and_nowhere_else(bondi: Clinic, settings: Settings) -> None:
+def test_http_is_fine_on_localhost_only(bondi: Clinic, settings: Settings) -> None:
     assert doctor._certificate(bondi) == ("ok", "No certificate: PUBLIC_SCHEME is http.")
     settings.BASE_DOMAIN = "sidechart.example"
     assert doctor._certificate(bondi)[0] == "fail"
 
 
-def test_a_name_in_dns_is_ok_one_that_is_not_there_fails_and_localhost_is_not_asked(
+def test_a_host_must_be_in_dns_except_on_localhost(
     bondi: Clinic, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    lookups: list[str] = []
 
     def resolver(host: str, port: int, **_: Any) -> list[Any]:
-        asked.append(host)
+        lookups.append(host)
         if host.startswith("harbour"):
             raise socket.gaierror("Name or service not known")
         return [(0, 0, 0, "", ("192.0.2.7", port))] * 2
 
     monkeypatch.setattr("ops.dns_tls.socket.getaddrinfo", resolver)
     assert doctor._dns(bondi) == ("ok", "bondi.localhost is this machine, without DNS.")
-    assert asked == []
+    assert lookups == []
     settings.BASE_DOMAIN = "sidechart.example"
     assert doctor._dns(bondi) == ("ok", "bondi.sidechart.example resolves to 192.0.2.7.")
     assert doctor._dns(Clinic(label="harbour"))[0] == "fail"

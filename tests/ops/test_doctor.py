@@ -1,4 +1,4 @@
-"""`manage.py clinic doctor`: what is wrong with one clinic, in sentences; other clinics' troubles are not its own."""
+"""`manage.py clinic doctor`: one clinic's problems in sentences, without other clinics' problems."""
 
 import json
 from collections.abc import Callable
@@ -53,57 +53,57 @@ def sentence(check: str, label: str = "bondi") -> str:
     return next(each.sentence for each in doctor.examine(label) if each.check == check)
 
 
-def test_a_healthy_clinic_is_all_green(healthy: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_healthy_clinic_passes_every_check(healthy: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     assert [each.check for each in doctor.examine("bondi")] == CHECKS
     assert lights() == {}
     call_command("clinic", "doctor", "bondi")
-    said = capsys.readouterr()
-    assert (said.out.count(" ok "), said.err) == (len(CHECKS), "")
+    output = capsys.readouterr()
+    assert (output.out.count(" ok "), output.err) == (len(CHECKS), "")
 
 
-def test_it_never_shows_the_key(healthy: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_key_is_never_printed(healthy: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("clinic", "doctor", "bondi", "--json")
     call_command("clinic", "doctor", "bondi")
-    said = capsys.readouterr()
-    assert healthy.store.key("bondi") not in said.out + said.err
+    output = capsys.readouterr()
+    assert healthy.store.key("bondi") not in output.out + output.err
 
 
-def test_what_fails_is_named_in_one_sentence_with_exit_status_1(
+def test_failed_checks_are_named_in_one_sentence_with_exit_status_1(
     healthy: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid")
     with pytest.raises(SystemExit) as stopped:
         call_command("clinic", "doctor", "bondi", "--json")
-    said = capsys.readouterr()
-    found = {each["check"]: each for each in json.loads(said.out)["findings"]}
+    output = capsys.readouterr()
+    found = {each["check"]: each for each in json.loads(output.out)["findings"]}
     assert stopped.value.code == 1
-    assert said.err == "bondi has problems: key.\n"
+    assert output.err == "bondi has problems: key.\n"
     assert found["key"]["light"] == "fail"
     assert "doesn't accept the API key" in found["key"]["sentence"]
     assert lights("harbour") == {}
 
 
-def test_a_clinic_that_is_not_there_is_refused(db: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_clinic_is_refused(db: None, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         call_command("clinic", "doctor", "nowhere")
     assert stopped.value.code == 1
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_new_clinic_without_a_key_says_what_it_needs(bondi: Clinic) -> None:
+def test_a_new_clinic_needs_a_key(bondi: Clinic) -> None:
     warns = dict.fromkeys(["time zone", "sync", "lists", "last launch", "mail"], "warn")
     assert lights() == {"key": "fail"} | warns
     assert sentence("lists").startswith("Not read yet: practitioners,")
     assert "isn't connected to Cliniko yet" in sentence("key")
 
 
-def test_a_key_that_was_sealed_with_lost_secrets_fails(healthy: Sandbox, settings: Settings) -> None:
+def test_a_key_that_cannot_be_decrypted_fails(healthy: Sandbox, settings: Settings) -> None:
     settings.SEALING_KEYS = ["another secret of thirty-two or more characters"]
     assert lights() == {"key": "fail"}
 
 
-def test_a_key_that_no_longer_opens_fails_also_while_copying_is_paused(healthy: Sandbox, settings: Settings) -> None:
+def test_a_key_that_cannot_be_decrypted_fails_even_when_paused(healthy: Sandbox, settings: Settings) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state=Connection.State.PAUSED)
     assert lights()["key"] == "warn"
@@ -113,14 +113,14 @@ def test_a_key_that_no_longer_opens_fails_also_while_copying_is_paused(healthy: 
 
 @pytest.mark.parametrize("key_state", ["invalid", "forbidden"])
 @pytest.mark.parametrize("state", ["paused", "unreachable"])
-def test_a_refused_key_fails_also_while_something_else_hinders(healthy: Sandbox, state: str, key_state: str) -> None:
+def test_a_refused_key_fails_even_when_paused_or_unreachable(healthy: Sandbox, state: str, key_state: str) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state=state, key_state=key_state)
     assert lights()["key"] == "fail"
     assert "API key" in sentence("key")
 
 
-def test_a_location_with_another_clock_and_a_clock_that_nobody_knows_warn(healthy: Sandbox) -> None:
+def test_another_time_zone_at_a_location_and_an_unknown_one_warn(healthy: Sandbox) -> None:
     with clinic_context("bondi"):
         payload = {"id": "9", "time_zone": "Adelaide"}
         Business.objects.create(cliniko_id="9", payload=payload, updated_at=timezone.now(), sequence=1)
@@ -133,21 +133,21 @@ def test_a_location_with_another_clock_and_a_clock_that_nobody_knows_warn(health
 
 
 @pytest.mark.parametrize(("minutes", "light"), [(5, None), (30, "warn"), (90, "fail")])
-def test_a_mirror_that_lags_warns_and_then_fails(healthy: Sandbox, minutes: int, light: str | None) -> None:
+def test_sync_lag_warns_and_then_fails(healthy: Sandbox, minutes: int, light: str | None) -> None:
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="patients").update(checked_at=timezone.now() - timedelta(minutes=minutes))
     assert lights() == ({"sync": light} if light else {})
     assert lights("harbour") == {}
 
 
-def test_a_suspended_clinic_warns_and_is_not_expected_to_sync(healthy: Sandbox) -> None:
+def test_a_suspended_clinic_warns_whatever_its_lag(healthy: Sandbox) -> None:
     Clinic.objects.filter(label="bondi").update(state=Clinic.State.SUSPENDED)
     with clinic_context("bondi"):
         Cursor.objects.update(checked_at=timezone.now() - timedelta(days=9))
     assert lights() == {"address": "warn", "sync": "warn"}
 
 
-def test_refused_lists_and_records_are_warned_of(healthy: Sandbox) -> None:
+def test_refused_lists_and_unreadable_records_warn(healthy: Sandbox) -> None:
     with clinic_context("bondi"):
         Cursor.objects.filter(resource="medical_alerts").update(refused_at=timezone.now())
         RefusedPayload.objects.create(resource="patients", cliniko_id="1", payload="{}", reason="odd")
@@ -156,7 +156,7 @@ def test_refused_lists_and_records_are_warned_of(healthy: Sandbox) -> None:
     assert "1 unreadable records" in sentence("lists")
 
 
-def test_a_button_that_nobody_uses_any_more_is_warned_of(healthy: Sandbox) -> None:
+def test_a_button_that_is_no_longer_clicked_warns(healthy: Sandbox) -> None:
     with clinic_context("bondi"):
         ButtonClick.objects.update(clicked_at=timezone.now() - timedelta(days=20))
     assert lights() == {"last launch": "warn"}
@@ -164,14 +164,14 @@ def test_a_button_that_nobody_uses_any_more_is_warned_of(healthy: Sandbox) -> No
     assert lights("harbour") == {}
 
 
-def test_a_clinic_that_opens_patients_from_the_search_alone_is_warned_of(healthy: Sandbox) -> None:
+def test_opening_patients_from_search_only_warns(healthy: Sandbox) -> None:
     with clinic_context("bondi"):
         ButtonClick.objects.update(kind=Kind.TYPED)
     assert "from search only" in sentence("last launch")
     assert lights() == {"last launch": "warn"}
 
 
-def test_a_rewritten_log_fails_and_so_do_lines_cut_off_since_the_last_check(healthy: Sandbox) -> None:
+def test_deleted_access_log_events_fail(healthy: Sandbox) -> None:
     assert lights() == {}
     with clinic_context("bondi"):
         tamper("DELETE FROM audit_event")
@@ -179,7 +179,7 @@ def test_a_rewritten_log_fails_and_so_do_lines_cut_off_since_the_last_check(heal
     assert lights("harbour") == {}
 
 
-def test_a_schema_behind_its_migrations_fails_and_is_not_looked_into(healthy: Sandbox) -> None:
+def test_a_schema_with_missing_migrations_fails_and_is_not_checked_further(healthy: Sandbox) -> None:
     with clinic_context("bondi"), connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'launch'")
     assert lights() == {"migrations": "fail"}
@@ -187,18 +187,18 @@ def test_a_schema_behind_its_migrations_fails_and_is_not_looked_into(healthy: Sa
     assert [each.check for each in doctor.examine("bondi")] == [*OUTSIDE, "mail", "clock"]
 
 
-def test_a_schema_that_is_gone_fails(healthy: Sandbox, bondi: Clinic) -> None:
+def test_a_missing_schema_fails(healthy: Sandbox, bondi: Clinic) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER SCHEMA {bondi.schema_name} RENAME TO elsewhere")
     assert lights() == {"migrations": "fail"}
 
 
-def test_a_label_without_its_domain_fails(healthy: Sandbox) -> None:
+def test_a_missing_domain_fails(healthy: Sandbox) -> None:
     Domain.objects.filter(domain="bondi").delete()
     assert lights() == {"address": "fail"}
 
 
-def test_a_mail_server_that_does_not_answer_fails(healthy: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_mail_server_fails(healthy: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     for failure in (OSError("no route"), SMTPException("go away")):
 
         def refuse(_: object, failure: Exception = failure) -> None:
@@ -209,7 +209,7 @@ def test_a_mail_server_that_does_not_answer_fails(healthy: Sandbox, monkeypatch:
 
 
 @pytest.mark.parametrize(("seconds", "light"), [(1, None), (5, "warn"), (-60, "fail")])
-def test_clocks_that_differ_are_told(
+def test_different_clocks_warn_and_then_fail(
     db: None, monkeypatch: pytest.MonkeyPatch, seconds: int, light: str | None
 ) -> None:
     moved = timezone.now() + timedelta(seconds=seconds)

@@ -1,4 +1,4 @@
-"""Owners are told by mail what only they can mend, once."""
+"""Owners are emailed once when Cliniko refuses the API key."""
 
 from collections.abc import Callable
 from smtplib import SMTPServerDisconnected
@@ -27,19 +27,17 @@ def revoked(sandbox: Sandbox, staff_member: Callable[..., User]) -> Sandbox:
     return sandbox
 
 
-def work(label: str) -> None:
+def run_sync(label: str) -> None:
     schema_name = Clinic.objects.get(label=label).schema_name
     with clinic_context(label):
         mark_all_due()
     sync_clinic(schema_name=schema_name)
 
 
-def test_the_owners_of_the_clinic_are_told_once_and_nobody_else(
-    revoked: Sandbox, mailoutbox: list[EmailMessage]
-) -> None:
+def test_only_the_clinics_owners_are_emailed_and_only_once(revoked: Sandbox, mailoutbox: list[EmailMessage]) -> None:
     for _ in range(3):
-        work("bondi")
-        work("harbour")
+        run_sync("bondi")
+        run_sync("harbour")
     (mail,) = mailoutbox
     assert mail.to == ["owner@clinic.example"]
     assert "Bondi Physio" in mail.subject
@@ -48,42 +46,42 @@ def test_the_owners_of_the_clinic_are_told_once_and_nobody_else(
     assert Clinic.objects.get(label="harbour").sync_state == Connection.State.OK
 
 
-def test_a_key_that_is_refused_while_copying_is_paused_is_told_of_too(
+def test_a_key_refused_while_the_sync_is_paused_is_emailed_too(
     revoked: Sandbox, mailoutbox: list[EmailMessage]
 ) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(state=Connection.State.PAUSED)
-    work("bondi")
+    run_sync("bondi")
     assert mailoutbox == []
     with clinic_context("bondi"):
         refresh_patient("42")
-    work("bondi")
-    work("bondi")
+    run_sync("bondi")
+    run_sync("bondi")
     (mail,) = mailoutbox
     assert "Bondi Physio" in mail.subject
 
 
-def test_the_mail_shows_four_characters_of_the_key(revoked: Sandbox, mailoutbox: list[EmailMessage]) -> None:
+def test_the_email_has_only_four_characters_of_the_key(revoked: Sandbox, mailoutbox: list[EmailMessage]) -> None:
     key = revoked.store.issue_key("bondi")
     revoked.connect("bondi")
     revoked.store.revoke_key(key)
-    work("bondi")
+    run_sync("bondi")
     body = key.rpartition("-")[0]
     assert f"…{body[-4:]}" in str(mailoutbox[0].body)
     assert body[:-4] not in str(mailoutbox[0].body)
 
 
-def test_each_key_that_is_refused_is_told_of(revoked: Sandbox, mailoutbox: list[EmailMessage]) -> None:
-    work("bondi")
+def test_owners_are_emailed_about_each_refused_key(revoked: Sandbox, mailoutbox: list[EmailMessage]) -> None:
+    run_sync("bondi")
     revoked.store.issue_key("bondi")
     revoked.connect("bondi")
-    work("bondi")
+    run_sync("bondi")
     revoked.store.revoke_key(revoked.store.key("bondi"))
-    work("bondi")
+    run_sync("bondi")
     assert len(mailoutbox) == 2
 
 
-def test_a_mail_server_that_fails_is_tried_again(
+def test_a_failed_email_is_retried(
     revoked: Sandbox, mailoutbox: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: EmailMessage) -> int:
@@ -91,8 +89,8 @@ def test_a_mail_server_that_fails_is_tried_again(
 
     with monkeypatch.context() as patched:
         patched.setattr(EmailMessage, "send", fail)
-        work("bondi")
+        run_sync("bondi")
     assert not mailoutbox
-    work("bondi")
-    work("bondi")
+    run_sync("bondi")
+    run_sync("bondi")
     assert len(mailoutbox) == 1

@@ -1,4 +1,4 @@
-"""The console's pages about one clinic and about ops. Nothing of a patient anywhere."""
+"""The console's pages about one clinic and about operators, without patient data."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ from sync.models import RefusedPayload
 from tenants.context import clinic_context
 from tenants.database import connection
 from tenants.models import Clinic
-from tests.ops.console.pages import lines_of, text
+from tests.ops.console.pages import access_events, text
 
 Browsers = Callable[..., Client]
 CANARY = ("Zephyrine", "Quackenbush", "zephyrine@patients.example")
@@ -28,7 +28,7 @@ PAGES = ["/ops/", "/ops/log", "/ops/new", *OF_BONDI]
 def canary(
     bondi: Clinic, add_patient: Callable[..., str], mark_imported: Callable[[str], None], sign_in: Browsers
 ) -> None:
-    """A patient of bondi whose name is nobody else's: opened, and with a record that could not be read."""
+    """A patient of bondi with a unique name, opened once, and an unreadable record."""
     add_patient("bondi", "42", first_name=CANARY[0], last_name=CANARY[1], email=CANARY[2])
     mark_imported("bondi")
     assert sign_in("bondi").get("/patients?patient_id=42", follow=True).status_code == 200
@@ -44,14 +44,14 @@ def canary(
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_nothing_of_a_patient_is_on_a_page_of_the_console(operator_client: Browsers, canary: None, path: str) -> None:
-    answer = operator_client().get(path)
-    assert answer.status_code == 200
+def test_no_page_of_the_console_has_patient_data(operator_client: Browsers, canary: None, path: str) -> None:
+    response = operator_client().get(path)
+    assert response.status_code == 200
     for word in (*CANARY, ">42<", ">43<"):
-        assert word not in text(answer)
+        assert word not in text(response)
 
 
-def test_a_clinics_page_counts_what_could_not_be_read_and_says_why(operator_client: Browsers, canary: None) -> None:
+def test_a_clinics_page_counts_unreadable_records_by_reason(operator_client: Browsers, canary: None) -> None:
     page = text(operator_client().get("/ops/clinics/bondi/"))
     assert "patients: date_of_birth is not a time." in page
     assert "Launches by day" in page
@@ -59,11 +59,11 @@ def test_a_clinics_page_counts_what_could_not_be_read_and_says_why(operator_clie
 
 
 @pytest.mark.parametrize("path", ["/ops/clinics/nobody/", "/ops/clinics/nobody/invite", "/ops/do/nothing?clinic=bondi"])
-def test_what_is_not_there_is_not_found(operator_client: Browsers, bondi: Clinic, path: str) -> None:
+def test_unknown_clinics_and_actions_are_404(operator_client: Browsers, bondi: Clinic, path: str) -> None:
     assert operator_client().get(path).status_code == 404
 
 
-def test_a_suspended_clinics_page_shows_why_and_the_way_back(operator_client: Browsers, bondi: Clinic) -> None:
+def test_a_suspended_clinics_page_shows_the_reason_and_resume(operator_client: Browsers, bondi: Clinic) -> None:
     browser = operator_client()
     browser.post("/ops/do/suspend", {"clinic": "bondi", "reason": "Unpaid since May"})
     page = text(browser.get("/ops/clinics/bondi/"))
@@ -72,28 +72,26 @@ def test_a_suspended_clinics_page_shows_why_and_the_way_back(operator_client: Br
     assert "/ops/do/suspend" not in page
 
 
-def test_a_clinic_whose_tables_cannot_be_read_is_shown_all_the_same(operator_client: Browsers, bondi: Clinic) -> None:
+def test_a_clinic_whose_tables_cannot_be_read_still_has_a_page(operator_client: Browsers, bondi: Clinic) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER SCHEMA {bondi.schema_name} RENAME TO moved_away")
-    answer = operator_client().get("/ops/clinics/bondi/")
-    assert answer.status_code == 200
-    assert "can’t be read right now" in text(answer)
+    response = operator_client().get("/ops/clinics/bondi/")
+    assert response.status_code == 200
+    assert "can’t be read right now" in text(response)
 
 
-def test_a_new_clinic_is_made_whole_and_its_owner_invited(operator_client: Browsers) -> None:
+def test_a_clinic_is_created_and_its_owner_invited(operator_client: Browsers) -> None:
     form = {"name": "Coast Physio", "label": "coast", "owner_email": "owner@coast.example"}
-    answer = operator_client("ana").post("/ops/new", form)
-    assert answer["Location"] == "/ops/clinics/coast/"
+    response = operator_client("ana").post("/ops/new", form)
+    assert response["Location"] == "/ops/clinics/coast/"
     assert mail.outbox[0].to == ["owner@coast.example"]
-    said = {"person": "owner@coast.example", "role": "owner"}
-    assert lines_of("coast") == [("invited", None, "ops (ana@sidechart.example)", said)]
-    line = Event.objects.get(action=Action.INVITED)
-    assert (line.user_email, line.details) == ("ana@sidechart.example", said | {"new_clinic": "coast"})
+    details = {"person": "owner@coast.example", "role": "owner"}
+    assert access_events("coast") == [("invited", None, "ops (ana@sidechart.example)", details)]
+    event = Event.objects.get(action=Action.INVITED)
+    assert (event.user_email, event.details) == ("ana@sidechart.example", details | {"new_clinic": "coast"})
 
 
-def test_the_page_for_a_new_clinic_has_what_cliniko_is_to_approve_for_all(
-    operator_client: Browsers, settings: Any
-) -> None:
+def test_the_new_clinic_page_has_the_text_to_send_to_cliniko(operator_client: Browsers, settings: Any) -> None:
     settings.BASE_DOMAIN, settings.PUBLIC_SCHEME, settings.PUBLIC_PORT = "sidechart.example", "https", ""
     settings.CLINIKO_APP_NAME = "Bedside"
     settings.ALLOWED_HOSTS = ["*"]
@@ -102,7 +100,7 @@ def test_the_page_for_a_new_clinic_has_what_cliniko_is_to_approve_for_all(
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "sentence"),
     [
         ({"label": "bondi"}, "is taken"),
         ({"label": "admin"}, "is reserved"),
@@ -111,18 +109,18 @@ def test_the_page_for_a_new_clinic_has_what_cliniko_is_to_approve_for_all(
         ({"name": ""}, "required"),
     ],
 )
-def test_a_clinic_that_cannot_be_is_refused_with_a_sentence_and_leaves_nothing(
-    operator_client: Browsers, bondi: Clinic, changed: dict[str, str], said: str
+def test_an_invalid_new_clinic_is_refused_and_leaves_nothing(
+    operator_client: Browsers, bondi: Clinic, changed: dict[str, str], sentence: str
 ) -> None:
     before = Clinic.objects.count()
     form = {"name": "Coast Physio", "label": "coast", "owner_email": "owner@coast.example"} | changed
-    answer = operator_client().post("/ops/new", form)
-    assert answer.status_code == 422
-    assert said in text(answer)
+    response = operator_client().post("/ops/new", form)
+    assert response.status_code == 422
+    assert sentence in text(response)
     assert (Clinic.objects.count(), Event.objects.count(), mail.outbox) == (before, 0, [])
 
 
-def test_a_clinic_that_is_made_twice_is_there_once_and_its_owner_is_mailed_once(operator_client: Browsers) -> None:
+def test_creating_a_clinic_twice_creates_and_emails_once(operator_client: Browsers) -> None:
     form = {"name": "Coast Physio", "label": "coast", "owner_email": "owner@coast.example"}
     browser = operator_client("ana")
     browser.post("/ops/new", form)
@@ -132,32 +130,32 @@ def test_a_clinic_that_is_made_twice_is_there_once_and_its_owner_is_mailed_once(
     assert (len(mail.outbox), Event.objects.count()) == (1, 1)
 
 
-def test_staff_are_invited_and_both_logs_say_who_did_it(operator_client: Browsers, bondi: Clinic) -> None:
+def test_inviting_staff_is_in_both_logs(operator_client: Browsers, bondi: Clinic) -> None:
     invited = {"email": "new@clinic.example", "role": "admin"}
     assert operator_client("ben").post("/ops/clinics/bondi/invite", invited)["Location"] == "/ops/clinics/bondi/"
     with clinic_context("bondi"):
         assert Invitation.objects.get().role == "admin"
-    assert lines_of("bondi")[0][2] == "ops (ben@sidechart.example)"
+    assert access_events("bondi")[0][2] == "ops (ben@sidechart.example)"
     assert Event.objects.get().details["clinic"] == "bondi"
 
 
-def test_whoever_is_staff_already_is_not_invited(operator_client: Browsers, staff_member: Callable[..., User]) -> None:
+def test_existing_staff_are_not_invited(operator_client: Browsers, staff_member: Callable[..., User]) -> None:
     person = staff_member("bondi")
-    answer = operator_client().post("/ops/clinics/bondi/invite", {"email": person.email, "role": "admin"})
-    assert "already has an account" in text(answer)
+    response = operator_client().post("/ops/clinics/bondi/invite", {"email": person.email, "role": "admin"})
+    assert "already has an account" in text(response)
     assert not Event.objects.exists()
 
 
-def test_an_invitation_that_could_not_be_mailed_is_shown_to_be_handed_over(
+def test_the_link_of_an_invitation_that_could_not_be_emailed_is_shown(
     operator_client: Browsers, bondi: Clinic, settings: Any
 ) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
-    answer = operator_client().post("/ops/clinics/bondi/invite", {"email": "new@clinic.example", "role": "owner"})
-    assert "http://bondi.localhost:8000/invite/" in text(answer)
+    response = operator_client().post("/ops/clinics/bondi/invite", {"email": "new@clinic.example", "role": "owner"})
+    assert "http://bondi.localhost:8000/invite/" in text(response)
 
 
-def test_the_log_of_ops_shows_lines_by_the_hundred(operator_client: Browsers) -> None:
+def test_the_activity_page_shows_a_hundred_events(operator_client: Browsers) -> None:
     for number in range(101):
         Event.objects.create(
             user_email="ana@sidechart.example", action=Action.INVITED, details={"person": f"n{number}"}

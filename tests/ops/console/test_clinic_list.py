@@ -1,4 +1,4 @@
-"""The list of clinics: how each one stands, from public alone, and those chosen in it."""
+"""The list of clinics, read from the public schema alone, and its bulk actions."""
 
 import re
 from collections.abc import Callable
@@ -26,7 +26,7 @@ Browsers = Callable[..., Client]
 
 
 def column(name: str) -> int:
-    """The number of a column of the list, as the address orders by it; the boxes to choose by are the first."""
+    """Return a column's number in the URL's `o` parameter; the checkboxes are column 0."""
     return ClinicAdmin.list_display.index(name) + 1
 
 
@@ -44,7 +44,7 @@ def many_clinics(count: int) -> None:
     )
 
 
-def test_the_list_shows_how_each_clinic_stands(operator_client: Browsers, bondi: Clinic, harbour: Clinic) -> None:
+def test_the_list_shows_each_clinics_state(operator_client: Browsers, bondi: Clinic, harbour: Clinic) -> None:
     now = timezone.now()
     Clinic.objects.filter(label="bondi").update(sync_state="key_invalid", checked_at=now - timedelta(hours=3))
     Clinic.objects.filter(label="harbour").update(sync_state="paused", key_state="forbidden")
@@ -57,19 +57,21 @@ def test_the_list_shows_how_each_clinic_stands(operator_client: Browsers, bondi:
     assert "never synced" in page
 
 
-@pytest.mark.parametrize(("days", "said"), [(3, "Closing on"), (0, "Closed since"), (-3, "Closed since")])
-def test_a_clinic_that_closes_says_on_which_day_and_then_since_when(
-    operator_client: Browsers, bondi: Clinic, harbour: Clinic, days: int, said: str
+@pytest.mark.parametrize(("days", "words"), [(3, "Closing on"), (0, "Closed since"), (-3, "Closed since")])
+def test_a_closing_clinic_shows_its_closing_date(
+    operator_client: Browsers, bondi: Clinic, harbour: Clinic, days: int, words: str
 ) -> None:
     day = timezone.now().date() + timedelta(days=days)
     Clinic.objects.filter(label="bondi").update(state="closing", closing_on=day)
     browser = operator_client()
     for page in ("/ops/", "/ops/clinics/bondi/"):
-        assert f"{said} {as_date(day)}" in text(browser.get(page))
+        assert f"{words} {as_date(day)}" in text(browser.get(page))
     assert "Clos" not in text(browser.get("/ops/clinics/harbour/")).replace("Close", "")
 
 
-def test_the_list_is_narrowed_and_ordered(operator_client: Browsers, bondi: Clinic, harbour: Clinic) -> None:
+def test_the_list_can_be_searched_filtered_and_sorted(
+    operator_client: Browsers, bondi: Clinic, harbour: Clinic
+) -> None:
     Clinic.objects.filter(label="harbour").update(state="suspended", sync_state="unreachable")
     Clinic.objects.filter(label="bondi").update(sync_state="unreachable", key_state="invalid")
     browser = operator_client()
@@ -85,8 +87,8 @@ def test_the_list_is_narrowed_and_ordered(operator_client: Browsers, bondi: Clin
     assert found("copy=trouble") == ["bondi"]
     assert found("key=invalid") == ["bondi"]
     assert found("key=missing") == ["harbour"]
-    trouble = {"active": ["harbour"], "setup": []}
-    for state, shown in trouble.items():
+    problems = {"active": ["harbour"], "setup": []}
+    for state, shown in problems.items():
         Clinic.objects.filter(label="harbour").update(state=state, sync_state="no_key")
         Clinic.objects.filter(label="bondi").update(sync_state="paused")
         assert found("copy=trouble") == shown
@@ -112,7 +114,7 @@ def test_the_list_is_narrowed_and_ordered(operator_client: Browsers, bondi: Clin
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "query",
     [
         "state_reason__startswith=x",
         "label__regex=(",
@@ -122,20 +124,18 @@ def test_the_list_is_narrowed_and_ordered(operator_client: Browsers, bondi: Clin
         "q=%00",
     ],
 )
-def test_the_address_asks_for_nothing_that_the_page_does_not_offer(
-    operator_client: Browsers, bondi: Clinic, asked: str
-) -> None:
-    answer = operator_client().get(f"/ops/?{asked}")
-    assert answer.status_code == 200
-    assert "/ops/clinics/bondi/" in text(answer) or asked.startswith("q=")
+def test_the_url_accepts_only_the_pages_filters(operator_client: Browsers, bondi: Clinic, query: str) -> None:
+    response = operator_client().get(f"/ops/?{query}")
+    assert response.status_code == 200
+    assert "/ops/clinics/bondi/" in text(response) or query.startswith("q=")
 
 
-def test_without_a_clinic_the_list_says_what_to_do(operator_client: Browsers, bondi: Clinic, harbour: Clinic) -> None:
+def test_an_empty_list_says_what_to_do(operator_client: Browsers, bondi: Clinic, harbour: Clinic) -> None:
     Clinic.objects.update(state="purged")
     assert "No clinics yet" in text(operator_client().get("/ops/"))
 
 
-def test_a_list_of_a_thousand_asks_the_database_as_often_as_one_of_two_and_enters_no_clinic(
+def test_a_list_of_a_thousand_clinics_makes_as_many_queries_as_two_and_enters_no_schema(
     operator_client: Browsers, bondi: Clinic, harbour: Clinic
 ) -> None:
     browser = operator_client()
@@ -153,7 +153,7 @@ def test_a_list_of_a_thousand_asks_the_database_as_often_as_one_of_two_and_enter
     assert len(many) == len(few) <= 11
 
 
-def test_fifty_stand_on_a_page_and_the_rest_behind_it(operator_client: Browsers, bondi: Clinic) -> None:
+def test_the_list_has_fifty_clinics_per_page(operator_client: Browsers, bondi: Clinic) -> None:
     many_clinics(60)
     browser = operator_client()
     first, second = text(browser.get("/ops/?q=clinic-")), text(browser.get("/ops/?q=clinic-&p=2"))
@@ -162,69 +162,69 @@ def test_fifty_stand_on_a_page_and_the_rest_behind_it(operator_client: Browsers,
     assert "?p=2&amp;q=clinic-" in first
 
 
-def test_a_page_past_the_end_is_the_last_one_and_stays_narrowed(operator_client: Browsers, bondi: Clinic) -> None:
+def test_a_page_past_the_end_is_the_last_one_and_stays_filtered(operator_client: Browsers, bondi: Clinic) -> None:
     many_clinics(60)
     browser, past = operator_client(), "/ops/?p=99&q=clinic-"
     page = text(browser.get(past))
     assert page.count('name="_selected_action"') == 10
     assert "/ops/clinics/bondi/" not in page
     ticked = Clinic.objects.get(label="clinic-0059")
-    assert browser.post(past, chosen("suspend", ticked, bondi))["Location"] == "/ops/do/suspend?clinic=clinic-0059"
+    assert browser.post(past, form_data("suspend", ticked, bondi))["Location"] == "/ops/do/suspend?clinic=clinic-0059"
 
 
-def chosen(action: str, *clinics: Clinic) -> dict[str, Any]:
-    """As the list's form sends it."""
+def form_data(action: str, *clinics: Clinic) -> dict[str, Any]:
+    """Return the list's form data with these clinics ticked."""
     return {"action": action, "index": "0", "_selected_action": [str(each.pk) for each in clinics]}
 
 
-def test_those_chosen_in_the_list_are_led_to_the_page_that_says_what_will_happen(
+def test_selected_clinics_lead_to_the_confirmation_page(
     operator_client: Browsers, bondi: Clinic, harbour: Clinic
 ) -> None:
     browser = operator_client()
-    assert browser.post("/ops/", chosen("suspend", harbour, bondi))["Location"] == (
+    assert browser.post("/ops/", form_data("suspend", harbour, bondi))["Location"] == (
         "/ops/do/suspend?clinic=bondi&clinic=harbour"
     )
-    narrowed = browser.post("/ops/?q=bondi", chosen("suspend", harbour, bondi))
-    assert narrowed["Location"] == "/ops/do/suspend?clinic=bondi"  # what the list did not show is not chosen
-    all_of_it = browser.post("/ops/", chosen("suspend", bondi) | {"select_across": "1"})
-    assert all_of_it["Location"] == "/ops/do/suspend?clinic=bondi"
+    narrowed = browser.post("/ops/?q=bondi", form_data("suspend", harbour, bondi))
+    assert narrowed["Location"] == "/ops/do/suspend?clinic=bondi"  # harbour wasn't in the list
+    across = browser.post("/ops/", form_data("suspend", bondi) | {"select_across": "1"})
+    assert across["Location"] == "/ops/do/suspend?clinic=bondi"
     assert Clinic.objects.filter(state="active").count() == 2
     assert not Event.objects.exists()
 
 
 @pytest.mark.parametrize("action", ["", "nothing", "rename", "delete_selected"])
-def test_the_list_does_nothing_that_it_does_not_offer(operator_client: Browsers, bondi: Clinic, action: str) -> None:
-    answer = operator_client().post("/ops/", chosen(action, bondi))
-    assert (answer.status_code, answer["Location"]) == (302, "/ops/")
+def test_unknown_bulk_actions_do_nothing(operator_client: Browsers, bondi: Clinic, action: str) -> None:
+    response = operator_client().post("/ops/", form_data(action, bondi))
+    assert (response.status_code, response["Location"]) == (302, "/ops/")
     assert Clinic.objects.filter(label="bondi", state="active").exists()
 
 
-def test_with_nobody_chosen_the_list_says_so(operator_client: Browsers, bondi: Clinic) -> None:
-    answer = operator_client().post("/ops/", chosen("suspend"), follow=True)
-    assert "Items must be selected" in text(answer)
+def test_an_action_without_a_selection_is_refused(operator_client: Browsers, bondi: Clinic) -> None:
+    response = operator_client().post("/ops/", form_data("suspend"), follow=True)
+    assert "Items must be selected" in text(response)
 
 
 @pytest.mark.parametrize("ticked", ["x", "bondi", "\x00", "9" * 30])
-def test_what_is_no_number_is_not_ticked(operator_client: Browsers, bondi: Clinic, ticked: str) -> None:
+def test_an_invalid_selection_is_a_bad_request(operator_client: Browsers, bondi: Clinic, ticked: str) -> None:
     form = {"action": "suspend", "index": "0", "_selected_action": ticked}
     assert operator_client().post("/ops/", form).status_code == 400
 
 
-def test_each_box_and_button_of_the_list_says_what_it_is_for(operator_client: Browsers, bondi: Clinic) -> None:
+def test_checkboxes_and_buttons_have_labels(operator_client: Browsers, bondi: Clinic) -> None:
     page = text(operator_client().get("/ops/"))
     assert 'aria-label="Select bondi"' in page
     assert re.findall(r'name="action" value="(\w+)"', page) == [action.name for action in BULK_ACTIONS]
     assert page.count('aria-sort="ascending"') == 1
 
 
-def test_the_admin_keeps_no_log_of_its_own_and_adds_and_changes_nothing(
+def test_the_admin_writes_no_log_and_permits_no_changes(
     operator_client: Browsers, bondi: Clinic, rf: RequestFactory
 ) -> None:
-    operator_client().post("/ops/", chosen("suspend", bondi), follow=True)
+    operator_client().post("/ops/", form_data("suspend", bondi), follow=True)
     assert not LogEntry.objects.exists()
     admin = site.get_model_admin(Clinic)
     request = rf.get("/ops/")
     assert not admin.has_add_permission(request)
     assert not admin.has_change_permission(request, bondi)
     assert not admin.has_delete_permission(request, bondi)
-    assert not admin.has_view_permission(request)  # nobody of ops
+    assert not admin.has_view_permission(request)  # not an operator

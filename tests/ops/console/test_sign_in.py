@@ -1,4 +1,4 @@
-"""Ops sign in on the base host: with a second factor, for a short while, and as nobody's staff."""
+"""Operators sign in on the base host, with a second factor and short sessions, apart from clinics' staff."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from accounts.tasks import send_sign_in_changed
 from audit.log import Action, record
 from audit.models import Event
 from ops import operators
-from ops.onboarding import Refused
+from ops.errors import Refused
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.accounts.second_factors import Device, passkey_options, totp_code
@@ -32,8 +32,8 @@ def base() -> Client:
 
 
 def sign_in(browser: Client, email: str, password: str = PASSWORD, at: str = "/ops/login") -> str:
-    answer = browser.post(at, {"login": email, "password": password})
-    return str(answer.get("Location", answer.content.decode()))
+    response = browser.post(at, {"login": email, "password": password})
+    return str(response.get("Location", response.content.decode()))
 
 
 def accept(url: str) -> Client:
@@ -43,12 +43,12 @@ def accept(url: str) -> Client:
     return browser
 
 
-def test_from_an_invitation_to_the_console_with_a_second_factor_on_the_way(db: None) -> None:
+def test_an_invited_operator_sets_up_a_second_factor_before_the_console(db: None) -> None:
     browser = accept(operators.create("Ana@sidechart.example").invite_url)
     assert mail.outbox[0].to == ["ana@sidechart.example"]
-    answer = browser.get("/ops/")
-    assert answer["Location"].startswith("/ops/account/?t=")
-    page = browser.get(answer["Location"]).content.decode()
+    response = browser.get("/ops/")
+    assert response["Location"].startswith("/ops/account/?t=")
+    page = browser.get(response["Location"]).content.decode()
     assert "Sidechart&#x27;s console requires two-step verification" in page
     set_up = browser.get("/ops/account/app").content.decode()
     secret = re.search(r"data-secret>([A-Z2-7 ]+)<", set_up)
@@ -65,17 +65,15 @@ def test_from_an_invitation_to_the_console_with_a_second_factor_on_the_way(db: N
 @pytest.mark.parametrize(
     "path", ["/ops/", "/ops/log", "/ops/new", "/ops/clinics/bondi/", "/ops/do/compare?clinic=bondi", "/ops/nothing"]
 )
-def test_without_a_second_factor_there_is_its_set_up_and_nothing_else(
-    bondi: Clinic, operator_client: Browsers, path: str
-) -> None:
+def test_without_a_second_factor_only_its_setup_is_open(bondi: Clinic, operator_client: Browsers, path: str) -> None:
     browser = operator_client(second_factor=False)
-    for answer in (browser.get(path), browser.post(path)):
-        assert answer.status_code in (302, 404)
-        assert answer.get("Location", "/ops/account/").startswith("/ops/account/")
+    for response in (browser.get(path), browser.post(path)):
+        assert response.status_code in (302, 404)
+        assert response.get("Location", "/ops/account/").startswith("/ops/account/")
     assert browser.get("/ops/account/").status_code == 200
 
 
-def test_the_password_alone_leads_to_the_second_step_and_the_code_to_the_page_asked_for(
+def test_the_password_leads_to_the_second_step_and_the_code_to_the_requested_page(
     bondi: Clinic, operator: Callable[..., User]
 ) -> None:
     browser, ana = base(), operator("ana")
@@ -89,20 +87,18 @@ def test_the_password_alone_leads_to_the_second_step_and_the_code_to_the_page_as
     assert browser.get("/ops/clinics/bondi/").status_code == 200
 
 
-def test_a_passkey_of_the_base_host_signs_in_and_one_asked_for_by_a_clinics_page_does_not(
-    operator_client: Browsers, bondi: Clinic
-) -> None:
+def test_a_passkey_works_on_the_base_host_and_not_from_a_clinics_page(operator_client: Browsers, bondi: Clinic) -> None:
     at_work, device = operator_client("ana"), Device("localhost")
     made = device.create(passkey_options(at_work, "/ops/account/passkeys/ask"))
     assert at_work.post("/ops/account/passkeys/add", {"name": "Key", "credential": made}).status_code == 302
     fresh = base()
-    answer = device.get(passkey_options(fresh, "/ops/login/passkey/ask"))
-    assert fresh.post("/ops/login/passkey", {"credential": answer})["Location"] == "/ops/"
+    response = device.get(passkey_options(fresh, "/ops/login/passkey/ask"))
+    assert fresh.post("/ops/login/passkey", {"credential": response})["Location"] == "/ops/"
     assert fresh.get("/ops/").status_code == 200
     lured = base()
     device.origin = "http://bondi.localhost"
-    answer = device.get(passkey_options(lured, "/ops/login/passkey/ask"))
-    assert lured.post("/ops/login/passkey", {"credential": answer})["Location"] == "/ops/login"
+    response = device.get(passkey_options(lured, "/ops/login/passkey/ask"))
+    assert lured.post("/ops/login/passkey", {"credential": response})["Location"] == "/ops/login"
     assert lured.get("/ops/").status_code == 302
 
 
@@ -118,7 +114,9 @@ def triplets(bondi: Clinic, harbour: Clinic, operator: Callable[..., User]) -> s
     return ana.email
 
 
-def test_a_clinics_session_is_nothing_at_the_base_host_and_lives_on(triplets: str, clinic_client: Browsers) -> None:
+def test_a_clinics_session_does_not_work_on_the_base_host_and_is_not_ended(
+    triplets: str, clinic_client: Browsers
+) -> None:
     at_bondi = clinic_client("bondi")
     assert sign_in(at_bondi, triplets, at="/login") == "/"
     there = base()
@@ -128,7 +126,7 @@ def test_a_clinics_session_is_nothing_at_the_base_host_and_lives_on(triplets: st
     assert at_bondi.get("/").status_code == 200
 
 
-def test_a_session_of_ops_is_nothing_at_a_clinic_and_lives_on(
+def test_an_operators_session_does_not_work_at_a_clinic_and_is_not_ended(
     triplets: str, clinic_client: Browsers, operator_client: Browsers
 ) -> None:
     ana = operator_client("ana")
@@ -139,7 +137,7 @@ def test_a_session_of_ops_is_nothing_at_a_clinic_and_lives_on(
     assert ana.get("/ops/").status_code == 200
 
 
-def test_not_even_a_copied_session_row_counts_on_the_other_side(
+def test_a_copied_session_row_does_not_work_on_the_other_host(
     triplets: str, clinic_client: Browsers, operator_client: Browsers
 ) -> None:
     at_bondi, ana = clinic_client("bondi"), operator_client("ana")
@@ -157,23 +155,23 @@ def test_not_even_a_copied_session_row_counts_on_the_other_side(
     assert here.get("/")["Location"].startswith("/login")
 
 
-def test_staff_with_a_clinics_password_are_not_ops(staff_member: Callable[..., User]) -> None:
+def test_staff_cannot_sign_in_to_the_console(staff_member: Callable[..., User]) -> None:
     owner = staff_member("bondi", "owner")
     assert "That email or password isn&#x27;t right" in sign_in(base(), owner.email)
 
 
-def test_ops_are_nobody_at_a_clinics_own_sign_in(operator: Callable[..., User], clinic_client: Browsers) -> None:
+def test_operators_cannot_sign_in_at_a_clinic(operator: Callable[..., User], clinic_client: Browsers) -> None:
     assert "That email or password isn&#x27;t right" in sign_in(
         clinic_client("bondi"), operator("ana").email, at="/login"
     )
 
 
-def test_the_console_is_at_no_clinics_host(operator: Callable[..., User], sign_in: Browsers) -> None:
+def test_the_console_is_404_on_a_clinics_host(operator: Callable[..., User], sign_in: Browsers) -> None:
     assert sign_in("bondi", "owner").get("/ops/").status_code == 404
 
 
 @pytest.mark.parametrize(("idle", "open_for", "status"), [(14, 60, 200), (16, 60, 302), (1, 8 * 60 + 1, 302)])
-def test_a_session_of_ops_lasts_a_quarter_of_an_hour_idle_and_eight_hours_in_all(
+def test_an_operators_session_ends_after_15_idle_minutes_and_after_8_hours(
     operator_client: Browsers, idle: int, open_for: int, status: int
 ) -> None:
     browser, now = operator_client("ana"), timezone.now()
@@ -181,7 +179,7 @@ def test_a_session_of_ops_lasts_a_quarter_of_an_hour_idle_and_eight_hours_in_all
     assert browser.get("/ops/").status_code == status
 
 
-def test_whoever_is_suspended_is_out_on_the_next_click_and_ben_stays(operator_client: Browsers) -> None:
+def test_a_suspended_operator_is_signed_out_and_another_is_not(operator_client: Browsers) -> None:
     ana, ben = operator_client("ana"), operator_client("ben")
     assert operators.suspend("ana@sidechart.example")
     assert ana.get("/ops/")["Location"].startswith("/ops/login")
@@ -191,7 +189,7 @@ def test_whoever_is_suspended_is_out_on_the_next_click_and_ben_stays(operator_cl
     assert sign_in(base(), "ana@sidechart.example").startswith("/ops/login/second-step")
 
 
-def test_whoever_lost_phone_and_codes_sets_up_a_new_factor_before_anything_else(operator_client: Browsers) -> None:
+def test_after_a_reset_the_operator_sets_up_a_new_second_factor_first(operator_client: Browsers) -> None:
     ana = operator_client("ana")
     assert operators.reset_second_factor("ana@sidechart.example")
     assert "two-step verification for Sidechart's console was reset" in mail.outbox[0].body
@@ -202,7 +200,7 @@ def test_whoever_lost_phone_and_codes_sets_up_a_new_factor_before_anything_else(
     assert not operators.reset_second_factor("ana@sidechart.example")
 
 
-def test_a_new_password_by_link_still_asks_for_the_second_factor(operator: Callable[..., User]) -> None:
+def test_a_password_reset_still_requires_the_second_factor(operator: Callable[..., User]) -> None:
     ana, browser = operator("ana"), base()
     link = operators.reset_password(ana.email)
     assert link.startswith(f"{ROOT}/ops/password/reset/key/")
@@ -213,7 +211,7 @@ def test_a_new_password_by_link_still_asks_for_the_second_factor(operator: Calla
     assert browser.get("/ops/").status_code == 302
 
 
-def test_a_clinics_invitation_and_reset_link_are_nothing_on_the_base_host(
+def test_a_clinics_invitation_and_reset_link_do_not_work_on_the_base_host(
     operator: Callable[..., User], bondi: Clinic
 ) -> None:
     ana = operator("ana")
@@ -223,24 +221,22 @@ def test_a_clinics_invitation_and_reset_link_are_nothing_on_the_base_host(
         reset = reset_links.create(User.objects.get(pk=ana.pk))
     at_clinic = "http://bondi.localhost:8000"
     assert base().get("/ops" + invited.removeprefix(at_clinic)).status_code == 404
-    answer = base().get("/ops" + reset.removeprefix(at_clinic), follow=True)
-    assert "This link is no longer valid" in answer.content.decode()
+    response = base().get("/ops" + reset.removeprefix(at_clinic), follow=True)
+    assert "This link is no longer valid" in response.content.decode()
 
 
-def test_too_many_wrong_passwords_stop_and_those_at_a_clinic_stop_nobody_here(
-    triplets: str, clinic_client: Browsers
-) -> None:
+def test_wrong_passwords_are_rate_limited_separately_from_clinics(triplets: str, clinic_client: Browsers) -> None:
     at_bondi = clinic_client("bondi")
     for _ in range(6):
-        said = sign_in(at_bondi, triplets, "wrong", at="/login")
-    assert "Too many attempts" in said
+        page = sign_in(at_bondi, triplets, "wrong", at="/login")
+    assert "Too many attempts" in page
     assert sign_in(base(), triplets).startswith("/ops/login/second-step")
     for _ in range(6):
-        said = sign_in(base(), triplets, "wrong")
-    assert "Too many attempts" in said
+        page = sign_in(base(), triplets, "wrong")
+    assert "Too many attempts" in page
 
 
-def test_nobody_is_invited_twice_and_no_nonsense(operator: Callable[..., User]) -> None:
+def test_invalid_and_existing_operators_are_refused(operator: Callable[..., User]) -> None:
     operator("ana")
     for wrong in ("ana@sidechart.example", "nobody", "x" * 250 + "@sidechart.example"):
         with pytest.raises(Refused):
@@ -257,7 +253,7 @@ def test_signing_out_ends_the_session(operator_client: Browsers) -> None:
     assert browser.get("/ops/")["Location"].startswith("/ops/login")
 
 
-def test_whoever_changes_their_second_step_is_told_by_mail(operator: Callable[..., User]) -> None:
+def test_an_operator_is_emailed_about_a_changed_second_factor(operator: Callable[..., User]) -> None:
     line = record(Action.SECOND_FACTOR_ADDED, by=operator("ana"), kind="passkey")
     send_sign_in_changed(schema_name="public", event_id=line.pk)
     (sent,) = mail.outbox

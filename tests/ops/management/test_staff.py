@@ -33,11 +33,11 @@ def test_an_invitation_to_a_wrong_address_can_be_cancelled(
     words = ("invite", "bondi", "--email", "Wrong@Clinic.example", "--take-back")
     assert run_clinic(*words, "--dry-run")["changed"] is True
     assert [run_clinic(*words)["changed"] for _ in range(2)] == [True, False]
-    left = {}
+    pending = {}
     for label in ("bondi", "harbour"):
         with clinic_context(label):
-            left[label] = set(invitations.pending().values_list("email", flat=True))
-    assert left == {"bondi": {"right@clinic.example"}, "harbour": {"right@clinic.example", "wrong@clinic.example"}}
+            pending[label] = set(invitations.pending().values_list("email", flat=True))
+    assert pending == {"bondi": {"right@clinic.example"}, "harbour": {"right@clinic.example", "wrong@clinic.example"}}
     with clinic_context("bondi"):
         (line,) = Event.objects.filter(action=Action.INVITATION_REVOKED)
     assert (line.user_email, line.details) == ("ops", {"person": "wrong@clinic.example", "role": "owner"})

@@ -1,4 +1,4 @@
-"""What web and workers count for monitoring: launches, requests to Cliniko, turns of the sync, queues, budget."""
+"""Metrics that web and worker processes count: launches, requests to Cliniko, sync runs, queues, rate limits."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -33,7 +33,7 @@ def launches(outcome: str) -> float:
     return scraped().get(f'sidechart_launch_seconds_count{{outcome="{outcome}"}}', 0.0)
 
 
-def test_a_launch_is_counted_by_how_each_of_its_steps_ended(
+def test_each_step_of_a_launch_is_counted_by_outcome(
     sign_in: Callable[..., Client], clinic_client: Callable[[str], Client], add_patient: Callable[..., str]
 ) -> None:
     add_patient("bondi")
@@ -52,12 +52,12 @@ def test_a_launch_is_counted_by_how_each_of_its_steps_ended(
     }
 
 
-def test_other_pages_are_no_launches(sign_in: Callable[..., Client]) -> None:
+def test_other_pages_are_not_counted_as_launches(sign_in: Callable[..., Client]) -> None:
     sign_in("bondi").get("/")
     assert not [name for name in scraped() if name.startswith("sidechart_launch_seconds_")]
 
 
-def test_no_series_names_a_clinic_a_person_or_a_patient(
+def test_no_series_names_a_clinic_a_user_or_a_patient(
     sign_in: Callable[..., Client], add_patient: Callable[..., str]
 ) -> None:
     add_patient("bondi", "424242")
@@ -84,7 +84,7 @@ def test_a_histogram_counts_every_limit_that_was_kept(db: None) -> None:
     }
 
 
-def test_requests_to_cliniko_and_turns_are_counted(sandbox: Sandbox) -> None:
+def test_requests_to_cliniko_and_sync_runs_are_counted(sandbox: Sandbox) -> None:
     sandbox.connect("bondi")
     sandbox.sync("bondi")
     found = scraped()
@@ -97,19 +97,19 @@ def test_requests_to_cliniko_and_turns_are_counted(sandbox: Sandbox) -> None:
     ("status", "word"),
     [(200, "2xx"), (301, "3xx"), (401, "401"), (403, "403"), (404, "404"), (422, "4xx"), (429, "429"), (503, "5xx")],
 )
-def test_statuses_are_few_words(status: int, word: str) -> None:
+def test_statuses_are_grouped(status: int, word: str) -> None:
     assert status_class(status) == word
     assert status_class(None) == "none"
 
 
-def test_what_several_processes_write_adds_up(db: None) -> None:
+def test_counts_of_several_processes_add_up(db: None) -> None:
     for _ in range(3):
         RUNS.add(result="stopped")
         metrics.flush()
     assert scraped()['sidechart_sync_runs_total{result="stopped"}'] == 3
 
 
-def test_nothing_is_written_before_it_is_due(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_are_saved_only_when_due(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     RUNS.add(result="stopped")
     metrics.flush_if_due()
     assert not MetricSample.objects.exists()
@@ -118,12 +118,12 @@ def test_nothing_is_written_before_it_is_due(db: None, monkeypatch: pytest.Monke
     assert MetricSample.objects.get().value == 1
 
 
-def test_a_request_is_answered_before_its_numbers_are_written() -> None:
+def test_counts_are_saved_after_the_response() -> None:
     receivers = [each[1]() for each in request_finished.receivers]
     assert metrics.flush_if_due in receivers
 
 
-def test_with_the_database_down_the_numbers_wait(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_are_kept_while_the_database_is_down(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     RUNS.add(result="done")
     with monkeypatch.context() as outage:
         outage.setattr(metrics, "connection", Mock(cursor=Mock(side_effect=OperationalError)))
@@ -131,14 +131,14 @@ def test_with_the_database_down_the_numbers_wait(db: None, monkeypatch: pytest.M
     assert scraped()['sidechart_sync_runs_total{result="done"}'] == 1
 
 
-def test_a_tick_says_that_beat_and_a_worker_live(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tick_sets_its_timestamp(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks.sync_clinic, "apply_async", lambda **_: None)
     before = timezone.now().timestamp()
     tasks.tick()
     assert scraped()["sidechart_last_tick_timestamp_seconds"] >= before - 1
 
 
-def test_it_tells_how_many_messages_wait_in_each_queue(db: None, settings: Settings) -> None:
+def test_queues_have_their_number_of_messages(db: None, settings: Settings) -> None:
     waits, empty = f"waits-{uuid4()}", f"empty-{uuid4()}"  # which no worker of another test takes from
     settings.CELERY_TASK_QUEUES = [Queue(waits), Queue(empty)]
     with current_app.connection_for_write() as broker, broker.SimpleQueue(waits) as line:
@@ -152,14 +152,14 @@ def test_it_tells_how_many_messages_wait_in_each_queue(db: None, settings: Setti
 
 
 @pytest.mark.parametrize("address", ["redis://127.0.0.1:9/0", "amqp://guest@127.0.0.1:9//"])
-def test_a_broker_that_is_down_hides_nothing_else(db: None, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_a_broker_outage_hides_no_other_metric(db: None, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setattr(current_app, "connection_for_read", lambda: Broker(address))
     found = scraped()
     assert found["sidechart_broker_up"] == 0
     assert "sidechart_clinics_overdue" in found
 
 
-def test_it_tells_what_the_busiest_key_has_left(db: None, settings: Settings) -> None:
+def test_the_busiest_keys_remaining_requests_are_reported(db: None, settings: Settings) -> None:
     now = timezone.now()
     KeyBudget.objects.create(fingerprint="a" * 32, background=[now] * 30, launches=[now] * 5)
     KeyBudget.objects.create(fingerprint="b" * 32, background=[now - timedelta(minutes=5)] * 190)
@@ -169,7 +169,7 @@ def test_it_tells_what_the_busiest_key_has_left(db: None, settings: Settings) ->
     assert found["sidechart_cliniko_keys_blocked"] == 1
 
 
-def test_a_launch_costs_no_query_more(
+def test_measuring_a_launch_makes_no_queries(
     sign_in: Callable[..., Client], add_patient: Callable[..., str], settings: Settings
 ) -> None:
     add_patient("bondi")

@@ -1,4 +1,4 @@
-"""What monitoring reads, and who may."""
+"""`/metrics`: what it has, and who can read it."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ def base_host() -> Client:
     return Client(HTTP_HOST="localhost")
 
 
-def test_it_counts_states_and_tells_how_old_mirrors_are(bondi: Clinic, harbour: Clinic, base_host: Client) -> None:
+def test_it_has_clinics_by_state_and_their_sync_lag(bondi: Clinic, harbour: Clinic, base_host: Client) -> None:
     now = timezone.now()
     Clinic.objects.filter(pk=bondi.pk).update(sync_state="ok", checked_at=now - timedelta(seconds=90), sync_due_at=now)
     Clinic.objects.filter(pk=harbour.pk).update(
@@ -35,34 +35,36 @@ def test_it_counts_states_and_tells_how_old_mirrors_are(bondi: Clinic, harbour: 
     assert 90 <= float(lag.split()[1]) < 100
 
 
-def test_it_counts_the_clinics_whose_log_was_rewritten(bondi: Clinic, harbour: Clinic, base_host: Client) -> None:
+def test_it_counts_clinics_whose_access_log_was_tampered_with(
+    bondi: Clinic, harbour: Clinic, base_host: Client
+) -> None:
     assert "sidechart_audit_chain_broken 0.0" in base_host.get("/metrics").content.decode().splitlines()
     Clinic.objects.filter(pk=bondi.pk).update(audit_broken_at=2)
     assert "sidechart_audit_chain_broken 1.0" in base_host.get("/metrics").content.decode().splitlines()
 
 
-def test_a_suspended_clinic_is_not_among_them(bondi: Clinic, harbour: Clinic, base_host: Client) -> None:
+def test_a_suspended_clinic_has_no_lag(bondi: Clinic, harbour: Clinic, base_host: Client) -> None:
     Clinic.objects.filter(pk=bondi.pk).update(state=Clinic.State.SUSPENDED, checked_at=timezone.now())
     assert "bondi" not in base_host.get("/metrics").content.decode()
 
 
-def test_a_mirror_that_was_paused_by_hand_is_not_told_to_lag(bondi: Clinic, harbour: Clinic, base_host: Client) -> None:
+def test_a_paused_clinic_has_no_lag(bondi: Clinic, harbour: Clinic, base_host: Client) -> None:
     Clinic.objects.update(sync_state="ok", checked_at=timezone.now() - timedelta(days=3))
     Clinic.objects.filter(pk=bondi.pk).update(sync_state="paused")
-    told = base_host.get("/metrics").content.decode()
-    assert 'sidechart_sync_lag_seconds{clinic="harbour"}' in told
-    assert 'sidechart_sync_lag_seconds{clinic="bondi"}' not in told
+    page = base_host.get("/metrics").content.decode()
+    assert 'sidechart_sync_lag_seconds{clinic="harbour"}' in page
+    assert 'sidechart_sync_lag_seconds{clinic="bondi"}' not in page
 
 
 @pytest.mark.parametrize(("sent", "status"), [("", 404), (f"Bearer {TOKEN}x", 404), (f"Bearer {TOKEN}", 200)])
-def test_with_a_token_only_its_bearer_reads_them(
+def test_with_a_token_set_requests_need_it(
     db: None, base_host: Client, settings: Settings, sent: str, status: int
 ) -> None:
     settings.METRICS_TOKEN = TOKEN
     assert base_host.get("/metrics", headers={"Authorization": sent}).status_code == status
 
 
-def test_without_a_token_they_are_for_this_machine_alone(rf: RequestFactory, settings: Settings) -> None:
+def test_without_a_token_metrics_are_served_on_localhost_only(rf: RequestFactory, settings: Settings) -> None:
     settings.BASE_DOMAIN = "sidechart.example"
     request = rf.get("/metrics")
     request.clinic = None  # type: ignore[attr-defined]
@@ -70,5 +72,5 @@ def test_without_a_token_they_are_for_this_machine_alone(rf: RequestFactory, set
         views.metrics(request)
 
 
-def test_at_a_clinic_there_are_none(bondi: Clinic) -> None:
+def test_a_clinics_host_has_no_metrics(bondi: Clinic) -> None:
     assert Client(HTTP_HOST="bondi.localhost").get("/metrics").status_code == 404

@@ -1,4 +1,4 @@
-"""Alert rules name numbers that are there and runbooks that are there, and runbooks print commands that work."""
+"""Alert rules use existing metrics and runbooks, and runbooks use existing commands."""
 
 import re
 import shlex
@@ -42,7 +42,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def commands() -> list[tuple[str, str]]:
-    """Every `manage.py` command of the runbooks, in blocks and in sentences."""
+    """Return every `manage.py` command in the runbooks with its page."""
     found = []
     for page in RUNBOOKS:
         for text in re.findall(r"manage\.py ([^\n`|)]+)", page.read_text()):
@@ -53,15 +53,15 @@ def commands() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
-def test_each_alert_reads_numbers_that_there_are(db: None, rule: dict[str, Any]) -> None:
+def test_each_alert_uses_existing_metrics(db: None, rule: dict[str, Any]) -> None:
     endings = ("", "_total", "_count", "_sum", "_bucket")
-    there = {name + ending for name in families() for ending in endings} | OF_PROMETHEUS
+    existing = {name + ending for name in families() for ending in endings} | OF_PROMETHEUS
     assert names_in(rule["expr"])
-    assert names_in(rule["expr"]) <= there
+    assert names_in(rule["expr"]) <= existing
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
-def test_each_alert_leads_to_a_part_of_a_runbook(rule: dict[str, Any]) -> None:
+def test_each_alert_links_to_a_section_of_a_runbook(rule: dict[str, Any]) -> None:
     page, _, anchor = rule["annotations"]["runbook"].partition("#")
     assert anchor in anchors(ROOT / page)
     assert rule["labels"]["severity"] in {"page", "ticket"}
@@ -70,13 +70,13 @@ def test_each_alert_leads_to_a_part_of_a_runbook(rule: dict[str, Any]) -> None:
     assert re.fullmatch(r"\d+[mh]", rule.get("for", "0m"))
 
 
-def test_every_number_is_explained(db: None) -> None:
+def test_every_metric_is_documented(db: None) -> None:
     page = (DOCS / "metrics.md").read_text()
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == families()
 
 
 @pytest.mark.parametrize(("page", "words"), commands(), ids=lambda each: each.replace(" ", "_")[:60])
-def test_the_commands_of_runbooks_are_ones_that_there_are(page: str, words: str) -> None:
+def test_commands_in_runbooks_exist(page: str, words: str) -> None:
     name, *rest = shlex.split(words)
     if name == "clinic":
         Command().create_parser("manage.py", "clinic").parse_args(rest)
@@ -85,20 +85,20 @@ def test_the_commands_of_runbooks_are_ones_that_there_are(page: str, words: str)
 
 
 @pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.name)
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
+def test_links_in_runbooks_work(page: Path) -> None:
     for link in re.findall(r"\]\(([^)]+)\)", page.read_text()):
         path, _, anchor = link.partition("#")
-        there = (page.parent / path).resolve()
-        assert there.exists()
-        assert not anchor or anchor in anchors(there)
+        target = (page.parent / path).resolve()
+        assert target.exists()
+        assert not anchor or anchor in anchors(target)
 
 
-def test_after_a_401_storm_a_sync_in_the_foreground_brings_the_clinic_back(sandbox: Sandbox) -> None:
+def test_a_foreground_sync_recovers_a_clinic_after_a_401_storm(sandbox: Sandbox) -> None:
     sandbox.connect("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(state="key_invalid", key_state="invalid")
         assert walk_run.run_slice(seconds=5, pages=5).blocked
     call_command("clinic", "sync", "bondi", "--json")
     with clinic_context("bondi"):
-        held = Connection.objects.get()
-        assert (held.state, held.key_state) == ("ok", "ok")
+        connection = Connection.objects.get()
+        assert (connection.state, connection.key_state) == ("ok", "ok")
