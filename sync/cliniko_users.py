@@ -35,10 +35,8 @@ class ClinikoUsers:
 
 
 def cliniko_users() -> ClinikoUsers:
-    """Ask Cliniko for all users, within the share of requests for background work.
-
-    Returns Cliniko's errors as an Outcome and raises none of them.
-    """
+    """Ask Cliniko for all users, within the share of requests for background work. Cliniko's errors are returned as an
+    Outcome, never raised."""
     if known := blocked():
         return ClinikoUsers(known)
     connection = connection_state.load()
@@ -50,10 +48,8 @@ def cliniko_users() -> ClinikoUsers:
 
 
 def _all_pages(client: Cliniko) -> Iterator[dict[str, Any]]:
-    """Yield all users by id, because the list may change between pages.
-
-    Raises Unreachable rather than end early: users missing from a partial list would look like leavers.
-    """
+    """Yield all users by id, because the list may change between pages. Raises Unreachable rather than end early: users
+    missing from a partial list would look like leavers."""
     began, after = time.monotonic(), ""
     while True:
         page = client.list("users", filters=(f"id:>{after}",) if after else (), sort="id:asc")

@@ -31,10 +31,8 @@ def compare() -> None:
 
 
 def pause(*, by: Actor) -> bool:
-    """Stop the sync until someone resumes it, and revoke the lease of a running worker.
-
-    Returns False if there is nothing to pause: no key, a refused key, or already paused. Raises AuditUnavailable.
-    """
+    """Stop the sync until someone resumes it, and revoke a running worker's lease. Returns False if there is nothing to
+    pause: no key, a refused key, or already paused. Raises AuditUnavailable."""
     with transaction.atomic():
         rows = Connection.objects.filter(id=1).exclude(sealed_key="")
         rows = rows.exclude(state__in=[State.PAUSED, State.KEY_INVALID])
@@ -48,10 +46,7 @@ def pause(*, by: Actor) -> bool:
 
 
 def resume(*, by: Actor) -> bool:
-    """Resume the sync where it stopped; the next tick finds any other problem.
-
-    Returns False if it wasn't paused. Raises AuditUnavailable.
-    """
+    """Resume the sync where it stopped. Returns False if it wasn't paused. Raises AuditUnavailable."""
     with transaction.atomic():
         rows = Connection.objects.filter(id=1, state=State.PAUSED)
         if not rows.update(state=State.OK, state_since=timezone.now(), failures=0):

@@ -5,7 +5,6 @@ and cleaned up with the rest, or it comes after and finds the choice.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,42 +51,38 @@ def is_excluded(name: str) -> bool:
 
 
 def exclude(group: FieldGroup, *, by: Actor) -> bool:
-    """Stop storing these fields, and remove them from the mirror, its recorded changes and refused payloads.
-
-    Returns False if they were already excluded. Raises AuditUnavailable.
-    """
+    """Stop storing these fields, and remove them from mirror, recorded changes and refused payloads. Returns False if
+    they were already excluded. Raises AuditUnavailable."""
     with transaction.atomic():
         connection_state.lock()
         if is_excluded(group.name):
             return False
         ExcludedField.objects.bulk_create(
             (
-                ExcludedField(resource=resource.name, field=field, group_name=group.name)
-                for resource, fields in _fields(group)
+                ExcludedField(resource=name, field=field, group_name=group.name)
+                for name, fields in group.fields.items()
                 for field in fields
             ),
             update_conflicts=True,
             unique_fields=["resource", "field"],
             update_fields=["group_name", "since", "restoring"],
         )
-        for resource, fields in _fields(group):
-            _remove(resource, fields)
+        for name, fields in group.fields.items():
+            _remove(BY_NAME[name], list(fields))
         fields_excluded.send(sender=ExcludedField)
         record(Action.SETTINGS_CHANGED, by=by, no_longer_stored=group.label)
     return True
 
 
 def include(group: FieldGroup, *, by: Actor) -> bool:
-    """Store these fields again, and read all records again; patients stay on the screen in the meantime.
-
-    Returns False if they weren't excluded. Raises AuditUnavailable.
-    """
+    """Store these fields again and read all records again; patients stay visible in the meantime. Returns False if the
+    fields weren't excluded. Raises AuditUnavailable."""
     with transaction.atomic():
         connection_state.lock()
         rows = ExcludedField.objects.filter(group_name=group.name, restoring=False)
         if not rows.exists():
             return False
-        for resource, _ in _fields(group):
+        for resource in map(BY_NAME.__getitem__, group.fields):
             of_resource = rows.filter(resource=resource.name)
             if resource.model._default_manager.exists():
                 of_resource.update(restoring=True, since=timezone.now())
@@ -97,11 +92,6 @@ def include(group: FieldGroup, *, by: Actor) -> bool:
         registry.mark_due()
         record(Action.SETTINGS_CHANGED, by=by, stored_again=group.label)
     return True
-
-
-def _fields(group: FieldGroup) -> Iterator[tuple[Resource, list[str]]]:
-    for name, fields in group.fields.items():
-        yield BY_NAME[name], list(fields)
 
 
 def _remove(resource: Resource, fields: list[str]) -> None:
@@ -121,11 +111,8 @@ def _remove(resource: Resource, fields: list[str]) -> None:
 
 
 def _read_again(resource: Resource) -> None:
-    """Request a comparison, which reads every record and writes what differs.
-
-    Archived and cancelled records with a list of their own are imported again from there. A worker that is walking
-    such a list would save its old position, so its lease is revoked.
-    """
+    """Request a comparison, which reads every record and writes what differs. Archived and cancelled records with their
+    own list are imported again; a worker walking it would save its old position, so its lease is revoked."""
     reconcile.request_comparison(resource)
     subsets = [f"{resource.name}/{name.removesuffix('_at')}" for name in resource.hidden]
     restart = {"imported_at": None, "after_id": "", "cursor": None, "position": None, "walk_clock": None}

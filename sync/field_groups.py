@@ -29,11 +29,7 @@ class RequiredFields:
     fields: Fields
 
 
-def _of_patients(fields: str) -> Fields:
-    return {"patients": tuple(fields.split())}
-
-
-def _of_each(resources: str, fields: str) -> Fields:
+def _of(resources: str, fields: str) -> Fields:
     return dict.fromkeys(resources.split(), tuple(fields.split()))
 
 
@@ -44,53 +40,57 @@ FIELD_GROUPS = (
         "card_numbers",
         "Card numbers",
         "Medicare and DVA numbers.",
-        _of_patients("medicare medicare_reference_number dva_card_number"),
+        _of("patients", "medicare medicare_reference_number dva_card_number"),
     ),
-    FieldGroup("concession", "Concession", "The type of concession.", _of_patients("concession_type")),
-    FieldGroup("email", "Email address", "To email someone with one click.", _of_patients("email")),
+    FieldGroup("concession", "Concession", "The type of concession.", _of("patients", "concession_type")),
+    FieldGroup("email", "Email address", "To email someone with one click.", _of("patients", "email")),
     FieldGroup(
         "address",
         "Address",
         "Street, town and country.",
-        _of_patients("address_1 address_2 address_3 city state post_code country country_code time_zone"),
+        _of("patients", "address_1 address_2 address_3 city state post_code country country_code time_zone"),
     ),
-    FieldGroup("emergency_contact", "Emergency contact", "As written in Cliniko.", _of_patients("emergency_contact")),
+    FieldGroup(
+        "emergency_contact", "Emergency contact", "As written in Cliniko.", _of("patients", "emergency_contact")
+    ),
     FieldGroup(
         "sex_and_gender",
         "Sex, gender and pronouns",
         "Shown beside the name.",
-        _of_patients("sex gender gender_identity pronouns"),
+        _of("patients", "sex gender gender_identity pronouns"),
     ),
     FieldGroup(
         "occupation_and_referral",
         "Occupation and referral",
         "Occupation, referral source and referring doctor.",
-        _of_patients("occupation referral_source referring_doctor"),
+        _of("patients", "occupation referral_source referring_doctor"),
     ),
     FieldGroup(
         "marketing",
         "Reminders and marketing",
         "Reminder type, confirmation emails and marketing preferences.",
-        _of_patients("reminder_type receives_confirmation_emails accepted_email_marketing accepted_sms_marketing"),
+        _of("patients", "reminder_type receives_confirmation_emails accepted_email_marketing accepted_sms_marketing"),
     ),
     FieldGroup(
         "invoicing",
         "Invoicing and old reference IDs",
         "Who invoices go to, and the ID in an earlier system. Not shown on any page.",
-        _of_patients("invoice_default_to invoice_email invoice_extra_information old_reference_id"),
+        _of("patients", "invoice_default_to invoice_email invoice_extra_information old_reference_id"),
     ),
     FieldGroup(
         "notes",
         "Notes in Cliniko",
         "Cliniko's patient notes and appointment notes. Not your team's notes in Sidechart.",
-        _of_patients("notes appointment_notes"),
+        _of("patients", "notes appointment_notes"),
     ),
-    FieldGroup("custom_fields", "Custom fields", "The fields that your clinic added.", _of_patients("custom_fields")),
+    FieldGroup(
+        "custom_fields", "Custom fields", "The fields that your clinic added.", _of("patients", "custom_fields")
+    ),
     FieldGroup(
         "appointment_notes",
         "Notes on appointments",
         "Notes on single appointments and attendees, and reasons for cancellations.",
-        _of_each(
+        _of(
             "individual_appointments attendees",
             "notes cancellation_note cancellation_reason cancellation_reason_description",
         )
@@ -100,7 +100,7 @@ FIELD_GROUPS = (
         "booking_addresses",
         "IP addresses of bookings",
         "The IP address of people who booked online. Not shown on any page.",
-        _of_each("individual_appointments attendees", "booking_ip_address"),
+        _of("individual_appointments attendees", "booking_ip_address"),
     ),
 )
 BY_NAME = {group.name: group for group in FIELD_GROUPS}
@@ -110,34 +110,31 @@ REQUIRED = (
         "Cliniko IDs and times",
         "They identify each record and say when it was created, changed, archived, merged or deleted. Without them "
         "Sidechart could show the wrong record.",
-        _of_patients(
+        _of(
+            "patients",
             "id created_at updated_at archived_at deleted_at merged_at merged_with_patient links medical_alerts "
-            "appointments invoices patient_attachments attendees"
+            "appointments invoices patient_attachments attendees",
         )
-        | _of_each(_BOOKINGS, "id created_at updated_at archived_at deleted_at cancelled_at links"),
+        | _of(_BOOKINGS, "id created_at updated_at archived_at deleted_at cancelled_at links"),
     ),
     RequiredFields(
         "Names, date of birth and phone numbers",
         "To find a person, check that it's them, and reach them.",
-        _of_patients(
-            "first_name last_name preferred_first_name title label date_of_birth patient_phone_numbers",
-        ),
+        _of("patients", "first_name last_name preferred_first_name title label date_of_birth patient_phone_numbers"),
     ),
     RequiredFields(
         "Privacy policy accepted",
         "So that no one overlooks that it was declined.",
-        _of_patients("accepted_privacy_policy"),
+        _of("patients", "accepted_privacy_policy"),
     ),
     RequiredFields(
-        "Medical alerts",
-        "They come first on the screen. Missing alerts could do harm.",
-        {"medical_alerts": ()},
+        "Medical alerts", "They come first on the screen. Missing alerts could do harm.", {"medical_alerts": ()}
     ),
     RequiredFields(
         "Appointments and group appointments",
         "When, where and who with, and whether the person arrived. Includes the names of practitioners, businesses and "
         "appointment types.",
-        _of_each(
+        _of(
             _BOOKINGS,
             "starts_at ends_at patient patient_name practitioner business appointment_type booking patient_arrived "
             "did_not_arrive arrived max_attendees repeats email_reminder_sent sms_reminder_sent invoice_status "
@@ -165,11 +162,8 @@ class NotStored:
 
 
 def not_stored(excluded: dict[str, bool], payload: dict[str, object]) -> tuple[NotStored, ...]:
-    """Return the groups that this payload lacks, in the order of FIELD_GROUPS.
-
-    `excluded` says for each excluded group whether it's being restored. A restored group counts as stored once the
-    payload has one of its fields.
-    """
+    """Return the groups that this payload lacks. `excluded` says for each excluded group whether it's being restored;
+    such a group counts as stored once the payload has one of its fields."""
     return tuple(
         NotStored(group, excluded[group.name])
         for group in FIELD_GROUPS

@@ -67,17 +67,11 @@ class StoredKey:
 
 def current_key() -> StoredKey | None:
     """Return the clinic's key; None before the first one."""
-    connection = connection_state.load()
-    if not connection.sealed_key:
+    now = connection_state.load()
+    if not now.sealed_key:
         return None
-    return StoredKey(
-        last4=connection.key_last4,
-        account=connection.account_name,
-        shard=connection.shard,
-        user=connection.key_user_name,
-        role=connection.key_user_role,
-        works=connection.key_state != connection_state.KeyState.INVALID,
-    )
+    works = now.key_state != connection_state.KeyState.INVALID
+    return StoredKey(now.key_last4, now.account_name, now.shard, now.key_user_name, now.key_user_role, works)
 
 
 def enter_key(pasted: str, *, by: Actor, confirmed_account: str = "") -> Connected:

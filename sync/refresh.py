@@ -25,10 +25,8 @@ ANSWERED_SECONDS = 2
 
 
 def refresh_patient(cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
-    """Read the patient and their medical alerts from Cliniko once and store the answers.
-
-    Takes about `timeout` seconds at most. Returns Cliniko's errors as an Outcome and raises none of them.
-    """
+    """Read the patient and their medical alerts from Cliniko and store them. Takes about `timeout` seconds at most.
+    Cliniko's errors are returned as an Outcome, never raised."""
     if known := blocked():
         return known
     if not _claim(cliniko_id):
@@ -61,7 +59,12 @@ def _refresh(client: Cliniko, cliniko_id: str, connection: Connection) -> Outcom
     connection_state.record_key_accepted(connection)
     payload = found.payload
     if payload is None:
-        return _mark_missing(cliniko_id, found.sequence, connection)
+        with transaction.atomic():
+            if connection_state.key_is_unchanged(connection):
+                mark_deleted(PATIENTS, [cliniko_id], sequence=found.sequence)
+        # Keep no row for an id that Cliniko doesn't know, or any website could fill the table with launches.
+        PatientRefresh.objects.filter(cliniko_id=cliniko_id).delete()
+        return Outcome.UNKNOWN
     if str(payload.get("id")) != cliniko_id:
         return Outcome.UNREACHABLE
     with transaction.atomic():
@@ -76,20 +79,9 @@ def _refresh(client: Cliniko, cliniko_id: str, connection: Connection) -> Outcom
     return Outcome.FRESH
 
 
-def _mark_missing(cliniko_id: str, sequence: int, connection: Connection) -> Outcome:
-    with transaction.atomic():
-        if connection_state.key_is_unchanged(connection):
-            mark_deleted(PATIENTS, [cliniko_id], sequence=sequence)
-    # Keep no row for an id that Cliniko doesn't know, or any website could fill the table with launches.
-    PatientRefresh.objects.filter(cliniko_id=cliniko_id).delete()
-    return Outcome.UNKNOWN
-
-
 def _refresh_alerts(client: Cliniko, patient_id: str, connection: Connection, *, merged: bool) -> bool:
-    """Return whether the patient's alerts are up to date: without them a patient doesn't count as checked.
-
-    The alerts of a merged patient are listed with the patient they were merged into, so missing ones aren't deleted.
-    """
+    """Return whether the patient's alerts are up to date: without them a patient doesn't count as checked. A merged
+    patient's alerts are listed with the surviving patient, so missing ones aren't deleted."""
     sequence = next_sequence()
     try:
         page = client.list(ALERTS.name, filters=(f"patient_id:={patient_id}", "archived_at:*"), sort="id:asc")

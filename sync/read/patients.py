@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 from django.conf import settings
 from django.db import connection as database
@@ -34,47 +34,12 @@ _APPOINTMENT_LISTS = (
 )
 
 
-class _AlertRow(TypedDict):
-    cliniko_id: str
-    name: str
-    first_seen_at: str
-
-
-class _BookingRow(TypedDict):
-    cliniko_id: str
-    starts_at: str
-    ends_at: str | None
-    cancelled_at: str | None
-    practitioner: str | None
-    business: str | None
-    appointment_type: str | None
-    arrived: Any
-    did_not_arrive: bool | None
-    notes: Any
-    cancellation_reason: Any
-
-
-class _ChangeRow(TypedDict):
-    field: str
-    before: Any
-    after: Any
-    changed_at: str
-
-
-class _ListRow(TypedDict):
-    checked_at: str | None
-    refused_at: str | None
-
-
-class _ConnectionRow(TypedDict):
-    time_zone: str
-    patient_word: str
-    account_subdomain: str
-    shard: str
+_NOT_CONNECTED = {"time_zone": "UTC", "patient_word": "patient", "account_subdomain": "", "shard": ""}
+_Row = dict[str, Any]
 
 
 class _PatientRow(TypedDict):
-    """The JSON object that _STATEMENT returns. Times are ISO 8601 text; empty lists are None."""
+    """The JSON object that _STATEMENT returns. Times are ISO 8601 text; empty lists and objects are None."""
 
     payload: dict[str, Any]
     date_of_birth: str | None
@@ -82,19 +47,16 @@ class _PatientRow(TypedDict):
     archived_at: str | None
     deleted_at: str | None
     merged_into: str | None
-    first_seen_at: str
     merged_from: list[str]
+    first_seen_at: str
     refreshed_at: str | None
     unreadable: list[str]
-    lists: dict[str, _ListRow] | None
-    bookings: list[_BookingRow] | None
-    alerts: list[_AlertRow] | None
+    lists: dict[str, dict[str, str | None]] | None
+    bookings: list[_Row] | None
+    alerts: list[_Row] | None
     excluded: dict[str, bool] | None
-    changes: list[_ChangeRow] | None
-    connection: _ConnectionRow | None
-
-
-_NOT_CONNECTED = _ConnectionRow(time_zone="UTC", patient_word="patient", account_subdomain="", shard="")
+    changes: list[_Row] | None
+    connection: dict[str, str] | None
 
 
 def get(cliniko_id: str) -> PatientRecord | None:
@@ -104,11 +66,10 @@ def get(cliniko_id: str) -> PatientRecord | None:
         found = cursor.fetchone()
     if found is None:
         return None
-    row = cast("_PatientRow", json.loads(found[0]))
+    row: _PatientRow = json.loads(found[0])
     clinic = _facts(row["connection"])
     first_seen_at = stored_timestamp(row["first_seen_at"])
-    patients_list = (row["lists"] or {}).get("patients")
-    checks = (row["refreshed_at"], patients_list and patients_list["checked_at"])
+    checks = (row["refreshed_at"], (row["lists"] or {}).get("patients", {}).get("checked_at"))
     upcoming, past = _appointments(row["bookings"] or [])
     return PatientRecord(
         cliniko_id=cliniko_id,
@@ -146,8 +107,7 @@ def summaries(cliniko_ids: Iterable[str]) -> dict[str, PatientSummary]:
 
 def clinic_facts() -> ClinicFacts:
     """Return the settings of the clinic's Cliniko account."""
-    row = models.Connection.objects.filter(id=1).values(*_NOT_CONNECTED).first()
-    return _facts(cast("_ConnectionRow | None", row))
+    return _facts(models.Connection.objects.filter(id=1).values(*_NOT_CONNECTED).first())
 
 
 def account_since() -> datetime | None:
@@ -155,7 +115,7 @@ def account_since() -> datetime | None:
     return models.Connection.objects.filter(id=1).values_list("account_since", flat=True).first()
 
 
-def _facts(row: _ConnectionRow | None) -> ClinicFacts:
+def _facts(row: dict[str, str] | None) -> ClinicFacts:
     row = row or _NOT_CONNECTED
     subdomain = row["account_subdomain"]
     url = settings.CLINIKO_WEB_URL.replace("{subdomain}", subdomain).replace("{shard}", row["shard"])
@@ -168,9 +128,9 @@ def _optional(value: str | None) -> datetime | None:
 
 def _warning(resource: str, label: str, row: _PatientRow, clinic: ClinicFacts) -> str:
     """Return why a list may be incomplete, or "". A patient just re-read doesn't prove it: lists fail separately."""
-    cursor = (row["lists"] or {}).get(resource)
-    checked_at = _optional(cursor["checked_at"]) if cursor else None
-    if cursor and cursor["refused_at"]:
+    cursor = (row["lists"] or {}).get(resource, {})
+    checked_at = _optional(cursor.get("checked_at"))
+    if cursor.get("refused_at"):
         return f"{label} can't be shown: the Cliniko user who made the API key can't read them. Check in Cliniko."
     if resource in row["unreadable"]:
         return f"Some {label.lower()} couldn't be read. Check in Cliniko."
@@ -181,7 +141,7 @@ def _warning(resource: str, label: str, row: _PatientRow, clinic: ClinicFacts) -
     return ""
 
 
-def _appointments(rows: list[_BookingRow]) -> tuple[tuple[Appointment, ...], tuple[Appointment, ...]]:
+def _appointments(rows: list[_Row]) -> tuple[tuple[Appointment, ...], tuple[Appointment, ...]]:
     """Return upcoming appointments, soonest first, and past ones, latest first, group appointments included."""
     found = list(map(_appointment, rows))
     now = timezone.now()
@@ -190,21 +150,21 @@ def _appointments(rows: list[_BookingRow]) -> tuple[tuple[Appointment, ...], tup
     return upcoming, past
 
 
-def _appointment(row: _BookingRow) -> Appointment:
+def _appointment(row: _Row) -> Appointment:
     return Appointment(
         cliniko_id=row["cliniko_id"],
         starts_at=stored_timestamp(row["starts_at"]),
         ends_at=_optional(row["ends_at"]),
-        practitioner=row["practitioner"] or "",
-        business=row["business"] or "",
-        appointment_type=row["appointment_type"] or "",
+        practitioner=text(row, "practitioner"),
+        business=text(row, "business"),
+        appointment_type=text(row, "appointment_type"),
         status=_status(row),
         cancellation_reason=text(row, "cancellation_reason"),
         notes=text(row, "notes"),
     )
 
 
-def _status(row: _BookingRow) -> Status:
+def _status(row: _Row) -> Status:
     if row["cancelled_at"]:
         return "cancelled"
     if row["did_not_arrive"]:

@@ -150,10 +150,8 @@ class PatientRecord:
         return tuple(each for each in self.not_stored if each.group.name not in SHOWN_IN_PLACE)
 
     def changed_since(self, since: datetime) -> tuple[Change, ...]:
-        """Return one change per field from its value at `since` to its current value, latest first.
-
-        A field that has its former value again isn't a change.
-        """
+        """Return one change per field, from its value at `since` to its current value, latest first. A field that has
+        its former value again isn't a change."""
         found: dict[str, Change] = {}
         for change in self.changes:
             if change.changed_at > since:

@@ -38,10 +38,8 @@ class RunSummary:
 def recent(
     *, before: int | None = None, include_unchanged: bool = False, count: int = 25
 ) -> tuple[tuple[RunSummary, ...], bool]:
-    """Return the latest runs, or those before the run with this id, and whether there are earlier ones.
-
-    Runs and lists without changes are left out unless `include_unchanged`; runs that stopped are always included.
-    """
+    """Return the latest runs, or those before the run with this id, and whether there are earlier ones. Leaves out runs
+    and lists without changes unless `include_unchanged`, but never runs that stopped."""
     rows = SyncRun.objects.order_by("-id")
     if before is not None:
         rows = rows.filter(id__lt=before)

@@ -34,10 +34,7 @@ _DATES_OF_BIRTH = [
 
 
 def search(query: str, limit: int = 20) -> list[PatientSummary]:
-    """Return the patients that match the whole query, by family name, archived ones last.
-
-    Leaves out deleted and merged patients.
-    """
+    """Return the patients that match all of it, by family name, archived ones last, without deleted and merged ones."""
     conditions = list(_conditions(query))
     if not conditions:
         return []

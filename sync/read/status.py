@@ -19,12 +19,9 @@ _SUBSETS = ("deleted", "archived", "cancelled")
 
 @dataclass(frozen=True)
 class SyncStatus:
-    """The state of the mirror as a whole, taken from its patients.
-
-    `state` is a Connection.State or `importing`; `sentence` tells staff what is wrong and who can fix it, "" if all is
-    well. `key_state` and `key_sentence` say the same about the key alone, which a pause or an outage doesn't hide.
-    `until` is when Cliniko is next asked, `since` when the state began.
-    """
+    """`state` is a Connection.State or `importing` (patients); `sentence` tells staff what is wrong and who can fix it,
+    "" if all is well. `key_state` and `key_sentence` say the same about the key alone, which a pause or an outage
+    doesn't hide. `until` is when Cliniko is next asked, `since` when the state began."""
 
     state: str
     sentence: str
@@ -43,10 +40,8 @@ class SyncStatus:
 
 @dataclass(frozen=True)
 class ResourceStatus:
-    """The state of one resource. `sentence` says why the copy is incomplete, "" if it's complete.
-
-    `stored` counts records that aren't deleted; `walked` and `total` are the latest walk's progress.
-    """
+    """`stored` counts records that aren't deleted; `walked` and `total` are the latest walk's progress. `sentence` says
+    why the copy is incomplete, "" if it's complete."""
 
     name: str
     label: str
@@ -69,8 +64,8 @@ class ResourceStatus:
 def current() -> SyncStatus:
     """Return the state of the mirror."""
     connection = connection_state.load()
-    cursor = models.Cursor.objects.filter(resource="patients").first()
-    importing = bool(connection.sealed_key) and (cursor is None or cursor.imported_at is None)
+    cursor = models.Cursor.objects.filter(resource="patients").first() or models.Cursor()
+    importing = bool(connection.sealed_key) and cursor.imported_at is None
     state = IMPORTING if importing and connection.state == State.OK else connection.state
     return SyncStatus(
         state=state,
@@ -79,7 +74,7 @@ def current() -> SyncStatus:
         key_sentence=_key_sentence(connection.key_state, connection),
         since=connection.state_since,
         until=connection.resume_at,
-        checked_at=cursor.checked_at if cursor else None,
+        checked_at=cursor.checked_at,
         importing=importing,
     )
 
@@ -97,16 +92,16 @@ def by_resource() -> tuple[ResourceStatus, ...]:
 
 
 def _resource(resource: Resource, cursors: dict[str, models.Cursor], compared: int | None) -> ResourceStatus:
-    cursor = cursors.get(resource.name)
+    cursor = cursors.get(resource.name) or models.Cursor()
     return ResourceStatus(
         name=resource.name,
         label=resource.label,
         stored=resource.model._default_manager.filter(deleted_at=None).count(),
-        walked=cursor.walked if cursor else 0,
-        total=cursor.total if cursor else None,
-        imported=cursor is not None and cursor.imported_at is not None,
-        checked_at=cursor.checked_at if cursor else None,
-        refused=cursor is not None and cursor.refused_at is not None,
+        walked=cursor.walked,
+        total=cursor.total,
+        imported=cursor.imported_at is not None,
+        checked_at=cursor.checked_at,
+        refused=cursor.refused_at is not None,
         sentence=_why_incomplete(resource, cursor, compared) or _unlisted_subsets(resource, cursors),
     )
 
@@ -133,16 +128,16 @@ def _join(words: list[str]) -> str:
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def _why_incomplete(resource: Resource, cursor: models.Cursor | None, compared: int | None) -> str:
-    if cursor is not None and cursor.refused_at:
+def _why_incomplete(resource: Resource, cursor: models.Cursor, compared: int | None) -> str:
+    if cursor.refused_at:
         return (
             f"The Cliniko user who made the API key can't read {resource.label}. Someone who manages users in "
             "Cliniko can change that user's role; we try again every few hours."
         )
-    if cursor is not None and cursor.failures:
+    if cursor.failures:
         return f"Cliniko doesn't list {resource.label} at the moment. We keep trying."
-    if cursor is None or cursor.imported_at is None:
-        return "Importing." if cursor and cursor.after_id else "Waiting to be imported."
+    if cursor.imported_at is None:
+        return "Importing." if cursor.after_id else "Waiting to be imported."
     return f"Being compared with Cliniko: {compared} so far." if compared is not None else ""
 
 

@@ -28,25 +28,18 @@ def patient_data(cliniko_ids: Iterable[str]) -> dict[str, Rows]:
     group_appointments = models.GroupAppointment.objects.filter(cliniko_id__in=attendees.values("booking_id"))
     changes: QuerySet[Any] = models.PatientChange.objects.filter(patient_id__in=ids).order_by("changed_at", "pk")
     refused: QuerySet[Any] = models.RefusedPayload.objects.filter(patient_id__in=ids).order_by("pk")
-    return {
-        "patients": _records(models.Patient.objects.filter(cliniko_id__in=ids)),
-        "medical_alerts": _records(models.MedicalAlert.objects.filter(patient_id__in=ids)),
-        "individual_appointments": _records(appointments),
-        "attendees": _records(attendees),
-        "group_appointments": _records(group_appointments),
-        "changes": list(changes.values("patient_id", "field", "before", "after", "changed_at")),
-        "not_readable": list(refused.values("resource", "cliniko_id", "reason", "refused_at", "payload")),
-    } | _names(appointments, group_appointments)
-
-
-def _records(rows: QuerySet[Any]) -> Rows:
-    return list(rows.order_by("cliniko_id").values(*_COLUMNS))
-
-
-def _names(*bookings: QuerySet[Any]) -> dict[str, Rows]:
-    found: dict[str, Rows] = {}
+    records: dict[str, QuerySet[Any]] = {
+        "patients": models.Patient.objects.filter(cliniko_id__in=ids),
+        "medical_alerts": models.MedicalAlert.objects.filter(patient_id__in=ids),
+        "individual_appointments": appointments,
+        "attendees": attendees,
+        "group_appointments": group_appointments,
+    }
+    data = {resource: list(rows.order_by("cliniko_id").values(*_COLUMNS)) for resource, rows in records.items()}
+    data["changes"] = list(changes.values("patient_id", "field", "before", "after", "changed_at"))
+    data["not_readable"] = list(refused.values("resource", "cliniko_id", "reason", "refused_at", "payload"))
     for resource, (model, column) in _NAMED.items():
-        ids = {booked_id for rows in bookings for booked_id in rows.values_list(column, flat=True)}
-        named: QuerySet[Any] = model._default_manager.filter(cliniko_id__in=ids).order_by("cliniko_id")
-        found[resource] = list(named.values("cliniko_id", "name"))
-    return found
+        booked = {each for rows in (appointments, group_appointments) for each in rows.values_list(column, flat=True)}
+        named: QuerySet[Any] = model._default_manager.filter(cliniko_id__in=booked).order_by("cliniko_id")
+        data[resource] = list(named.values("cliniko_id", "name"))
+    return data
