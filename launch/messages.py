@@ -98,7 +98,7 @@ ANOTHER_ACCOUNT = ErrorPage(
 UNREADABLE = ErrorPage(
     status=503,
     title="Cliniko's answer couldn't be read",
-    happened="Cliniko has this {patient}, but Sidechart couldn't read the record.",
+    happened="Cliniko answered, but Sidechart couldn't read what it says about this {patient}.",
     what_to_do="Use Cliniko for now, and tell an owner or admin of your clinic: they can contact us.",
     action="retry",
 )

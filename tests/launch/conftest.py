@@ -26,10 +26,10 @@ class Cliniko:
 
     outcome: Outcome = Outcome.UNKNOWN
     then: Callable[[], object] = lambda: None
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
 
     def refresh_patient(self, cliniko_id: str, *, timeout: float = 2.5) -> Outcome:
-        self.asked.append(cliniko_id)
+        self.requested.append(cliniko_id)
         self.then()
         return self.outcome
 

@@ -10,7 +10,7 @@ from sync.models import Connection
 from sync.refresh import Outcome
 from tenants.context import clinic_context
 from tests.launch.conftest import Cliniko
-from tests.launch.views.test_patient_fresh import ask, form_of
+from tests.launch.views.test_patient_fresh import form_of, refresh
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def forms(browsers: dict[str, Client], cliniko: Cliniko) -> dict[str, dict[str, 
 def test_an_open_screen_does_not_become_another_person(
     browsers: dict[str, Client], forms: dict[str, dict[str, str]], cliniko: Cliniko
 ) -> None:
-    answer = ask(browsers["bondi"], forms["bondi"])
-    assert (answer.status_code, answer.content, cliniko.asked) == (403, b"", [])
-    assert ask(browsers["harbour"], forms["harbour"]).status_code == 200
+    response = refresh(browsers["bondi"], forms["bondi"])
+    assert (response.status_code, response.content, cliniko.requested) == (403, b"", [])
+    assert refresh(browsers["harbour"], forms["harbour"]).status_code == 200
 
 
 def test_patients_of_the_former_account_are_not_recently_opened(
@@ -47,5 +47,5 @@ def test_patients_of_the_new_account_are_recently_opened(
     browsers: dict[str, Client], forms: dict[str, dict[str, str]]
 ) -> None:
     form = form_of(browsers["bondi"].get("/patients/42/").content.decode())
-    assert ask(browsers["bondi"], form).status_code == 200
+    assert refresh(browsers["bondi"], form).status_code == 200
     assert "Lindqvist" in browsers["bondi"].get("/").content.decode()

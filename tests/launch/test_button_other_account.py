@@ -20,9 +20,9 @@ SIGNED_IN = CLICKED | {"Sec-Fetch-Site": "same-origin", "Referer": "http://bondi
 
 @pytest.mark.parametrize("referer", ["https://harbour.au1.cliniko.com/", "https://harbour.au2.cliniko.com/patients/42"])
 def test_a_click_in_another_account_opens_no_one(owner: Client, force_login: Browsers, referer: str) -> None:
-    answer = force_login("bondi").get("/patients?patient_id=42", headers=CLICKED | {"Referer": referer}, follow=True)
-    page = answer.content.decode()
-    assert answer.status_code == 409
+    response = force_login("bondi").get("/patients?patient_id=42", headers=CLICKED | {"Referer": referer}, follow=True)
+    page = response.content.decode()
+    assert response.status_code == 409
     assert "in a Cliniko account that isn&#x27;t this clinic&#x27;s." in page
     assert "harbour" not in page.lower()
     assert "Lindqvist" not in page
@@ -44,25 +44,25 @@ def test_a_click_in_another_account_opens_no_one(owner: Client, force_login: Bro
     ],
 )
 def test_a_click_in_this_account_or_in_an_unknown_one_opens_the_patient(owner: Client, referer: str) -> None:
-    answer = owner.get("/patients?patient_id=42", headers=CLICKED | {"Referer": referer})
-    assert (answer.status_code, answer["Location"]) == (302, "/patients/42/")
+    response = owner.get("/patients?patient_id=42", headers=CLICKED | {"Referer": referer})
+    assert (response.status_code, response["Location"]) == (302, "/patients/42/")
 
 
 def test_a_clinic_that_never_connected_accepts_every_click(owner: Client) -> None:
     with clinic_context("bondi"):
         Connection.objects.update(account_subdomain="")
-    answer = owner.get("/patients?patient_id=42", headers={"Referer": "https://harbour.au1.cliniko.com/"})
-    assert answer.status_code == 302
+    response = owner.get("/patients?patient_id=42", headers={"Referer": "https://harbour.au1.cliniko.com/"})
+    assert response.status_code == 302
 
 
 def test_visitors_do_not_learn_which_account_the_clinic_has(two_clinics: None, clinic_client: Browsers) -> None:
     lengths = set()
     for account in ("bondi", "harbour"):
-        answer = clinic_client("bondi").get(
+        response = clinic_client("bondi").get(
             "/patients?patient_id=42", headers={"Referer": f"https://{account}.au1.cliniko.com/"}
         )
-        assert (answer.status_code, answer["Location"][:9]) == (302, "/login?t=")
-        lengths.add(len(answer["Location"]))
+        assert (response.status_code, response["Location"][:9]) == (302, "/login?t=")
+        lengths.add(len(response["Location"]))
     assert len(lengths) == 1
     assert set(clicks()) == {Kind.SIGNED_OUT}
 
@@ -71,10 +71,10 @@ def test_visitors_do_not_learn_which_account_the_clinic_has(two_clinics: None, c
 def test_it_opens_no_one_after_sign_in_either(
     owner: Client, staff_member: Callable[..., User], clinic_client: Browsers, address: str
 ) -> None:
-    who, browser = staff_member("bondi"), clinic_client("bondi")
-    asked = browser.get(address, headers=CLICKED | {"Referer": "https://harbour.au1.cliniko.com/"})
-    landed = browser.post(asked["Location"], {"login": who.email, "password": PASSWORD})
-    shown = browser.get(landed["Location"], headers=SIGNED_IN)
+    user, browser = staff_member("bondi"), clinic_client("bondi")
+    to_sign_in = browser.get(address, headers=CLICKED | {"Referer": "https://harbour.au1.cliniko.com/"})
+    signed_in = browser.post(to_sign_in["Location"], {"login": user.email, "password": PASSWORD})
+    shown = browser.get(signed_in["Location"], headers=SIGNED_IN)
     assert shown.status_code == 409
     assert "in a Cliniko account that isn&#x27;t this clinic&#x27;s." in shown.content.decode()
     assert "Lindqvist" not in shown.content.decode()
@@ -85,21 +85,21 @@ def test_it_opens_no_one_after_sign_in_either(
 
 def test_a_marked_link_on_another_website_is_not_a_click(owner: Client, force_login: Browsers) -> None:
     link = "/patients?patient_id=42&another_account=yes"
-    answer = force_login("bondi").get(link, headers=CLICKED | {"Referer": "https://evil.example/"})
-    assert answer.status_code == 409
+    response = force_login("bondi").get(link, headers=CLICKED | {"Referer": "https://evil.example/"})
+    assert response.status_code == 409
     assert clicks() == {}
 
 
 def test_the_page_is_shown_again_after_a_new_sign_in(
     owner: Client, staff_member: Callable[..., User], force_login: Browsers
 ) -> None:
-    who, browser = staff_member("bondi"), force_login("bondi")
+    user, browser = staff_member("bondi"), force_login("bondi")
     shown = browser.get(
         "/patients?patient_id=42", headers=CLICKED | {"Referer": "https://harbour.au1.cliniko.com/"}, follow=True
     )
     assert shown.status_code == 409
     browser.cookies.clear()
     here = f"{shown.request['PATH_INFO']}?{shown.request['QUERY_STRING']}"  # where session.js leads after the sign-in
-    asked = browser.get(here, headers={"Referer": f"http://bondi.localhost{here}"})
-    landed = browser.post(asked["Location"], {"login": who.email, "password": PASSWORD})
-    assert browser.get(landed["Location"]).status_code == 409
+    to_sign_in = browser.get(here, headers={"Referer": f"http://bondi.localhost{here}"})
+    signed_in = browser.post(to_sign_in["Location"], {"login": user.email, "password": PASSWORD})
+    assert browser.get(signed_in["Location"]).status_code == 409

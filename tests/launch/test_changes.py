@@ -16,7 +16,7 @@ from tenants.context import clinic_context
 from tests.audit.tampering import update_events
 from tests.conftest import AddRecord
 from tests.launch.conftest import Cliniko, written
-from tests.launch.views.test_patient_fresh import ask, form_of
+from tests.launch.views.test_patient_fresh import form_of, refresh
 from tests.payloads import alert_payload, patient_payload
 
 MARK = 'class="changed"'
@@ -173,6 +173,6 @@ def test_changes_in_the_fresh_copy_are_marked_as_just_now(reception: Client, cli
         PatientChange.objects.update(changed_at=timezone.now())  # within a transaction, now() is constant
 
     cliniko.outcome, cliniko.then = Outcome.FRESH, edited_later
-    page = ask(reception, form).content.decode()
+    page = refresh(reception, form).content.decode()
     assert "Changed in Cliniko just now" in page
     assert listed_changes(page) == [("Email", "ada@example.com", "ada@new.example")]

@@ -15,7 +15,7 @@ from launch.tasks import delete_expired_drafts
 from sync.connection.connect import delete_account_data
 from tenants.context import clinic_context
 from tests.launch.conftest import access_log
-from tests.launch.views.test_notes import Desk, note, versions
+from tests.launch.views.test_notes import Desk, latest_note, versions
 from tests.launch.views.test_patient import merged_into
 
 
@@ -128,7 +128,7 @@ def test_the_draft_of_an_edit_keeps_the_version_it_began_with(
     typist: Typist, force_login: Callable[..., Client]
 ) -> None:
     typist.write("Prefers mornings")
-    pk = note().pk
+    pk = latest_note().pk
     typist.type("Prefers mornings or noon", note=pk, version=1)
     colleague = Desk(force_login("bondi", role="clinician"))
     colleague.post(f"/{pk}", text="Prefers evenings", version=1)
@@ -145,8 +145,8 @@ def test_the_draft_of_an_edit_keeps_the_version_it_began_with(
 
 def test_the_draft_for_a_deleted_note_becomes_a_new_note(typist: Typist) -> None:
     typist.write("Prefers mornings")
-    typist.type("Prefers noon", note=note().pk, version=1)
-    typist.post(f"/{note().pk}/delete")
+    typist.type("Prefers noon", note=latest_note().pk, version=1)
+    typist.post(f"/{latest_note().pk}/delete")
     assert typist.box() == "Prefers noon"
     typist.post(text="Prefers noon", restored=typist.restored)
     assert saved() == []

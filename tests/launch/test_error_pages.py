@@ -18,32 +18,32 @@ def base_host(db: None) -> Client:
 
 
 def test_the_base_host_has_a_landing_page(base_host: Client) -> None:
-    answer = base_host.get("/")
-    assert answer.status_code == 200
-    assert "Go to your clinic" in answer.content.decode()
-    assert not answer.cookies
+    response = base_host.get("/")
+    assert response.status_code == 200
+    assert "Go to your clinic" in response.content.decode()
+    assert not response.cookies
 
 
 @pytest.mark.parametrize(
     "typed", ["bondi", " Bondi ", "bondi.localhost", "http://bondi.localhost:8000/login", "BONDI.localhost."]
 )
 def test_a_typed_clinic_name_leads_to_the_clinic(base_host: Client, bondi: Clinic, typed: str) -> None:
-    answer = base_host.get("/find-clinic", {"clinic": typed})
-    assert (answer.status_code, answer["Location"]) == (302, "http://bondi.localhost:8000/")
+    response = base_host.get("/find-clinic", {"clinic": typed})
+    assert (response.status_code, response["Location"]) == (302, "http://bondi.localhost:8000/")
 
 
 def test_it_redirects_the_same_way_to_an_unknown_clinic(base_host: Client, bondi: Clinic) -> None:
-    answer = base_host.get("/find-clinic", {"clinic": "nowhere"})
-    assert (answer.status_code, answer["Location"]) == (302, "http://nowhere.localhost:8000/")
+    response = base_host.get("/find-clinic", {"clinic": "nowhere"})
+    assert (response.status_code, response["Location"]) == (302, "http://nowhere.localhost:8000/")
 
 
 @pytest.mark.parametrize(
     "typed", ["", "a", "x_y", "xn--bcher-kva", "admin", "//evil.example", "évil", "a.b.c", "a@b", "\x00"]
 )
 def test_an_invalid_clinic_name_is_refused(base_host: Client, typed: str) -> None:
-    answer = base_host.get("/find-clinic", {"clinic": typed})
-    assert answer.status_code == 400
-    assert "Go to your clinic" in answer.content.decode()
+    response = base_host.get("/find-clinic", {"clinic": typed})
+    assert response.status_code == 400
+    assert "Go to your clinic" in response.content.decode()
 
 
 def test_its_form_can_only_lead_to_clinics(base_host: Client) -> None:
@@ -53,22 +53,22 @@ def test_its_form_can_only_lead_to_clinics(base_host: Client) -> None:
 
 @pytest.mark.parametrize("host", ["bondi.localhost", "localhost"])
 def test_an_unknown_url_returns_404(bondi: Clinic, host: str) -> None:
-    answer = Client(HTTP_HOST=host).get("/nowhere")
-    assert answer.status_code == 404
-    assert "Page not found" in answer.content.decode()
-    assert not answer.cookies
+    response = Client(HTTP_HOST=host).get("/nowhere")
+    assert response.status_code == 404
+    assert "Page not found" in response.content.decode()
+    assert not response.cookies
 
 
 @pytest.mark.parametrize("host", ["nope.localhost", "www.bondi.localhost", "localhost.evil.example"])
 def test_an_unknown_host_returns_404_with_its_own_style(bondi: Clinic, host: str) -> None:
-    answer = Client(HTTP_HOST=host).get("/")
-    page = answer.content.decode()
-    assert answer.status_code == 404
-    assert not answer.cookies
+    response = Client(HTTP_HOST=host).get("/")
+    page = response.content.decode()
+    assert response.status_code == 404
+    assert not response.cookies
     style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
     assert style is not None
     digest = b64encode(sha256(style[1].encode()).digest()).decode()
-    assert f"'sha256-{digest}'" in answer["Content-Security-Policy"]
+    assert f"'sha256-{digest}'" in response["Content-Security-Policy"]
     assert not re.search(r"src=|href=|bondi", page)
 
 
@@ -80,9 +80,9 @@ def test_the_500_page_needs_no_database(
 
     monkeypatch.setattr("sync.read.patients.get", fail)
     reception.raise_request_exception = False
-    answer = reception.get("/patients/42/")
-    assert answer.status_code == 500
-    assert "Something went wrong" in answer.content.decode()
-    assert "Lindqvist" not in answer.content.decode()
+    response = reception.get("/patients/42/")
+    assert response.status_code == 500
+    assert "Something went wrong" in response.content.decode()
+    assert "Lindqvist" not in response.content.decode()
     with django_assert_num_queries(0):  # type: ignore[attr-defined]
         assert "Something went wrong" in render_to_string("500.html")

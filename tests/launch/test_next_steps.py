@@ -12,7 +12,7 @@ from sync.models import Connection, Cursor
 from sync.refresh import Outcome
 from tenants.context import clinic_context
 from tests.launch.conftest import Cliniko
-from tests.launch.views.test_patient_fresh import ask, form_of
+from tests.launch.views.test_patient_fresh import form_of, refresh
 
 State = Connection.State
 ASK_AN_OWNER = "Ask an owner or admin of your clinic."
@@ -39,7 +39,7 @@ def part(page: str, start: str, end: str) -> str:
 def test_each_banner_has_one_next_step(browser: Client, cliniko: Cliniko, outcome: Outcome) -> None:
     form = form_of(browser.get("/patients/42/").content.decode())
     cliniko.outcome = outcome
-    shown = part(ask(browser, form).content.decode(), 'id="freshness"', "</form>")
+    shown = part(refresh(browser, form).content.decode(), 'id="freshness"', "</form>")
     assert len(re.findall('class="button', shown)) + shown.count(ASK_AN_OWNER) == 1
     assert "patient" not in text_of(shown)
 

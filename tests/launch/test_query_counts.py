@@ -40,5 +40,5 @@ def test_a_view_takes_at_most_eight_queries(
         page = reception.get("/patients/42/").content.decode()
     for shown in ("Penicillin", "ada@new.example", "Card numbers", "Prefers mornings", "Changed since", "Attendance"):
         assert shown in page
-    asked = questions(captured)
-    assert len(asked) <= MOST, "\n".join(asked)
+    queries = questions(captured)
+    assert len(queries) <= MOST, "\n".join(queries)

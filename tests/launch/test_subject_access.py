@@ -54,9 +54,9 @@ def owner(
 
 
 def files_of(browser: Client, address: str = FILE_URL) -> dict[str, str]:
-    answer = browser.post(address)
-    assert answer.status_code == 200
-    with ZipFile(BytesIO(answer.content)) as archive:
+    response = browser.post(address)
+    assert response.status_code == 200
+    with ZipFile(BytesIO(response.content)) as archive:
         return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
@@ -66,10 +66,10 @@ def data_of(browser: Client) -> dict[str, Any]:
 
 
 def test_its_name_does_not_identify_the_patient(owner: Client) -> None:
-    answer = owner.post(FILE_URL)
-    assert answer["Content-Type"] == "application/zip"
-    assert re.search(r'attachment; filename="subject-access-\d{4}-\d\d-\d\d\.zip"$', answer["Content-Disposition"])
-    assert "no-store" in answer["Cache-Control"]
+    response = owner.post(FILE_URL)
+    assert response["Content-Type"] == "application/zip"
+    assert re.search(r'attachment; filename="subject-access-\d{4}-\d\d-\d\d\.zip"$', response["Content-Disposition"])
+    assert "no-store" in response["Cache-Control"]
     assert set(files_of(owner)) == FILES
 
 
@@ -180,9 +180,9 @@ def test_there_is_no_file_without_its_audit_entry(owner: Client, monkeypatch: py
         raise DatabaseError
 
     monkeypatch.setattr(Event.objects, "create", broken)
-    answer = owner.post(FILE_URL)
-    assert answer.status_code == 503
-    assert "Lindqvist" not in answer.content.decode()
+    response = owner.post(FILE_URL)
+    assert response.status_code == 503
+    assert "Lindqvist" not in response.content.decode()
 
 
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])

@@ -37,8 +37,8 @@ def page_of(browser: Client, address: str) -> str:
 
 
 def rows_of(browser: Client, address: str, **chosen: str) -> list[list[str]]:
-    answer = browser.post(address + "/csv", chosen)
-    text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    response = browser.post(address + "/csv", chosen)
+    text = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     return list(csv.reader(io.StringIO(text)))
 
 
@@ -71,8 +71,8 @@ def test_viewing_it_writes_an_entry(owner: Client, address: str) -> None:
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
 def test_other_roles_are_refused_with_an_entry(owner: Client, force_login: Browsers, address: str, role: str) -> None:
     browser = force_login("bondi", role=role)
-    answer = browser.post(address) if address.endswith("csv") else browser.get(address)
-    assert answer.status_code == 403
+    response = browser.post(address) if address.endswith("csv") else browser.get(address)
+    assert response.status_code == 403
     patient_id = "42" if "42" in address else ""
     assert access_log("bondi")[-1] == (f"{role}@clinic.example", "denied", patient_id)
 
@@ -92,9 +92,9 @@ def test_it_is_not_shown_when_its_entry_cannot_be_written(
         raise DatabaseError
 
     monkeypatch.setattr(Event.objects, "create", broken)
-    answer = owner.post(address) if address.endswith("csv") else owner.get(address)
-    assert answer.status_code == 503
-    assert "reception@clinic.example" not in answer.content.decode()
+    response = owner.post(address) if address.endswith("csv") else owner.get(address)
+    assert response.status_code == 503
+    assert "reception@clinic.example" not in response.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_days_are_in_the_clinics_time_zone(owner: Client) -> None:
 
 @pytest.mark.parametrize("chosen", [{"since": "soon"}, {"until": "9999-12-31"}, {"person": "0"}, {"action": "x"}])
 def test_an_invalid_filter_shows_no_entry(owner: Client, chosen: dict[str, str]) -> None:
-    answer = owner.get("/settings/access", chosen)
-    assert answer.status_code == 422
-    assert "log__what" not in answer.content.decode()
+    response = owner.get("/settings/access", chosen)
+    assert response.status_code == 422
+    assert "log__what" not in response.content.decode()
     assert owner.post("/settings/access/csv", chosen).status_code == 422
 
 
@@ -200,12 +200,12 @@ def test_the_csv_has_every_entry_and_writes_its_own(
     monkeypatch.setattr("launch.access_log.BATCH_SIZE", 2)
     for _ in range(3):
         owner.get("/patients/42/access")
-    answer = owner.post("/patients/42/access/csv")
-    assert answer["Content-Type"] == "text/csv; charset=utf-8"
-    assert "attachment" in answer["Content-Disposition"]
-    assert "42" not in answer["Content-Disposition"]
+    response = owner.post("/patients/42/access/csv")
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert "attachment" in response["Content-Disposition"]
+    assert "42" not in response["Content-Disposition"]
     assert access_log("bondi")[-1] == ("owner@clinic.example", "exported", "42")
-    rows = list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))  # type: ignore[attr-defined]
+    rows = list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))  # type: ignore[attr-defined]
     assert [row[3] for row in rows[1:]] == ["exported", *["viewed the access log"] * 3, "viewed"]
     assert rows[1][5] == "file: access log"
     assert {row[4] for row in rows[1:]} == {"42"}

@@ -59,9 +59,9 @@ def owner(two_clinics: None, force_login: Browsers) -> Client:
 
 def poll(browser: Client, *, secure: bool = False) -> str:
     """Return the part of the page that polls for a click."""
-    answer = browser.get("/settings/button/heard", headers={"HX-Request": "true"}, secure=secure)
-    assert answer.status_code == 200
-    return answer.content.decode()
+    response = browser.get("/settings/button/heard", headers={"HX-Request": "true"}, secure=secure)
+    assert response.status_code == 200
+    return response.content.decode()
 
 
 def clicks(label: str = "bondi") -> dict[str, str]:
@@ -69,7 +69,7 @@ def clicks(label: str = "bondi") -> dict[str, str]:
         return {row.kind: row.user_name for row in ButtonClick.objects.select_related("user")}
 
 
-def age(kind: Kind, by: timedelta, label: str = "bondi") -> None:
+def backdate(kind: Kind, by: timedelta, label: str = "bondi") -> None:
     with clinic_context(label):
         assert ButtonClick.objects.filter(kind=kind).update(clicked_at=timezone.now() - by)
 
@@ -179,9 +179,9 @@ def test_polling_returns_each_status_once(owner: Client) -> None:
     with clinic_context("bondi"):
         stamp = button_clicks.status().stamp
     assert f'name="seen" value="{stamp}"' in page
-    answer = owner.get("/settings/button/heard", {"seen": stamp}, headers={"HX-Request": "true"})
-    assert (answer.status_code, answer.content) == (204, b"")
-    age(Kind.CLICK, timedelta(seconds=30))
+    response = owner.get("/settings/button/heard", {"seen": stamp}, headers={"HX-Request": "true"})
+    assert (response.status_code, response.content) == (204, b"")
+    backdate(Kind.CLICK, timedelta(seconds=30))
     assert owner.get("/settings/button/heard", {"seen": stamp}).status_code == 200
 
 
@@ -204,9 +204,9 @@ def test_polling_does_not_extend_the_session(owner: Client) -> None:
 def test_a_click_on_a_wrong_url_opens_no_one_and_says_what_to_change(
     owner: Client, force_login: Browsers, path: str, kind: Kind, change: str
 ) -> None:
-    answer = force_login("bondi").get(path, headers=CLICKED)
-    page = answer.content.decode()
-    assert answer.status_code == 404
+    response = force_login("bondi").get(path, headers=CLICKED)
+    page = response.content.decode()
+    assert response.status_code == 404
     assert MISTAKE in page
     assert f'<code class="mono">{ADDRESS}</code>' in page
     assert change in page
@@ -224,13 +224,13 @@ def test_a_click_on_a_wrong_url_opens_no_one_and_says_what_to_change(
 def test_visitors_learn_only_that_the_host_is_a_clinic(
     owner: Client, clinic_client: Browsers, path: str, kind: Kind, change: str
 ) -> None:
-    answer = clinic_client("bondi").get(path, headers=CLICKED)
-    page = answer.content.decode()
-    assert answer.status_code == 404
+    response = clinic_client("bondi").get(path, headers=CLICKED)
+    page = response.content.decode()
+    assert response.status_code == 404
     assert ADDRESS in page
     assert change in page
     assert "/settings/button" not in page
-    assert not answer.cookies
+    assert not response.cookies
     assert clicks() == {kind: "Someone"}
 
 
@@ -244,9 +244,9 @@ def test_visitors_learn_nothing_about_any_id_on_a_wrong_url(two_clinics: None, c
 def test_a_click_without_a_valid_id_is_explained(
     owner: Client, clinic_client: Browsers, path: str, kind: Kind, change: str, signed_in: bool
 ) -> None:
-    answer = (owner if signed_in else clinic_client("bondi")).get(path, headers=CLICKED)
-    assert answer.status_code == 400
-    assert "Which patient do you want to open?" in answer.content.decode()
+    response = (owner if signed_in else clinic_client("bondi")).get(path, headers=CLICKED)
+    assert response.status_code == 400
+    assert "Which patient do you want to open?" in response.content.decode()
     assert clicks() == {kind: "Robin Owner" if signed_in else "Someone"}
     assert change in poll(owner)
 
@@ -258,16 +258,16 @@ def test_a_bookmark_without_an_id_is_not_a_click(owner: Client) -> None:
 
 @pytest.mark.parametrize("path", ["/patient", "/nowhere", "/patients/open", "/patients/0/", "/nowhere?id=42"])
 def test_an_unknown_url_without_an_id_is_not_a_click(owner: Client, path: str) -> None:
-    answer = owner.get(path, headers=CLICKED)
-    assert answer.status_code == 404
-    assert "Page not found" in answer.content.decode()
+    response = owner.get(path, headers=CLICKED)
+    assert response.status_code == 404
+    assert "Page not found" in response.content.decode()
     assert clicks() == {}
 
 
 def test_an_app_url_with_one_patients_id_opens_no_one(owner: Client) -> None:
-    answer = owner.get("/patients/42/?patient_id=43", headers=CLICKED)
-    assert answer.status_code == 404
-    assert "Lindqvist" not in answer.content.decode()
+    response = owner.get("/patients/42/?patient_id=43", headers=CLICKED)
+    assert response.status_code == 404
+    assert "Lindqvist" not in response.content.decode()
 
 
 def test_owners_get_a_link_to_the_settings_page(owner: Client) -> None:
@@ -281,7 +281,7 @@ def test_a_working_click_hides_earlier_mistakes_but_not_later_ones(owner: Client
     status = poll(owner)
     assert WORKS in status
     assert "Add an s to the end" not in status
-    age(Kind.CLICK, timedelta(minutes=5))
+    backdate(Kind.CLICK, timedelta(minutes=5))
     status = poll(owner)
     assert "Add an s to the end" in status
     assert "opened a patient from Cliniko" in status
@@ -290,7 +290,7 @@ def test_a_working_click_hides_earlier_mistakes_but_not_later_ones(owner: Client
 
 def test_only_the_latest_mistake_is_shown(owner: Client) -> None:
     owner.get("/patient?patient_id=42", headers=CLICKED)
-    age(Kind.SINGULAR, timedelta(minutes=1))
+    backdate(Kind.SINGULAR, timedelta(minutes=1))
     owner.get("/?patient_id=42", headers=CLICKED)
     status = poll(owner)
     assert "Add /patients to the end" in status
@@ -299,7 +299,7 @@ def test_only_the_latest_mistake_is_shown(owner: Client) -> None:
 
 def test_a_typed_url_hides_no_mistake(owner: Client) -> None:
     owner.get("/patient?patient_id=42", headers=CLICKED)
-    age(Kind.SINGULAR, timedelta(minutes=1))
+    backdate(Kind.SINGULAR, timedelta(minutes=1))
     owner.get("/patients?patient_id=42", headers=CLICKED | {"Sec-Fetch-Site": "none"})
     assert "Add an s to the end" in poll(owner)
 
@@ -307,11 +307,11 @@ def test_a_typed_url_hides_no_mistake(owner: Client) -> None:
 def test_old_misses_are_not_shown(owner: Client, clinic_client: Browsers) -> None:
     owner.get("/patient?patient_id=42", headers=CLICKED)
     clinic_client("bondi").get("/patients?patient_id=42", headers=CLICKED)
-    age(Kind.SIGNED_OUT, timedelta(minutes=11))
+    backdate(Kind.SIGNED_OUT, timedelta(minutes=11))
     status = poll(owner)
     assert "Add an s to the end" in status
     assert "isn&#x27;t signed in" not in status
-    age(Kind.SINGULAR, timedelta(hours=25))
+    backdate(Kind.SINGULAR, timedelta(hours=25))
     assert "No click received yet" in poll(owner)
 
 
@@ -320,15 +320,15 @@ def test_old_misses_are_not_shown(owner: Client, clinic_client: Browsers) -> Non
 
 def test_http_is_recorded_before_the_redirect_to_https(owner: Client, settings: Settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
-    answer = owner.get("/patients?patient_id=42")
-    assert (answer.status_code, answer["Location"]) == (301, "https://bondi.localhost/patients?patient_id=42")
+    response = owner.get("/patients?patient_id=42")
+    assert (response.status_code, response["Location"]) == (301, "https://bondi.localhost/patients?patient_id=42")
     assert set(clicks()) == {Kind.HTTP}
     assert owner.get("/patients?patient_id=42", secure=True).status_code == 302
     status = poll(owner, secure=True)
     assert "Start the App URL with https://." in status
     assert "opened a patient from Cliniko" in status
     assert WORKS not in status
-    age(Kind.HTTP, timedelta(seconds=30))
+    backdate(Kind.HTTP, timedelta(seconds=30))
     assert WORKS in poll(owner, secure=True)
 
 
@@ -340,9 +340,9 @@ def test_other_pages_over_http_are_not_clicks(owner: Client, settings: Settings)
 
 def test_a_two_level_host_is_recorded_at_its_clinic_only(owner: Client, clinic_client: Browsers) -> None:
     hosts = ("www.bondi.localhost", "a.www.bondi.localhost", "www.nope.localhost")
-    answers = [Client(HTTP_HOST=host).get("/patients?patient_id=42") for host in hosts]
-    assert {answer.status_code for answer in answers} == {404}
-    assert len({answer.content for answer in answers}) == 1
+    responses = [Client(HTTP_HOST=host).get("/patients?patient_id=42") for host in hosts]
+    assert {response.status_code for response in responses} == {404}
+    assert len({response.content for response in responses}) == 1
     assert set(clicks()) == {Kind.TWO_LEVELS}
     assert clicks("harbour") == {}
     status = poll(owner)
@@ -366,14 +366,14 @@ def test_a_failure_to_record_does_not_change_the_neutral_page(owner: Client, mon
         raise RuntimeError
 
     monkeypatch.setattr("launch.button_clicks.record_click", fail)
-    answer = Client(HTTP_HOST="www.bondi.localhost").get("/patients?patient_id=42")
-    assert "There's no clinic at this address" in answer.content.decode()
+    response = Client(HTTP_HOST="www.bondi.localhost").get("/patients?patient_id=42")
+    assert "There's no clinic at this address" in response.content.decode()
 
 
 def test_a_former_name_still_opens_the_patient_and_is_shown(owner: Client, bondi: Clinic) -> None:
     Domain.objects.create(domain="bondi-physio", tenant=bondi, is_primary=False)
-    answer = owner.get("/patients?patient_id=42", headers={"Host": "bondi-physio.localhost"})
-    assert answer["Location"] == f"{ADDRESS}?patient_id=42"
+    response = owner.get("/patients?patient_id=42", headers={"Host": "bondi-physio.localhost"})
+    assert response["Location"] == f"{ADDRESS}?patient_id=42"
     owner.get("/patients?patient_id=42", headers=CLICKED)
     assert clicks() == {Kind.FORMER_NAME: "Someone", Kind.CLICK: "Robin Owner"}
     status = poll(owner)
@@ -392,12 +392,12 @@ def test_a_flood_of_clicks_adds_one_row_per_kind(
     monkeypatch.setattr(
         "launch.button_clicks.COUNT_INTERVAL", timedelta(minutes=5)
     )  # a flood on a slow machine lasts longer
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as captured:
         for number in range(1, 60):
             browser.get(f"/nowhere-{number}?patient_id={number}")
             browser.get(f"/patients?patient_id={number}")
     assert clicks() == {Kind.OTHER_PATH: "Someone", Kind.SIGNED_OUT: "Someone"}
-    assert sum(query["sql"].startswith("INSERT") for query in asked.captured_queries) == 2
+    assert sum(query["sql"].startswith("INSERT") for query in captured.captured_queries) == 2
 
 
 def test_a_later_click_replaces_the_first(owner: Client, force_login: Browsers) -> None:

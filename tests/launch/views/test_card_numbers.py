@@ -51,16 +51,16 @@ def test_they_are_hidden_until_requested(enabled: Client) -> None:
 
 
 def test_revealing_them_writes_an_audit_entry(enabled: Client) -> None:
-    answer = enabled.post("/patients/42/card-numbers", headers=HTMX).content.decode()
-    assert "2123 45670 1 / 3" in answer
-    assert "NX123456" in answer
+    response = enabled.post("/patients/42/card-numbers", headers=HTMX).content.decode()
+    assert "2123 45670 1 / 3" in response
+    assert "NX123456" in response
     assert access_log("bondi") == [("reception@clinic.example", "revealed", "42")]
 
 
 def test_they_have_a_page_without_javascript(enabled: Client) -> None:
-    answer = enabled.post("/patients/42/card-numbers").content.decode()
-    assert answer.startswith("<!doctype html>")
-    assert "NX123456" in answer
+    response = enabled.post("/patients/42/card-numbers").content.decode()
+    assert response.startswith("<!doctype html>")
+    assert "NX123456" in response
 
 
 def test_nothing_is_revealed_when_the_entry_cannot_be_written(enabled: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,9 +68,9 @@ def test_nothing_is_revealed_when_the_entry_cannot_be_written(enabled: Client, m
         raise DatabaseError
 
     monkeypatch.setattr(Event.objects, "create", refuse)
-    answer = enabled.post("/patients/42/card-numbers", headers=HTMX)
-    assert answer.status_code == 503
-    assert "NX123456" not in answer.content.decode()
+    response = enabled.post("/patients/42/card-numbers", headers=HTMX)
+    assert response.status_code == 503
+    assert "NX123456" not in response.content.decode()
 
 
 def test_each_clinic_has_its_own_setting(enabled: Client, force_login: Callable[..., Client]) -> None:

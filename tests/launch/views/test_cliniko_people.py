@@ -31,14 +31,14 @@ def cliniko_has(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             ClinikoUser(f"{name.title()} Vale", f"{name}@clinic.example", "receptionist", active)
             for name, active in users.items()
         )
-        answer = ClinikoUsers(outcome, tuple(listed))
-        monkeypatch.setattr("launch.cliniko_people.cliniko_users", lambda: answer)
+        response = ClinikoUsers(outcome, tuple(listed))
+        monkeypatch.setattr("launch.cliniko_people.cliniko_users", lambda: response)
 
     return has
 
 
-def text(answer: Any) -> str:
-    return str(answer.content.decode())
+def text(response: Any) -> str:
+    return str(response.content.decode())
 
 
 def test_active_users_without_an_account_can_be_ticked(
@@ -135,10 +135,10 @@ def test_the_reason_why_users_could_not_be_read_is_shown(
     force_login: SignIn, cliniko_has: Callable[..., None], outcome: Outcome
 ) -> None:
     cliniko_has(outcome)
-    answer = force_login("bondi", "owner").get(PEOPLE)
-    assert answer.status_code == 200
-    assert USERS_NOT_READ.get(outcome, USERS_UNREACHABLE) in unescape(text(answer))
-    assert "Every active Cliniko user" not in text(answer)
+    response = force_login("bondi", "owner").get(PEOPLE)
+    assert response.status_code == 200
+    assert USERS_NOT_READ.get(outcome, USERS_UNREACHABLE) in unescape(text(response))
+    assert "Every active Cliniko user" not in text(response)
 
 
 def test_the_staff_page_loads_this_part_afterwards(force_login: SignIn) -> None:

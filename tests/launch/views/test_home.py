@@ -42,8 +42,8 @@ def test_it_works_without_javascript(reception: Client) -> None:
 
 
 def test_the_search_text_is_never_in_a_url(reception: Client) -> None:
-    answer = reception.get("/search", {"text": "ada"})
-    assert (answer.status_code, answer["Location"]) == (302, "/")
+    response = reception.get("/search", {"text": "ada"})
+    assert (response.status_code, response["Location"]) == (302, "/")
 
 
 def test_a_search_writes_an_audit_entry_without_its_text(reception: Client) -> None:
@@ -63,18 +63,18 @@ def test_a_search_shows_no_one_when_its_entry_cannot_be_written(
         raise DatabaseError
 
     monkeypatch.setattr(Event.objects, "create", refuse)
-    answer = reception.post("/search", {"text": "ada"}, headers=HTMX)
-    assert answer.status_code == 503
-    assert "Lindqvist" not in answer.content.decode()
+    response = reception.post("/search", {"text": "ada"}, headers=HTMX)
+    assert response.status_code == 503
+    assert "Lindqvist" not in response.content.decode()
 
 
 @pytest.mark.parametrize(
     "text", ["x" * 5000, "'; DROP TABLE", "\x00\x00", "%", "_", "\\", "<b>", "😀", "٤٢", "1/1/0000"]
 )
 def test_odd_search_texts_are_handled(reception: Client, text: str) -> None:
-    answer = reception.post("/search", {"text": text}, headers=HTMX)
-    assert answer.status_code == 200
-    assert "<b>" not in answer.content.decode()
+    response = reception.post("/search", {"text": text}, headers=HTMX)
+    assert response.status_code == 200
+    assert "<b>" not in response.content.decode()
 
 
 def test_a_long_result_is_cut_and_says_so(reception: Client, add_patient: Callable[..., str]) -> None:
@@ -136,6 +136,6 @@ def test_a_missing_key_is_shown_with_a_link_for_those_who_can_act(
 
 @pytest.mark.parametrize("path", ["/", "/search"])
 def test_visitors_are_sent_to_sign_in(two_clinics: None, clinic_client: Callable[[str], Client], path: str) -> None:
-    answer = clinic_client("bondi").get(path)
-    assert answer.status_code == 302
-    assert answer["Location"].startswith("/login")
+    response = clinic_client("bondi").get(path)
+    assert response.status_code == 302
+    assert response["Location"].startswith("/login")

@@ -32,9 +32,9 @@ def paste(browser: Client, key: str, **more: str) -> Any:
     return browser.post("/settings/key", {"key": key, **more})
 
 
-def words(answer: Any) -> str:
+def text_of(response: Any) -> str:
     """Return the page's text, without tags and repeated spaces."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def in_use(label: str = "bondi") -> str:
@@ -48,39 +48,39 @@ def test_a_working_key_is_stored_and_the_page_shows_whose_it_is(
 ) -> None:
     key = sandbox.store.key("bondi")
     browser = force_login("bondi", role=role)
-    said = words(browser.post("/settings/key", {"key": key}, follow=True))
+    text = text_of(browser.post("/settings/key", {"key": key}, follow=True))
     name = sandbox.store.all("bondi", "users")[0].body
-    assert f"Connected to Bondi Physio (au1) as {name['first_name']} {name['last_name']}, {name['role']}." in said
-    assert "Patients: yes. Medical alerts: yes. Appointments: yes." in said
+    assert f"Connected to Bondi Physio (au1) as {name['first_name']} {name['last_name']}, {name['role']}." in text
+    assert "Patients: yes. Medical alerts: yes. Appointments: yes." in text
     assert key[-8:-4] in in_use()
-    assert f"…{in_use()}" in words(browser.get("/settings/key"))
+    assert f"…{in_use()}" in text_of(browser.get("/settings/key"))
     assert in_use("harbour") == ""
 
 
 def test_the_page_shows_what_the_users_role_cannot_read(sandbox: Sandbox, owner: Client) -> None:
     sandbox.store.forbid(sandbox.store.key("bondi"), "medical_alerts")
-    said = words(owner.post("/settings/key", {"key": sandbox.store.key("bondi")}, follow=True))
-    assert "Medical alerts: no, this user’s role doesn’t allow it." in said
-    assert "Can't read Medical alerts" in words(owner.get("/settings/key"))
+    text = text_of(owner.post("/settings/key", {"key": sandbox.store.key("bondi")}, follow=True))
+    assert "Medical alerts: no, this user’s role doesn’t allow it." in text
+    assert "Can't read Medical alerts" in text_of(owner.get("/settings/key"))
 
 
 def test_access_to_invoices_is_tested_though_they_are_not_copied(sandbox: Sandbox, owner: Client) -> None:
     key = sandbox.store.key("bondi")
-    said = words(owner.post("/settings/key", {"key": key}, follow=True))
-    assert "Invoices: yes, though Sidechart doesn’t copy them." in said
+    text = text_of(owner.post("/settings/key", {"key": key}, follow=True))
+    assert "Invoices: yes, though Sidechart doesn’t copy them." in text
     sandbox.store.forbid(key, "invoices")
-    assert "Invoices: no, this user’s role doesn’t allow it." in words(
+    assert "Invoices: no, this user’s role doesn’t allow it." in text_of(
         owner.post("/settings/key", {"key": key}, follow=True)
     )
     sandbox.store.inject_fault("bondi", Fault.SERVER_ERROR, resource="invoices", times=9)
-    said = words(owner.post("/settings/key", {"key": key}, follow=True))
-    assert "Connected to Bondi Physio" in said
-    assert "Invoices" not in said
+    text = text_of(owner.post("/settings/key", {"key": key}, follow=True))
+    assert "Connected to Bondi Physio" in text
+    assert "Invoices" not in text
 
 
 def test_a_rate_limit_met_by_the_invoices_test_is_respected(sandbox: Sandbox, owner: Client) -> None:
     sandbox.store.inject_fault("bondi", Fault.TOO_MANY_HOUR, resource="invoices")
-    assert "Connected to Bondi Physio" in words(
+    assert "Connected to Bondi Physio" in text_of(
         owner.post("/settings/key", {"key": sandbox.store.key("bondi")}, follow=True)
     )
     blocked = KeyBudget.objects.get(blocked_until__isnull=False).blocked_until
@@ -114,12 +114,12 @@ def test_an_unknown_time_zone_is_shown_and_does_not_replace_a_known_one(
 
     monkeypatch.setattr(Cliniko, "settings", elsewhere)
     paste(owner, sandbox.store.key("bondi"))
-    assert "shown in UTC" in words(owner.get("/settings/key"))
+    assert "shown in UTC" in text_of(owner.get("/settings/key"))
     with clinic_context("bondi"):
         assert Connection.objects.get().time_zone == "UTC"
         Connection.objects.update(time_zone="Australia/Sydney")
     paste(owner, sandbox.store.issue_key("bondi"))
-    assert "shown in UTC" not in words(owner.get("/settings/key"))
+    assert "shown in UTC" not in text_of(owner.get("/settings/key"))
     with clinic_context("bondi"):
         assert Connection.objects.get().time_zone == "Australia/Sydney"
 
@@ -181,31 +181,31 @@ def test_an_invalid_key_is_refused_with_what_to_do(
 ) -> None:
     paste(owner, sandbox.store.key("bondi"))
     before = in_use()
-    answer = paste(owner, pasted)
-    said = words(answer)
-    assert answer.status_code == 422
-    assert happened in said
-    assert help in said
-    assert f"The key …{before} is still in use." in said
-    assert WHOLE not in answer.content.decode()
+    response = paste(owner, pasted)
+    text = text_of(response)
+    assert response.status_code == 422
+    assert happened in text
+    assert help in text
+    assert f"The key …{before} is still in use." in text
+    assert WHOLE not in response.content.decode()
     assert in_use() == before
 
 
 def test_a_revoked_key_is_refused_as_deleted_in_cliniko(sandbox: Sandbox, owner: Client) -> None:
     key = sandbox.store.key("bondi")
     sandbox.store.revoke_key(key)
-    said = words(paste(owner, key))
-    assert NOT_ACCEPTED in said
-    assert "was deleted in Cliniko" in said
-    assert "still in use" not in said
+    text = text_of(paste(owner, key))
+    assert NOT_ACCEPTED in text
+    assert "was deleted in Cliniko" in text
+    assert "still in use" not in text
 
 
 def test_a_key_that_cannot_read_patients_is_refused_with_who_can_help(sandbox: Sandbox, owner: Client) -> None:
     sandbox.store.forbid(sandbox.store.key("bondi"), "patients")
-    said = words(paste(owner, sandbox.store.key("bondi")))
-    assert "isn't allowed to read patients" in said
+    text = text_of(paste(owner, sandbox.store.key("bondi")))
+    assert "isn't allowed to read patients" in text
     assert not any("/invoices" in each.path for each in sandbox.store.requests("bondi"))
-    assert ADMINISTRATOR in said
+    assert ADMINISTRATOR in text
     assert in_use() == ""
 
 
@@ -224,16 +224,16 @@ def test_a_failed_test_of_a_key_is_explained_and_nothing_is_stored(
     sandbox: Sandbox, owner: Client, fault: Fault, happened: str, help: str
 ) -> None:
     sandbox.store.inject_fault("bondi", fault, times=None, seconds=30)
-    answer = paste(owner, sandbox.store.key("bondi"))
-    assert answer.status_code == 422
-    assert happened in words(answer)
-    assert help in words(answer)
+    response = paste(owner, sandbox.store.key("bondi"))
+    assert response.status_code == 422
+    assert happened in text_of(response)
+    assert help in text_of(response)
     assert in_use() == ""
 
 
 def test_an_unreachable_cliniko_is_explained(sandbox: Sandbox, owner: Client, settings: Any) -> None:
     settings.CLINIKO_API_URL = "http://127.0.0.1:9/{shard}"
-    assert "isn't responding, so the key couldn't be tested" in words(paste(owner, sandbox.store.key("bondi")))
+    assert "isn't responding, so the key couldn't be tested" in text_of(paste(owner, sandbox.store.key("bondi")))
 
 
 @pytest.mark.parametrize("around", ["{}\n", "  {}  ", "\r\n{}\r\n", "\u00a0{}\t"])
@@ -258,15 +258,15 @@ def mirrored_bondi(sandbox: Sandbox, owner: Client) -> Sandbox:
 
 def test_another_account_needs_a_tick_that_deletes_the_mirror(mirrored_bondi: Sandbox, owner: Client) -> None:
     before, other = in_use(), mirrored_bondi.store.key("harbour")
-    answer = paste(owner, other)
-    said = words(answer)
-    assert answer.status_code == 422
-    assert "The clinic has moved from Bondi Physio to Harbour Osteopathy" in said
-    assert "including 1 patient," in said
-    assert f"The key …{before} is still in use." in said
-    assert other.rpartition("-")[0] not in answer.content.decode()
+    response = paste(owner, other)
+    text = text_of(response)
+    assert response.status_code == 422
+    assert "The clinic has moved from Bondi Physio to Harbour Osteopathy" in text
+    assert "including 1 patient," in text
+    assert f"The key …{before} is still in use." in text
+    assert other.rpartition("-")[0] not in response.content.decode()
     assert in_use() == before
-    agreed = re.search(r'name="agreed_to" value="([^"]+)"', answer.content.decode())
+    agreed = re.search(r'name="agreed_to" value="([^"]+)"', response.content.decode())
     assert agreed
     assert paste(owner, other, agreed_to=agreed[1]).status_code == 302
     with clinic_context("bondi"):
@@ -303,10 +303,10 @@ def test_an_old_sign_in_needs_reauthentication(sandbox: Sandbox, owner: Client, 
         session = owner.session
         session[REAUTHENTICATED_AT] = time.time() - 3600
         session.save()
-    answer = owner.generic(
+    response = owner.generic(
         method, "/settings/key", f"key={sandbox.store.key('bondi')}", "application/x-www-form-urlencoded"
     )
-    assert answer["Location"].startswith("/account/confirm?t=")
+    assert response["Location"].startswith("/account/confirm?t=")
     assert in_use() == ""
 
 

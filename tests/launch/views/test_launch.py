@@ -34,16 +34,16 @@ MALFORMED = {
 
 @pytest.mark.parametrize("path", ["/patients", "/patients/"])
 def test_it_redirects_staff_to_the_patient(reception: Client, path: str) -> None:
-    answer = reception.get(path, {"patient_id": "42"})
-    assert (answer.status_code, answer["Location"]) == (302, "/patients/42/")
+    response = reception.get(path, {"patient_id": "42"})
+    assert (response.status_code, response["Location"]) == (302, "/patients/42/")
 
 
 def test_it_redirects_visitors_to_sign_in_with_a_ticket(
     two_clinics: None, clinic_client: Callable[[str], Client]
 ) -> None:
-    answer = clinic_client("bondi").get("/patients", {"patient_id": "42"})
-    assert answer.status_code == 302
-    assert re.fullmatch(r"/login\?t=[A-Za-z0-9_-]+", answer["Location"])
+    response = clinic_client("bondi").get("/patients", {"patient_id": "42"})
+    assert response.status_code == 302
+    assert re.fullmatch(r"/login\?t=[A-Za-z0-9_-]+", response["Location"])
 
 
 def test_visitors_learn_nothing_about_any_id(
@@ -55,58 +55,66 @@ def test_visitors_learn_nothing_about_any_id(
     survivor = {"links": {"self": f"{API}/patients/42"}}
     add_patient("bondi", "43", archived_at="2026-01-01T00:00:00Z")
     add_patient("bondi", "44", archived_at="2026-01-01T00:00:00Z", merged_with_patient=survivor)
-    answers, statements = set(), set()
+    responses, statements = set(), set()
     for patient_id in ("42", "43", "44", "99", "1713650742029190531"):
         with clinic_context("bondi"):
             ButtonClick.objects.all().delete()
-        with CaptureQueriesContext(connection) as asked:
-            answer = clinic_client("bondi").get("/patients", {"patient_id": patient_id})
-        said = "\n".join(query["sql"] for query in asked.captured_queries)
+        with CaptureQueriesContext(connection) as captured:
+            response = clinic_client("bondi").get("/patients", {"patient_id": patient_id})
+        statement = "\n".join(query["sql"] for query in captured.captured_queries)
         # The click, and no other table of launch or sync.
-        assert set(re.findall('(?:FROM|INTO|UPDATE|JOIN) "((?:sync|launch)_[a-z]+)"', said)) == {"launch_buttonclick"}
-        statements.add(re.sub(r"'\d{4}-\d\d-\d\d [\d:.+]+'", "'…'", said))
-        headers = {name: value for name, value in answer.items() if name not in ("Location", "X-Request-ID")}
-        ticketless = re.sub(r"t=[\w-]+", "t=…", answer["Location"])
-        answers.add(
-            (answer.status_code, ticketless, len(answer["Location"]), str(sorted(headers.items())), answer.content)
+        assert set(re.findall('(?:FROM|INTO|UPDATE|JOIN) "((?:sync|launch)_[a-z]+)"', statement)) == {
+            "launch_buttonclick"
+        }
+        statements.add(re.sub(r"'\d{4}-\d\d-\d\d [\d:.+]+'", "'…'", statement))
+        headers = {name: value for name, value in response.items() if name not in ("Location", "X-Request-ID")}
+        ticketless = re.sub(r"t=[\w-]+", "t=…", response["Location"])
+        responses.add(
+            (
+                response.status_code,
+                ticketless,
+                len(response["Location"]),
+                str(sorted(headers.items())),
+                response.content,
+            )
         )
-    assert len(answers) == 1
+    assert len(responses) == 1
     assert len(statements) == 1
-    assert cliniko.asked == []
+    assert cliniko.requested == []
 
 
 @pytest.mark.parametrize("query", MALFORMED.values(), ids=MALFORMED.keys())
 @pytest.mark.parametrize("path", ["/patients", "/patients/"])
 def test_a_launch_without_a_valid_id_returns_400(reception: Client, path: str, query: str) -> None:
-    answer = reception.get(path + query)
-    assert answer.status_code == 400
-    assert "Which patient do you want to open?" in answer.content.decode()
-    assert "Back to search" in answer.content.decode()
+    response = reception.get(path + query)
+    assert response.status_code == 400
+    assert "Which patient do you want to open?" in response.content.decode()
+    assert "Back to search" in response.content.decode()
 
 
 @pytest.mark.parametrize("query", MALFORMED.values(), ids=MALFORMED.keys())
 def test_visitors_get_the_same_400(two_clinics: None, clinic_client: Callable[[str], Client], query: str) -> None:
-    answer = clinic_client("bondi").get("/patients" + query)
-    assert answer.status_code == 400
-    assert "Which patient do you want to open?" in answer.content.decode()
-    assert not answer.cookies
+    response = clinic_client("bondi").get("/patients" + query)
+    assert response.status_code == 400
+    assert "Which patient do you want to open?" in response.content.decode()
+    assert not response.cookies
 
 
 def test_too_many_parameters_return_400(reception: Client) -> None:
-    answer = reception.get("/patients?" + "&".join(f"a{number}=1" for number in range(2000)))
-    assert answer.status_code == 400
+    response = reception.get("/patients?" + "&".join(f"a{number}=1" for number in range(2000)))
+    assert response.status_code == 400
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
 @pytest.mark.parametrize("path", ["/patients", "/patients/"])
 def test_it_allows_only_get_and_head(reception: Client, path: str, method: str) -> None:
-    answer = getattr(reception, method)(f"{path}?patient_id=42")
-    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
+    response = getattr(reception, method)(f"{path}?patient_id=42")
+    assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
 
 
 def test_head_is_answered_like_get(reception: Client) -> None:
-    answer = reception.head("/patients", {"patient_id": "42"})
-    assert (answer.status_code, answer["Location"], answer.content) == (302, "/patients/42/", b"")
+    response = reception.head("/patients", {"patient_id": "42"})
+    assert (response.status_code, response["Location"], response.content) == (302, "/patients/42/", b"")
 
 
 @pytest.mark.parametrize(
@@ -122,28 +130,28 @@ def test_head_is_answered_like_get(reception: Client) -> None:
 )
 @pytest.mark.parametrize("path", ["/patients?patient_id=42", "/patients/42/"])
 def test_a_prefetch_gets_nothing(reception: Client, path: str, headers: dict[str, str], cliniko: Cliniko) -> None:
-    answer = reception.get(path, headers=headers)
-    assert (answer.status_code, answer.content) == (403, b"")
+    response = reception.get(path, headers=headers)
+    assert (response.status_code, response.content) == (403, b"")
     assert access_log("bondi") == []
-    assert cliniko.asked == []
+    assert cliniko.requested == []
 
 
 def test_a_click_in_a_browser_is_accepted(reception: Client) -> None:
-    answer = reception.get(
+    response = reception.get(
         "/patients?patient_id=42", headers={"Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "cross-site"}
     )
-    assert answer.status_code == 302
+    assert response.status_code == 302
 
 
 def test_it_writes_no_entry_and_does_not_ask_cliniko(reception: Client, cliniko: Cliniko) -> None:
     reception.get("/patients", {"patient_id": "99"})
     assert access_log("bondi") == []
-    assert cliniko.asked == []
+    assert cliniko.requested == []
 
 
 def test_the_same_browser_must_sign_in_at_the_other_clinic(reception: Client) -> None:
-    answer = reception.get("/patients", {"patient_id": "42"}, headers={"Host": "harbour.localhost"})
-    assert answer["Location"].startswith("/login?t=")
+    response = reception.get("/patients", {"patient_id": "42"}, headers={"Host": "harbour.localhost"})
+    assert response["Location"].startswith("/login?t=")
 
 
 def test_the_launched_patient_opens_after_sign_in(
@@ -153,8 +161,8 @@ def test_the_launched_patient_opens_after_sign_in(
     browser = clinic_client("bondi")
     to_sign_in = browser.get("/patients", {"patient_id": "42"})["Location"]
     ticket = to_sign_in.partition("?t=")[2]
-    answer = browser.post(
+    response = browser.post(
         "/login", {"login": "reception@clinic.example", "password": "correct horse 42", "t": ticket}, follow=True
     )
-    assert answer.redirect_chain[-1][0] == "/patients/42/"
-    assert "Ada Lindqvist" in answer.content.decode()
+    assert response.redirect_chain[-1][0] == "/patients/42/"
+    assert "Ada Lindqvist" in response.content.decode()

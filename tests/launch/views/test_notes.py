@@ -36,11 +36,11 @@ class Desk:
         return self.browser.post(path, {"view": self.view} | fields, headers=HTMX if htmx else {})
 
     def write(self, text: str) -> str:
-        answer: str = self.post(text=text).content.decode()
-        return answer
+        response: str = self.post(text=text).content.decode()
+        return response
 
 
-def note(label: str = "bondi") -> Note:
+def latest_note(label: str = "bondi") -> Note:
     with clinic_context(label):
         return Note.objects.latest("pk")
 
@@ -90,13 +90,13 @@ def test_read_only_users_cannot_write(
     assert ('id="new-note"' in browser.get("/patients/42/").content.decode()) is may
     with clinic_context("bondi"):
         view = Event.objects.latest("pk").pk
-    answer = browser.post("/patients/42/notes", {"view": view, "text": "Hello"}, headers=HTMX)
-    assert answer.status_code == (200 if may else 403)
+    response = browser.post("/patients/42/notes", {"view": view, "text": "Hello"}, headers=HTMX)
+    assert response.status_code == (200 if may else 403)
 
 
 def test_it_works_without_javascript(desk: Desk) -> None:
-    answer = desk.post(htmx=False, text="Prefers mornings")
-    assert (answer.status_code, answer["Location"]) == (302, "/patients/42/#team-notes")
+    response = desk.post(htmx=False, text="Prefers mornings")
+    assert (response.status_code, response["Location"]) == (302, "/patients/42/#team-notes")
     assert "Prefers mornings" in desk.page()
 
 
@@ -115,7 +115,7 @@ def test_markup_in_a_note_is_inert(desk: Desk) -> None:
 
 def test_an_edit_keeps_the_earlier_version(desk: Desk, colleague: Desk) -> None:
     desk.write("Prefers mornings")
-    page = colleague.post(f"/{note().pk}", text="Prefers evenings", version=1).content.decode()
+    page = colleague.post(f"/{latest_note().pk}", text="Prefers evenings", version=1).content.decode()
     assert "edited by <bdi>Robin Clinician</bdi>" in page
     assert page.index("Prefers evenings") < page.index("Earlier versions") < page.rindex("Prefers mornings")
     assert versions() == [(1, "Prefers mornings"), (2, "Prefers evenings")]
@@ -124,22 +124,22 @@ def test_an_edit_keeps_the_earlier_version(desk: Desk, colleague: Desk) -> None:
 @pytest.mark.parametrize(("htmx", "status"), [(True, 200), (False, 409)])
 def test_the_later_of_two_edits_gets_both_texts(desk: Desk, colleague: Desk, htmx: bool, status: int) -> None:
     desk.write("Prefers mornings")
-    desk.post(f"/{note().pk}", text="Prefers evenings", version=1)
-    answer = colleague.post(f"/{note().pk}", htmx=htmx, text="Prefers noon", version=1)
-    page = answer.content.decode()
-    assert answer.status_code == status
+    desk.post(f"/{latest_note().pk}", text="Prefers evenings", version=1)
+    response = colleague.post(f"/{latest_note().pk}", htmx=htmx, text="Prefers noon", version=1)
+    page = response.content.decode()
+    assert response.status_code == status
     assert "This note has changed" in page
     assert "Prefers evenings" in page
     assert "Prefers noon</textarea>" in page
-    assert note().text == "Prefers evenings"
-    colleague.post(f"/{note().pk}", text="Evenings or noon", version=2)
+    assert latest_note().text == "Prefers evenings"
+    colleague.post(f"/{latest_note().pk}", text="Evenings or noon", version=2)
     assert [text for _, text in versions()] == ["Prefers mornings", "Prefers evenings", "Evenings or noon"]
 
 
 def test_an_edit_of_a_deleted_note_is_not_lost(desk: Desk, colleague: Desk) -> None:
     desk.write("Prefers mornings")
-    desk.post(f"/{note().pk}/delete")
-    page = colleague.post(f"/{note().pk}", text="Prefers noon", version=1).content.decode()
+    desk.post(f"/{latest_note().pk}/delete")
+    page = colleague.post(f"/{latest_note().pk}", text="Prefers noon", version=1).content.decode()
     assert "deleted this note" in page
     assert "Prefers noon</textarea>" in page
     assert 'action="/patients/42/notes"' in page
@@ -147,7 +147,7 @@ def test_an_edit_of_a_deleted_note_is_not_lost(desk: Desk, colleague: Desk) -> N
 
 def test_pinned_notes_come_first(desk: Desk) -> None:
     desk.write("Older")
-    pinned = note().pk
+    pinned = latest_note().pk
     desk.write("Newer")
     assert (page := desk.page()).index("Newer") < page.index("Older")
     page = desk.post(f"/{pinned}/pin", pinned="yes").content.decode()
@@ -158,11 +158,11 @@ def test_pinned_notes_come_first(desk: Desk) -> None:
 
 def test_a_deleted_note_can_be_restored_for_a_day_and_its_history_stays(desk: Desk) -> None:
     desk.write("Prefers mornings")
-    page = desk.post(f"/{note().pk}/delete").content.decode()
+    page = desk.post(f"/{latest_note().pk}/delete").content.decode()
     assert "Prefers mornings" not in page
     assert "deleted by" in page
-    assert "Prefers mornings" in desk.post(f"/{note().pk}/restore").content.decode()
-    desk.post(f"/{note().pk}/delete")
+    assert "Prefers mornings" in desk.post(f"/{latest_note().pk}/restore").content.decode()
+    desk.post(f"/{latest_note().pk}/delete")
     with clinic_context("bondi"):
         Note.objects.update(deleted_at=timezone.now() - timedelta(days=2))
     assert "deleted by" not in desk.page()
@@ -171,7 +171,7 @@ def test_a_deleted_note_can_be_restored_for_a_day_and_its_history_stays(desk: De
 
 def test_nothing_is_written_or_deleted_without_an_audit_entry(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.write("Prefers mornings")
-    desk.post(f"/{note().pk}/delete")
+    desk.post(f"/{latest_note().pk}/delete")
     assert [action for _, action, _ in access_log("bondi")] == ["viewed", "note_written", "note_deleted"]
 
     def refuse(**fields: object) -> None:
@@ -185,7 +185,7 @@ def test_nothing_is_written_or_deleted_without_an_audit_entry(desk: Desk, monkey
 def test_pin_and_undo_write_audit_entries_unless_nothing_changes(desk: Desk) -> None:
     desk.write("Prefers mornings")
     for what in ("/pin", "/pin", "/delete", "/delete", "/restore", "/restore"):
-        desk.post(f"/{note().pk}{what}", pinned="yes")
+        desk.post(f"/{latest_note().pk}{what}", pinned="yes")
     actions = [action for _, action, _ in access_log("bondi")]
     assert actions == ["viewed", "note_written", "note_written", "note_deleted", "note_written"]
     with clinic_context("bondi"):
@@ -200,11 +200,11 @@ def test_pin_and_undo_write_audit_entries_unless_nothing_changes(desk: Desk) -> 
 
 def test_a_delete_cannot_be_undone_after_a_day(desk: Desk) -> None:
     desk.write("Prefers mornings")
-    desk.post(f"/{note().pk}/delete")
+    desk.post(f"/{latest_note().pk}/delete")
     with clinic_context("bondi"):
         Note.objects.update(deleted_at=timezone.now() - timedelta(days=2))
-    assert "Prefers mornings" not in desk.post(f"/{note().pk}/restore").content.decode()
-    assert note().deleted_at is not None
+    assert "Prefers mornings" not in desk.post(f"/{latest_note().pk}/restore").content.decode()
+    assert latest_note().deleted_at is not None
 
 
 def test_a_refusal_writes_an_audit_entry(two_clinics: None, force_login: Callable[..., Client]) -> None:
@@ -217,9 +217,9 @@ def test_a_refusal_writes_an_audit_entry(two_clinics: None, force_login: Callabl
 @pytest.mark.parametrize("version", ["", "x", "-1", "²", "9" * 5000], ids=lambda version: version[:3])
 def test_an_invalid_version_overwrites_nothing(desk: Desk, version: str) -> None:
     desk.write("Prefers mornings")
-    answer = desk.post(f"/{note().pk}", text="Prefers noon", version=version)
-    assert "Prefers noon</textarea>" in answer.content.decode()
-    assert note().text == "Prefers mornings"
+    response = desk.post(f"/{latest_note().pk}", text="Prefers noon", version=version)
+    assert "Prefers noon</textarea>" in response.content.decode()
+    assert latest_note().text == "Prefers mornings"
 
 
 def test_notes_of_a_merged_patient_are_on_the_survivors_page(desk: Desk, add_patient: Callable[..., str]) -> None:
@@ -229,7 +229,7 @@ def test_notes_of_a_merged_patient_are_on_the_survivors_page(desk: Desk, add_pat
     add_patient("bondi", "43", updated_at="2026-02-01T00:00:00Z", **merged_into("44"))
     survivor = Desk(desk.browser, "44")
     assert "Prefers mornings" in survivor.page()
-    assert survivor.post(f"/{note().pk}", text="Prefers noon", version=1).status_code == 200
+    assert survivor.post(f"/{latest_note().pk}", text="Prefers noon", version=1).status_code == 200
     assert "Prefers noon" in survivor.page()
 
 
@@ -247,8 +247,8 @@ def test_a_note_can_only_be_reached_through_its_own_patient_and_clinic(
     desk.write("Prefers mornings")
     add_patient("bondi", "43")
     for other in (Desk(desk.browser, "43"), Desk(force_login("harbour"))):
-        assert other.post(f"/{note().pk}/delete").status_code == 404
-    assert note().deleted_at is None
+        assert other.post(f"/{latest_note().pk}/delete").status_code == 404
+    assert latest_note().deleted_at is None
 
 
 def test_nothing_is_written_without_the_users_own_view(desk: Desk, colleague: Desk) -> None:

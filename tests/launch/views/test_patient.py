@@ -39,9 +39,9 @@ def heading(page: str) -> str:
 
 
 def page_of(browser: Client, patient_id: str = "42", status: int = 200) -> str:
-    answer = browser.get(f"/patients/{patient_id}/")
-    assert answer.status_code == status, answer
-    return answer.content.decode()
+    response = browser.get(f"/patients/{patient_id}/")
+    assert response.status_code == status, response
+    return response.content.decode()
 
 
 # --- Who ---------------------------------------------------------------------------------------------------------
@@ -73,9 +73,9 @@ def test_ids_that_a_float_would_merge_are_two_patients(reception: Client, add_pa
 
 
 def test_visitors_are_sent_to_sign_in(two_clinics: None, clinic_client: Callable[[str], Client]) -> None:
-    answer = clinic_client("bondi").get("/patients/42/")
-    assert answer.status_code == 302
-    assert answer["Location"].startswith("/login?t=")
+    response = clinic_client("bondi").get("/patients/42/")
+    assert response.status_code == 302
+    assert response["Location"].startswith("/login?t=")
     assert access_log("bondi") == []
 
 
@@ -99,11 +99,11 @@ def test_a_role_without_permission_is_refused_with_an_entry(
     reception: Client, monkeypatch: pytest.MonkeyPatch, cliniko: Cliniko, path: str, patient_id: str
 ) -> None:
     monkeypatch.setitem(PERMISSIONS, Role.RECEPTION, frozenset())
-    answer = reception.get(path)
-    assert answer.status_code == 403
-    assert "Lindqvist" not in answer.content.decode()
+    response = reception.get(path)
+    assert response.status_code == 403
+    assert "Lindqvist" not in response.content.decode()
     assert access_log("bondi") == [("reception@clinic.example", "denied", patient_id)]
-    assert cliniko.asked == []
+    assert cliniko.requested == []
 
 
 def test_nothing_is_shown_when_the_entry_cannot_be_written(reception: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,13 +131,13 @@ def test_the_log_outlives_the_account(reception: Client) -> None:
 def test_a_new_patient_is_fetched_and_shown(reception: Client, cliniko: Cliniko) -> None:
     cliniko.outcome, cliniko.then = Outcome.FRESH, written(patient_payload("77", first_name="Nova"))
     assert heading(page_of(reception, "77")) == "Nova Lindqvist"
-    assert cliniko.asked == ["77"]
+    assert cliniko.requested == ["77"]
     assert access_log("bondi") == [("reception@clinic.example", "viewed", "77")]
 
 
 def test_a_mirrored_patient_is_shown_without_asking_cliniko(reception: Client, cliniko: Cliniko) -> None:
     page_of(reception)
-    assert cliniko.asked == []
+    assert cliniko.requested == []
 
 
 def test_an_unknown_patient_is_explained(reception: Client, cliniko: Cliniko) -> None:
@@ -168,9 +168,9 @@ def test_a_patient_of_the_other_clinic_is_unknown_here(
 )
 def test_each_outcome_has_its_own_page(reception: Client, cliniko: Cliniko, outcome: Outcome, title: str) -> None:
     cliniko.outcome = outcome
-    answer = reception.get("/patients/77/")
-    assert (answer.status_code, heading(answer.content.decode())) == (503, title)
-    assert answer["Retry-After"]
+    response = reception.get("/patients/77/")
+    assert (response.status_code, heading(response.content.decode())) == (503, title)
+    assert response["Retry-After"]
 
 
 def test_a_second_tab_waits_for_the_first_ones_fetch(
@@ -180,7 +180,7 @@ def test_a_second_tab_waits_for_the_first_ones_fetch(
     arrives = written(patient_payload("77", first_name="Nova"))
     monkeypatch.setattr("launch.find_patient.time.sleep", lambda seconds: arrives())
     assert heading(page_of(reception, "77")) == "Nova Lindqvist"
-    assert cliniko.asked == ["77"]
+    assert cliniko.requested == ["77"]
 
 
 def test_a_second_tab_times_out(reception: Client, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,9 +194,9 @@ def test_a_second_tab_times_out(reception: Client, cliniko: Cliniko, monkeypatch
 
 def test_a_merged_patient_redirects_to_the_survivor(reception: Client, add_patient: AddPatient) -> None:
     add_patient("bondi", "43", **merged_into("42"))
-    answer = reception.get("/patients/43/", follow=True)
-    assert answer.redirect_chain == [("/patients/42/?merged=43", 302)]
-    assert "was merged into this one" in answer.content.decode()
+    response = reception.get("/patients/43/", follow=True)
+    assert response.redirect_chain == [("/patients/42/?merged=43", 302)]
+    assert "was merged into this one" in response.content.decode()
     assert access_log("bondi") == [("reception@clinic.example", "viewed", "42")]
 
 
@@ -211,8 +211,8 @@ def test_a_survivor_who_is_not_mirrored_is_fetched(
 ) -> None:
     add_patient("bondi", "43", **merged_into("77"))
     cliniko.outcome, cliniko.then = Outcome.FRESH, written(patient_payload("77", first_name="Nova"))
-    answer = reception.get("/patients/43/", follow=True)
-    assert heading(answer.content.decode()) == "Nova Lindqvist"
+    response = reception.get("/patients/43/", follow=True)
+    assert heading(response.content.decode()) == "Nova Lindqvist"
 
 
 def test_merges_in_a_circle_show_the_requested_patient(reception: Client, add_patient: AddPatient) -> None:

@@ -20,7 +20,7 @@ def form_of(page: str) -> dict[str, str]:
     return dict(re.findall(r'<input type="hidden" name="(view|version)" value="(\w+)">', page))
 
 
-def ask(browser: Client, form: dict[str, str], patient_id: str = "42") -> Any:
+def refresh(browser: Client, form: dict[str, str], patient_id: str = "42") -> Any:
     return browser.post(f"/patients/{patient_id}/fresh", form, headers=HTMX)
 
 
@@ -34,62 +34,62 @@ def test_an_unchanged_record_replaces_only_the_freshness_line(
     reception: Client, form: dict[str, str], cliniko: Cliniko
 ) -> None:
     cliniko.outcome = Outcome.FRESH
-    answer = ask(reception, form)
-    assert answer.status_code == 200
-    assert (answer["HX-Retarget"], answer["HX-Reswap"]) == ("#freshness", "outerHTML")
-    assert "Lindqvist" not in answer.content.decode()
-    assert cliniko.asked == ["42"]
+    response = refresh(reception, form)
+    assert response.status_code == 200
+    assert (response["HX-Retarget"], response["HX-Reswap"]) == ("#freshness", "outerHTML")
+    assert "Lindqvist" not in response.content.decode()
+    assert cliniko.requested == ["42"]
 
 
 def test_a_changed_record_replaces_the_screen(reception: Client, form: dict[str, str], cliniko: Cliniko) -> None:
     moved = patient_payload("42", city="Coogee", updated_at="2026-02-01T00:00:00Z")
     cliniko.outcome, cliniko.then = Outcome.FRESH, written(moved)
-    answer = ask(reception, form)
-    assert "HX-Retarget" not in answer
-    assert "Coogee" in answer.content.decode()
+    response = refresh(reception, form)
+    assert "HX-Retarget" not in response
+    assert "Coogee" in response.content.decode()
 
 
 def test_it_does_not_repeat_by_itself(reception: Client, form: dict[str, str], cliniko: Cliniko) -> None:
     cliniko.outcome = Outcome.UNREACHABLE
-    assert 'hx-trigger="submit"' in ask(reception, form).content.decode()
+    assert 'hx-trigger="submit"' in refresh(reception, form).content.decode()
 
 
 def test_it_repeats_while_another_request_is_running(reception: Client, form: dict[str, str], cliniko: Cliniko) -> None:
     cliniko.outcome = Outcome.BUSY
-    assert 'hx-trigger="load delay:2500ms, submit"' in ask(reception, form).content.decode()
+    assert 'hx-trigger="load delay:2500ms, submit"' in refresh(reception, form).content.decode()
 
 
 def test_it_writes_no_audit_entry_of_its_own(reception: Client, form: dict[str, str], cliniko: Cliniko) -> None:
     cliniko.outcome = Outcome.FRESH
-    ask(reception, form | {"version": "other"})
+    refresh(reception, form | {"version": "other"})
     assert access_log("bondi") == [("reception@clinic.example", "viewed", "42")]
 
 
 @pytest.mark.parametrize("view", ["", "0", "x", "999999", "9" * 30, "٤", "-1"])
 def test_nothing_is_shown_without_a_view(reception: Client, form: dict[str, str], cliniko: Cliniko, view: str) -> None:
-    answer = ask(reception, form | {"view": view})
-    assert (answer.status_code, answer.content) == (403, b"")
-    assert cliniko.asked == []
+    response = refresh(reception, form | {"view": view})
+    assert (response.status_code, response.content) == (403, b"")
+    assert cliniko.requested == []
 
 
 def test_a_view_of_one_patient_does_not_show_another(
     reception: Client, form: dict[str, str], add_patient: Callable[..., str]
 ) -> None:
     add_patient("bondi", "43")
-    assert ask(reception, form, patient_id="43").status_code == 403
+    assert refresh(reception, form, patient_id="43").status_code == 403
 
 
 def test_a_colleagues_view_does_not_count(
     reception: Client, form: dict[str, str], force_login: Callable[..., Client]
 ) -> None:
-    assert ask(force_login("bondi", role="clinician"), form).status_code == 403
+    assert refresh(force_login("bondi", role="clinician"), form).status_code == 403
 
 
 def test_a_view_at_another_clinic_does_not_count(
     reception: Client, form: dict[str, str], force_login: Callable[..., Client]
 ) -> None:
     # Same role, email and user ID; only the view's audit entry is missing.
-    assert ask(force_login("harbour"), form).status_code == 403
+    assert refresh(force_login("harbour"), form).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_each_problem_has_a_banner_over_the_mirrors_copy(
     reception: Client, form: dict[str, str], cliniko: Cliniko, outcome: Outcome, words: str
 ) -> None:
     cliniko.outcome = outcome
-    answer = ask(reception, form)
-    assert answer.status_code == 200
-    assert words in answer.content.decode().replace("&#39;", "&#x27;")
+    response = refresh(reception, form)
+    assert response.status_code == 200
+    assert words in response.content.decode().replace("&#39;", "&#x27;")
 
 
 @pytest.mark.parametrize(("role", "step"), [("owner", ">Clinic settings</a>"), ("reception", "Ask an owner or admin")])
@@ -118,7 +118,7 @@ def test_the_banners_next_step_suits_the_role(
     browser = force_login("bondi", role=role)
     form = form_of(browser.get("/patients/42/").content.decode())
     cliniko.outcome = Outcome.KEY_INVALID
-    assert step in ask(browser, form).content.decode()
+    assert step in refresh(browser, form).content.decode()
 
 
 @pytest.mark.parametrize("outcome", [Outcome.FRESH, Outcome.BUSY])
@@ -126,7 +126,7 @@ def test_there_is_no_banner_without_a_problem(
     reception: Client, form: dict[str, str], cliniko: Cliniko, outcome: Outcome
 ) -> None:
     cliniko.outcome = outcome
-    assert "freshness__banner" not in ask(reception, form).content.decode()
+    assert "freshness__banner" not in refresh(reception, form).content.decode()
 
 
 def test_a_patient_merged_since_redirects_to_the_survivor(
@@ -134,21 +134,21 @@ def test_a_patient_merged_since_redirects_to_the_survivor(
 ) -> None:
     merged = patient_payload("42", updated_at="2026-02-01T00:00:00Z", **merged_into("43"))
     cliniko.outcome, cliniko.then = Outcome.FRESH, written(merged)
-    assert ask(reception, form)["HX-Redirect"] == "/patients/43/?merged=42"
+    assert refresh(reception, form)["HX-Redirect"] == "/patients/43/?merged=42"
 
 
 def test_a_patient_deleted_since_is_shown_as_deleted(reception: Client, form: dict[str, str], cliniko: Cliniko) -> None:
     gone = patient_payload("42", updated_at="2026-02-01T00:00:00Z", deleted_at="2026-02-01T00:00:00Z")
     cliniko.outcome, cliniko.then = Outcome.UNKNOWN, written(gone)
-    page = ask(reception, form).content.decode()
+    page = refresh(reception, form).content.decode()
     assert "was deleted in Cliniko" in page
     assert "0491 570 006" not in page
 
 
 def test_without_htmx_the_page_is_reloaded(reception: Client, form: dict[str, str], cliniko: Cliniko) -> None:
     cliniko.outcome = Outcome.FRESH
-    answer = reception.post("/patients/42/fresh", form)
-    assert (answer.status_code, answer["Location"]) == (302, "/patients/42/")
+    response = reception.post("/patients/42/fresh", form)
+    assert (response.status_code, response["Location"]) == (302, "/patients/42/")
 
 
 def test_it_allows_only_post(reception: Client) -> None:
@@ -156,6 +156,6 @@ def test_it_allows_only_post(reception: Client) -> None:
 
 
 def test_an_expired_session_redirects_to_sign_in(form: dict[str, str], clinic_client: Callable[[str], Client]) -> None:
-    answer = ask(clinic_client("bondi"), form)
-    assert answer.status_code == 401
-    assert answer["HX-Redirect"].startswith("/login?t=")
+    response = refresh(clinic_client("bondi"), form)
+    assert response.status_code == 401
+    assert response["HX-Redirect"].startswith("/login?t=")

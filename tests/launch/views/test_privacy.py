@@ -38,8 +38,8 @@ def page_of(browser: Client) -> str:
 
 
 def choose(browser: Client, name: str, **form: str) -> str:
-    answer = browser.post(f"/settings/privacy/fields/{name}", form, follow=True)
-    return answer.content.decode()
+    response = browser.post(f"/settings/privacy/fields/{name}", form, follow=True)
+    return response.content.decode()
 
 
 def changes() -> list[dict[str, str]]:
@@ -74,9 +74,9 @@ def test_an_admin_can_view_the_page_but_change_nothing(two_clinics: None, force_
 
 
 def test_nothing_is_removed_without_the_tick(owner: Client) -> None:
-    answer = owner.post("/settings/privacy/fields/notes", {"store": "no"})
-    assert answer.status_code == 422
-    assert "Tick the box" in answer.content.decode()
+    response = owner.post("/settings/privacy/fields/notes", {"store": "no"})
+    assert response.status_code == 422
+    assert "Tick the box" in response.content.decode()
     with clinic_context("bondi"):
         assert not ExcludedField.objects.exists()
     assert changes() == []
@@ -169,9 +169,9 @@ def test_a_subject_access_file_lists_excluded_fields_and_omits_them(
 def test_a_longer_period_is_saved_and_a_shorter_one_needs_a_tick(owner: Client) -> None:
     assert owner.post("/settings/privacy/periods", {"changes_days": 365, "deleted_days": 90}).status_code == 302
     shorter = {"changes_days": 365, "deleted_days": 30}
-    answer = owner.post("/settings/privacy/periods", shorter)
-    assert answer.status_code == 422
-    assert "Tick the box" in answer.content.decode()
+    response = owner.post("/settings/privacy/periods", shorter)
+    assert response.status_code == 422
+    assert "Tick the box" in response.content.decode()
     assert changes() == [{"changes_kept": "365 days"}]
     assert owner.post("/settings/privacy/periods", shorter | {"confirmed": "on"}).status_code == 302
     assert changes()[1:] == [{"deleted_kept": "30 days"}]
@@ -183,9 +183,9 @@ def test_a_longer_period_is_saved_and_a_shorter_one_needs_a_tick(owner: Client) 
     [("29", "At least 30 days"), ("731", "At most 730 days"), ("x", "whole number"), ("", "required")],
 )
 def test_an_invalid_period_is_refused_with_a_message(owner: Client, days: str, sentence: str) -> None:
-    answer = owner.post("/settings/privacy/periods", {"changes_days": days, "deleted_days": 90, "confirmed": "on"})
-    assert answer.status_code == 422
-    assert sentence in answer.content.decode()
+    response = owner.post("/settings/privacy/periods", {"changes_days": days, "deleted_days": 90, "confirmed": "on"})
+    assert response.status_code == 422
+    assert sentence in response.content.decode()
     assert changes() == []
 
 

@@ -26,9 +26,9 @@ def test_owners_and_admins_see_each_page_with_a_summary(
 @pytest.mark.parametrize("role", ["clinician", "reception", "readonly"])
 def test_other_roles_are_refused(two_clinics: None, force_login: Callable[..., Client], role: str) -> None:
     browser = force_login("bondi", role=role)
-    answer = browser.get("/settings/")
-    assert answer.status_code == 403
-    assert "have access to this page" in answer.content.decode()
+    response = browser.get("/settings/")
+    assert response.status_code == 403
+    assert "have access to this page" in response.content.decode()
     assert "Clinic settings" not in browser.get("/").content.decode()
 
 

@@ -241,7 +241,7 @@ def test_there_is_no_pause_when_its_entry_cannot_be_written(owner: Client, monke
 # --- History ---------------------------------------------------------------------------------------------------------
 
 
-def ran(label: str, *, written: int = 0, fetched: int = 0, result: str = "done", reason: str = "") -> None:
+def add_run(label: str, *, written: int = 0, fetched: int = 0, result: str = "done", reason: str = "") -> None:
     with clinic_context(label):
         SyncRun.objects.create(
             finished_at=timezone.now(),
@@ -252,10 +252,10 @@ def ran(label: str, *, written: int = 0, fetched: int = 0, result: str = "done",
 
 
 def test_runs_with_changes_or_problems_are_listed_and_others_on_request(owner: Client) -> None:
-    ran("bondi", fetched=12, written=3)
-    ran("bondi", fetched=41)
-    ran("bondi", result="stopped", reason="Cliniko cannot be reached.")
-    ran("harbour", fetched=99, written=77)
+    add_run("bondi", fetched=12, written=3)
+    add_run("bondi", fetched=41)
+    add_run("bondi", result="stopped", reason="Cliniko cannot be reached.")
+    add_run("harbour", fetched=99, written=77)
     page = page_of(owner)
     assert 'Patients 3 <span class="soft">of 12</span>' in page
     assert "Cliniko cannot be reached." in page
@@ -265,7 +265,7 @@ def test_runs_with_changes_or_problems_are_listed_and_others_on_request(owner: C
 
 
 def test_a_run_without_changes_says_so(owner: Client) -> None:
-    ran("bondi", fetched=41, result="stopped", reason="Cliniko cannot be reached.")
+    add_run("bondi", fetched=41, result="stopped", reason="Cliniko cannot be reached.")
     assert '<td><span class="soft">Nothing</span></td>' in page_of(owner)
 
 
@@ -284,7 +284,7 @@ def test_a_run_that_used_up_its_requests_is_continued(
 
 def test_older_runs_are_on_the_next_page(owner: Client) -> None:
     for number in range(1, 31):
-        ran("bondi", fetched=1000 + number, written=number)
+        add_run("bondi", fetched=1000 + number, written=number)
     page = page_of(owner)
     assert "of 1,030<" in page
     assert "of 1,005<" not in page
@@ -299,5 +299,5 @@ def test_older_runs_are_on_the_next_page(owner: Client) -> None:
 
 @pytest.mark.parametrize("before", ["x", "-1", "9" * 40, ""])
 def test_an_invalid_page_number_shows_the_first_page(owner: Client, before: str) -> None:
-    ran("bondi", fetched=12, written=3)
+    add_run("bondi", fetched=12, written=3)
     assert "of 12<" in page_of(owner, f"/settings/sync?before={before}")
