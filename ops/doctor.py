@@ -64,28 +64,28 @@ def _run_checks(clinic: Clinic, dry_run: bool) -> Iterator[tuple[str, Result]]:
         with enter_clinic(clinic):
             return check()
 
-    yield "address", _address(clinic)
-    yield "dns", _dns(clinic)
-    yield "certificate", _certificate(clinic)
-    migrations = inside(_migrations)
+    yield "address", check_address(clinic)
+    yield "dns", check_dns(clinic)
+    yield "certificate", check_certificate(clinic)
+    migrations = inside(check_migrations)
     yield "migrations", migrations
     if migrations[0] is CheckStatus.OK:
-        yield "key", inside(_key)
-        yield "time zone", inside(_time_zone)
+        yield "key", inside(check_key)
+        yield "time zone", inside(check_time_zone)
         stopped = CheckStatus.WARN, f"Not syncing: the clinic is {clinic.display_state}."
-        yield "sync", inside(_sync) if clinic.is_working else stopped
-        yield "lists", inside(_lists)
-        yield "last launch", inside(_last_launch)
-        yield "access log", _access_log(clinic, dry_run)
-    yield "mail", _mail()
-    yield "clock", _clock()
+        yield "sync", inside(check_sync) if clinic.is_working else stopped
+        yield "lists", inside(check_lists)
+        yield "last launch", inside(check_last_launch)
+        yield "access log", check_access_log(clinic, dry_run)
+    yield "mail", check_mail()
+    yield "clock", check_clock()
 
 
 def _status(*, fail: bool = False, warn: bool = False) -> CheckStatus:
     return CheckStatus.FAIL if fail else CheckStatus.WARN if warn else CheckStatus.OK
 
 
-def _address(clinic: Clinic) -> Result:
+def check_address(clinic: Clinic) -> Result:
     url = clinic_url(clinic.label)
     if not Domain.objects.filter(tenant=clinic, domain=clinic.label, is_primary=True).exists():
         return CheckStatus.FAIL, f"This clinic has no domain {clinic.label!r}."
@@ -94,7 +94,7 @@ def _address(clinic: Clinic) -> Result:
     return CheckStatus.OK, f"{url} belongs to this clinic."
 
 
-def _dns(clinic: Clinic) -> Result:
+def check_dns(clinic: Clinic) -> Result:
     host, _ = dns_tls.host_and_port(clinic.label)
     if dns_tls.is_local():
         return CheckStatus.OK, f"{host} is this machine, without DNS."
@@ -104,7 +104,7 @@ def _dns(clinic: Clinic) -> Result:
         return CheckStatus.FAIL, f"{host} isn't in DNS: point *.{settings.BASE_DOMAIN} at this server."
 
 
-def _certificate(clinic: Clinic) -> Result:
+def check_certificate(clinic: Clinic) -> Result:
     host, port = dns_tls.host_and_port(clinic.label)
     if not settings.HTTPS:
         return _status(fail=not dns_tls.is_local()), "No certificate: PUBLIC_SCHEME is http."
@@ -117,7 +117,7 @@ def _certificate(clinic: Clinic) -> Result:
     return _status(fail=days < dns_tls.DAYS_FAIL, warn=days < dns_tls.DAYS_WARN), f"Expires in {days} days."
 
 
-def _migrations() -> Result:
+def check_migrations() -> Result:
     executor = MigrationExecutor(connection)
     missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if missing:
@@ -125,7 +125,7 @@ def _migrations() -> Result:
     return CheckStatus.OK, "All applied."
 
 
-def _key() -> Result:
+def check_key() -> Result:
     stored = cliniko_connection.load()
     now = status.current()
     if now.key_sentence:
@@ -140,7 +140,7 @@ def _key() -> Result:
     return CheckStatus.OK, f"…{stored.key_last4} of {user} can be decrypted, and Cliniko accepts it."
 
 
-def _time_zone() -> Result:
+def check_time_zone() -> Result:
     stored = cliniko_connection.load()
     if stored.connected_at is None:
         return CheckStatus.WARN, "Unknown until Cliniko is connected: times are in UTC."
@@ -154,7 +154,7 @@ def _time_zone() -> Result:
     return CheckStatus.OK, f"{stored.time_zone}, from Cliniko."
 
 
-def _sync() -> Result:
+def check_sync() -> Result:
     now = status.current()
     if now.checked_at is None:
         return CheckStatus.WARN, now.sentence or "The first import isn't finished."
@@ -163,7 +163,7 @@ def _sync() -> Result:
     return result, f"Patients last synced {ago(now.checked_at)}. {now.sentence}".strip()
 
 
-def _lists() -> Result:
+def check_lists() -> Result:
     lists = status.by_resource()
     refused = [each.label for each in lists if each.refused]
     pending = [each.label for each in lists if not each.refused and each.checked_at is None]
@@ -176,7 +176,7 @@ def _lists() -> Result:
     return CheckStatus.OK, f"Cliniko gives access to {', '.join(each.label for each in lists)}."
 
 
-def _last_launch() -> Result:
+def check_last_launch() -> Result:
     latest = launch_totals().latest_at
     if latest is None:
         viewed = Event.objects.filter(action=Action.VIEWED).exists()
@@ -185,14 +185,14 @@ def _last_launch() -> Result:
     return _status(warn=timezone.now() - latest > LAUNCH_WARN), f"The button in Cliniko was last clicked {ago(latest)}."
 
 
-def _access_log(clinic: Clinic, dry_run: bool) -> Result:
+def check_access_log(clinic: Clinic, dry_run: bool) -> Result:
     chain = verification.verify(clinic) if dry_run else verification.verify_and_record(clinic)
     if chain.broken_at is not None:
         return CheckStatus.FAIL, f"Line {chain.broken_at} was changed or removed."
     return CheckStatus.OK, f"{chain.length} lines, unchanged."
 
 
-def _mail() -> Result:
+def check_mail() -> Result:
     if settings.EMAIL_BACKEND != SMTP:
         return CheckStatus.WARN, "Emails aren't sent: EMAIL_URL doesn't name a mail server."
     try:
@@ -202,7 +202,7 @@ def _mail() -> Result:
         return CheckStatus.FAIL, f"{settings.EMAIL_HOST} doesn't accept mail ({type(failure).__name__}): see EMAIL_URL."
 
 
-def _clock() -> Result:
+def check_clock() -> Result:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         (database_now,) = cursor.fetchone()

@@ -105,8 +105,7 @@ class ClinicList(ChangeList):
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         allowed = {each.parameter_name for each in FILTERS}
-        found: dict[str, Any] = super().get_filters_params(params)
-        return {name: values for name, values in found.items() if name in allowed}
+        return {name: values for name, values in super().get_filters_params(params).items() if name in allowed}
 
 
 @admin.register(Clinic, site=site)
@@ -114,7 +113,7 @@ class ClinicAdmin(ModelAdmin):
     """The list. Its actions redirect to the confirmation pages of ops/console/actions.py."""
 
     change_list_template = "ops/clinics.html"
-    list_display = ("clinic", "clinic_state", "key", "sync", "last_sync", "behind", "patients", "launches", "unreadable")
+    list_display = "clinic clinic_state key sync last_sync behind patients launches unreadable".split()
     list_display_links = None
     list_filter = FILTERS
     paginator = ClampingPaginator
@@ -162,8 +161,7 @@ class ClinicAdmin(ModelAdmin):
         ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if not all(each.isascii() and each.isdecimal() and len(each) < 19 for each in ticked):
             raise BadRequest
-        answer: HttpResponse | None = super().response_action(request, queryset.filter(pk__in=ticked))
-        return answer
+        return super().response_action(request, queryset.filter(pk__in=ticked))
 
     def action_checkbox(self, obj: Clinic) -> SafeString:
         box = UnfoldBooleanWidget({"class": "action-select", "aria-label": f"Select {obj.label}"}, lambda _: False)
@@ -227,9 +225,9 @@ def _redirect_to(name: str) -> Any:
 @console_view
 def clinics(request: OperatorRequest) -> HttpResponse:
     now = timezone.now()
-    shown = {
+    context = {
         "title": "Clinics",
         "charts": [daily_stats.launch_chart(now), daily_stats.lag_chart(now)],
         "bulk": BULK_ACTIONS,
     }
-    return site.get_model_admin(Clinic).changelist_view(request, shown)
+    return site.get_model_admin(Clinic).changelist_view(request, context)

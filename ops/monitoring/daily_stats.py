@@ -33,7 +33,7 @@ def measure(clinic: Clinic, *, now: datetime) -> None:
     """Record the clinic's figures for today. Call from the public schema; concurrent calls count each launch once."""
     before = _launch_total(clinic)
     with enter_clinic(clinic):
-        measured = _read_clinic(now)
+        measured = read_clinic(now)
     with transaction.atomic():
         unchanged = Clinic.objects.select_for_update(no_key=True).filter(
             pk=clinic.pk, state__in=Clinic.WORKING, schema_name=clinic.schema_name
@@ -46,7 +46,7 @@ def _launch_total(clinic: Clinic) -> int | None:
     return LaunchTotal.objects.filter(clinic=clinic).values_list("total", flat=True).first()
 
 
-def _read_clinic(now: datetime) -> Measurement:
+def read_clinic(now: datetime) -> Measurement:
     checked_at = current().checked_at
     return Measurement(
         patients=Patient.objects.filter(deleted_at=None).count(),

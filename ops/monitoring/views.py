@@ -1,5 +1,7 @@
 """Health checks and metrics. The responses name no clinic, user or version."""
 
+from threading import Event
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
@@ -11,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ops.monitoring.metrics import REGISTRY
 
-_migrations_complete = False
+_migrations_complete = Event()
 
 
 @login_not_required
@@ -54,12 +56,12 @@ def _missing_migrations() -> int:
 
     Once complete, this only checks that the database responds: applied migrations don't disappear.
     """
-    global _migrations_complete
     with connection.cursor() as cursor:
-        if _migrations_complete:
+        if _migrations_complete.is_set():
             cursor.execute("SELECT 1")
             return 0
         cursor.execute("SELECT app, name FROM public.django_migrations")
         missing = set(MigrationLoader(None).disk_migrations) - set(cursor.fetchall())
-    _migrations_complete = not missing
+    if not missing:
+        _migrations_complete.set()
     return len(missing)

@@ -169,7 +169,7 @@ def _load(backup: Backup, backup_schema: str, new_schema: str, clinic: Clinic) -
         psql = subprocess.Popen(  # noqa: S603 - our own command
             psql_command, env=pg_tools.environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
         )
-        complete = _pipe(pg_restore, cast(IO[bytes], psql.stdin), before, after)
+        complete = _pipe(pg_restore, cast("IO[bytes]", psql.stdin), before, after)
         failed = psql.wait() != 0
         errors.seek(0)
         sqlstate = re.search(r"(?:ERROR|FATAL):\s+(\w{5})", errors.read())
@@ -185,7 +185,7 @@ def _pipe(pg_restore: list[str], psql: IO[bytes], before: list[str], after: list
         pg_restore, env=pg_tools.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     try:
-        with psql, source, cast(IO[bytes], source.stdout) as statements:
+        with psql, source, cast("IO[bytes]", source.stdout) as statements:
             psql.write("\n".join([*before, ""]).encode())
             shutil.copyfileobj(statements, psql, _CHUNK)
             complete = source.wait() == 0

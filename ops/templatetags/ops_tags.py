@@ -23,7 +23,7 @@ def spaced(name: str) -> str:
 def state_label(clinic: Clinic) -> str:
     """Return `Active`, `Closing on Tue 3 Nov`, and from that day `Closed since Tue 3 Nov`."""
     if clinic.closing_on is None:
-        return clinic.get_state_display()
+        return str(clinic.get_state_display())
     return f"{'Closed since' if clinic.is_closed else 'Closing on'} {as_date(clinic.closing_on)}"
 
 

@@ -74,7 +74,7 @@ def serve(bondi: Clinic, settings: Settings, monkeypatch: pytest.MonkeyPatch, tm
 @pytest.mark.parametrize(("days", "light"), [(60, "ok"), (21, "ok"), (20, "warn"), (7, "warn"), (6, "fail")])
 def test_a_certificate_warns_before_it_expires(serve: Serve, bondi: Clinic, days: int, light: str) -> None:
     serve("*.sidechart.example", days)
-    assert doctor._certificate(bondi) == (light, f"Expires in {days} days.")
+    assert doctor.check_certificate(bondi) == (light, f"Expires in {days} days.")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_certificate_that_browsers_reject_fails(
     serve: Serve, bondi: Clinic, name: str, days: int, trusted: bool
 ) -> None:
     serve(name, days, trusted=trusted)
-    light, sentence = doctor._certificate(bondi)
+    light, sentence = doctor.check_certificate(bondi)
     assert light == "fail"
     assert "Browsers reject the certificate of bondi.sidechart.example" in sentence
 
@@ -93,14 +93,14 @@ def test_a_certificate_that_browsers_reject_fails(
 def test_a_closed_port_fails(bondi: Clinic, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.BASE_DOMAIN, settings.HTTPS, settings.PUBLIC_PORT = "sidechart.example", True, 9
     monkeypatch.setattr("ops.dns_tls.socket.create_connection", lambda *_, **__: CONNECT(("127.0.0.1", 9)))
-    assert doctor._certificate(bondi)[0] == "fail"
-    assert "doesn't answer HTTPS on port 9" in doctor._certificate(bondi)[1]
+    assert doctor.check_certificate(bondi)[0] == "fail"
+    assert "doesn't answer HTTPS on port 9" in doctor.check_certificate(bondi)[1]
 
 
 def test_http_is_fine_on_localhost_only(bondi: Clinic, settings: Settings) -> None:
-    assert doctor._certificate(bondi) == ("ok", "No certificate: PUBLIC_SCHEME is http.")
+    assert doctor.check_certificate(bondi) == ("ok", "No certificate: PUBLIC_SCHEME is http.")
     settings.BASE_DOMAIN = "sidechart.example"
-    assert doctor._certificate(bondi)[0] == "fail"
+    assert doctor.check_certificate(bondi)[0] == "fail"
 
 
 def test_a_host_must_be_in_dns_except_on_localhost(
@@ -115,8 +115,8 @@ def test_a_host_must_be_in_dns_except_on_localhost(
         return [(0, 0, 0, "", ("192.0.2.7", port))] * 2
 
     monkeypatch.setattr("ops.dns_tls.socket.getaddrinfo", resolver)
-    assert doctor._dns(bondi) == ("ok", "bondi.localhost is this machine, without DNS.")
+    assert doctor.check_dns(bondi) == ("ok", "bondi.localhost is this machine, without DNS.")
     assert lookups == []
     settings.BASE_DOMAIN = "sidechart.example"
-    assert doctor._dns(bondi) == ("ok", "bondi.sidechart.example resolves to 192.0.2.7.")
-    assert doctor._dns(Clinic(label="harbour"))[0] == "fail"
+    assert doctor.check_dns(bondi) == ("ok", "bondi.sidechart.example resolves to 192.0.2.7.")
+    assert doctor.check_dns(Clinic(label="harbour"))[0] == "fail"

@@ -214,4 +214,4 @@ def test_different_clocks_warn_and_then_fail(
 ) -> None:
     moved = timezone.now() + timedelta(seconds=seconds)
     monkeypatch.setattr("ops.doctor.timezone.now", lambda: moved)
-    assert doctor._clock()[0] == (light or "ok")
+    assert doctor.check_clock()[0] == (light or "ok")

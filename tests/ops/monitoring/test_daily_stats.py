@@ -61,7 +61,7 @@ def test_launches_before_the_first_measurement_are_not_counted_even_after_all_da
 def test_a_clinic_suspended_during_the_measurement_is_not_recorded(
     bondi: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_clinic = daily_stats._read_clinic
+    read_clinic = daily_stats.read_clinic
 
     def interrupted(now: datetime) -> Any:
         measured = read_clinic(now)
@@ -69,7 +69,7 @@ def test_a_clinic_suspended_during_the_measurement_is_not_recorded(
         Clinic.objects.filter(pk=bondi.pk).update(state="suspended")
         return measured
 
-    monkeypatch.setattr(daily_stats, "_read_clinic", interrupted)
+    monkeypatch.setattr(daily_stats, "read_clinic", interrupted)
     daily_stats.measure(bondi, now=NOON)
     assert not DailyStats.objects.exists()
 
@@ -90,16 +90,16 @@ def test_the_longest_lag_of_an_hour_is_recorded(bondi: Clinic, mark_imported: Ca
 def test_concurrent_measurements_count_launches_once(bondi: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     daily_stats.measure(bondi, now=NOON)
     set_launches("bondi", 1)
-    read_clinic = daily_stats._read_clinic
+    read_clinic = daily_stats.read_clinic
 
     def interrupted(now: datetime) -> Any:
-        monkeypatch.setattr(daily_stats, "_read_clinic", read_clinic)
+        monkeypatch.setattr(daily_stats, "read_clinic", read_clinic)
         measured = read_clinic(now)
         connection.set_schema_to_public()
         daily_stats.measure(bondi, now=NOON)
         return measured
 
-    monkeypatch.setattr(daily_stats, "_read_clinic", interrupted)
+    monkeypatch.setattr(daily_stats, "read_clinic", interrupted)
     daily_stats.measure(bondi, now=NOON)
     assert DailyStats.objects.get().launches == 1
 

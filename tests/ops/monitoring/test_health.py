@@ -1,6 +1,7 @@
 """`/healthz` and `/readyz` on both hosts."""
 
 from collections.abc import Callable
+from threading import Event
 from unittest.mock import Mock
 
 import pytest
@@ -16,7 +17,7 @@ from tests.sql import questions
 
 @pytest.fixture(autouse=True)
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "_migrations_complete", False)
+    monkeypatch.setattr(views, "_migrations_complete", Event())
 
 
 @pytest.mark.parametrize("host", ["localhost", "bondi.localhost"])
