@@ -2,11 +2,12 @@
 
 import re
 import unicodedata
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 _ID = re.compile(r"[0-9]{1,20}")
 _NOT_DIGITS = re.compile(r"\D+")
+_EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 # Letters that Unicode doesn't decompose, as people type them on another keyboard.
 _LETTERS = str.maketrans({"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ħ": "h"})
 
@@ -51,6 +52,8 @@ def timestamp(payload: dict[str, Any], field: str) -> datetime | None:
         raise PayloadRefused(f"{field} isn't a time.") from None
     if found.tzinfo is None:
         raise PayloadRefused(f"{field} has no time zone.")
+    if not _EARLIEST <= found <= _LATEST:  # PostgreSQL stores it in UTC, and Python couldn't load it
+        raise PayloadRefused(f"{field} is out of range.")
     return found
 
 

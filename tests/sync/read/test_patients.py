@@ -272,6 +272,14 @@ def test_times_at_the_ends_of_the_calendar_are_shown_in_every_time_zone(add_pati
         assert shown.astimezone(ZoneInfo("Pacific/Auckland")) == shown.astimezone(ZoneInfo("America/Vancouver"))
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_times_that_python_cannot_hold_in_utc_are_refused(add_patient: Add, time: str) -> None:
+    add_patient("bondi", archived_at=time)
+    with clinic_context("bondi"):
+        assert RefusedPayload.objects.get().reason == "archived_at is out of range."
+        assert patients.search("lindqvist") == []
+
+
 def test_times_that_only_postgresql_can_hold_are_moved_into_the_calendar() -> None:
     assert stored_timestamp("0001-12-31T10:00:00+00:00 BC") == EARLIEST
     assert stored_timestamp("10000-01-01T13:59:59+00:00") == LATEST
