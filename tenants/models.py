@@ -59,7 +59,7 @@ class Clinic(TenantMixin):
     )
     purged_at = models.DateTimeField(null=True, help_text="When all but this row and its labels was deleted.")
     certificate = models.JSONField(null=True, help_text="The counts of what a purge deleted.")
-    # Copies for scheduling, lists and metrics, from sync and audit: see docs/decisions/0028-copies-in-public.md.
+    # Copies for scheduling, lists and metrics, from sync and audit. Reference: docs/decisions/0028
     sync_due_at = models.DateTimeField(default=timezone.now, db_index=True)
     sync_state = models.CharField(max_length=16, default="no_key")
     key_state = models.CharField(max_length=10, default="missing", db_default="missing")

@@ -1,7 +1,7 @@
 """Restore one clinic from a backup into a new schema. No other clinic is read or written.
 
 Until the last step, one transaction, the clinic's row names its current schema. If interrupted, the next call starts
-over. Why this way: docs/decisions/0023-restore-beside-the-clinic.md.
+over. Why this way: docs/decisions/0023-a-restore-builds-a-new-schema-beside-the-clinic.md.
 """
 
 import copy

@@ -38,7 +38,7 @@ def async_commits() -> Iterator[None]:
     """Commit without waiting for the disk. A database crash within a second loses a page together with its cursor, so
     the page is fetched again.
 
-    # Reference: docs/decisions/0014-commits-unawaited.md
+    # Reference: docs/decisions/0014-sync-commits-do-not-wait-for-the-disk.md
     """
     with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
