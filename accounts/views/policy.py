@@ -5,7 +5,7 @@ from smtplib import SMTPException
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -50,14 +50,19 @@ def end_sessions(request: SignedInRequest, user_id: int) -> HttpResponse:
 
 
 @require_POST
-@permission_required(Permission.RESET_SECOND_FACTOR)
-@reauthentication_required
-def reset_second_factor(request: SignedInRequest, user_id: int) -> HttpResponse:
+@permission_required(Permission.MANAGE_SECURITY)
+def reset_second_factor(request: SignedInRequest, user_id: int) -> HttpResponseBase:
     """Reset two-step verification for a user who lost their phone and codes.
 
-    Owners are told to make sure in another way that the request comes from that person.
+    The page tells owners to make sure that the request really comes from that person.
     """
-    person, by = get_object_or_404(User, pk=user_id), request.user
+    return _reset_second_factor(request, get_object_or_404(User, pk=user_id))
+
+
+@permission_required(Permission.RESET_SECOND_FACTOR)
+@reauthentication_required
+def _reset_second_factor(request: SignedInRequest, person: User) -> HttpResponse:
+    by = request.user
     if not second_factors.reset(person, by=by):
         messages.info(request, f"{person.name} hasn't set up two-step verification.")
         return redirect("security")

@@ -148,7 +148,7 @@ def test_the_second_step_and_the_recovery_codes_are_private_too(
     assert_private(page)
     signed_in = staff_client("bondi")
     codes = signed_in.post("/account/recovery-codes/new", follow=True)
-    assert "shown only now" in codes.content.decode()
+    assert "You won't see them again" in codes.content.decode()
     assert_private(codes)
 
 
