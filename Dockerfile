@@ -1,4 +1,4 @@
-# One image for web, worker, beat and migrations; docker-compose.yml says which is which.
+# One image for web, worker, beat and migrations: see docker-compose.yml.
 FROM python:3.13.13-slim-trixie
 
 ENV PYTHONUNBUFFERED=1 \
@@ -15,7 +15,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r r
 
 COPY . .
 
-# The settings want a production environment. These values serve this one command and are in no running container.
+# collectstatic needs production settings. These values are for this command only; no container has them.
 RUN BASE_DOMAIN=build.example CLINIKO_CONTACT_EMAIL=build@build.example \
     SECRET_KEY=only-while-building-qT7vXc2mLz9RkWn4bYp8sHd3fJg6aEuK0i \
     SEALING_KEYS=only-while-building-B4xN8vKc2mQz7wRt \
@@ -24,4 +24,4 @@ RUN BASE_DOMAIN=build.example CLINIKO_CONTACT_EMAIL=build@build.example \
 USER sidechart
 EXPOSE 8000
 
-CMD ["gunicorn", "saas.wsgi", "--bind=0.0.0.0:8000", "--workers=3", "--threads=8", "--worker-tmp-dir=/dev/shm", "--no-control-socket"]
+CMD ["gunicorn", "saas.wsgi", "--bind=0.0.0.0:8000"]
