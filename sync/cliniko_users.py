@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from sync.cliniko.client import Cliniko
 from sync.cliniko.errors import ClinikoError, Unreachable
@@ -42,30 +41,27 @@ def cliniko_users() -> ClinikoUsers:
     connection = connection_state.load()
     try:
         with closing(connection_state.open_client(connection, timeout=PAGE_TIMEOUT)) as client:
-            return ClinikoUsers(Outcome.FRESH, tuple(map(_user, _all_pages(client))))
+            return ClinikoUsers(Outcome.FRESH, tuple(_all_users(client)))
     except ClinikoError as failure:
         return ClinikoUsers(record_outcome(failure, connection))
 
 
-def _all_pages(client: Cliniko) -> Iterator[dict[str, Any]]:
+def _all_users(client: Cliniko) -> Iterator[ClinikoUser]:
     """Yield all users by id, because the list may change between pages. Raises Unreachable rather than end early: users
     missing from a partial list would look like leavers."""
     began, after = time.monotonic(), ""
     while True:
         page = client.list("users", filters=(f"id:>{after}",) if after else (), sort="id:asc")
-        yield from page.records
+        for user in page.records:
+            yield ClinikoUser(
+                name=f"{text(user, 'first_name')} {text(user, 'last_name')}".strip(),
+                email=text(user, "email").lower(),
+                role=text(user, "role"),
+                # Reference: https://github.com/redguava/cliniko-api/blob/master/sections/users.md
+                is_active=user.get("user_active") is not False,
+            )
         if not page.has_more:
             return
         after = text(page.records[-1], "id") if page.records else ""
         if not after.isdecimal() or time.monotonic() - began > LAST_PAGE_AFTER:
             raise Unreachable("Cliniko's list of users can't be read to its end.")
-
-
-def _user(payload: dict[str, Any]) -> ClinikoUser:
-    return ClinikoUser(
-        name=f"{text(payload, 'first_name')} {text(payload, 'last_name')}".strip(),
-        email=text(payload, "email").strip().lower(),
-        role=text(payload, "role"),
-        # Reference: https://github.com/redguava/cliniko-api/blob/master/sections/users.md
-        is_active=payload.get("user_active") is not False,
-    )

@@ -177,26 +177,18 @@ class PatientRecord:
             "archived_at": timestamp(payload.get("archived_at")),
         }
 
-    def age_on(self, today: date) -> int | None:
-        """Return the age in whole years; None without a date of birth."""
-        born = self.date_of_birth
-        if born is None or born > today:
-            return None
-        return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-
     def age_text(self, today: date) -> str:
         """Return the age as clinics say it: `3 days`, `5 weeks`, `14 months`, from two years on `34`; "" if unknown."""
-        years, born = self.age_on(today), self.date_of_birth
-        if years is None or born is None:
+        born = self.date_of_birth
+        if born is None or born > today:
             return ""
-        if years >= 2:
-            return str(years)
         days = (today - born).days
         if days < 14:
             return _count(days, "day")
         if days < 90:
             return _count(days // 7, "week")
-        return _count((today.year - born.year) * 12 + today.month - born.month - (today.day < born.day), "month")
+        months = (today.year - born.year) * 12 + today.month - born.month - (today.day < born.day)
+        return _count(months, "month") if months < 24 else str(months // 12)
 
 
 def _count(number: int, unit: str) -> str:

@@ -64,9 +64,9 @@ def test_a_second_refresh_within_seconds_makes_no_request(connected: Connect) ->
     sandbox = connected("bondi")
     sandbox.store.add_patient("bondi", id="42")
     refresh()
-    asked = sandbox.store.count_requests()
+    requests = sandbox.store.count_requests()
     assert refresh() == Outcome.BUSY
-    assert sandbox.store.count_requests() == asked
+    assert sandbox.store.count_requests() == requests
     with clinic_context("bondi"):
         PatientRefresh.objects.update(started_at=timezone.now() - timedelta(minutes=1))
     assert refresh() == Outcome.FRESH
@@ -100,9 +100,9 @@ def test_a_request_that_is_known_to_fail_is_not_made(
     sandbox = connected("bondi")
     with clinic_context("bondi"):
         Connection.objects.update(**known, resume_at=timezone.now() + timedelta(minutes=1))
-    asked = sandbox.store.count_requests()
+    requests = sandbox.store.count_requests()
     assert refresh() == outcome
-    assert sandbox.store.count_requests() == asked
+    assert sandbox.store.count_requests() == requests
 
 
 def test_a_clinic_without_a_key_has_its_own_outcome(bondi: object) -> None:
@@ -129,8 +129,7 @@ def test_a_key_that_cliniko_no_longer_accepts_is_recorded(connected: Connect) ->
 
 @pytest.fixture
 def overtaken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The ids that Cliniko is asked for: it has no such record at first, and a later request that finds it unchanged is
-    answered before that one."""
+    """Return the requested ids. The first answer is a 404, after a later one returned an unchanged record."""
     asked: list[str] = []
     real = Cliniko.record
 
@@ -171,6 +170,6 @@ def test_a_404_that_was_not_overtaken_is_believed_at_once(connected: Connect) ->
     sandbox.store.add_patient("bondi", id="42")
     sandbox.sync("bondi")
     sandbox.store.delete("bondi", "42")
-    asked = sandbox.store.count_requests()
+    requests = sandbox.store.count_requests()
     assert refresh() == Outcome.UNKNOWN
-    assert sandbox.store.count_requests() == asked + 1
+    assert sandbox.store.count_requests() == requests + 1
