@@ -25,7 +25,7 @@ def refusal() -> str:
     Reads them in a new process: workers inherit the master's imports, so it must not import them, even for a reload.
     """
     command = [sys.executable, "-c", "import saas.settings"]
-    loaded = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=60)
+    loaded = subprocess.run(command, check=False, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=60)
     return loaded.stderr.strip() if loaded.returncode else ""
 
 
@@ -46,7 +46,7 @@ def when_ready(server: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Delay the exit of a worker whose settings are refused, because the master respawns it at once."""
     try:
-        import saas.settings  # noqa: F401
+        import saas.settings  # noqa: F401 - exits if a setting is refused
     except SystemExit as refused:
         server.log.error("Worker not started: %s", refused)
         time.sleep(RESPAWN_SECONDS)
