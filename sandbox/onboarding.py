@@ -10,7 +10,7 @@ from sandbox.demo_data import DemoClinic, Person
 from sandbox.supervisor import DemoError, Supervisor
 
 ALREADY_STAFF = "already has an account"
-ALREADY_OPERATOR = "is one of ops already"
+ALREADY_OPERATOR = "is already an operator"
 NO_CLINIC = "There is no clinic"
 
 

@@ -27,9 +27,7 @@ class LifecycleActions(ActionCommand):
         close = add_clinic_action(
             actions, "close", self.close, "Set the first day on which no one can sign in, and email the owners."
         )
-        close.add_argument(
-            "--on", required=True, type=date.fromisoformat, metavar="YYYY-MM-DD", help="The day, from midnight UTC."
-        )
+        close.add_argument("--on", required=True, type=day, metavar="YYYY-MM-DD", help="The day, from midnight UTC.")
         purge_ = add_clinic_action(
             actions, "purge", self.purge, "Permanently delete everything about a suspended or closed clinic."
         )
@@ -64,6 +62,10 @@ class LifecycleActions(ActionCommand):
 
     def _write(self, options: Options, result: StateChange | PurgeResult) -> None:
         self.write(options, vars(result), result.sentence)
+
+
+def day(text: str) -> date:  # argparse's error names this function: "invalid day value"
+    return date.fromisoformat(text)
 
 
 def _arguments(options: Options) -> dict[str, Any]:
