@@ -101,8 +101,8 @@ def test_every_field_that_cliniko_sends_is_in_a_group_or_always_stored(sandbox: 
 def test_fields_that_search_and_sync_need_cannot_be_excluded() -> None:
     read = {"id", "updated_at", "archived_at", "deleted_at", "merged_with_patient", "patient", "booking", "starts_at"}
     searched = {"first_name", "last_name", "preferred_first_name", "label", "date_of_birth", "patient_phone_numbers"}
-    may_go = {field for group in FIELD_GROUPS for fields in group.fields.values() for field in fields}
-    assert may_go & (read | searched | {"accepted_privacy_policy", "cancelled_at", "name"}) == set()
+    excludable = {field for group in FIELD_GROUPS for fields in group.fields.values() for field in fields}
+    assert excludable & (read | searched | {"accepted_privacy_policy", "cancelled_at", "name"}) == set()
     assert "medical_alerts" not in {resource for group in FIELD_GROUPS for resource in group.fields}
 
 
@@ -145,8 +145,10 @@ def test_excluding_a_group_removes_its_fields_only(bondi: Clinic, group: Any) ->
     exclude(group.name)
     with clinic_context("bondi"):
         for name, payload in payloads_with().items():
-            held = RESOURCES[name].model._default_manager.get().payload
-            assert held == {field: value for field, value in payload.items() if field not in group.fields.get(name, ())}
+            stored = RESOURCES[name].model._default_manager.get().payload
+            assert stored == {
+                field: value for field, value in payload.items() if field not in group.fields.get(name, ())
+            }
 
 
 def test_excluded_fields_are_not_stored_by_a_tick_a_launch_or_a_comparison(connected: Connect) -> None:
@@ -195,17 +197,17 @@ def test_a_refused_payload_is_stored_without_excluded_fields(
         monkeypatch.setattr(store, "execute", refuse)
     with clinic_context("bondi"):
         write_page(PATIENTS, [broken], sequence=next_sequence())
-        aside = json.loads(RefusedPayload.objects.get().payload)
-    assert {"notes", "appointment_notes"} & aside.keys() == set()
-    assert aside["medicare"] == "kept"
+        refused = json.loads(RefusedPayload.objects.get().payload)
+    assert {"notes", "appointment_notes"} & refused.keys() == set()
+    assert refused["medicare"] == "kept"
 
 
 def test_a_page_is_still_written_in_one_statement(bondi: Clinic) -> None:
     exclude("notes")
     with clinic_context("bondi"), CaptureQueriesContext(database) as captured:
         write_page(PATIENTS, [patient_payload(str(id), notes="x") for id in range(1, 60)], sequence=1)
-    asked = [each for each in questions(captured) if "SAVEPOINT" not in each]
-    assert len(asked) <= 1  # Django doesn't count that statement: the server binds its parameters
+    queries = [each for each in questions(captured) if "SAVEPOINT" not in each]
+    assert len(queries) <= 1  # Django doesn't count that statement: the server binds its parameters
     assert "notes" not in payload_of("7")
 
 
@@ -338,13 +340,13 @@ def test_records_fetched_before_the_choice_are_written_without_the_fields(
     sandbox.store.edit("bondi", "patients", patient, notes=f"{CANARY} new", first_name="Adele")
     real = getattr(Cliniko, method)
 
-    def asked(self: Cliniko, name: str, *words: Any, **named: Any) -> Any:
+    def answer_after_the_choice(self: Cliniko, name: str, *words: Any, **named: Any) -> Any:
         answer = real(self, name, *words, **named)
         if name == "patients":
             excluded_fields.exclude(NOTES, by=OPS)
         return answer
 
-    monkeypatch.setattr(Cliniko, method, asked)
+    monkeypatch.setattr(Cliniko, method, answer_after_the_choice)
     if method == "list":
         sandbox.sync("bondi")
     else:

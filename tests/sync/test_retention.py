@@ -119,11 +119,11 @@ def test_records_of_a_patient_merged_and_then_deleted_stay_with_the_surviving_on
     run_nightly_deletion(bondi)
     with clinic_context("bondi"):
         survivor = patients.get("82")
-        loser = Patient.objects.get(cliniko_id="42")
+        merged_patient = Patient.objects.get(cliniko_id="42")
     assert survivor is not None
     assert [alert.name for alert in survivor.alerts] == ["Penicillin"]
-    assert loser.payload == {"id": "42"}
-    assert loser.merged_into == "82"
+    assert merged_patient.payload == {"id": "42"}
+    assert merged_patient.merged_into == "82"
 
 
 def test_a_patient_restored_in_cliniko_is_complete_again_without_recorded_changes(connected: Connect) -> None:
@@ -191,10 +191,10 @@ def test_each_clinic_has_its_own_retention_policy(bondi: Clinic, harbour: Clinic
             SyncRun.objects.create(result=SyncRun.Result.DONE, started_at=days_ago(31))
     with clinic_context("bondi"):
         assert retention.set_policy(RetentionPolicy(id=1, changes_days=30, deleted_days=30), by=OPS)
-        going = retention.due_tonight()
+        due = retention.due_tonight()
     for clinic in (bondi, harbour):
         run_nightly_deletion(clinic)
-    assert (going.changes, going.runs, going.patients, going.records) == (3, 1, 1, 3)
+    assert (due.changes, due.runs, due.patients, due.records) == (3, 1, 1, 3)
     assert tables_with("Gone") == set()
     assert tables_with("Gone", "harbour") != set()
     with clinic_context("bondi"):
