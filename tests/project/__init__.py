@@ -1,1 +1,1 @@
-"""Promises of the whole house: no single room can keep or break them alone."""
+"""Tests of promises that span all packages."""

@@ -1,4 +1,4 @@
-"""What a production environment sets, and commands that run in it as processes."""
+"""A production environment, and commands that run in it."""
 
 import json
 import os
@@ -44,13 +44,13 @@ def run_python(*words: str, **changes: str) -> subprocess.CompletedProcess[str]:
 
 @cache
 def production_settings() -> dict[str, Any]:
-    """Django's settings as production has them, those that JSON can hold."""
+    """Return production's Django settings; values that JSON can't encode as their repr."""
     program = (
         "import json; from saas import settings;"
-        "held = {name: value for name, value in vars(settings).items() if name.isupper()};"
-        "print(json.dumps(held, default=repr))"
+        "result = {name: value for name, value in vars(settings).items() if name.isupper()};"
+        "print(json.dumps(result, default=repr))"
     )
     run = run_python("-c", program)
     assert run.returncode == 0, run.stderr
-    held: dict[str, Any] = json.loads(run.stdout)
-    return held
+    settings: dict[str, Any] = json.loads(run.stdout)
+    return settings

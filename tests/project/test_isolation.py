@@ -1,6 +1,6 @@
-"""Whatever one clinic hands out is worth nothing at the other, and trying it there harms nobody.
+"""Sessions, tickets, links and tokens of one clinic are invalid at another, and trying them there has no effect.
 
-Both clinics know the same person by the same id, e-mail address, password and hash, and each has a patient 42.
+Both clinics have the same user ids, emails and password hashes, and each has a patient 42.
 """
 
 import re
@@ -23,12 +23,12 @@ Browsers = Callable[..., Client]
 
 
 @pytest.fixture
-def email(alike: dict[str, str]) -> str:
-    return alike["reception"]
+def email(same_staff: dict[str, str]) -> str:
+    return same_staff["reception"]
 
 
-def text(answer: Any) -> str:
-    found: str = answer.content.decode()
+def text(response: Any) -> str:
+    found: str = response.content.decode()
     return found
 
 
@@ -38,19 +38,19 @@ def token_in(page: str) -> str:
     return found[1]
 
 
-def mailed_path() -> str:
+def emailed_path() -> str:
     found = re.search(r"http://\w+\.localhost:8000(/\S+)", str(mail.outbox[-1].body))
     assert found
     return found[1]
 
 
 def password_form(browser: Client, path: str) -> tuple[str, str]:
-    """Where the form behind a reset link is, and the page that it is on."""
+    """Return the path of the form behind a reset link, and its page."""
     page = browser.get(path, follow=True)
     return str(page.request["PATH_INFO"]), text(page)
 
 
-def test_the_two_are_alike_to_the_last_column(alike: dict[str, str]) -> None:
+def test_both_clinics_have_the_same_users(same_staff: dict[str, str]) -> None:
     rows = []
     for label in ("bondi", "harbour"):
         with clinic_context(label):
@@ -60,43 +60,43 @@ def test_the_two_are_alike_to_the_last_column(alike: dict[str, str]) -> None:
 
 
 def test_each_clinic_shows_its_own_patient_of_the_same_id(staff_client: Browsers) -> None:
-    for label, mine, theirs in (("bondi", ADA, BO), ("harbour", BO, ADA)):
+    for label, own, other in (("bondi", ADA, BO), ("harbour", BO, ADA)):
         browser = staff_client(label)
         pages = [text(browser.get(PATIENT)), text(browser.get("/")), text(browser.post("/search", {"text": "42"}))]
-        assert all(mine in page and theirs not in page for page in pages)
-        assert theirs not in text(browser.post("/search", {"text": theirs})).replace(f'value="{theirs}"', "")
+        assert all(own in page and other not in page for page in pages)
+        assert other not in text(browser.post("/search", {"text": other})).replace(f'value="{other}"', "")
 
 
-def test_a_session_is_nothing_at_the_other_clinic(staff_client: Browsers, clinic_client: Browsers) -> None:
+def test_a_session_is_invalid_at_another_clinic(staff_client: Browsers, clinic_client: Browsers) -> None:
     at_bondi, at_harbour = staff_client("bondi"), clinic_client("harbour")
     for method, path in (("GET", PATIENT), ("POST", "/logout"), ("POST", "/password/change/"), ("GET", "/login")):
         at_harbour.cookies["sessionid"] = at_bondi.cookies["sessionid"].value
-        answer = at_harbour.generic(method, path)
-        assert ADA not in text(answer)
-        assert BO not in text(answer)
+        response = at_harbour.generic(method, path)
+        assert ADA not in text(response)
+        assert BO not in text(response)
         assert "_auth_user_id" not in at_harbour.session
     assert ADA in text(at_bondi.get(PATIENT))
 
 
-def test_somebody_signed_in_at_both_leaves_one_clinic_only(staff_client: Browsers) -> None:
+def test_sign_out_at_one_clinic_keeps_the_session_at_another(staff_client: Browsers) -> None:
     at_bondi, at_harbour = staff_client("bondi"), staff_client("harbour")
     at_bondi.post("/logout")
     assert at_bondi.get(PATIENT).status_code == 302
     assert BO in text(at_harbour.get(PATIENT))
 
 
-def test_a_new_password_at_one_clinic_changes_nothing_at_the_other(
+def test_a_password_change_does_not_affect_another_clinic(
     staff_client: Browsers, clinic_client: Browsers, email: str
 ) -> None:
     at_bondi, at_harbour = staff_client("bondi"), staff_client("harbour")
-    changed = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
-    assert at_bondi.post("/password/change/", changed).status_code == 302
+    form = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
+    assert at_bondi.post("/password/change/", form).status_code == 302
     assert BO in text(at_harbour.get(PATIENT))
     assert clinic_client("harbour").post("/login", {"login": email, "password": NEW}).status_code == 200
     assert clinic_client("harbour").post("/login", {"login": email, "password": PASSWORD})["Location"] == "/"
 
 
-def test_a_ticket_leads_to_no_patient_of_the_other_clinic_and_stays_good(clinic_client: Browsers, email: str) -> None:
+def test_a_ticket_is_invalid_at_another_clinic_and_stays_valid(clinic_client: Browsers, email: str) -> None:
     ticket = clinic_client("bondi").get("/patients?patient_id=42")["Location"].partition("t=")[2]
     sign_in = {"login": email, "password": PASSWORD, "t": ticket}
     at_harbour = clinic_client("harbour")
@@ -106,27 +106,27 @@ def test_a_ticket_leads_to_no_patient_of_the_other_clinic_and_stays_good(clinic_
     assert ADA in text(at_bondi.get(at_bondi.post("/login", sign_in)["Location"]))
 
 
-def test_a_reset_link_opens_nothing_at_the_other_clinic_and_stays_good(
+def test_a_reset_link_is_invalid_at_another_clinic_and_stays_valid(
     clinic_client: Browsers, staff_client: Browsers, email: str
 ) -> None:
     at_bondi, at_harbour = staff_client("bondi"), staff_client("harbour")
     clinic_client("bondi").post("/password/reset/", {"email": email})
-    where, page = password_form(at_harbour, mailed_path())
+    where, page = password_form(at_harbour, emailed_path())
     assert "no longer valid" in page
     at_harbour.post(where, {"password1": NEW, "password2": NEW})
     assert clinic_client("harbour").post("/login", {"login": email, "password": NEW}).status_code == 200
     assert BO in text(at_harbour.get(PATIENT))
     assert ADA in text(at_bondi.get(PATIENT))
     browser = clinic_client("bondi")
-    where, _ = password_form(browser, mailed_path())
+    where, _ = password_form(browser, emailed_path())
     assert browser.post(where, {"password1": NEW, "password2": NEW})["Location"] == "/password/reset/key/done/"
 
 
-def test_a_reset_begun_at_one_clinic_is_not_ended_at_the_other(clinic_client: Browsers, email: str) -> None:
-    """allauth keeps the key in the session between the link and the form: also in a copied session cookie."""
+def test_a_password_reset_cannot_be_finished_at_another_clinic(clinic_client: Browsers, email: str) -> None:
+    """allauth keeps the key in the session between the link and the form, so copy the session cookie."""
     clinic_client("bondi").post("/password/reset/", {"email": email})
     browser = clinic_client("bondi")
-    where, _ = password_form(browser, mailed_path())
+    where, _ = password_form(browser, emailed_path())
     at_harbour = clinic_client("harbour")
     at_harbour.cookies["sessionid"] = browser.cookies["sessionid"].value
     assert "no longer valid" in text(at_harbour.post(where, {"password1": NEW, "password2": NEW}))
@@ -134,30 +134,30 @@ def test_a_reset_begun_at_one_clinic_is_not_ended_at_the_other(clinic_client: Br
     assert browser.post(where, {"password1": NEW, "password2": NEW})["Location"] == "/password/reset/key/done/"
 
 
-def test_an_invitation_makes_nobody_at_the_other_clinic_and_stays_good(
+def test_an_invitation_is_invalid_at_another_clinic_and_stays_valid(
     clinic_client: Browsers, staff_client: Browsers
 ) -> None:
     with clinic_context("bondi"):
         _, url = invitations.invite("new@clinic.example", "owner")
     path = url.removeprefix("http://bondi.localhost:8000")
-    answers = {"name": "New", "password1": NEW, "password2": NEW}
+    all_responses = {"name": "New", "password1": NEW, "password2": NEW}
     for at_harbour in (clinic_client("harbour"), staff_client("harbour")):
         assert at_harbour.get(path).status_code == 404
-        assert at_harbour.post(path, answers).status_code == 404
+        assert at_harbour.post(path, all_responses).status_code == 404
     with clinic_context("harbour"):
         assert not User.objects.filter(email="new@clinic.example").exists()
         assert not Invitation.objects.exists()
-    assert clinic_client("bondi").post(path, answers)["Location"] == "/welcome"
+    assert clinic_client("bondi").post(path, all_responses)["Location"] == "/welcome"
 
 
-@pytest.mark.parametrize("with_its_cookie", [True, False])
-def test_a_form_token_of_a_visitor_is_refused_at_the_other_clinic(
-    csrf_client: Browsers, email: str, with_its_cookie: bool
+@pytest.mark.parametrize("with_cookie", [True, False])
+def test_a_visitors_csrf_token_is_refused_at_another_clinic(
+    csrf_client: Browsers, email: str, with_cookie: bool
 ) -> None:
     at_bondi, at_harbour = csrf_client("bondi"), csrf_client("harbour")
     token = token_in(text(at_bondi.get("/login")))
     at_harbour.get("/login")
-    if with_its_cookie:
+    if with_cookie:
         at_harbour.cookies["sessionid"] = at_bondi.cookies["sessionid"].value
     sign_in = {"login": email, "password": PASSWORD, "csrfmiddlewaretoken": token}
     assert at_harbour.post("/login", sign_in)["Location"] == "/login"
@@ -165,16 +165,16 @@ def test_a_form_token_of_a_visitor_is_refused_at_the_other_clinic(
     assert at_bondi.post("/login", sign_in)["Location"] == "/"
 
 
-@pytest.mark.parametrize("with_its_cookie", [True, False])
-def test_a_form_token_of_staff_is_refused_at_the_other_clinic(
-    staff_client: Browsers, csrf_client: Browsers, with_its_cookie: bool
+@pytest.mark.parametrize("with_cookie", [True, False])
+def test_a_staff_members_csrf_token_is_refused_at_another_clinic(
+    staff_client: Browsers, csrf_client: Browsers, with_cookie: bool
 ) -> None:
     cookies = {label: staff_client(label, "owner").cookies["sessionid"].value for label in ("bondi", "harbour")}
     at_bondi, at_harbour = csrf_client("bondi"), csrf_client("harbour")
     at_bondi.cookies["sessionid"] = cookies["bondi"]
     form = {"email": "new@clinic.example", "role": "owner"}
     form["csrfmiddlewaretoken"] = token_in(text(at_bondi.get("/settings/staff/")))
-    at_harbour.cookies["sessionid"] = cookies["bondi" if with_its_cookie else "harbour"]
+    at_harbour.cookies["sessionid"] = cookies["bondi" if with_cookie else "harbour"]
     assert at_harbour.post("/settings/staff/invite", form).status_code == 403
     with clinic_context("harbour"):
         assert not Invitation.objects.exists()
@@ -183,17 +183,17 @@ def test_a_form_token_of_staff_is_refused_at_the_other_clinic(
     assert BO in text(at_harbour.get(PATIENT))
 
 
-def test_asking_too_often_at_one_clinic_leaves_the_other_alone(clinic_client: Browsers, email: str) -> None:
+def test_reset_rate_limits_are_per_clinic(clinic_client: Browsers, email: str) -> None:
     at_bondi, at_harbour = clinic_client("bondi"), clinic_client("harbour")
-    asked = [at_bondi.post("/password/reset/", {"email": email}).status_code for _ in range(8)]
-    assert asked == [302] * 5 + [429] * 3
+    statuses = [at_bondi.post("/password/reset/", {"email": email}).status_code for _ in range(8)]
+    assert statuses == [302] * 5 + [429] * 3
     assert at_harbour.post("/password/reset/", {"email": email}).status_code == 302
 
 
-def test_guessing_at_one_clinic_leaves_the_other_alone(clinic_client: Browsers, email: str) -> None:
+def test_sign_in_rate_limits_are_per_clinic(clinic_client: Browsers, email: str) -> None:
     at_bondi, at_harbour = clinic_client("bondi"), clinic_client("harbour")
     for _ in range(7):
-        guessed = at_bondi.post("/login", {"login": email, "password": "wrong"})
-    assert "Too many attempts" in text(guessed)
+        refused = at_bondi.post("/login", {"login": email, "password": "wrong"})
+    assert "Too many attempts" in text(refused)
     assert at_bondi.post("/login", {"login": email, "password": PASSWORD}).status_code == 200
     assert at_harbour.post("/login", {"login": email, "password": PASSWORD})["Location"] == "/"

@@ -1,4 +1,4 @@
-"""Logs name the clinic and the request."""
+"""Logs contain the clinic and the request id."""
 
 from collections.abc import Callable
 
@@ -17,10 +17,10 @@ def test_a_request_is_logged_with_its_clinic_and_id(
     clinic_client: Callable[[str], Client], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO"):
-        answer = clinic_client("bondi").get("/login")
+        response = clinic_client("bondi").get("/login")
     (line,) = events(caplog, "request")
     assert (line["clinic"], line["route"], line["status"]) == ("bondi", "login", 200)
-    assert line["request_id"] == answer["X-Request-ID"]
+    assert line["request_id"] == response["X-Request-ID"]
 
 
 def test_a_failed_task_is_logged_with_its_clinics_schema(caplog: pytest.LogCaptureFixture) -> None:

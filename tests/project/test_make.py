@@ -1,4 +1,4 @@
-"""The two commands of a fresh machine, and the one of CI."""
+"""make help, make setup and the CI script."""
 
 import os
 import re
@@ -11,8 +11,8 @@ from tests.services import ROOT
 
 
 def make(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    told = {**os.environ, **environment}
-    return subprocess.run(["make", *words], cwd=ROOT, env=told, capture_output=True, text=True, check=False)
+    variables = {**os.environ, **environment}
+    return subprocess.run(["make", *words], cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
 
 
 def test_help_lists_every_target() -> None:
@@ -21,27 +21,27 @@ def test_help_lists_every_target() -> None:
     assert listed == targets
 
 
-def test_a_python_that_is_too_old_is_refused_with_one_sentence(tmp_path: Path) -> None:
+def test_an_old_python_is_refused_in_one_sentence(tmp_path: Path) -> None:
     old = tmp_path / "python3.8"
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)
-    refused = make("--always-make", ".venv/.installed", f"PYTHON={old}")
-    assert refused.returncode != 0
-    assert refused.stderr.startswith("Sidechart needs Python 3.11 or later")
+    result = make("--always-make", ".venv/.installed", f"PYTHON={old}")
+    assert result.returncode != 0
+    assert result.stderr.startswith("Sidechart needs Python 3.11 or later")
 
 
-def test_a_command_that_runs_twice_installs_once() -> None:
+def test_setup_installs_only_once() -> None:
     assert "pip install" in make("--dry-run", "--always-make", "setup").stdout
     assert "pip install" not in make("--dry-run", "setup", "--old-file=requirements/dev.txt").stdout
 
 
 @pytest.mark.parametrize("folder", ["requirements", "bench/requirements"])
-def test_what_is_pinned_names_no_index(folder: str) -> None:
-    pinned = "".join(locked.read_text() for locked in (ROOT / folder).glob("*.txt"))
-    assert "--hash=sha256:" in pinned
-    assert not re.search(r"https?://|--index-url|--find-links", pinned)
+def test_locked_requirements_have_hashes_and_no_index_url(folder: str) -> None:
+    locked = "".join(path.read_text() for path in (ROOT / folder).glob("*.txt"))
+    assert "--hash=sha256:" in locked
+    assert not re.search(r"https?://|--index-url|--find-links", locked)
 
 
-def test_ci_is_sound_shell() -> None:
+def test_the_ci_script_is_valid_shell() -> None:
     subprocess.run(["bash", "-n", ".ci/run"], cwd=ROOT, check=True)
     assert os.access(ROOT / ".ci" / "run", os.X_OK)

@@ -1,4 +1,4 @@
-"""Every table in the schemas where it belongs, and nowhere else: a clinic's people and patients never in public."""
+"""Every table exists only in its schemas: staff and patients of clinics are never in public."""
 
 from enum import Flag, auto
 
@@ -9,61 +9,61 @@ from django.db import connection
 from tenants.models import Clinic
 
 
-class In(Flag):
+class Schemas(Flag):
     PUBLIC = auto()
     CLINIC = auto()
     BOTH = PUBLIC | CLINIC
 
 
-PLACES = {
-    "tenants_clinic": In.PUBLIC,
-    "tenants_domain": In.PUBLIC,
-    "tenants_metricsample": In.PUBLIC,  # numbers and words of ours
-    "tenants_keybudget": In.PUBLIC,  # times and a keyed digest: no key, no clinic
-    "django_migrations": In.BOTH,
-    "django_content_type": In.BOTH,
-    "django_session": In.BOTH,
-    "django_admin_log": In.BOTH,  # empty: nothing is changed by the admin's forms
-    "auth_group": In.BOTH,
-    "auth_group_permissions": In.BOTH,
-    "auth_permission": In.BOTH,
-    # Ops sign in on the base host, staff at their clinic: two sets of rows that never meet.
-    "accounts_user": In.BOTH,
-    "accounts_invitation": In.BOTH,
-    "accounts_usedticket": In.BOTH,
-    "accounts_opensession": In.BOTH,
-    "accounts_securitypolicy": In.BOTH,
-    "account_emailaddress": In.BOTH,
-    "account_emailconfirmation": In.BOTH,
-    "cache_entry": In.BOTH,
-    "mfa_authenticator": In.BOTH,
-    "ops_dailystats": In.PUBLIC,  # counts by day
-    "ops_breakglassgrant": In.PUBLIC,
-    "ops_launchtotal": In.PUBLIC,
-    "sync_appointment": In.CLINIC,
-    "sync_appointmenttype": In.CLINIC,
-    "sync_attendee": In.CLINIC,
-    "sync_business": In.CLINIC,
-    "sync_connection": In.CLINIC,
-    "sync_cursor": In.CLINIC,
-    "sync_groupappointment": In.CLINIC,
-    "sync_retentionpolicy": In.CLINIC,
-    "sync_excludedfield": In.CLINIC,
-    "sync_medicalalert": In.CLINIC,
-    "sync_patient": In.CLINIC,
-    "sync_patientchange": In.CLINIC,
-    "sync_patientrefresh": In.CLINIC,
-    "sync_practitioner": In.CLINIC,
-    "sync_reconciliation": In.CLINIC,
-    "sync_refusedpayload": In.CLINIC,
-    "sync_syncrun": In.CLINIC,
-    "audit_event": In.BOTH,  # in public: what ops did; a line about a patient is refused there
-    "exports_export": In.CLINIC,
-    "launch_buttonclick": In.CLINIC,
-    "launch_clinicsettings": In.CLINIC,
-    "launch_draft": In.CLINIC,
-    "launch_note": In.CLINIC,
-    "launch_noteversion": In.CLINIC,
+TABLES = {
+    "tenants_clinic": Schemas.PUBLIC,
+    "tenants_domain": Schemas.PUBLIC,
+    "tenants_metricsample": Schemas.PUBLIC,  # counters only
+    "tenants_keybudget": Schemas.PUBLIC,  # times and a keyed digest, no key and no clinic
+    "django_migrations": Schemas.BOTH,
+    "django_content_type": Schemas.BOTH,
+    "django_session": Schemas.BOTH,
+    "django_admin_log": Schemas.BOTH,  # empty: the admin's forms change nothing
+    "auth_group": Schemas.BOTH,
+    "auth_group_permissions": Schemas.BOTH,
+    "auth_permission": Schemas.BOTH,
+    # Operators in public, staff in their clinic's schema.
+    "accounts_user": Schemas.BOTH,
+    "accounts_invitation": Schemas.BOTH,
+    "accounts_usedticket": Schemas.BOTH,
+    "accounts_opensession": Schemas.BOTH,
+    "accounts_securitypolicy": Schemas.BOTH,
+    "account_emailaddress": Schemas.BOTH,
+    "account_emailconfirmation": Schemas.BOTH,
+    "cache_entry": Schemas.BOTH,
+    "mfa_authenticator": Schemas.BOTH,
+    "ops_dailystats": Schemas.PUBLIC,  # counts by day
+    "ops_breakglassgrant": Schemas.PUBLIC,
+    "ops_launchtotal": Schemas.PUBLIC,
+    "sync_appointment": Schemas.CLINIC,
+    "sync_appointmenttype": Schemas.CLINIC,
+    "sync_attendee": Schemas.CLINIC,
+    "sync_business": Schemas.CLINIC,
+    "sync_connection": Schemas.CLINIC,
+    "sync_cursor": Schemas.CLINIC,
+    "sync_groupappointment": Schemas.CLINIC,
+    "sync_retentionpolicy": Schemas.CLINIC,
+    "sync_excludedfield": Schemas.CLINIC,
+    "sync_medicalalert": Schemas.CLINIC,
+    "sync_patient": Schemas.CLINIC,
+    "sync_patientchange": Schemas.CLINIC,
+    "sync_patientrefresh": Schemas.CLINIC,
+    "sync_practitioner": Schemas.CLINIC,
+    "sync_reconciliation": Schemas.CLINIC,
+    "sync_refusedpayload": Schemas.CLINIC,
+    "sync_syncrun": Schemas.CLINIC,
+    "audit_event": Schemas.BOTH,  # in public: operators' actions; rows about patients are refused there
+    "exports_export": Schemas.CLINIC,
+    "launch_buttonclick": Schemas.CLINIC,
+    "launch_clinicsettings": Schemas.CLINIC,
+    "launch_draft": Schemas.CLINIC,
+    "launch_note": Schemas.CLINIC,
+    "launch_noteversion": Schemas.CLINIC,
 }
 
 
@@ -73,26 +73,26 @@ def tables_of(schema: str) -> set[str]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def test_every_model_has_its_place() -> None:
-    assert {model._meta.db_table for model in apps.get_models(include_auto_created=True)} <= set(PLACES)
+def test_every_model_is_assigned_to_schemas() -> None:
+    assert {model._meta.db_table for model in apps.get_models(include_auto_created=True)} <= set(TABLES)
 
 
-def test_public_holds_what_belongs_there_and_nothing_else(db: None) -> None:
-    assert tables_of("public") == {table for table, place in PLACES.items() if In.PUBLIC in place}
+def test_public_has_exactly_its_tables(db: None) -> None:
+    assert tables_of("public") == {table for table, place in TABLES.items() if Schemas.PUBLIC in place}
 
 
 @pytest.mark.parametrize("label", ["bondi", "harbour"])
-def test_a_clinic_holds_what_belongs_there_and_nothing_else(db: None, label: str) -> None:
+def test_a_clinic_has_exactly_its_tables(db: None, label: str) -> None:
     schema = Clinic.objects.get(label=label).schema_name
-    assert tables_of(schema) == {table for table, place in PLACES.items() if In.CLINIC in place}
+    assert tables_of(schema) == {table for table, place in TABLES.items() if Schemas.CLINIC in place}
 
 
-@pytest.mark.parametrize("room", ["sync_", "launch_"])
-def test_nothing_of_patients_is_in_public(db: None, room: str) -> None:
-    assert not {table for table in tables_of("public") if table.startswith(room)}
+@pytest.mark.parametrize("prefix", ["sync_", "launch_"])
+def test_no_patient_tables_are_in_public(db: None, prefix: str) -> None:
+    assert not {table for table in tables_of("public") if table.startswith(prefix)}
 
 
-def test_no_other_schema_holds_a_table(db: None) -> None:
+def test_no_other_schema_has_tables(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT schemaname FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
