@@ -25,7 +25,7 @@ def render_error(
         "continue_url": continue_url,
         "frame": "base.html" if signed_in else "base_signed_out.html",
     }
-    response = render(request, "launch/explanation.html", context, status=page.status)
+    response = render(request, "launch/error.html", context, status=page.status)
     if page.status == 503:
         response["Retry-After"] = str(_RETRY_SECONDS)
     return response

@@ -48,7 +48,7 @@ def test_each_banner_has_one_next_step(browser: Client, cliniko: Cliniko, outcom
 @pytest.mark.parametrize("outcome", [*NOT_FOUND, Outcome.FRESH])
 def test_each_explanation_has_one_next_step(browser: Client, cliniko: Cliniko, outcome: Outcome) -> None:
     cliniko.outcome = outcome
-    shown = part(browser.get("/patients/77/").content.decode(), 'class="explain', "</main>")
+    shown = part(browser.get("/patients/77/").content.decode(), 'class="error-page', "</main>")
     assert len(re.findall('class="button', shown)) == 1
     assert "patient" not in text_of(shown).replace("/patients", "")
     assert "{" not in shown
