@@ -1,11 +1,12 @@
 """Read all mirrored data about one patient, for a copy that the patient asks for."""
 
 from collections.abc import Iterable
-from typing import Any
-
-from django.db.models import QuerySet
+from typing import TYPE_CHECKING, Any
 
 from sync import models
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 _COLUMNS = ("cliniko_id", "updated_at", "archived_at", "deleted_at", "first_seen_at", "payload")
 _NAMED: dict[str, tuple[type[models.MirroredRecord], str]] = {
