@@ -52,11 +52,11 @@ def errors(axes: Axes, result: dict[str, Any]) -> None:
 
 
 def _median(row: dict[str, Any], kind: str) -> float:
-    return median(seed["after_quiet_runs"][kind] for seed in row["seeds"])
+    return median(float(seed["after_quiet_runs"][kind]) for seed in row["seeds"])
 
 
 def _all_errors(row: dict[str, Any]) -> float:
-    return median(sum(seed["after_quiet_runs"].values()) for seed in row["seeds"])
+    return median(float(sum(seed["after_quiet_runs"].values())) for seed in row["seeds"])
 
 
 def _plain(axes: Axes, title: str, longest: float) -> None:

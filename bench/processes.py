@@ -25,7 +25,7 @@ class ProcessUsage:
 def measure(commands: Commands, environment: dict[str, str], log: Path) -> ProcessUsage:
     """Run a pipeline to its end. Raises BenchError with its last line of output if it fails."""
     words = [sys.executable, "-I", "-S", str(LAUNCHER), str(log), json.dumps([list(each) for each in commands])]
-    run = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    run = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if run.returncode:
         raise BenchError(f"The launcher failed: {run.stderr.strip()[-300:]}")
     result = json.loads(run.stdout)
@@ -36,7 +36,7 @@ def measure(commands: Commands, environment: dict[str, str], log: Path) -> Proce
 
 def run_command(*words: str, environment: dict[str, str], stdin: str = "") -> str:
     """Run a command and return its output. Raises BenchError with its last line if it fails."""
-    run = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, input=stdin)
+    run = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, input=stdin, check=False)
     if run.returncode:
         lines = (run.stderr or run.stdout).strip().splitlines()
         raise BenchError(f"{' '.join(words[1:4])} failed: {lines[-1] if lines else 'no output'}")

@@ -31,7 +31,7 @@ def _home(name: str) -> Path:
 
 
 def _run(*words: str) -> None:
-    run = subprocess.run(words, capture_output=True, text=True)
+    run = subprocess.run(words, capture_output=True, text=True, check=False)
     if run.returncode:
         lines = run.stderr.strip().splitlines()
         raise BenchError(f"{Path(words[-1]).stem} could not be installed: {lines[-1] if lines else 'no output'}")

@@ -65,7 +65,7 @@ class Postgres:
         if not os.path.exists(self.sockets / SOCKET):  # Path.exists() raises if another user's directory is closed
             return False
         command = [str(binaries() / "pg_isready"), "-q", "-h", str(self.sockets), "-p", "5432"]
-        return subprocess.run(command, env=_environment_without_pg()).returncode == 0
+        return subprocess.run(command, env=_environment_without_pg(), check=False).returncode == 0
 
     def start(self, *, fsync: bool = True) -> bool:
         """Start it and create its database if needed. Return True if this call started it."""
@@ -136,7 +136,14 @@ class Postgres:
         # Log to a file: the server inherits the stream from pg_ctl and would keep a pipe open forever.
         with self.command_log.open("a") as log:
             done = subprocess.run(
-                command, input=stdin, stdout=log, stderr=log, text=True, cwd=self.home, env=_environment_without_pg()
+                command,
+                input=stdin,
+                stdout=log,
+                stderr=log,
+                text=True,
+                cwd=self.home,
+                env=_environment_without_pg(),
+                check=False,
             )
         return done.returncode
 
@@ -164,7 +171,7 @@ def as_service_user() -> tuple[str, ...]:
     capability = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup")
     for words in ((*as_nobody, *capability), as_nobody):
         with contextlib.suppress(FileNotFoundError):
-            if subprocess.run([*words, "true"], capture_output=True).returncode == 0:
+            if subprocess.run([*words, "true"], capture_output=True, check=False).returncode == 0:
                 return words
     raise ServiceError(
         "PostgreSQL refuses to run as root, and root can't switch users here: "

@@ -28,7 +28,9 @@ def identify(pid: int) -> ProcessId | None:
 
 def _state_and_start(pid: int) -> tuple[str, str]:
     if not PROC.joinpath("self").exists():  # macOS
-        output = subprocess.run(["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True)
+        output = subprocess.run(
+            ["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+        )
         state, _, started = output.stdout.strip().partition(" ")
         return state, started
     fields = _stat(pid)
@@ -47,7 +49,9 @@ def _stat(pid: int) -> list[str]:
 def command_line(pid: int) -> str:
     """Return the command line of a process, or an empty string if it's gone."""
     if not PROC.joinpath("self").exists():  # macOS
-        return subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ).stdout.strip()
     try:
         return (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except (FileNotFoundError, ProcessLookupError):
@@ -80,7 +84,7 @@ def _groups_alive(groups: Iterable[int]) -> set[int]:
         stats = (_stat(int(entry.name)) for entry in PROC.iterdir() if entry.name.isdigit())
         alive = {int(stat[2]) for stat in stats if stat and stat[0] != "Z"}
     else:  # macOS
-        output = subprocess.run(["ps", "-axo", "pgid=,state="], capture_output=True, text=True).stdout
+        output = subprocess.run(["ps", "-axo", "pgid=,state="], capture_output=True, text=True, check=False).stdout
         rows = (line.split() for line in output.splitlines())
         alive = {int(group) for group, state in rows if not state.startswith("Z")}
     return alive.intersection(groups)

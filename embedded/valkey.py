@@ -74,7 +74,7 @@ class Valkey:
             "appendfsync": "everysec" if fsync else "no",
         }
         options = [word for name, value in settings.items() for word in (f"--{name}", value)]
-        subprocess.run([binary(), *options], cwd=self.home, capture_output=True)
+        subprocess.run([binary(), *options], cwd=self.home, capture_output=True, check=False)
 
     def _wait(self, *, running: bool) -> None:
         deadline = time.monotonic() + STARTUP_SECONDS

@@ -116,9 +116,11 @@ class Supervisor:
         self._record()
 
     def _spawn(self, words: tuple[str, ...], **streams: int | IO[str] | None) -> subprocess.Popen[str]:
-        return subprocess.Popen(  # type: ignore[call-overload]
+        # typeshed has no overload for **streams.
+        process: subprocess.Popen[str] = subprocess.Popen(  # type: ignore[call-overload]
             words, cwd=self._root, env=self._environment, text=True, start_new_session=True, **streams
         )
+        return process
 
     @property
     def _record_file(self) -> Path:
