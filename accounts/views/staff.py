@@ -1,6 +1,7 @@
 """The staff page: roles, suspension and invitations. And the page where an invited person accepts."""
 
 from collections.abc import Callable
+from functools import partial
 from smtplib import SMTPException
 from typing import Any
 
@@ -41,8 +42,7 @@ def change_role(request: SignedInRequest, user_id: int) -> HttpResponseBase:
 
 
 def _change_role(request: SignedInRequest, user_id: int, role: Role) -> HttpResponse:
-    outcome = f"is now {role.label}"
-    return _change(request, user_id, lambda person, by: staff.change_role(person, role, by=by), outcome)
+    return _change(request, user_id, partial(staff.change_role, role=role), f"is now {role.label}")
 
 
 _make_owner = reauthentication_required(_change_role)
@@ -51,15 +51,13 @@ _make_owner = reauthentication_required(_change_role)
 @require_POST
 @permission_required(Permission.MANAGE_STAFF)
 def suspend(request: SignedInRequest, user_id: int) -> HttpResponse:
-    outcome = "is suspended and signed out"
-    return _change(request, user_id, lambda person, by: staff.suspend(person, by=by), outcome)
+    return _change(request, user_id, staff.suspend, "is suspended and signed out")
 
 
 @require_POST
 @permission_required(Permission.MANAGE_STAFF)
 def reinstate(request: SignedInRequest, user_id: int) -> HttpResponse:
-    outcome = "can sign in again"
-    return _change(request, user_id, lambda person, by: staff.reinstate(person, by=by), outcome)
+    return _change(request, user_id, staff.reinstate, "can sign in again")
 
 
 @require_POST
@@ -128,10 +126,10 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     return response
 
 
-def _change(request: SignedInRequest, user_id: int, change: Callable[[User, User], None], outcome: str) -> HttpResponse:
+def _change(request: SignedInRequest, user_id: int, change: Callable[..., None], outcome: str) -> HttpResponse:
     person, by = get_object_or_404(User, pk=user_id), request.user
     try:
-        change(person, by)
+        change(person, by=by)
     except staff.ChangeRefused as refused:
         messages.warning(request, str(refused))
     else:

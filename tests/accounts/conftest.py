@@ -15,9 +15,11 @@ from pytest_django import Settings
 from accounts.invitations import InvitationRefused
 from accounts.models import User
 from accounts.staff import ChangeRefused
+from audit.log import AuditUnavailable
 from audit.models import Event
 from tenants.context import clinic_context
 from tenants.models import Clinic
+from tests.accounts.second_factors import add_app
 from tests.conftest import PASSWORD
 
 
@@ -30,6 +32,25 @@ def stand_in_pages(settings: Settings) -> None:
 def csrf_client(bondi: Clinic, harbour: Clinic) -> Callable[[str], Client]:
     """Like `clinic_client`, but checks CSRF tokens as in production."""
     return lambda label: Client(enforce_csrf_checks=True, HTTP_HOST=f"{label}.localhost")
+
+
+@pytest.fixture
+def user(staff_member: Callable[..., User]) -> User:
+    """A receptionist of bondi."""
+    return staff_member("bondi")
+
+
+@pytest.fixture
+def app_user(user: User) -> User:
+    """The same receptionist, with an authenticator app."""
+    add_app("bondi", user)
+    return user
+
+
+@pytest.fixture
+def here(user: User, sign_in: Callable[..., Client]) -> Client:
+    """The receptionist's browser, signed in."""
+    return sign_in("bondi")
 
 
 @pytest.fixture
@@ -83,3 +104,18 @@ def field_value(page: str, name: str) -> str:
     found = re.search(rf'name="{name}"[^>]* value="([^"]*)"', page)
     assert found, f"no field {name} on the page"
     return found[1]
+
+
+def text(answer: Any) -> str:
+    return str(answer.content.decode())
+
+
+def logged(label: str = "bondi") -> list[tuple[str, str, dict[str, Any]]]:
+    """Return each audit event's email, action and details, oldest first."""
+    with clinic_context(label):
+        return list(Event.objects.order_by("pk").values_list("user_email", "action", "details"))
+
+
+def audit_unavailable(*_: object, **__: object) -> None:
+    """Raise what `record` raises, in its place."""
+    raise AuditUnavailable

@@ -1,6 +1,5 @@
 """Emails about changes to a user's password or second factors."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,16 +13,6 @@ from tenants.context import clinic_context
 from tests.accounts.second_factors import Device, passkey_options
 from tests.accounts.views.test_second_factors import factor_types, set_up_app
 from tests.conftest import PASSWORD
-
-
-@pytest.fixture
-def user(staff_member: Callable[..., User]) -> User:
-    return staff_member("bondi")
-
-
-@pytest.fixture
-def here(user: User, sign_in: Callable[..., Client]) -> Client:
-    return sign_in("bondi")
 
 
 def test_changing_second_factors_sends_emails(

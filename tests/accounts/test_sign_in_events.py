@@ -10,9 +10,8 @@ from django.test import Client
 
 from accounts import reset_links
 from accounts.models import User
-from audit.log import AuditUnavailable
-from audit.models import Event
 from tenants.context import clinic_context
+from tests.accounts.conftest import audit_unavailable, logged
 from tests.accounts.second_factors import Device, add_app, passkey_options
 from tests.accounts.views.test_policy import reset
 from tests.accounts.views.test_second_factors import set_up_app
@@ -20,11 +19,6 @@ from tests.conftest import PASSWORD
 
 SignIn = Callable[..., Client]
 Staff = Callable[..., User]
-
-
-def logged(label: str = "bondi") -> list[tuple[str, str, dict[str, Any]]]:
-    with clinic_context(label):
-        return list(Event.objects.order_by("pk").values_list("user_email", "action", "details"))
 
 
 def test_every_sign_in_change_is_one_audit_event(sign_in: SignIn, staff_member: Staff) -> None:
@@ -55,12 +49,9 @@ def test_every_sign_in_change_is_one_audit_event(sign_in: SignIn, staff_member: 
 def test_a_change_that_cannot_be_logged_is_rolled_back(
     sign_in: SignIn, staff_member: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise AuditUnavailable
-
     browser, user = sign_in("bondi"), staff_member("bondi")
     add_app("bondi", user)
-    monkeypatch.setattr("accounts.sign_in_events.record", fail)
+    monkeypatch.setattr("accounts.sign_in_events.record", audit_unavailable)
     assert browser.post("/account/app/remove").status_code == 503
     with clinic_context("bondi"):
         assert Authenticator.objects.count() == 1
@@ -92,11 +83,8 @@ def test_every_new_password_is_an_audit_event(sign_in: SignIn, staff_member: Sta
 def test_a_password_change_that_cannot_be_logged_is_rolled_back(
     sign_in: SignIn, staff_member: Staff, clinic_client: SignIn, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise AuditUnavailable
-
     browser, user = sign_in("bondi"), staff_member("bondi")
-    monkeypatch.setattr("accounts.sign_in_events.record", fail)
+    monkeypatch.setattr("accounts.sign_in_events.record", audit_unavailable)
     if way == "form":
         answer = browser.post("/password/change/", NEW_PASSWORD | {"oldpassword": PASSWORD})
     else:

@@ -18,11 +18,6 @@ def request_of(user, session_key="a" * 32):
     return SimpleNamespace(user=user, session=SimpleNamespace(session_key=session_key))
 
 
-@pytest.fixture
-def user(staff_member):
-    return staff_member("bondi")
-
-
 @pytest.mark.parametrize("path", ["/", "/patients/42/", "/patients?patient_id=42&x=%C3%A9", "/settings/staff/"])
 def test_a_ticket_leads_back_to_its_page(user, path):
     with clinic_context("bondi"):

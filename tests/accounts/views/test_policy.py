@@ -14,6 +14,7 @@ from accounts import invitations
 from accounts.models import SecurityPolicy, User
 from tenants.context import clinic_context
 from tenants.dates import as_date
+from tests.accounts.conftest import text
 from tests.accounts.second_factors import add_app, add_passkey, add_recovery_codes
 from tests.accounts.views.test_second_factors import expire_reauthentication, set_up_app
 from tests.conftest import PASSWORD
@@ -29,10 +30,6 @@ def require_second_factor(label: str = "bondi", *, days: int = 0) -> date:
     with clinic_context(label):
         SecurityPolicy.objects.update_or_create(id=1, defaults={"require_second_factor_from": day})
     return day
-
-
-def text(answer: Any) -> str:
-    return str(answer.content.decode())
 
 
 def test_managers_set_the_sign_in_rules(sign_in: SignIn) -> None:

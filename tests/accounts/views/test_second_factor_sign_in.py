@@ -18,17 +18,6 @@ SECOND_FACTOR_URL = "/login/second-step"
 Browsers = Callable[[str], Client]
 
 
-@pytest.fixture
-def user(staff_member: Callable[..., User]) -> User:
-    return staff_member("bondi")
-
-
-@pytest.fixture
-def app_user(user: User) -> User:
-    add_app("bondi", user)
-    return user
-
-
 def sign_in(browser: Client, user: User, ticket: str = "") -> Any:
     return browser.post("/login", {"login": user.email, "password": PASSWORD} | ({"t": ticket} if ticket else {}))
 

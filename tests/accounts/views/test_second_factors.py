@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.signals import REAUTHENTICATED_AT
 from audit.models import Event
 from tenants.context import clinic_context
-from tests.accounts.conftest import field_value
+from tests.accounts.conftest import field_value, text
 from tests.accounts.second_factors import (
     SECRET,
     Device,
@@ -37,10 +37,6 @@ def factor_types(user: User, label: str = "bondi") -> list[str]:
         return sorted(Authenticator.objects.filter(user=user).values_list("type", flat=True))
 
 
-def text(answer: Any) -> str:
-    return str(answer.content.decode())
-
-
 def set_up_app(browser: Client, **more: str) -> tuple[Any, str]:
     page = text(browser.get("/account/app"))
     secret = re.search(r"data-secret>([A-Z2-7 ]+)<", page)
@@ -57,16 +53,6 @@ def expire_reauthentication(browser: Client) -> None:
         session = browser.session
         session[REAUTHENTICATED_AT] = time.time() - 600
         session.save()
-
-
-@pytest.fixture
-def user(staff_member: Staff) -> User:
-    return staff_member("bondi")
-
-
-@pytest.fixture
-def here(user: User, sign_in: SignIn) -> Client:
-    return sign_in("bondi")
 
 
 def test_an_app_is_set_up_and_required_at_the_next_sign_in(here: Client, user: User, clinic_client: Any) -> None:

@@ -1,7 +1,6 @@
 """Changing roles, suspending and reinstating staff, and the last owner."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -9,9 +8,8 @@ from django.test import Client
 from accounts import invitations, staff
 from accounts.models import Invitation, OpenSession, User
 from accounts.roles import Role
-from audit.log import AuditUnavailable
-from audit.models import Event
 from tenants.context import clinic_context
+from tests.accounts.conftest import audit_unavailable, logged
 from tests.accounts.second_factors import add_app, add_passkey, passkey_options, totp_code
 from tests.accounts.views.test_second_factors import expire_reauthentication
 from tests.conftest import PASSWORD
@@ -32,11 +30,6 @@ def role_and_state(person: User, label: str = "bondi") -> tuple[str, bool]:
     with clinic_context(label):
         user = User.objects.get(pk=person.pk)
     return user.role, user.is_active
-
-
-def logged(label: str = "bondi") -> list[tuple[str, str, dict[str, Any]]]:
-    with clinic_context(label):
-        return list(Event.objects.order_by("pk").values_list("user_email", "action", "details"))
 
 
 def test_the_page_shows_everyones_state_and_sign_in(sign_in: SignIn, staff_member: Staff) -> None:
@@ -185,13 +178,10 @@ def test_each_staff_change_is_one_audit_event(
 def test_a_change_that_cannot_be_logged_is_rolled_back(
     sign_in: SignIn, staff_member: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise AuditUnavailable
-
     browser, person = sign_in("bondi", "owner"), staff_member("bondi")
     person_browser = sign_in("bondi")
-    monkeypatch.setattr(staff, "record", fail)
-    monkeypatch.setattr(invitations, "record", fail)
+    monkeypatch.setattr(staff, "record", audit_unavailable)
+    monkeypatch.setattr(invitations, "record", audit_unavailable)
     assert browser.post(f"/settings/staff/{person.pk}/role", {"role": "admin"}).status_code == 503
     assert browser.post(f"/settings/staff/{person.pk}/suspend").status_code == 503
     assert browser.post("/settings/staff/invite", {"email": SAM, "role": "admin"}).status_code == 503

@@ -11,19 +11,8 @@ from django.test import Client
 from accounts.models import User
 from tenants.context import clinic_context
 from tests.accounts.conftest import field_value
-from tests.accounts.second_factors import add_app, totp_code
+from tests.accounts.second_factors import totp_code
 from tests.accounts.views.test_second_factor_sign_in import SECOND_FACTOR_URL, Browsers, is_signed_in, launch, sign_in
-
-
-@pytest.fixture
-def user(staff_member: Callable[..., User]) -> User:
-    return staff_member("bondi")
-
-
-@pytest.fixture
-def app_user(user: User) -> User:
-    add_app("bondi", user)
-    return user
 
 
 def finish(browser: Client, user: User, ticket: str, patient: str) -> None:
