@@ -1,4 +1,4 @@
-"""pytest plugin: browser tests run in the Chromium that the system has, and say how to get it where it has none."""
+"""pytest plugin: run browser tests in the system's Chromium, or skip them with a hint."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ ARGUMENTS = [
     "--host-resolver-rules=MAP *.localhost 127.0.0.1",
 ]
 
-# pytest-playwright leaves an event loop running in this thread, in which Django would refuse ordinary database calls.
+# pytest-playwright leaves an event loop running in this thread, in which Django refuses synchronous database calls.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
@@ -33,6 +33,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dict[str, object]:
-    """pytest-playwright's own arguments and options, with the system's Chromium instead of a downloaded one."""
+    """Use the system's Chromium instead of a downloaded one."""
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox refuses to run as root
     return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": ARGUMENTS + as_root}

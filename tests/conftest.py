@@ -1,5 +1,4 @@
-"""The cast of every test: two clinics, bondi and harbour, with the same ids, e-mails and passwords in both, and two of
-ops on the base host, Ana and Ben."""
+"""Fixtures of all tests: two clinics, bondi and harbour, with the same ids, emails and passwords, and operators."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,8 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from accounts.models import User
 from accounts.roles import Role
-from accounts.tasks import send_reset_link, send_sign_in_notice
-from exports.tasks import make as make_export
+from accounts.tasks import send_reset_link, send_sign_in_changed
+from exports.tasks import create_export as make_export
 from sync.models import Connection, Cursor
 from sync.resources import PATIENTS, RESOURCES
 from sync.walk.store import next_sequence, write_page
@@ -22,7 +21,7 @@ from tenants import metrics
 from tenants.context import clinic_context
 from tenants.database import connection
 from tenants.models import Clinic, Domain
-from tests.accounts.second_factors import give_app_here
+from tests.accounts.second_factors import add_app_here
 from tests.payloads import patient_payload
 
 PASSWORD = "correct horse 42"
@@ -34,7 +33,7 @@ CLINICS = {"bondi": "Bondi Physio", "harbour": "Harbour Osteopathy"}
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Django's test database, with the two clinics in it; every test starts from them and is rolled back to them."""
+    """Create the two clinics in Django's test database; every test is rolled back to them."""
     with django_db_blocker.unblock():
         for label, name in CLINICS.items():
             clinic = Clinic.objects.create(label=label, name=name)
@@ -43,7 +42,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 
 @pytest.fixture(autouse=True)
-def _begin_and_end_in_public(request: pytest.FixtureRequest) -> Iterator[None]:
+def _return_to_public(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
         connection.set_schema_to_public()
@@ -51,59 +50,59 @@ def _begin_and_end_in_public(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def fast_password_hasher(settings: Settings) -> None:
-    """Hashing that is slow on purpose would be most of the run."""
+    """Replace the deliberately slow password hasher."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(autouse=True)
 def metrics_not_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Numbers for monitoring are written when a test says so, not when ten seconds are over."""
+    """Write metrics only when a test calls flush, not every ten seconds."""
     monkeypatch.setattr(metrics, "FLUSH_INTERVAL", float("inf"))
     monkeypatch.setattr(metrics, "_pending", {})
 
 
 @pytest.fixture(autouse=True)
 def eager_mail_tasks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """A worker that sends a mail as soon as the page is answered; the messages that it got."""
-    got: list[dict[str, Any]] = []
+    """Run email tasks after the response, and return the arguments they were called with."""
+    calls: list[dict[str, Any]] = []
     waiting: list[tuple[Any, dict[str, Any]]] = []
 
-    def work(**_: Any) -> None:
+    def run_tasks(**_: Any) -> None:
         while waiting:
             task, kwargs = waiting.pop()
             task(**kwargs)
 
     def enqueue(task: Any) -> Callable[..., None]:
         def apply_async(args: Any = None, kwargs: Any = None, **_: Any) -> None:
-            got.append(kwargs)
+            calls.append(kwargs)
             waiting.append((task, kwargs))
 
         return apply_async
 
-    for task in (send_reset_link, send_sign_in_notice):
+    for task in (send_reset_link, send_sign_in_changed):
         monkeypatch.setattr(task, "apply_async", enqueue(task))
-    request_finished.connect(work)
-    yield got
-    request_finished.disconnect(work)
+    request_finished.connect(run_tasks)
+    yield calls
+    request_finished.disconnect(run_tasks)
 
 
 @pytest.fixture(autouse=True)
 def export_directory(settings: Settings, tmp_path: Path) -> Path:
-    """EXPORT_DIRECTORY, not there yet."""
+    """Return EXPORT_DIRECTORY, which doesn't exist yet."""
     settings.EXPORT_DIRECTORY = tmp_path / "exports"
     return settings.EXPORT_DIRECTORY
 
 
 @pytest.fixture(autouse=True)
 def export_messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The messages that ask a worker to make an export. No worker gets them."""
-    got: list[dict[str, Any]] = []
+    """Return the arguments of queued export tasks, which aren't run."""
+    calls: list[dict[str, Any]] = []
 
     def enqueue(*, kwargs: dict[str, Any], **_: Any) -> None:
-        got.append(kwargs)
+        calls.append(kwargs)
 
     monkeypatch.setattr(make_export, "apply_async", enqueue)
-    return got
+    return calls
 
 
 @pytest.fixture
@@ -118,15 +117,15 @@ def harbour(db: None) -> Clinic:
 
 @pytest.fixture
 def clinic_client(bondi: Clinic, harbour: Clinic) -> Callable[[str], Client]:
-    """`clinic_client("bondi")`: a new browser whose requests go to that clinic's host."""
+    """`clinic_client("bondi")`: return a new client for that clinic's host."""
     return lambda label: Client(HTTP_HOST=f"{label}.localhost")
 
 
 @pytest.fixture
 def staff_member(bondi: Clinic, harbour: Clinic) -> Callable[..., User]:
-    """`staff_member("bondi", role="owner")`: somebody of the clinic's staff, made when not there yet.
+    """`staff_member("bondi", role="owner")`: return a staff member of the clinic, created if missing.
 
-    The same e-mail and password at every clinic, and as both schemas number from 1, the same id too.
+    Email and password are the same at every clinic, and usually the id, as ids start at 1 in each schema.
     """
 
     def staff(label: str, role: str = Role.RECEPTION, email: str = "") -> User:
@@ -140,7 +139,7 @@ def staff_member(bondi: Clinic, harbour: Clinic) -> Callable[..., User]:
 
 @pytest.fixture
 def sign_in(clinic_client: Callable[[str], Client], staff_member: Callable[..., User]) -> Callable[..., Client]:
-    """`sign_in("bondi", role="owner")`: a browser that went through the clinic's sign-in page."""
+    """`sign_in("bondi", role="owner")`: return a client that signed in on the clinic's sign-in page."""
 
     def signed_in(label: str, role: str = Role.RECEPTION, email: str = "") -> Client:
         user = staff_member(label, role, email)
@@ -154,10 +153,7 @@ def sign_in(clinic_client: Callable[[str], Client], staff_member: Callable[..., 
 
 @pytest.fixture
 def force_login(clinic_client: Callable[[str], Client], staff_member: Callable[..., User]) -> Callable[..., Client]:
-    """`sign_in("bondi", role="owner")`: a browser with a session of that clinic, made without its sign-in page.
-
-    That page has tests of its own, and here it would be half of most tests' time.
-    """
+    """`force_login("bondi", role="owner")`: return a signed-in client, without the slower sign-in page."""
 
     def signed_in(label: str, role: str = Role.RECEPTION, email: str = "") -> Client:
         user, browser = staff_member(label, role, email), clinic_client(label)
@@ -170,7 +166,7 @@ def force_login(clinic_client: Callable[[str], Client], staff_member: Callable[.
 
 @pytest.fixture
 def add_patient(bondi: Clinic, harbour: Clinic) -> Callable[..., str]:
-    """`add_patient("bondi", "42", first_name="Ada")`: put a patient into the clinic's mirror; returns the id."""
+    """`add_patient("bondi", "42", first_name="Ada")`: store a patient in the clinic and return the id."""
 
     def add(label: str, cliniko_id: str = "42", **fields: Any) -> str:
         with clinic_context(label):
@@ -182,7 +178,7 @@ def add_patient(bondi: Clinic, harbour: Clinic) -> Callable[..., str]:
 
 @pytest.fixture
 def add_record(db: None) -> AddRecord:
-    """`add_record("bondi", "medical_alerts", payload)`: put any record into the clinic's mirror."""
+    """`add_record("bondi", "medical_alerts", payload)`: store any record in the clinic."""
 
     def add(label: str, resource: str, payload: dict[str, Any]) -> None:
         kind = next(kind for kind in RESOURCES if kind.name == resource)
@@ -194,7 +190,7 @@ def add_record(db: None) -> AddRecord:
 
 @pytest.fixture
 def mark_imported(bondi: Clinic, harbour: Clinic) -> Callable[[str], None]:
-    """`mark_imported("bondi")`: the clinic's first import is over and everything was checked just now."""
+    """`mark_imported("bondi")`: set the clinic's state as after a complete and current import."""
 
     def finish(label: str) -> None:
         now = timezone.now()
@@ -221,7 +217,7 @@ def mark_imported(bondi: Clinic, harbour: Clinic) -> Callable[[str], None]:
 
 @pytest.fixture
 def two_clinics(add_patient: Callable[..., str], mark_imported: Callable[[str], None]) -> None:
-    """Patient 42 in the mirrors of both clinics."""
+    """Add a patient 42 to both clinics: Ada Lindqvist at bondi, Ben Okoro at harbour."""
     for label, first, last in (("bondi", "Ada", "Lindqvist"), ("harbour", "Ben", "Okoro")):
         add_patient(label, "42", first_name=first, last_name=last)
         mark_imported(label)
@@ -229,7 +225,7 @@ def two_clinics(add_patient: Callable[..., str], mark_imported: Callable[[str], 
 
 @pytest.fixture
 def operator(db: None) -> Callable[..., User]:
-    """`operator("ana")`: one of ops with an authenticator app; made when not there yet."""
+    """`operator("ana")`: return an operator with an authenticator app, created if missing."""
 
     def person(name: str = "ana", *, second_factor: bool = True) -> User:
         email = f"{name}@sidechart.example"
@@ -238,7 +234,7 @@ def operator(db: None) -> Callable[..., User]:
             return found
         made = User.objects.create_user(email, PASSWORD, name=name.title())
         if second_factor:
-            give_app_here(made)
+            add_app_here(made)
         return made
 
     return person
@@ -246,7 +242,7 @@ def operator(db: None) -> Callable[..., User]:
 
 @pytest.fixture
 def operator_client(operator: Callable[..., User]) -> Callable[..., Client]:
-    """`operator_client("ana")`: a browser of one of ops who is signed in, made without the sign-in page."""
+    """`operator_client("ana")`: return a client signed in as an operator, without the sign-in page."""
 
     def browser(name: str = "ana", *, second_factor: bool = True) -> Client:
         client = Client(HTTP_HOST="localhost")

@@ -1,4 +1,4 @@
-"""Payloads as Cliniko sends them, for invented people."""
+"""Payloads as Cliniko sends them."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ API = "https://api.au1.cliniko.com/v1"
 
 
 def patient_payload(cliniko_id: str = "42", **fields: Any) -> dict[str, Any]:
-    """A patient's payload; `fields` replace or add."""
+    """Return a patient's payload; `fields` replace or add fields."""
     return {
         "id": cliniko_id,
         "first_name": "Ada",
@@ -34,7 +34,7 @@ def patient_payload(cliniko_id: str = "42", **fields: Any) -> dict[str, Any]:
 
 
 def alert_payload(cliniko_id: str, patient_id: str, name: str, **fields: Any) -> dict[str, Any]:
-    """A medical alert's payload."""
+    """Return a medical alert's payload."""
     return {
         "id": cliniko_id,
         "name": name,
@@ -47,7 +47,7 @@ def alert_payload(cliniko_id: str, patient_id: str, name: str, **fields: Any) ->
 
 
 def appointment_payload(cliniko_id: str, patient_id: str, starts_at: str, **fields: Any) -> dict[str, Any]:
-    """An individual appointment's payload; `starts_at` in UTC, such as 2026-03-01T09:00:00Z."""
+    """Return an individual appointment's payload; `starts_at` in UTC, such as 2026-03-01T09:00:00Z."""
     return {
         "id": cliniko_id,
         "starts_at": starts_at,
@@ -67,14 +67,14 @@ def appointment_payload(cliniko_id: str, patient_id: str, starts_at: str, **fiel
 
 
 def class_payload(cliniko_id: str, starts_at: str, **fields: Any) -> dict[str, Any]:
-    """A group appointment's payload; `starts_at` in UTC."""
-    unneeded = ("patient", "patient_arrived", "did_not_arrive", "cancelled_at")
+    """Return a group appointment's payload; `starts_at` in UTC."""
+    excluded = ("patient", "patient_arrived", "did_not_arrive", "cancelled_at")
     booking = appointment_payload(cliniko_id, "0", starts_at, max_attendees=8, **fields)
-    return {name: value for name, value in booking.items() if name not in unneeded}
+    return {name: value for name, value in booking.items() if name not in excluded}
 
 
 def attendee_payload(cliniko_id: str, patient_id: str, class_id: str, **fields: Any) -> dict[str, Any]:
-    """A place in a class."""
+    """Return an attendee's payload."""
     return {
         "id": cliniko_id,
         "arrived": None,

@@ -1,24 +1,31 @@
-"""What a request asked the database, and what its tables hold."""
+"""The queries a test made, and searches in a schema's tables."""
 
-from django.db import connection as database
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tenants.models import Clinic
 
 
-def questions(captured: CaptureQueriesContext) -> list[str]:
-    """The statements, without those that only choose the schema: a server before PostgreSQL 18 is told it each time."""
+def executed_queries(captured: CaptureQueriesContext) -> list[str]:
+    """Return the statements, except those that set the search path, which only servers before PostgreSQL 18 need."""
     return [each["sql"] for each in captured.captured_queries if not each["sql"].startswith("SET search_path")]
 
 
-def tables_with(word: str, label: str = "bondi") -> set[str]:
-    """Return the tables of the clinic's schema that have this word in any column."""
-    schema = Clinic.objects.get(label=label).schema_name
-    with database.cursor() as cursor:
+def tables_containing(schema: str, *words: str) -> set[str]:
+    """Return the tables of a schema that have one of the words in any column, ignoring case."""
+    found = set()
+    with connection.cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema])
-        tables = [row[0] for row in cursor.fetchall()]
-        found = set()
-        for table in tables:
-            cursor.execute(f'SELECT 1 FROM {schema}."{table}" AS t WHERE t::text ILIKE %s LIMIT 1', [f"%{word}%"])  # noqa: S608
-            found |= {table} if cursor.fetchone() else set()
+        for (table,) in cursor.fetchall():
+            cursor.execute(
+                f'SELECT EXISTS (SELECT FROM "{schema}"."{table}" AS r WHERE r::text ILIKE ANY (%s))',  # noqa: S608 - ours
+                [[f"%{word}%" for word in words]],
+            )
+            if cursor.fetchone()[0]:
+                found.add(table)
     return found
+
+
+def tables_with(word: str, label: str = "bondi") -> set[str]:
+    """Return the tables of a clinic that have this word in any column, ignoring case."""
+    return tables_containing(Clinic.objects.get(label=label).schema_name, word)

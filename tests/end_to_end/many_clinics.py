@@ -31,7 +31,7 @@ from sync.connection.rate_limit import share_for
 from sync.connection.state import load, stored_key
 from tenants.context import clinic_context
 from tenants.models import Clinic, KeyBudget
-from tests.lived_in_clinic import furnish
+from tests.clinic_data import populate
 
 CATALOGUES = "pg_namespace pg_class pg_type pg_proc pg_constraint pg_trigger pg_depend pg_description".split()
 # The certificate, the label that nobody else gets, and who of ops looked into the clinic for which reason.
@@ -43,7 +43,7 @@ def live_in(label: str, ana: User) -> None:
     """Create a clinic and use it: rows in both schemas, an export file, requests counted against its key."""
     onboarding.create(label, name=f"Name of {label}", owner_email="owner@clinic.example")
     with clinic_context(label) as clinic:
-        furnish(clinic, f"Patient of {label}", patients=20)
+        populate(clinic, f"Patient of {label}", patients=20)
         owner = User.objects.get(role="owner")
         export = requests.request_export(by=owner)
         share = share_for(stored_key(load()), "background")

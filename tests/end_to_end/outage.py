@@ -1,4 +1,4 @@
-"""A worker and a beat over a PostgreSQL and a broker of their own, which may be stopped under them."""
+"""A worker and beat with their own PostgreSQL and broker, which tests can stop."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ from tests.sync.comparison import Differences, account_records, api_of, compare,
 from tests.sync.walk.faults.scenario import id_at, records
 
 PATIENTS = {"bondi": 1200, "harbour": 30}
-PAGE_SECONDS = 0.12  # a page of an import takes so long at least, so that there is a middle of it
+PAGE_SECONDS = 0.12  # minimum time per page, so that an import can be interrupted
 ONBOARD = """
 from ops import onboarding
 from sync.cliniko.client import ApiKey
@@ -39,7 +39,7 @@ for label, key in {keys!r}.items():
 
 @dataclass
 class Outage:
-    """What runs, and what can be done to it."""
+    """The running processes, and the failures that tests cause."""
 
     home: Path
     store: Store
@@ -48,40 +48,40 @@ class Outage:
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         with psycopg.connect(services.postgres_url(self.home), autocommit=True) as connection:
-            found = connection.execute(sql)
-            return found.fetchall() if found.description else []
+            cursor = connection.execute(sql)
+            return cursor.fetchall() if cursor.description else []
 
     def schema(self, label: str) -> str:
         return str(self.rows(f"SELECT schema_name FROM tenants_clinic WHERE label = '{label}'")[0][0])  # noqa: S608
 
-    def patients_here(self, label: str = "bondi") -> int:
+    def count_patients(self, label: str = "bondi") -> int:
         return int(str(self.rows(f'SELECT count(*) FROM "{self.schema(label)}".sync_patient')[0][0]))  # noqa: S608
 
     def import_again(self) -> None:
-        """bondi is as on its first day, and its pages come slowly."""
+        """Delete bondi's mirror so that it is imported again, with slow pages."""
         schema = self.schema("bondi")
         self.store.inject_fault("bondi", Fault.SLOW, resource="patients", times=None, seconds=PAGE_SECONDS)
         tables = [each.model._meta.db_table for each in RESOURCES] + ["sync_cursor", "sync_reconciliation"]
         names = ", ".join(f'"{schema}".{table}' for table in tables)
         self.rows(f'UPDATE "{schema}".sync_connection SET lease_token = NULL, lease_until = NULL; TRUNCATE {names}')  # noqa: S608
-        self.wake()
+        self.mark_due()
 
-    def wake(self) -> None:
-        """bondi is due, and a lease whose holder is gone has run out."""
-        over = "UPDATE {}.sync_connection SET lease_until = now() - interval '1 second' WHERE lease_token IS NOT NULL"
-        self.rows(over.format(self.schema("bondi")))
+    def mark_due(self) -> None:
+        """Make bondi due, and let its lease expire."""
+        expire = "UPDATE {}.sync_connection SET lease_until = now() - interval '1 second' WHERE lease_token IS NOT NULL"
+        self.rows(expire.format(self.schema("bondi")))
         self.rows("UPDATE tenants_clinic SET sync_due_at = now() WHERE label = 'bondi'")
 
     def wait_for_patients(self, count: int) -> None:
-        wait_until(lambda: self.patients_here() >= count, what=f"{count} patients")
-        assert self.patients_here() < PATIENTS["bondi"], "the import was over before anything could happen to it"
+        wait_until(lambda: self.count_patients() >= count, what=f"{count} patients")
+        assert self.count_patients() < PATIENTS["bondi"], "the import finished before it could be interrupted"
 
     def wait_until_equal(self) -> None:
-        """The mirrors of both clinics are as their accounts, also in what changes only now."""
+        """Edit a patient of each clinic, and wait until both mirrors equal their accounts."""
         self.store.clear_faults("bondi")
         for label in PATIENTS:
-            self.store.edit(label, "patients", id_at(0), first_name="After all that")
-        wait_until(lambda: not any(map(self.differences, PATIENTS)), seconds=40, what="a mirror that is as Cliniko")
+            self.store.edit(label, "patients", id_at(0), first_name="Edited")
+        wait_until(lambda: not any(map(self.differences, PATIENTS)), seconds=40, what="mirrors equal to Cliniko")
 
     def differences(self, label: str) -> Differences:
         schema = self.schema(label)
@@ -100,14 +100,14 @@ class Outage:
         self.supervisor.forget(worker)
 
     def restart_postgres(self) -> None:
-        """Stopped at once, as when the machine loses it, and started again."""
+        """Stop PostgreSQL immediately, and start it again."""
         pid = int((Postgres(self.home).data / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGQUIT)
-        wait_until(lambda: identify(pid) is None, what="PostgreSQL's end")
+        wait_until(lambda: identify(pid) is None, what="PostgreSQL to stop")
         services.start(self.home, fsync=False)
 
     def lose_broker(self) -> None:
-        """The broker forgets everything and is restarted."""
+        """Delete all messages and restart the broker."""
         path = services.broker_url(self.home).removeprefix("redis+socket://").partition("?")[0]
         with Redis(unix_socket_path=path) as broker:
             broker.flushall()
@@ -116,8 +116,8 @@ class Outage:
 
 
 @contextmanager
-def fragile() -> Iterator[Outage]:
-    """Two clinics with their keys, a worker and a beat; bondi's people are many."""
+def running_outage() -> Iterator[Outage]:
+    """Run two clinics with keys, a worker and beat; bondi has many patients."""
     with own_services() as home:
         app = create_app(home / "cliniko.sqlite3", requests_per_minute=100_000)
         with serve(app) as url:
@@ -125,13 +125,13 @@ def fragile() -> Iterator[Outage]:
             outage = Outage(home, store_of(app), url, supervisor)
             with supervisor.lock():
                 try:
-                    _bring_up(outage)
+                    _start(outage)
                     yield outage
                 finally:
                     supervisor.stop()
 
 
-def _bring_up(outage: Outage) -> None:
+def _start(outage: Outage) -> None:
     store, supervisor = outage.store, outage.supervisor
     keys = {label: store.add_account(label, shard) for label, shard in (("bondi", "au1"), ("harbour", "au2"))}
     for label, count in PATIENTS.items():

@@ -1,10 +1,10 @@
-"""A passkey device in Chromium, without hands: it answers every dialog as if its owner had pressed a finger on it."""
+"""A virtual passkey device in Chromium that confirms every dialog."""
 
 from playwright.sync_api import Page
 
 
 def add_device(page: Page) -> None:
-    """Give the browser of this page a device that keeps passkeys and verifies its owner."""
+    """Add a device that stores passkeys and verifies its user to the page's browser."""
     cdp = page.context.new_cdp_session(page)
     cdp.send("WebAuthn.enable")
     options = {

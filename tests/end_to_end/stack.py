@@ -1,4 +1,4 @@
-"""The product as real processes over a database of its own: web, worker, beat; Cliniko's sandbox is in this process."""
+"""Run the product as real processes (web, worker, beat) with their own database, and the sandbox in this process."""
 
 import json
 import os
@@ -26,16 +26,16 @@ from sandbox.supervisor import Supervisor, child_environment
 from tests.services import ROOT
 
 INTERVAL_SECONDS = 2
-# What `manage.py clinic create, set-key, invite` do, in one process; the demo's test goes by these commands.
+# The same as `manage.py clinic create, set-key, invite`, in one process; test_demo.py uses the commands.
 ONBOARD = """
 import json
 from ops import clinic_staff, onboarding
 from sync.cliniko.client import ApiKey
 invitations = {{}}
 for label, name, key, (owner, *others) in {clinics!r}:
-    made = onboarding.create(label, name=name, owner_email=owner[1])
+    created = onboarding.create(label, name=name, owner_email=owner[1])
     onboarding.set_key(label, ApiKey(key))
-    invitations[owner[1]] = made.invite_url
+    invitations[owner[1]] = created.invite_url
     for role, email in others:
         invitations[email], _ = clinic_staff.invite(label, email=email, role=role)
 print(json.dumps(invitations))
@@ -44,7 +44,7 @@ print(json.dumps(invitations))
 
 @dataclass
 class Stack:
-    """What runs, and where to reach it."""
+    """The running processes and their URLs."""
 
     options: DemoOptions
     database: str
@@ -64,28 +64,28 @@ class Stack:
         return next(person for person in self.clinic(label).people if person.role == role)
 
     def rows(self, label: str, sql: str) -> list[tuple[Any, ...]]:
-        """What the clinic's schema answers, without a process of ours in between."""
+        """Run a query in the clinic's schema."""
         with psycopg.connect(self.database) as connection:
-            named = connection.execute("SELECT schema_name FROM tenants_clinic WHERE label = %s", [label]).fetchall()
-            connection.execute("SELECT set_config('search_path', %s, true)", named[0])
+            schemas = connection.execute("SELECT schema_name FROM tenants_clinic WHERE label = %s", [label]).fetchall()
+            connection.execute("SELECT set_config('search_path', %s, true)", schemas[0])
             return connection.execute(sql.encode()).fetchall()
 
     def execute(self, label: str, statement: LiteralString, *values: object) -> None:
         """Run a statement in the clinic's schema."""
         with psycopg.connect(self.database) as connection:
-            named = connection.execute("SELECT schema_name FROM tenants_clinic WHERE label = %s", [label]).fetchall()
-            connection.execute("SELECT set_config('search_path', %s, true)", named[0])
+            schemas = connection.execute("SELECT schema_name FROM tenants_clinic WHERE label = %s", [label]).fetchall()
+            connection.execute("SELECT set_config('search_path', %s, true)", schemas[0])
             connection.execute(statement, values)
 
-    def wake(self, label: str) -> None:
-        """The clinic is due, and a lease whose holder is gone has run out."""
-        over = "lease_until = now() - interval '1 second' WHERE lease_token IS NOT NULL"
-        self.rows(label, f"UPDATE sync_connection SET {over} RETURNING id")  # noqa: S608 - ours
+    def mark_due(self, label: str) -> None:
+        """Make the clinic due, and let its lease expire."""
+        expired = "lease_until = now() - interval '1 second' WHERE lease_token IS NOT NULL"
+        self.rows(label, f"UPDATE sync_connection SET {expired} RETURNING id")  # noqa: S608 - ours
         with psycopg.connect(self.database) as connection:
             connection.execute("UPDATE tenants_clinic SET sync_due_at = now() WHERE label = %s", [label])
 
     def log_text(self) -> str:
-        """All that the processes wrote."""
+        """Return the output of all processes."""
         return "".join(log.read_text() for log in self.supervisor.logs.glob("*.log"))
 
 
@@ -96,17 +96,17 @@ def free_port() -> int:
         return port
 
 
-def wait_until(true: Callable[[], object], *, seconds: float = 30.0, what: str) -> None:
-    """Look again and again until `true()` holds; fails the test with `what` was waited for."""
+def wait_until(condition: Callable[[], object], *, seconds: float = 30.0, what: str) -> None:
+    """Wait until `condition()` is true, or fail the test and name `what` was expected."""
     deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} seconds in vain for: {what}"
+    while not condition():
+        assert time.monotonic() < deadline, f"no {what} within {seconds:.0f} seconds"
         time.sleep(0.1)
 
 
 @contextmanager
 def new_database(name: str) -> Iterator[str]:
-    """An empty database beside the test database, and its address; dropped afterwards."""
+    """Create an empty database on the test server, yield its URL, and drop it."""
     server = urlsplit(os.environ["DATABASE_URL"])
     with psycopg.connect(urlunsplit(server), autocommit=True) as admin:
         admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -119,7 +119,7 @@ def new_database(name: str) -> Iterator[str]:
 
 @contextmanager
 def running_stack(state: Path, *, worker: str) -> Iterator[Stack]:
-    """Bring up everything with two small clinics, staffed and mirrored once."""
+    """Start everything with two small clinics, their staff and their first import."""
     options = DemoOptions(web_port=free_port(), cliniko_port=free_port(), bondi=40, harbour=12)
     approved = f"http://*.localhost:{options.web_port}/patients"
     app = create_app(state / "cliniko.sqlite3", requests_per_minute=100_000, approved_apps=(approved,))
@@ -133,13 +133,13 @@ def running_stack(state: Path, *, worker: str) -> Iterator[Stack]:
         stack = Stack(options, database, store, supervisor)
         with supervisor.lock():
             try:
-                _bring_up(stack, keys)
+                _start(stack, keys)
                 yield stack
             finally:
                 supervisor.stop()
 
 
-def _bring_up(stack: Stack, keys: dict[str, str]) -> None:
+def _start(stack: Stack, keys: dict[str, str]) -> None:
     python, port = sys.executable, stack.options.web_port
     stack.supervisor.run(python, "manage.py", "migrate", "--verbosity", "0")
     gunicorn = ("gunicorn", "saas.wsgi", f"--bind=127.0.0.1:{port}", "--workers=1")
@@ -147,7 +147,7 @@ def _bring_up(stack: Stack, keys: dict[str, str]) -> None:
     start_worker(stack)
     stack.supervisor.start("beat", python, "-m", "celery", "-A", "saas", "beat")
     invitations = _onboard(stack, keys)
-    wait_until(lambda: _answers(f"http://localhost:{port}/readyz"), what="the web process")
+    wait_until(lambda: _responds(f"http://localhost:{port}/readyz"), what="the web process")
     for clinic in stack.options.clinics:
         for person in clinic.people:
             accept_invitation(invitations[person.email], person)
@@ -155,7 +155,7 @@ def _bring_up(stack: Stack, keys: dict[str, str]) -> None:
 
 
 def _onboard(stack: Stack, keys: dict[str, str]) -> dict[str, str]:
-    """Both clinics with their keys; everybody's invitation."""
+    """Create both clinics with keys and invitations, and return the invitation links by email."""
     clinics = [
         (each.label, each.name, keys[each.label], [(person.role, person.email) for person in each.people])
         for each in stack.options.clinics
@@ -170,11 +170,11 @@ def start_worker(stack: Stack) -> None:
 
 
 def _imported(stack: Stack) -> bool:
-    asked = "SELECT 1 FROM sync_cursor, sync_connection WHERE resource = 'patients' AND imported_at > '-infinity'"
-    return all(stack.rows(clinic.label, f"{asked} AND state = 'ok'") for clinic in stack.options.clinics)
+    query = "SELECT 1 FROM sync_cursor, sync_connection WHERE resource = 'patients' AND imported_at > '-infinity'"
+    return all(stack.rows(clinic.label, f"{query} AND state = 'ok'") for clinic in stack.options.clinics)
 
 
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     try:
         return Browser().get(url).status_code == 200
     except requests.ConnectionError:

@@ -1,6 +1,6 @@
-"""Create and purge many clinics, and find nothing left of them: neither in the database nor beside it.
+"""Create and purge many clinics, and check that nothing of them is left in the database or on disk.
 
-`MANY_CLINICS=50 make test JOBS=0 ARGS=tests/end_to_end/test_many_clinics.py` is a minute, and part of .ci/run.
+`MANY_CLINICS=50 make test JOBS=0 ARGS=tests/end_to_end/test_many_clinics.py` takes a minute and is part of .ci/run.
 """
 
 import os
@@ -13,10 +13,10 @@ from sandbox.supervisor import Supervisor, child_environment
 from tests.end_to_end.stack import ROOT, new_database
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("many")]
-HOW_MANY = os.environ.get("MANY_CLINICS", "4")
+COUNT = os.environ.get("MANY_CLINICS", "4")
 
 
-def test_of_clinics_that_came_and_went_nothing_is_left(tmp_path: Path, worker_id: str) -> None:
+def test_purged_clinics_leave_nothing_behind(tmp_path: Path, worker_id: str) -> None:
     exports = tmp_path / "exports"
     exports.mkdir()
     with new_database(f"sidechart_many_{worker_id}") as database:
@@ -29,4 +29,4 @@ def test_of_clinics_that_came_and_went_nothing_is_left(tmp_path: Path, worker_id
         supervisor = Supervisor(ROOT, environment, tmp_path)
         with supervisor.lock():
             supervisor.run(sys.executable, "manage.py", "migrate", "--verbosity", "0")
-            supervisor.run(sys.executable, "-m", "tests.end_to_end.many_clinics", HOW_MANY)
+            supervisor.run(sys.executable, "-m", "tests.end_to_end.many_clinics", COUNT)

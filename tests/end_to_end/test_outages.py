@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.end_to_end.outage import Outage, fragile
+from tests.end_to_end.outage import Outage, running_outage
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("outages")]
 
 
 @pytest.fixture(scope="module")
 def outage() -> Iterator[Outage]:
-    with fragile() as running:
+    with running_outage() as running:
         yield running
 
 
@@ -19,7 +19,7 @@ def test_an_import_survives_a_restart_of_postgresql(outage: Outage) -> None:
     outage.import_again()
     outage.wait_for_patients(300)
     outage.restart_postgres()
-    outage.wake()
+    outage.mark_due()
     outage.wait_until_equal()
 
 
@@ -35,6 +35,6 @@ def test_an_import_finishes_although_the_worker_is_killed_several_times(outage: 
     for count in (200, 400, 600):
         outage.wait_for_patients(count)
         outage.kill_worker()
-        outage.wake()
+        outage.mark_due()
         outage.start_worker()
     outage.wait_until_equal()

@@ -42,7 +42,7 @@ def test_the_next_worker_continues_after_one_was_killed(stack: Stack) -> None:
     os.killpg(worker.process.pid, signal.SIGKILL)
     worker.process.wait()
     stack.supervisor.forget(worker)
-    stack.wake("harbour")
+    stack.mark_due("harbour")
     cliniko_id = first_patient(stack.store, "harbour")
     start_worker(stack)
     wait_until(lambda: cliniko_id in mirrored_names(stack, "harbour"), seconds=120, what="the next worker")

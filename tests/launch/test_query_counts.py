@@ -16,7 +16,7 @@ from tests.audit.tampering import update_events
 from tests.conftest import AddRecord
 from tests.launch.views.test_patient import merged_into
 from tests.payloads import alert_payload, appointment_payload
-from tests.sql import questions
+from tests.sql import executed_queries
 
 MOST = 8  # including clinic, session, user and the audit entry
 
@@ -40,5 +40,5 @@ def test_a_view_takes_at_most_eight_queries(
         page = reception.get("/patients/42/").content.decode()
     for shown in ("Penicillin", "ada@new.example", "Card numbers", "Prefers mornings", "Changed since", "Attendance"):
         assert shown in page
-    queries = questions(captured)
+    queries = executed_queries(captured)
     assert len(queries) <= MOST, "\n".join(queries)

@@ -19,7 +19,7 @@ from tests.services import ROOT
 CREATE_CLINICS = """
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
-from tests.lived_in_clinic import furnish
+from tests.clinic_data import furnish
 
 for label, name in (("bondi", "Ada"), ("harbour", "Grace")):
     clinic = Clinic.objects.create(label=label, name=label.title(), state="active", key_state="ok")

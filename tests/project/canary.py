@@ -1,8 +1,6 @@
-"""A key and a patient with unmistakable values, and searches for them in texts and tables."""
+"""A key and a patient with unmistakable values."""
 
 from base64 import b64encode
-
-from django.db import connection
 
 from tests.payloads import patient_payload
 
@@ -23,18 +21,3 @@ PERSONAL_DATA = {"xanthippe", "quetzal", "zugzwang", "0491 570 156", "0491570156
 def words_in(text: str, *words: str) -> set[str]:
     """Return the words that occur in the text, ignoring case."""
     return {word for word in words if word.lower() in text.lower()}
-
-
-def tables_containing(schema: str, *words: str) -> set[str]:
-    """Return the tables of a schema that have one of the words in any column, ignoring case."""
-    found = set()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema])
-        for (table,) in cursor.fetchall():
-            cursor.execute(
-                f'SELECT EXISTS (SELECT FROM "{schema}"."{table}" AS r WHERE r::text ILIKE ANY (%s))',  # noqa: S608
-                [[f"%{word}%" for word in words]],
-            )
-            if cursor.fetchone()[0]:
-                found.add(table)
-    return found

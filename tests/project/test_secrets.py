@@ -38,9 +38,10 @@ from tests.payloads import (
     class_payload,
     patient_payload,
 )
-from tests.project.canary import CANARY, KEY, KEY_FORMS, PATIENT_ID, PERSONAL_DATA, tables_containing, words_in
+from tests.project.canary import CANARY, KEY, KEY_FORMS, PATIENT_ID, PERSONAL_DATA, words_in
 from tests.project.conftest import set_key
 from tests.project.url_table import BASE_ROWS, CLINIC_ROWS
+from tests.sql import tables_containing
 
 Browsers = Callable[..., Client]
 

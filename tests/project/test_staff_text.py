@@ -17,7 +17,8 @@ from sync.walk.store import next_sequence, write_page
 from tenants.context import clinic_context
 from tenants.models import Clinic
 from tests.payloads import alert_payload
-from tests.project.canary import CANARY, PATIENT_ID, PERSONAL_DATA, tables_containing, words_in
+from tests.project.canary import CANARY, PATIENT_ID, PERSONAL_DATA, words_in
+from tests.sql import tables_containing
 
 NOTE, DRAFT, SEARCH, ALERT, CARD = "Fjordlicht", "Krummholz", "Yggdrasil", "Ytterbium", "2998 41560 2"
 WORDS = {NOTE, DRAFT, SEARCH, ALERT, CARD, CARD.replace(" ", "")}

@@ -20,7 +20,7 @@ from tenants.database import connection
 from tenants.dates import as_date, as_datetime
 from tenants.models import Clinic, Domain
 from tests.ops.console.pages import text
-from tests.sql import questions
+from tests.sql import executed_queries
 
 Browsers = Callable[..., Client]
 
@@ -145,7 +145,7 @@ def test_a_list_of_a_thousand_clinics_makes_as_many_queries_as_two_and_enters_no
         with CaptureQueriesContext(connection) as caught:
             assert browser.get("/ops/?p=1").status_code == 200
         assert not [each for each in caught if "search_path" in each["sql"] and "clinic_" in each["sql"]]
-        return questions(caught)
+        return executed_queries(caught)
 
     few = statements()
     many_clinics(1000)

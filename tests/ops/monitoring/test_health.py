@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from kombu import Connection as Broker
 
 from ops.monitoring import views
-from tests.sql import questions
+from tests.sql import executed_queries
 
 
 @pytest.fixture(autouse=True)
@@ -55,4 +55,4 @@ def test_it_makes_one_query_from_the_second_time_on(db: None) -> None:
     base.get("/readyz")
     with CaptureQueriesContext(connection) as captured:
         base.get("/readyz")
-    assert len(questions(captured)) == 1
+    assert len(executed_queries(captured)) == 1

@@ -1,7 +1,4 @@
-"""A clinic that has been lived in: people, sessions, a key, records, notes and a log, for tests that run processes.
-
-Imported where Django is set up, and called inside the clinic's door.
-"""
+"""A clinic with staff, sessions, a key, records, notes and an access log, for tests that run processes."""
 
 from datetime import timedelta
 
@@ -23,8 +20,8 @@ from tenants.models import Clinic
 from tests.payloads import patient_payload
 
 
-def furnish(clinic: Clinic, name: str, *, patients: int = 300) -> None:
-    """Patient 42 is called `name`, and so are the others; the key is `<label>-secret-of-the-clinic-au1`."""
+def populate(clinic: Clinic, name: str, *, patients: int = 300) -> None:
+    """Fill the current clinic; all patients have the first name `name`. Its key is `LABEL-secret-of-the-clinic-au1`."""
     now = timezone.now()
     for role in ("owner", "reception"):
         User.objects.create_user(f"{role}@clinic.example", "correct horse 42", name=role, role=role)
@@ -37,8 +34,8 @@ def furnish(clinic: Clinic, name: str, *, patients: int = 300) -> None:
     Authenticator.objects.create(user=robin, type="totp", data={"secret": second_factors.seal("ABCDEFGH", robin.pk)})
     key = ApiKey(f"{clinic.label}-secret-of-the-clinic-au1")
     sealed = seal(key, clinic=clinic.schema_name, keys=settings.SEALING_KEYS)
-    held = {"sealed_key": sealed, "key_state": "ok", "account_subdomain": clinic.label, "connected_at": now}
-    Connection.objects.create(id=1, state="ok", **held)
+    account = {"sealed_key": sealed, "key_state": "ok", "account_subdomain": clinic.label, "connected_at": now}
+    Connection.objects.create(id=1, state="ok", **account)
     for resource in RESOURCES:
         Cursor.objects.create(resource=resource.name, imported_at=now, checked_at=now, cursor=now, due_at=now)
     records = [patient_payload(str(number), first_name=name) for number in (42, *range(1000, 1000 + patients))]
