@@ -38,3 +38,20 @@ def pass_time(stack: Stack, page: Page, *, minutes: int, seconds: int = 0) -> No
     passed = minutes * 60 + seconds
     stack.execute("bondi", "UPDATE accounts_opensession SET seen_at = seen_at - make_interval(secs => %s)", passed)
     page.clock.fast_forward(passed * 1000)
+
+
+def connect_app(page: Page, stack: Stack, label: str, url: str, *, name: str = "Sidechart") -> None:
+    """Save Sidechart as a connected patient app in Cliniko's settings."""
+    page.goto(stack.cliniko(label, "/settings/integrations"))
+    page.get_by_label("App name").first.fill(name)
+    page.get_by_label("App URL").first.fill(url)
+    page.get_by_role("button", name="Save connected patient apps").click()
+
+
+def open_in_sidechart(page: Page, stack: Stack, label: str, patient_id: str) -> Page:
+    """Open the patient in Cliniko, choose Open in > Sidechart and return the new tab."""
+    page.goto(stack.cliniko(label, f"/patients/{patient_id}"))
+    page.get_by_role("button", name="Open in").click()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Sidechart").click()
+    return opened.value

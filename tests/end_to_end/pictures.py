@@ -11,7 +11,7 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 from embedded import services
 from tests.browser import ARGUMENTS, CHROMIUM, NO_CHROMIUM
 from tests.end_to_end.console import visit_console
-from tests.end_to_end.pages import sign_in
+from tests.end_to_end.pages import connect_app, sign_in
 from tests.end_to_end.stack import ROOT, Stack, running_stack
 
 SIZES = {"wide": ViewportSize(width=1280, height=860), "narrow": ViewportSize(width=390, height=844)}
@@ -72,10 +72,7 @@ def busiest_patient(stack: Stack) -> str:
 def visit_screens(page: Page, stack: Stack, patient_id: str, visit: Callable[[str], None]) -> None:
     """Open every screen and call `visit` with its name."""
     owner = stack.person("bondi", "owner")
-    page.goto(stack.cliniko("bondi", "/settings/integrations"))
-    page.get_by_label("App name").first.fill("Sidechart")
-    page.get_by_label("App URL").first.fill(stack.sidechart("bondi", "/patients"))
-    page.get_by_role("button", name="Save connected patient apps").click()
+    connect_app(page, stack, "bondi", stack.sidechart("bondi", "/patients"))
     page.goto(stack.cliniko("bondi", f"/patients/{patient_id}"))
     page.get_by_role("button", name="Open in").click()
     visit("cliniko-button")

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from sandbox.cliniko.data.accounts import ConnectedApp
-from tests.end_to_end.pages import sign_in
+from tests.end_to_end.pages import open_in_sidechart, sign_in
 from tests.end_to_end.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
@@ -28,12 +28,7 @@ def click_button(stack: Stack, context: BrowserContext, patient: str) -> Iterato
 
     def click(path: str) -> Page:
         stack.store.connect_apps("bondi", [ConnectedApp("Sidechart", stack.sidechart("bondi", path))])
-        cliniko = context.new_page()
-        cliniko.goto(stack.cliniko("bondi", f"/patients/{patient}"))
-        cliniko.get_by_role("button", name="Open in").click()
-        with context.expect_page() as opened:
-            cliniko.get_by_role("link", name="Sidechart").click()
-        return opened.value
+        return open_in_sidechart(context.new_page(), stack, "bondi", patient)
 
     yield click
     stack.store.connect_apps("bondi", list(before))

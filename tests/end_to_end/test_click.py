@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.end_to_end.pages import expect_patient, sign_in
+from tests.end_to_end.pages import connect_app, expect_patient, open_in_sidechart, sign_in
 from tests.end_to_end.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
@@ -28,26 +28,14 @@ def patients(stack: Stack) -> dict[str, str]:
 @pytest.fixture(autouse=True)
 def _button_in_cliniko(stack: Stack, page: Page) -> None:
     """Connect Sidechart in Cliniko's settings."""
-    page.goto(stack.cliniko("bondi", "/settings/integrations"))
-    if "/patients" not in page.get_by_label("App URL").first.input_value():
-        page.get_by_label("App name").first.fill("Sidechart")
-        page.get_by_label("App URL").first.fill(stack.sidechart("bondi", "/patients"))
-        page.get_by_role("button", name="Save connected patient apps").click()
-        expect(page.get_by_role("status")).to_have_text("Connected patient apps saved.")
+    connect_app(page, stack, "bondi", stack.sidechart("bondi", "/patients"))
+    expect(page.get_by_role("status")).to_have_text("Connected patient apps saved.")
 
 
 @pytest.fixture
 def click_button(stack: Stack, page: Page, patients: dict[str, str]) -> Click:
     """`click_button(ADA)` opens the patient in Cliniko, chooses Open in > Sidechart and returns the new tab."""
-
-    def click(name: str) -> Page:
-        page.goto(stack.cliniko("bondi", f"/patients/{patients[name]}"))
-        page.get_by_role("button", name="Open in").click()
-        with page.context.expect_page() as opened:
-            page.get_by_role("link", name="Sidechart").click()
-        return opened.value
-
-    return click
+    return lambda name: open_in_sidechart(page, stack, "bondi", patients[name])
 
 
 def test_the_first_click_opens_the_patient_after_signing_in_and_the_next_one_directly(
@@ -201,10 +189,7 @@ def test_a_patient_just_added_in_cliniko_opens_on_the_first_click(stack: Stack, 
 
 
 def test_cliniko_refuses_a_url_outside_the_approved_wildcard(stack: Stack, page: Page) -> None:
-    page.goto(stack.cliniko("harbour", "/settings/integrations"))
-    page.get_by_label("App name").first.fill("Sidechart")
-    page.get_by_label("App URL").first.fill(stack.sidechart("a.harbour", "/patients"))
-    page.get_by_role("button", name="Save connected patient apps").click()
+    connect_app(page, stack, "harbour", stack.sidechart("a.harbour", "/patients"))
     expect(page.get_by_role("alert")).to_contain_text("This URL is not trusted")
 
 

@@ -18,7 +18,7 @@ def scrape(stack: Stack) -> dict[str, float]:
     return {name: float(value) for name, value in found}
 
 
-def test_a_scrape_includes_requests_and_runs_requests_made_and_ticks_of_beat(stack: Stack) -> None:
+def test_a_scrape_includes_requests_and_runs_of_the_worker_and_ticks_of_beat(stack: Stack) -> None:
     requests_made = 'sidechart_cliniko_requests_total{purpose="background",status="2xx"}'
     runs = 'sidechart_sync_runs_total{result="done"}'
     wait_until(lambda: runs in scrape(stack), what="metrics of the worker")

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from sandbox.cliniko.faults.kinds import Fault
 from tests.accounts.second_factors import totp_code
-from tests.end_to_end.pages import expect_patient
+from tests.end_to_end.pages import connect_app, expect_patient, open_in_sidechart
 from tests.end_to_end.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
@@ -69,10 +69,7 @@ def add_button(stack: Stack, tab: Page, cliniko: Page, label: str) -> None:
     tab.get_by_role("link", name="Set up and test").click()
     expect(tab.get_by_text("No click received yet.")).to_be_visible()
     name, address = (tab.locator("dd.address code").nth(place).inner_text() for place in (0, 1))
-    cliniko.goto(stack.cliniko(label, "/settings/integrations"))
-    cliniko.get_by_label("App name").first.fill(name)
-    cliniko.get_by_label("App URL").first.fill(address)
-    cliniko.get_by_role("button", name="Save connected patient apps").click()
+    connect_app(cliniko, stack, label, address, name=name)
     expect(cliniko.get_by_role("status")).to_have_text("Connected patient apps saved.")
 
 
@@ -93,11 +90,8 @@ def test_an_owner_gets_from_the_invitation_to_the_first_launch(
     expect_completed(tab, 3)
     add_button(stack, tab, cliniko, label)
     patient = next(each for each in stack.store.all(label, "patients") if not each.archived_at)
-    cliniko.goto(stack.cliniko(label, f"/patients/{patient.id}"))
-    cliniko.get_by_role("button", name="Open in").click()
-    with context.expect_page() as opened:
-        cliniko.get_by_role("link", name="Sidechart").click()
-    expect_patient(opened.value, f"{patient.body['first_name']} {patient.body['last_name']}")
+    opened = open_in_sidechart(cliniko, stack, label, str(patient.id))
+    expect_patient(opened, f"{patient.body['first_name']} {patient.body['last_name']}")
     expect(tab.get_by_text("The button works.")).to_be_visible()
     tab.goto(stack.sidechart(label))
     tab.get_by_role("link", name="Continue").click()
