@@ -17,9 +17,7 @@ def environment(database: str, state: Path) -> dict[str, str]:
     return child_environment(DATABASE_URL=database, DJANGO_SETTINGS_MODULE="saas.settings", EMAIL_URL=mail)
 
 
-def test_a_killed_action_changes_everything_or_nothing(
-    tmp_path: Path, worker_id: str
-) -> None:
+def test_a_killed_action_changes_everything_or_nothing(tmp_path: Path, worker_id: str) -> None:
     with new_database(f"sidechart_killed_{worker_id}") as database:
         supervisor = Supervisor(ROOT, environment(database, tmp_path), tmp_path)
         with supervisor.lock():

@@ -99,7 +99,7 @@ def test_the_demo_starts_serves_refuses_a_second_one_and_stops_everything(checko
         assert [clinic["clinic"] for clinic in json.loads(listed.stdout)] == ["bondi", "harbour"]
         assert (
             f":{checkout.options.web_port}/"
-            in manage(checkout, "clinic", "invite", "bondi", "new@bondi.example").stdout
+            in manage(checkout, "clinic", "invite", "bondi", "--email", "new@bondi.example").stdout
         )
         demo.send_signal(signal.SIGTERM)
         assert demo.wait(timeout=40) == 0
