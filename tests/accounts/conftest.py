@@ -35,6 +35,12 @@ def csrf_client(bondi: Clinic, harbour: Clinic) -> Callable[[str], Client]:
 
 
 @pytest.fixture
+def email(staff_member: Callable[..., User]) -> str:
+    """Return the email of bondi's receptionist."""
+    return staff_member("bondi").email
+
+
+@pytest.fixture
 def user(staff_member: Callable[..., User]) -> User:
     """A receptionist of bondi."""
     return staff_member("bondi")

@@ -1,9 +1,7 @@
 """Rate limits when many users share one IP address."""
 
-from tests.accounts.views.test_sign_in import attempt, email
+from tests.accounts.views.test_sign_in import attempt
 from tests.conftest import PASSWORD
-
-__all__ = ["email"]
 
 
 def test_sixty_colleagues_behind_one_ip_address_can_all_sign_in_at_once(clinic_client, staff_member):

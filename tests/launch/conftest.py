@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from audit.models import Event
+from sync.models import Connection
 from sync.refresh import Outcome
 from sync.resources import RESOURCES
 from sync.walk.store import next_sequence, write_page
@@ -18,6 +19,14 @@ from tenants.context import clinic_context
 def reception(two_clinics: None, force_login: Callable[..., Client]) -> Client:
     """Bondi's receptionist, signed in."""
     return force_login("bondi")
+
+
+@pytest.fixture
+def connected_owner(two_clinics: None, force_login: Callable[..., Client]) -> Client:
+    """Return bondi's owner's client; bondi's Cliniko account is on shard au1."""
+    with clinic_context("bondi"):
+        Connection.objects.update(shard="au1")
+    return force_login("bondi", role="owner")
 
 
 @dataclass

@@ -1,7 +1,5 @@
 """Signing in and out, return tickets, stale forms and rate limits."""
 
-from collections.abc import Callable
-
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.messages import get_messages
@@ -22,11 +20,6 @@ def messages_of(response) -> list[str]:
 
 def attempt(browser: Client, email: str, password: str = PASSWORD, **fields: str):
     return browser.post("/login", {"login": email, "password": password, **fields})
-
-
-@pytest.fixture
-def email(staff_member: Callable[..., User]) -> str:
-    return staff_member("bondi").email
 
 
 def test_a_visitor_signs_in_and_lands_on_the_page_they_asked_for(clinic_client, email):

@@ -50,13 +50,6 @@ NO_VALID_ID = [
 ]
 
 
-@pytest.fixture
-def owner(two_clinics: None, force_login: Browsers) -> Client:
-    with clinic_context("bondi"):
-        Connection.objects.update(shard="au1")
-    return force_login("bondi", role="owner")
-
-
 def poll(browser: Client, *, secure: bool = False) -> str:
     """Return the part of the page that polls for a click."""
     response = browser.get("/settings/button/heard", headers={"HX-Request": "true"}, secure=secure)
@@ -94,9 +87,9 @@ def test_owners_and_admins_see_what_to_enter_in_cliniko(two_clinics: None, force
     assert "harbour" not in page
 
 
-def test_the_app_name_is_configurable(owner: Client, settings: Settings) -> None:
+def test_the_app_name_is_configurable(connected_owner: Client, settings: Settings) -> None:
     settings.CLINIKO_APP_NAME = "Bedside"
-    assert "Open in &gt; Bedside" in owner.get("/settings/button").content.decode()
+    assert "Open in &gt; Bedside" in connected_owner.get("/settings/button").content.decode()
 
 
 @pytest.mark.parametrize("path", ["/settings/button", "/settings/button/heard"])
@@ -105,25 +98,25 @@ def test_other_roles_are_refused(two_clinics: None, force_login: Browsers, path:
     assert force_login("bondi", role=role).get(path).status_code == 403
 
 
-def test_a_click_in_cliniko_shows_that_it_works(owner: Client, force_login: Browsers) -> None:
-    assert WORKS not in poll(owner)
+def test_a_click_in_cliniko_shows_that_it_works(connected_owner: Client, force_login: Browsers) -> None:
+    assert WORKS not in poll(connected_owner)
     assert not has_worked()
-    assert "Not tested yet" in owner.get("/settings/").content.decode()
+    assert "Not tested yet" in connected_owner.get("/settings/").content.decode()
     assert force_login("bondi").get("/patients?patient_id=42", headers=CLICKED).status_code == 302
-    status = poll(owner)
+    status = poll(connected_owner)
     assert WORKS in status
     assert "<bdi>Robin Reception</bdi> opened a patient from Cliniko at " in status
     assert has_worked()
-    assert "Not tested yet" not in owner.get("/settings/").content.decode()
+    assert "Not tested yet" not in connected_owner.get("/settings/").content.decode()
 
 
-def test_it_does_not_store_the_patient(owner: Client, force_login: Browsers) -> None:
+def test_it_does_not_store_the_patient(connected_owner: Client, force_login: Browsers) -> None:
     force_login("bondi").get("/patients?patient_id=1713650742029190531", headers=CLICKED)
-    assert "1713650742029190531" not in poll(owner)
+    assert "1713650742029190531" not in poll(connected_owner)
     assert access_log("bondi") == []
 
 
-def test_the_other_clinic_records_nothing(owner: Client, force_login: Browsers) -> None:
+def test_the_other_clinic_records_nothing(connected_owner: Client, force_login: Browsers) -> None:
     force_login("bondi").get("/patients?patient_id=42", headers=CLICKED)
     force_login("bondi").get("/patient?patient_id=42", headers=CLICKED)
     assert clicks("harbour") == {}
@@ -131,29 +124,29 @@ def test_the_other_clinic_records_nothing(owner: Client, force_login: Browsers) 
     assert "No click received yet" in poll(force_login("harbour", role="owner"))
 
 
-def test_a_trailing_slash_is_fine(owner: Client) -> None:
-    owner.get("/patients/?patient_id=42", headers=CLICKED)
-    assert WORKS in poll(owner)
+def test_a_trailing_slash_is_fine(connected_owner: Client) -> None:
+    connected_owner.get("/patients/?patient_id=42", headers=CLICKED)
+    assert WORKS in poll(connected_owner)
 
 
-def test_a_request_without_fetch_headers_is_a_click(owner: Client) -> None:
-    owner.get("/patients?patient_id=42")
+def test_a_request_without_fetch_headers_is_a_click(connected_owner: Client) -> None:
+    connected_owner.get("/patients?patient_id=42")
     assert has_worked()
 
 
 @pytest.mark.parametrize("site", ["none", "same-origin", "same-site"])
-def test_a_typed_url_is_not_a_click(owner: Client, site: str) -> None:
-    owner.get("/patients?patient_id=42", headers=CLICKED | {"Sec-Fetch-Site": site})
-    status = poll(owner)
+def test_a_typed_url_is_not_a_click(connected_owner: Client, site: str) -> None:
+    connected_owner.get("/patients?patient_id=42", headers=CLICKED | {"Sec-Fetch-Site": site})
+    status = poll(connected_owner)
     assert "Robin Owner opened the button&#x27;s URL" in status
     assert "but not from a page in Cliniko" in status
     assert WORKS not in status
     assert not has_worked()
 
 
-def test_a_visitors_click_does_not_show_that_it_works(owner: Client, clinic_client: Browsers) -> None:
+def test_a_visitors_click_does_not_show_that_it_works(connected_owner: Client, clinic_client: Browsers) -> None:
     clinic_client("bondi").get("/patients?patient_id=42", headers=CLICKED)
-    status = poll(owner)
+    status = poll(connected_owner)
     assert "Someone who isn&#x27;t signed in opened the button&#x27;s URL" in status
     assert "Sign in there, then click the button again." in status
     assert WORKS not in status
@@ -163,38 +156,40 @@ def test_a_visitors_click_does_not_show_that_it_works(owner: Client, clinic_clie
 @pytest.mark.parametrize("headers", [{"Sec-Purpose": "prefetch"}, {"Sec-Fetch-Dest": "image"}], ids=str)
 @pytest.mark.parametrize("path", ["/patients?patient_id=42", "/patient?patient_id=42", "/?patient_id=42", "/patients"])
 def test_requests_that_load_no_page_are_not_recorded(
-    owner: Client, clinic_client: Browsers, path: str, headers: dict[str, str]
+    connected_owner: Client, clinic_client: Browsers, path: str, headers: dict[str, str]
 ) -> None:
-    owner.get(path, headers=headers)
+    connected_owner.get(path, headers=headers)
     clinic_client("bondi").get(path, headers=headers)
-    owner.head(path)
-    owner.post(path)
+    connected_owner.head(path)
+    connected_owner.post(path)
     assert clicks() == {}
 
 
-def test_polling_returns_each_status_once(owner: Client) -> None:
-    assert 'hx-trigger="every 2s"' in owner.get("/settings/button").content.decode()
-    owner.get("/patients?patient_id=42", headers=CLICKED)
-    page = poll(owner)
+def test_polling_returns_each_status_once(connected_owner: Client) -> None:
+    assert 'hx-trigger="every 2s"' in connected_owner.get("/settings/button").content.decode()
+    connected_owner.get("/patients?patient_id=42", headers=CLICKED)
+    page = poll(connected_owner)
     with clinic_context("bondi"):
         stamp = button_clicks.status().stamp
     assert f'name="seen" value="{stamp}"' in page
-    response = owner.get("/settings/button/heard", {"seen": stamp}, headers={"HX-Request": "true"})
+    response = connected_owner.get("/settings/button/heard", {"seen": stamp}, headers={"HX-Request": "true"})
     assert (response.status_code, response.content) == (204, b"")
     backdate(Kind.CLICK, timedelta(seconds=30))
-    assert owner.get("/settings/button/heard", {"seen": stamp}).status_code == 200
+    assert connected_owner.get("/settings/button/heard", {"seen": stamp}).status_code == 200
 
 
-def test_polling_does_not_extend_the_session(owner: Client) -> None:
-    owner.get("/settings/button")
+def test_polling_does_not_extend_the_session(connected_owner: Client) -> None:
+    connected_owner.get("/settings/button")
     long_ago = timezone.now() - timedelta(minutes=20)
     with clinic_context("bondi"):
         OpenSession.objects.update(seen_at=long_ago)
-    owner.get("/settings/button/heard", headers={"HX-Request": "true", "X-User-Action": "0", "Sec-Fetch-Mode": "cors"})
+    connected_owner.get(
+        "/settings/button/heard", headers={"HX-Request": "true", "X-User-Action": "0", "Sec-Fetch-Mode": "cors"}
+    )
     with clinic_context("bondi"):
         assert OpenSession.objects.get().seen_at == long_ago
         OpenSession.objects.update(seen_at=timezone.now() - timedelta(minutes=31))
-    assert owner.get("/settings/button/heard", headers={"HX-Request": "true"}).status_code == 401
+    assert connected_owner.get("/settings/button/heard", headers={"HX-Request": "true"}).status_code == 401
 
 
 # --- Wrong URLs -------------------------------------------------------------------------------------------------------
@@ -202,7 +197,7 @@ def test_polling_does_not_extend_the_session(owner: Client) -> None:
 
 @pytest.mark.parametrize(("path", "kind", "change"), WRONG_URLS, ids=[path for path, _, _ in WRONG_URLS])
 def test_a_click_on_a_wrong_url_opens_no_one_and_says_what_to_change(
-    owner: Client, force_login: Browsers, path: str, kind: Kind, change: str
+    connected_owner: Client, force_login: Browsers, path: str, kind: Kind, change: str
 ) -> None:
     response = force_login("bondi").get(path, headers=CLICKED)
     page = response.content.decode()
@@ -213,7 +208,7 @@ def test_a_click_on_a_wrong_url_opens_no_one_and_says_what_to_change(
     assert "Lindqvist" not in page
     assert "patient_id" not in page
     assert clicks() == {kind: "Robin Reception"}
-    status = poll(owner)
+    status = poll(connected_owner)
     assert "Robin Reception clicked at " in status
     assert change in status
     assert not has_worked()
@@ -222,7 +217,7 @@ def test_a_click_on_a_wrong_url_opens_no_one_and_says_what_to_change(
 
 @pytest.mark.parametrize(("path", "kind", "change"), WRONG_URLS, ids=[path for path, _, _ in WRONG_URLS])
 def test_visitors_learn_only_that_the_host_is_a_clinic(
-    owner: Client, clinic_client: Browsers, path: str, kind: Kind, change: str
+    connected_owner: Client, clinic_client: Browsers, path: str, kind: Kind, change: str
 ) -> None:
     response = clinic_client("bondi").get(path, headers=CLICKED)
     page = response.content.decode()
@@ -242,126 +237,128 @@ def test_visitors_learn_nothing_about_any_id_on_a_wrong_url(two_clinics: None, c
 @pytest.mark.parametrize(("path", "kind", "change"), NO_VALID_ID, ids=[path for path, _, _ in NO_VALID_ID])
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_a_click_without_a_valid_id_is_explained(
-    owner: Client, clinic_client: Browsers, path: str, kind: Kind, change: str, signed_in: bool
+    connected_owner: Client, clinic_client: Browsers, path: str, kind: Kind, change: str, signed_in: bool
 ) -> None:
-    response = (owner if signed_in else clinic_client("bondi")).get(path, headers=CLICKED)
+    response = (connected_owner if signed_in else clinic_client("bondi")).get(path, headers=CLICKED)
     assert response.status_code == 400
     assert "Which patient do you want to open?" in response.content.decode()
     assert clicks() == {kind: "Robin Owner" if signed_in else "Someone"}
-    assert change in poll(owner)
+    assert change in poll(connected_owner)
 
 
-def test_a_bookmark_without_an_id_is_not_a_click(owner: Client) -> None:
-    owner.get("/patients", headers=CLICKED | {"Sec-Fetch-Site": "none"})
+def test_a_bookmark_without_an_id_is_not_a_click(connected_owner: Client) -> None:
+    connected_owner.get("/patients", headers=CLICKED | {"Sec-Fetch-Site": "none"})
     assert clicks() == {}
 
 
 @pytest.mark.parametrize("path", ["/patient", "/nowhere", "/patients/open", "/patients/0/", "/nowhere?id=42"])
-def test_an_unknown_url_without_an_id_is_not_a_click(owner: Client, path: str) -> None:
-    response = owner.get(path, headers=CLICKED)
+def test_an_unknown_url_without_an_id_is_not_a_click(connected_owner: Client, path: str) -> None:
+    response = connected_owner.get(path, headers=CLICKED)
     assert response.status_code == 404
     assert "Page not found" in response.content.decode()
     assert clicks() == {}
 
 
-def test_an_app_url_with_one_patients_id_opens_no_one(owner: Client) -> None:
-    response = owner.get("/patients/42/?patient_id=43", headers=CLICKED)
+def test_an_app_url_with_one_patients_id_opens_no_one(connected_owner: Client) -> None:
+    response = connected_owner.get("/patients/42/?patient_id=43", headers=CLICKED)
     assert response.status_code == 404
     assert "Lindqvist" not in response.content.decode()
 
 
-def test_owners_get_a_link_to_the_settings_page(owner: Client) -> None:
-    assert 'href="/settings/button"' in owner.get("/patient?patient_id=42").content.decode()
-    assert 'href="/settings/button"' in owner.get("/patients?patient_id=x").content.decode()
+def test_owners_get_a_link_to_the_settings_page(connected_owner: Client) -> None:
+    assert 'href="/settings/button"' in connected_owner.get("/patient?patient_id=42").content.decode()
+    assert 'href="/settings/button"' in connected_owner.get("/patients?patient_id=x").content.decode()
 
 
-def test_a_working_click_hides_earlier_mistakes_but_not_later_ones(owner: Client) -> None:
-    owner.get("/patient?patient_id=42", headers=CLICKED)
-    owner.get("/patients?patient_id=42", headers=CLICKED)
-    status = poll(owner)
+def test_a_working_click_hides_earlier_mistakes_but_not_later_ones(connected_owner: Client) -> None:
+    connected_owner.get("/patient?patient_id=42", headers=CLICKED)
+    connected_owner.get("/patients?patient_id=42", headers=CLICKED)
+    status = poll(connected_owner)
     assert WORKS in status
     assert "Add an s to the end" not in status
     backdate(Kind.CLICK, timedelta(minutes=5))
-    status = poll(owner)
+    status = poll(connected_owner)
     assert "Add an s to the end" in status
     assert "opened a patient from Cliniko" in status
     assert WORKS not in status
 
 
-def test_only_the_latest_mistake_is_shown(owner: Client) -> None:
-    owner.get("/patient?patient_id=42", headers=CLICKED)
+def test_only_the_latest_mistake_is_shown(connected_owner: Client) -> None:
+    connected_owner.get("/patient?patient_id=42", headers=CLICKED)
     backdate(Kind.SINGULAR, timedelta(minutes=1))
-    owner.get("/?patient_id=42", headers=CLICKED)
-    status = poll(owner)
+    connected_owner.get("/?patient_id=42", headers=CLICKED)
+    status = poll(connected_owner)
     assert "Add /patients to the end" in status
     assert "Add an s to the end" not in status
 
 
-def test_a_typed_url_hides_no_mistake(owner: Client) -> None:
-    owner.get("/patient?patient_id=42", headers=CLICKED)
+def test_a_typed_url_hides_no_mistake(connected_owner: Client) -> None:
+    connected_owner.get("/patient?patient_id=42", headers=CLICKED)
     backdate(Kind.SINGULAR, timedelta(minutes=1))
-    owner.get("/patients?patient_id=42", headers=CLICKED | {"Sec-Fetch-Site": "none"})
-    assert "Add an s to the end" in poll(owner)
+    connected_owner.get("/patients?patient_id=42", headers=CLICKED | {"Sec-Fetch-Site": "none"})
+    assert "Add an s to the end" in poll(connected_owner)
 
 
-def test_old_misses_are_not_shown(owner: Client, clinic_client: Browsers) -> None:
-    owner.get("/patient?patient_id=42", headers=CLICKED)
+def test_old_misses_are_not_shown(connected_owner: Client, clinic_client: Browsers) -> None:
+    connected_owner.get("/patient?patient_id=42", headers=CLICKED)
     clinic_client("bondi").get("/patients?patient_id=42", headers=CLICKED)
     backdate(Kind.SIGNED_OUT, timedelta(minutes=11))
-    status = poll(owner)
+    status = poll(connected_owner)
     assert "Add an s to the end" in status
     assert "isn&#x27;t signed in" not in status
     backdate(Kind.SINGULAR, timedelta(hours=25))
-    assert "No click received yet" in poll(owner)
+    assert "No click received yet" in poll(connected_owner)
 
 
 # --- The wrong host, and the wrong scheme -----------------------------------------------------------------------------
 
 
-def test_http_is_recorded_before_the_redirect_to_https(owner: Client, settings: Settings) -> None:
+def test_http_is_recorded_before_the_redirect_to_https(connected_owner: Client, settings: Settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
-    response = owner.get("/patients?patient_id=42")
+    response = connected_owner.get("/patients?patient_id=42")
     assert (response.status_code, response["Location"]) == (301, "https://bondi.localhost/patients?patient_id=42")
     assert set(clicks()) == {Kind.HTTP}
-    assert owner.get("/patients?patient_id=42", secure=True).status_code == 302
-    status = poll(owner, secure=True)
+    assert connected_owner.get("/patients?patient_id=42", secure=True).status_code == 302
+    status = poll(connected_owner, secure=True)
     assert "Start the App URL with https://." in status
     assert "opened a patient from Cliniko" in status
     assert WORKS not in status
     backdate(Kind.HTTP, timedelta(seconds=30))
-    assert WORKS in poll(owner, secure=True)
+    assert WORKS in poll(connected_owner, secure=True)
 
 
-def test_other_pages_over_http_are_not_clicks(owner: Client, settings: Settings) -> None:
+def test_other_pages_over_http_are_not_clicks(connected_owner: Client, settings: Settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
-    owner.get("/login")
+    connected_owner.get("/login")
     assert clicks() == {}
 
 
-def test_a_two_level_host_is_recorded_at_its_clinic_only(owner: Client, clinic_client: Browsers) -> None:
+def test_a_two_level_host_is_recorded_at_its_clinic_only(connected_owner: Client, clinic_client: Browsers) -> None:
     hosts = ("www.bondi.localhost", "a.www.bondi.localhost", "www.nope.localhost")
     responses = [Client(HTTP_HOST=host).get("/patients?patient_id=42") for host in hosts]
     assert {response.status_code for response in responses} == {404}
     assert len({response.content for response in responses}) == 1
     assert set(clicks()) == {Kind.TWO_LEVELS}
     assert clicks("harbour") == {}
-    status = poll(owner)
+    status = poll(connected_owner)
     assert "one name too many before localhost" in status
     assert "Start the App URL with http://bondi." in status
 
 
-def test_a_two_level_host_of_a_suspended_clinic_is_not_recorded(owner: Client) -> None:
+def test_a_two_level_host_of_a_suspended_clinic_is_not_recorded(connected_owner: Client) -> None:
     Clinic.objects.filter(label="bondi").update(state=Clinic.State.SUSPENDED)
     assert Client(HTTP_HOST="www.bondi.localhost").get("/patients?patient_id=42").status_code == 404
     assert clicks() == {}
 
 
-def test_a_two_level_host_without_an_id_is_not_a_click(owner: Client) -> None:
+def test_a_two_level_host_without_an_id_is_not_a_click(connected_owner: Client) -> None:
     Client(HTTP_HOST="www.bondi.localhost").get("/")
     assert clicks() == {}
 
 
-def test_a_failure_to_record_does_not_change_the_neutral_page(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_to_record_does_not_change_the_neutral_page(
+    connected_owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError
 
@@ -370,13 +367,13 @@ def test_a_failure_to_record_does_not_change_the_neutral_page(owner: Client, mon
     assert "There's no clinic at this address" in response.content.decode()
 
 
-def test_a_former_name_still_opens_the_patient_and_is_shown(owner: Client, bondi: Clinic) -> None:
+def test_a_former_name_still_opens_the_patient_and_is_shown(connected_owner: Client, bondi: Clinic) -> None:
     Domain.objects.create(domain="bondi-physio", tenant=bondi, is_primary=False)
-    response = owner.get("/patients?patient_id=42", headers={"Host": "bondi-physio.localhost"})
+    response = connected_owner.get("/patients?patient_id=42", headers={"Host": "bondi-physio.localhost"})
     assert response["Location"] == f"{ADDRESS}?patient_id=42"
-    owner.get("/patients?patient_id=42", headers=CLICKED)
+    connected_owner.get("/patients?patient_id=42", headers=CLICKED)
     assert clicks() == {Kind.FORMER_NAME: "Someone", Kind.CLICK: "Robin Owner"}
-    status = poll(owner)
+    status = poll(connected_owner)
     assert "a former name of this clinic" in status
     assert "Start the App URL with http://bondi." in status
     assert WORKS not in status
@@ -386,7 +383,7 @@ def test_a_former_name_still_opens_the_patient_and_is_shown(owner: Client, bondi
 
 
 def test_a_flood_of_clicks_adds_one_row_per_kind(
-    owner: Client, clinic_client: Browsers, monkeypatch: pytest.MonkeyPatch
+    connected_owner: Client, clinic_client: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = clinic_client("bondi")
     monkeypatch.setattr(
@@ -400,18 +397,18 @@ def test_a_flood_of_clicks_adds_one_row_per_kind(
     assert sum(query["sql"].startswith("INSERT") for query in captured.captured_queries) == 2
 
 
-def test_a_later_click_replaces_the_first(owner: Client, force_login: Browsers) -> None:
-    owner.get("/patients?patient_id=42", headers=CLICKED)
+def test_a_later_click_replaces_the_first(connected_owner: Client, force_login: Browsers) -> None:
+    connected_owner.get("/patients?patient_id=42", headers=CLICKED)
     force_login("bondi").get("/patients?patient_id=42", headers=CLICKED)
     assert clicks() == {Kind.CLICK: "Robin Reception"}
 
 
 def test_every_click_of_staff_counts_but_not_floods_of_strangers(
-    owner: Client, force_login: Browsers, clinic_client: Browsers, monkeypatch: pytest.MonkeyPatch
+    connected_owner: Client, force_login: Browsers, clinic_client: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("launch.button_clicks.COUNT_INTERVAL", timedelta(minutes=5))
     for _ in range(3):
-        owner.get("/patients?patient_id=42", headers=CLICKED)
+        connected_owner.get("/patients?patient_id=42", headers=CLICKED)
         clinic_client("bondi").get("/patients?patient_id=42", headers=CLICKED)
     force_login("harbour").get("/patients?patient_id=42", headers=CLICKED)
     counted = {}
@@ -421,16 +418,16 @@ def test_every_click_of_staff_counts_but_not_floods_of_strangers(
     assert counted == {"bondi": {"click": 3, "signed_out": 1}, "harbour": {"click": 1}}
 
 
-def test_a_click_outlives_its_users_account(owner: Client, staff_member: Callable[..., User]) -> None:
-    owner.get("/patients?patient_id=42", headers=CLICKED)
+def test_a_click_outlives_its_users_account(connected_owner: Client, staff_member: Callable[..., User]) -> None:
+    connected_owner.get("/patients?patient_id=42", headers=CLICKED)
     with clinic_context("bondi"):
         User.objects.all().delete()
     assert clicks() == {Kind.CLICK: "Someone"}
     assert has_worked()
 
 
-def test_another_cliniko_account_starts_without_clicks(owner: Client) -> None:
-    owner.get("/patients?patient_id=42", headers=CLICKED)
+def test_another_cliniko_account_starts_without_clicks(connected_owner: Client) -> None:
+    connected_owner.get("/patients?patient_id=42", headers=CLICKED)
     with clinic_context("bondi"):
         account_changed.send(sender=Connection)
     assert not has_worked()
