@@ -133,8 +133,8 @@ def _listen(app: Flask, options: argparse.Namespace) -> BaseWSGIServer:
     address = f"{options.host}:{options.port}"
     try:
         return build_server(app, host=options.host, port=options.port)
-    except (OSError, OverflowError) as error:
-        taken = getattr(error, "errno", None) == errno.EADDRINUSE
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
         reason = "the port is taken" if taken else str(error)
         raise SandboxError(f"Cannot listen on {address} ({reason}); choose another with --port.") from None
 

@@ -9,6 +9,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+MAX_PORT = 65_535
+
 
 class Handler(WSGIRequestHandler):
     """Keep connections open, and don't log: the sandbox has its own request log."""
@@ -25,7 +27,9 @@ class Handler(WSGIRequestHandler):
 
 
 def build_server(app: Flask, *, host: str = "127.0.0.1", port: int = 0) -> BaseWSGIServer:
-    """Bind the port. Raises OSError if it is in use."""
+    """Bind the port. Raises OSError if it is in use or out of range."""
+    if not 0 <= port <= MAX_PORT:  # socket.create_server raises OverflowError and leaks the socket
+        raise OSError(f"port {port} is not between 0 and {MAX_PORT}")
     with socket.create_server((host, port)) as listening:  # bind here: werkzeug would print and exit
         return make_server(host, port, app, threaded=True, request_handler=Handler, fd=listening.fileno())
 

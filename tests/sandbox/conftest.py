@@ -78,7 +78,9 @@ def store(two_accounts, tmp_path, clock):
 
 @pytest.fixture(scope="session")
 def shared_app():
-    return create_app(":memory:")
+    store = Store()
+    yield create_app(store)
+    store.close()
 
 
 @pytest.fixture
