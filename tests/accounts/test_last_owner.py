@@ -9,6 +9,7 @@ import pytest
 from accounts import staff
 from accounts.models import User
 from accounts.roles import Role
+from audit.log import record
 from audit.models import Event
 
 RunConcurrently = Callable[..., list[Any]]
@@ -39,7 +40,6 @@ def owners(run_concurrently: RunConcurrently) -> Iterator[list[User]]:
 @pytest.fixture(autouse=True)
 def slow_audit_log(monkeypatch: pytest.MonkeyPatch) -> None:
     """An audit log so slow that the second change starts before the first is done."""
-    record = staff.record
 
     def slowly(*args: Any, **details: Any) -> Event:
         time.sleep(0.3)

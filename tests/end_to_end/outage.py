@@ -21,8 +21,8 @@ from sandbox.cliniko.server import serve
 from sandbox.cliniko.store import Store
 from sandbox.supervisor import Supervisor, child_environment
 from sync.resources import RESOURCES
-from tests.end_to_end.stack import ROOT, wait_until
-from tests.services import own_services
+from tests.end_to_end.stack import wait_until
+from tests.services import ROOT, own_services
 from tests.sync.comparison import Differences, account_records, api_of, compare, read_mirror
 from tests.sync.walk.faults.scenario import id_at, records
 

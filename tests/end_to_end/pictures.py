@@ -12,7 +12,8 @@ from embedded import services
 from tests.browser import ARGUMENTS, CHROMIUM, NO_CHROMIUM
 from tests.end_to_end.console import visit_console
 from tests.end_to_end.pages import connect_app, sign_in
-from tests.end_to_end.stack import ROOT, Stack, running_stack
+from tests.end_to_end.stack import Stack, running_stack
+from tests.services import ROOT
 
 SIZES = {"wide": ViewportSize(width=1280, height=860), "narrow": ViewportSize(width=390, height=844)}
 VIEWPORT_ONLY = {"cliniko-button"}  # screenshots of the others show the full page

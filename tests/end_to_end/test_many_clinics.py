@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.supervisor import Supervisor, child_environment
-from tests.end_to_end.stack import ROOT, new_database
+from tests.end_to_end.stack import new_database
+from tests.services import ROOT
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("many")]
 COUNT = os.environ.get("MANY_CLINICS", "4")

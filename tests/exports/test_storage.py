@@ -8,7 +8,7 @@ import pytest
 
 from exports import requests, storage, tasks
 from exports.models import Export
-from tenants.context import clinic_context
+from tenants.context import clinic_context, current_clinic
 from tenants.models import Clinic
 
 SCHEMA = "clinic_0123456789abcdef"
@@ -129,7 +129,7 @@ def test_clean_up_continues_after_one_clinic_fails(
     update_states = requests.update_states
 
     def fail_first() -> None:
-        if requests.current_clinic().schema_name == first:
+        if current_clinic().schema_name == first:
             raise OSError
         update_states()
 

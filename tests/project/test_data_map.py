@@ -5,8 +5,8 @@ import re
 import pytest
 
 from sync.field_groups import FIELD_GROUPS
-from tests.project.production import ROOT
 from tests.project.test_model_schemas import TABLES, Schemas
+from tests.services import ROOT
 
 PAGE = (ROOT / "docs" / "privacy.md").read_text()
 

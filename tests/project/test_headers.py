@@ -15,8 +15,9 @@ from accounts.models import User
 from tenants.context import clinic_context
 from tests.accounts.second_factors import add_app, add_passkey, totp_code
 from tests.conftest import PASSWORD
-from tests.project.production import ROOT, production_settings
+from tests.project.production import production_settings
 from tests.project.url_table import BASE_ROWS, CLINIC_ROWS
+from tests.services import ROOT
 
 Browsers = Callable[..., Client]
 pytestmark = pytest.mark.usefixtures("same_staff", "cliniko_network")

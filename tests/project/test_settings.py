@@ -9,7 +9,8 @@ from django.core.management.base import SystemCheckError
 from pytest_django import Settings
 
 from saas.environment import Environment, read_environment
-from tests.project.production import PRODUCTION, ROOT, production_settings, run_python
+from tests.project.production import PRODUCTION, production_settings, run_python
+from tests.services import ROOT
 
 VARIABLES = {name.upper() for name in Environment.model_fields}
 PAGE = (ROOT / "docs" / "configuration.md").read_text()

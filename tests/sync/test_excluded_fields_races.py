@@ -10,7 +10,7 @@ import pytest
 from django.db import connection as database
 from django.db import transaction
 
-from audit.log import OPS
+from audit.log import OPS, record
 from audit.models import Event
 from sync import excluded_fields
 from sync.connection import state as connection_state
@@ -105,7 +105,6 @@ def test_a_page_that_arrives_while_fields_are_removed_waits_and_stores_none(
     guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removed = threading.Event()
-    record = excluded_fields.record
 
     def slowly(*args: Any, **details: Any) -> Event:
         removed.set()
