@@ -7,26 +7,26 @@ from django.db.models.functions import Now
 
 
 class Action(models.TextChoices):
-    """What an event records. Pages show the label after the user's name and before the patient's, if any."""
+    """What an event records. Pages show the label after the user's name; `Event.phrase` precedes a patient's name."""
 
-    VIEWED = "viewed", "viewed"
+    VIEWED = "viewed", "viewed a patient"
     LISTED = "listed", "viewed the list of recently opened patients"
     SEARCHED = "searched", "searched for patients"
-    NOT_FOUND = "not_found", "couldn't find"
-    DENIED = "denied", "was refused"
-    REVEALED = "revealed", "revealed a card number of"
-    EXPORTED = "exported", "exported"
+    NOT_FOUND = "not_found", "couldn't find a patient"
+    DENIED = "denied", "was denied access"
+    REVEALED = "revealed", "revealed a card number"
+    EXPORTED = "exported", "exported data"
     LOG_READ = "log_read", "viewed the access log"
-    NOTE_WRITTEN = "note_written", "wrote a note on"
-    NOTE_DELETED = "note_deleted", "deleted a note on"
+    NOTE_WRITTEN = "note_written", "wrote a note"
+    NOTE_DELETED = "note_deleted", "deleted a note"
     KEY_CHANGED = "key_changed", "changed the Cliniko API key"
     SETTINGS_CHANGED = "settings_changed", "changed settings"
-    INVITED = "invited", "invited"
+    INVITED = "invited", "invited someone"
     INVITATION_REVOKED = "invitation_revoked", "cancelled an invitation"
     JOINED = "joined", "accepted an invitation"
     ROLE_CHANGED = "role_changed", "changed a role"
-    SUSPENDED = "suspended", "suspended"
-    REINSTATED = "reinstated", "unsuspended"
+    SUSPENDED = "suspended", "suspended a user"
+    REINSTATED = "reinstated", "unsuspended a user"
     PASSWORD_CHANGED = "password_changed", "changed their password"
     SECOND_FACTOR_ADDED = "second_factor_added", "added a two-step verification method"
     SECOND_FACTOR_REMOVED = "second_factor_removed", "removed a two-step verification method"
@@ -39,6 +39,20 @@ class Action(models.TextChoices):
     CLINIC_RENAMED = "clinic_renamed", "renamed the clinic"
     CLINIC_CLOSING = "clinic_closing", "set the clinic's closing date"
     OPS_ACCESS = "ops_access", "accessed the clinic"
+
+
+# The labels that precede a patient's name with other words. The others are the same with and without a patient.
+_PHRASES_WITH_PATIENT = {
+    Action.VIEWED: "viewed",
+    Action.NOT_FOUND: "couldn't find",
+    Action.DENIED: "was denied access to",
+    Action.REVEALED: "revealed a card number of",
+    Action.EXPORTED: "exported data of",
+    Action.LOG_READ: "viewed the access log of",
+    Action.NOTE_WRITTEN: "wrote a note on",
+    Action.NOTE_DELETED: "deleted a note on",
+    Action.OPS_ACCESS: "accessed the clinic and the record of",
+}
 
 
 class Event(models.Model):
@@ -70,4 +84,10 @@ class Event(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_email} {self.get_action_display()} {self.patient_id}".strip()
+        return f"{self.user_email} {self.phrase} {self.patient_id}".strip()
+
+    @property
+    def phrase(self) -> str:
+        """What the user did, to be followed by the patient if the event is about one."""
+        label = self.get_action_display()
+        return _PHRASES_WITH_PATIENT.get(Action(self.action), label) if self.patient_id else label

@@ -6,7 +6,7 @@ Call from the public schema. Every access is recorded in both access logs first:
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,6 +18,7 @@ from ops.models import BreakGlassGrant
 from ops.operators import clinic_log_actor
 from sync.models import RefusedPayload, SyncRun
 from tenants.context import enter_clinic
+from tenants.dates import in_zone
 from tenants.models import Clinic
 
 MINUTES = (15, 30, 60)
@@ -54,7 +55,7 @@ def grant_access(clinic: Clinic, *, user: User, reason: str, minutes: int) -> Br
     """Grant access from now, and email the clinic's owners. Raises AuditUnavailable."""
     now = timezone.now()
     until = now + timedelta(minutes=minutes)
-    details = {"reason": reason, "until": f"{until:%Y-%m-%d %H:%M} UTC"}
+    details = {"reason": reason, "until": in_zone(until, UTC)}
     with transaction.atomic():
         grant = BreakGlassGrant.objects.create(
             clinic=clinic, user_id=user.pk, reason=reason, starts_at=now, expires_at=until
@@ -84,9 +85,9 @@ def revoke_access(clinic: Clinic, *, user: User) -> bool:
         active = BreakGlassGrant.objects.filter(clinic=clinic, user_id=user.pk, expires_at__gt=now)
         ended = active.update(expires_at=now)
         if ended:
-            record(Action.OPS_ACCESS, by=user, clinic=clinic.label, what="ended")
+            record(Action.OPS_ACCESS, by=user, clinic=clinic.label, access="ended")
             with enter_clinic(clinic):
-                record(Action.OPS_ACCESS, by=clinic_log_actor(user), what="ended")
+                record(Action.OPS_ACCESS, by=clinic_log_actor(user), access="ended")
     return bool(ended)
 
 

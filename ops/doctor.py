@@ -137,7 +137,7 @@ def check_key() -> Result:
     if now.state == status.State.PAUSED:
         return CheckStatus.WARN, now.sentence
     user = stored.key_user_name or "an unnamed user"
-    return CheckStatus.OK, f"…{stored.key_last4} of {user} can be decrypted, and Cliniko accepts it."
+    return CheckStatus.OK, f"Key …{stored.key_last4} of {user} can be decrypted, and Cliniko accepts it."
 
 
 def check_time_zone() -> Result:
@@ -188,8 +188,8 @@ def check_last_launch() -> Result:
 def check_access_log(clinic: Clinic, dry_run: bool) -> Result:
     chain = verification.verify(clinic) if dry_run else verification.verify_and_record(clinic)
     if chain.broken_at is not None:
-        return CheckStatus.FAIL, f"Line {chain.broken_at} was changed or removed."
-    return CheckStatus.OK, f"{chain.length} lines, unchanged."
+        return CheckStatus.FAIL, f"Entry {chain.broken_at} was changed or removed."
+    return CheckStatus.OK, f"{chain.length} entries, unchanged."
 
 
 def check_mail() -> Result:

@@ -77,7 +77,7 @@ class RestoreResult:
             f"{self.second_factors_lost} second factors can't be decrypted: owners reset them.": (
                 self.second_factors_lost
             ),
-            f"Line {self.log_broken_at} of the access log was changed or removed.": self.log_broken_at,
+            f"Entry {self.log_broken_at} of the access log was changed or removed.": self.log_broken_at,
         }
         return "\n".join(sentence for sentence, applies in sentences.items() if applies)
 
@@ -209,7 +209,7 @@ def _prepare(
     with enter_clinic(replica), transaction.atomic():
         broken_at = audit_log.verify_chain().broken_at
         if broken_at is not None and not overrides.broken_log:
-            raise Refused(f"Line {broken_at} of the access log in the backup was changed or removed.")
+            raise Refused(f"Entry {broken_at} of the access log in the backup was changed or removed.")
         staff = after_restore.reset_accounts(sealed_in=backup_schema, suspended_since=suspended)
         stay_left_out = [group.label for group in excluded if excluded_fields.exclude(group, by=OPS)]
         key_opens = sealing.reseal(sealed_in=backup_schema)
@@ -217,7 +217,7 @@ def _prepare(
             sealing.delete_key()
         exports.fail_all_after_restore()
         reconcile_all()
-        made_at = f"{backup.made_at:%Y-%m-%d %H:%M} UTC"
+        made_at = in_zone(backup.made_at, UTC)
         audit_log.record(Action.OPS_ACCESS, by=OPS, restored_from=made_at, former=clinic.schema_name)
         chain = audit_log.verify_chain()
     result = RestoreResult(

@@ -206,7 +206,7 @@ def test_the_csv_has_every_entry_and_writes_its_own(
     assert "42" not in response["Content-Disposition"]
     assert access_log("bondi")[-1] == ("owner@clinic.example", "exported", "42")
     rows = list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))  # type: ignore[attr-defined]
-    assert [row[3] for row in rows[1:]] == ["exported", *["viewed the access log"] * 3, "viewed"]
+    assert [row[3] for row in rows[1:]] == ["exported data", *["viewed the access log"] * 3, "viewed a patient"]
     assert rows[1][5] == "file: access log"
     assert {row[4] for row in rows[1:]} == {"42"}
 

@@ -93,7 +93,7 @@ def test_the_access_log_stays_verifiable_and_records_the_restore(installation: I
     action, details = installation.query("bondi", "SELECT action, details FROM audit_event ORDER BY id DESC LIMIT 1")[0]
     assert (action, details["former"]) == ("ops_access", result["former_schema"])
     doctor = installation.run("clinic", "doctor", "bondi").stdout
-    assert f"{result['log_lines']} lines, unchanged" in doctor
+    assert f"{result['log_lines']} entries, unchanged" in doctor
 
 
 def test_a_restore_starts_a_full_comparison_and_keeps_the_cursors_of_the_backup(
@@ -184,7 +184,7 @@ def test_a_backup_with_a_changed_access_log_is_refused_unless_accepted(
     )
     broken = str(installation.run_json("backup", str(tmp_path))["backup"])
     words = ("clinic", "restore", "bondi", "--from", broken)
-    assert "Line 1 of the access log in the backup" in installation.refusal(*words)
+    assert "Entry 1 of the access log in the backup" in installation.refusal(*words)
     assert installation.run_json(*words, "--accept-broken-log")["log_broken_at"] == 1
     installation.run_json("clinic", "restore", "bondi", "--from", backup, "--drop-former")
 
