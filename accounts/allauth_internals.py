@@ -1,7 +1,7 @@
 """The parts of allauth that have no public API, in one place. Check them on every allauth upgrade.
 
 - `get_ip`: the client's IP address behind the proxies that allauth is configured for (StaffAdapter).
-- `unstash_login`: the user between password and second factor, whom allauth doesn't pass to SecondFactorAdapter.
+- `unstash_login`: the user between password and second factor. allauth doesn't pass it to SecondFactorAdapter.
 - `clear_login`: drop the sign-in that another tab left at its second factor (SignIn).
 - `generate_totp_secret`, `validate_totp_code`, `TOTP`: set up an authenticator app whose secret waits in the form.
   allauth's own form puts it into the session, where tabs overwrite each other's.

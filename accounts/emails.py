@@ -31,7 +31,7 @@ def send_second_factor_reset(user: User, *, by: str) -> None:
 
 def _send(template: str, to: str, *, html: bool = False, **context: object) -> None:
     clinic = None if in_public() else current_clinic()
-    context |= {"clinic": clinic, "place": clinic.name if clinic else "Sidechart's console"}
+    context |= {"clinic": clinic, "site_name": clinic.name if clinic else "Sidechart's console"}
     subject, text = (render_to_string(f"accounts/email/{template}{end}", context) for end in ("_subject.txt", ".txt"))
     message = EmailMultiAlternatives(subject.strip(), text, to=[to])
     if html:

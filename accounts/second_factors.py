@@ -39,11 +39,11 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         return unseal(encrypted_text, _owner_id(context.request))
 
     def get_totp_issuer(self) -> str:
-        return "Sidechart ops" if in_public() else f"Sidechart {current_clinic().name}"
+        return "Sidechart console" if in_public() else f"Sidechart {current_clinic().name}"
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         if in_public():
-            return {"id": settings.BASE_DOMAIN, "name": "Sidechart ops"}
+            return {"id": settings.BASE_DOMAIN, "name": "Sidechart console"}
         clinic = current_clinic()
         return {"id": f"{clinic.label}.{settings.BASE_DOMAIN}", "name": f"Sidechart at {clinic.name}"}
 

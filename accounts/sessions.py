@@ -36,7 +36,7 @@ class CurrentSession:
         return max(0, int((self.ends_at() - timezone.now()).total_seconds()))
 
     def authenticates(self, request: HttpRequest) -> bool:
-        """Return True if the row's user is signed in without doubt. If False, Django's own check decides."""
+        """Return True if the row's user is certainly signed in. If False, Django's own check decides."""
         user = self.row.user
         return user.is_active and constant_time_compare(
             request.session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()

@@ -27,7 +27,7 @@ def roles_for(person: User, *, by: User) -> tuple[Role, ...]:
 
 
 def may_suspend(person: User, *, by: User) -> bool:
-    """Return True if `by` may suspend or reinstate this person. Nobody may suspend themselves."""
+    """Return True if `by` may suspend or reinstate this person. Users can't suspend themselves."""
     return person.pk != by.pk and person.role in grantable_roles(by)
 
 

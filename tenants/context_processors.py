@@ -4,4 +4,4 @@ from django.http import HttpRequest
 def clinic(request: HttpRequest) -> dict[str, object]:
     """Add `clinic`, or None on the base host, and `place`, the name of the site that users sign in to."""
     current = getattr(request, "clinic", None)
-    return {"clinic": current, "place": current.name if current else "Sidechart's console"}
+    return {"clinic": current, "site_name": current.name if current else "Sidechart's console"}

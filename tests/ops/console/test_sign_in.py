@@ -104,7 +104,7 @@ def test_a_passkey_works_on_the_base_host_and_not_from_a_clinics_page(operator_c
 
 @pytest.fixture
 def triplets(bondi: Clinic, harbour: Clinic, operator: Callable[..., User]) -> str:
-    """The same id, e-mail address and password hash at both clinics and among ops; returns the address."""
+    """Create users with one ID, email address and password hash at both clinics and in public. Return the address."""
     ana = operator("ana")
     password = make_password(PASSWORD)
     User.objects.filter(pk=ana.pk).update(password=password)
