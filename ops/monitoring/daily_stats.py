@@ -93,9 +93,15 @@ def lag_chart(now: datetime, clinic: Clinic | None = None) -> charts.StatsChart:
     hours = [last - timedelta(hours=number) for number in reversed(range(LAG_HOURS))]
     worst = _max_lag_by_hour(hours[0].date(), clinic)
     values = [
-        charts.Value(f"{hour:%a %H}:00", f"{hour:%H}" if hour.hour % 3 == 0 else "", worst.get(hour)) for hour in hours
+        charts.Value(f"{hour:%a} {_clock(hour)}", _clock(hour) if hour.hour % 6 == 0 else "", worst.get(hour))
+        for hour in hours
     ]
     return charts.of_durations("Sync lag by hour", "Longest lag", values)
+
+
+def _clock(hour: datetime) -> str:
+    """Return `2 pm`."""
+    return f"{hour.hour % 12 or 12} {'am' if hour.hour < 12 else 'pm'}"
 
 
 def _max_lag_by_hour(first: date, clinic: Clinic | None) -> dict[datetime, int]:
