@@ -65,7 +65,7 @@ def with_current_state(export: Export | None) -> Export | None:
 
 
 def request_export(*, by: User) -> Export:
-    """Request an export. An earlier one that nobody downloaded expires.
+    """Request an export. An earlier one that wasn't downloaded expires.
 
     Raises ExportInProgress, or OSError if there is no directory for it.
     """
@@ -187,7 +187,7 @@ def _finish(export_id: int, state: State, *, failure: str = "", before: State = 
 
 
 def _email_owners(export: Export) -> None:
-    """Email every owner, so that no export goes unnoticed. The link is the page, which asks who they are."""
+    """Email every owner, so that no export goes unnoticed. The link leads to the page, where they sign in."""
     clinic = current_clinic()
     page = clinic_url(clinic.label, reverse("export", urlconf=settings.ROOT_URLCONF))
     context = {"clinic": clinic, "export": export, "page": page, "days": AVAILABLE_FOR.days}

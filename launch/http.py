@@ -33,7 +33,7 @@ def is_cross_site(request: HttpRequest) -> bool:
 
 
 def has_patient_id(request: HttpRequest) -> bool:
-    """Return True for a GET with `patient_id=` after any ? or &: Cliniko appends it to whatever URL was entered."""
+    """Return True for a GET with `patient_id=` after any ? or &: Cliniko appends it to the URL that was entered."""
     query = request.META.get("QUERY_STRING", "")
     return request.method in ("GET", "HEAD") and re.search(r"(?:^|[?&])patient_id=", query) is not None
 

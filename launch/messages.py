@@ -1,6 +1,6 @@
 """Texts that Python chooses: error pages, banners, flash messages, and one-line summaries. All others are in templates.
 
-`{patient}` stands for the clinic's own word: patient, client, …
+`{patient}` is the clinic's own word: patient, client, …
 """
 
 from dataclasses import dataclass, replace
@@ -76,16 +76,16 @@ WRONG_URL = ErrorPage(
     status=404,
     title="The button's URL in Cliniko has a mistake",
     happened="No {patient} was opened. The App URL should be:",
-    what_to_do="{fix} Someone who can change settings in Cliniko does this under Settings > Our clinic > Integrations, "
-    "in Connected patient apps.",
+    what_to_do="{fix} Someone who can change settings in Cliniko can do this under Settings > Our clinic > "
+    "Integrations, in Connected patient apps.",
     action="button",
 )
 
 ANOTHER_ACCOUNT = ErrorPage(
     status=409,
     title="You clicked in another Cliniko account",
-    happened="The button you clicked is in a Cliniko account that isn't this clinic's. There the same ID is another "
-    "{patient}, so no one was opened.",
+    happened="The button you clicked is in a Cliniko account that isn't this clinic's. There, the same ID belongs to "
+    "another {patient}, so nothing was opened.",
     causes=(
         "Someone entered this clinic's URL in that Cliniko account.",
         "This clinic's Cliniko account was renamed after its API key was entered here.",

@@ -41,7 +41,7 @@ class MisdirectedLaunchMiddleware:
 
 
 def is_click(request: HttpRequest) -> bool:
-    """Return True for a request to a clinic with a patient's ID, as Cliniko's button sends it, to whatever URL."""
+    """Return True for a request to a clinic with a patient's ID, as Cliniko's button sends it, to any URL."""
     return getattr(request, "clinic", None) is not None and has_patient_id(request)
 
 

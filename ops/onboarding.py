@@ -28,7 +28,7 @@ from tenants.models import Clinic, Domain
 
 @dataclass(frozen=True)
 class NewClinic:
-    """A new clinic's URLs. `invite_url` is secret: it makes whoever opens it the owner."""
+    """A new clinic's URLs. `invite_url` is secret: anyone who opens it can become the owner."""
 
     clinic: str
     url: str

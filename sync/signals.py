@@ -6,8 +6,8 @@ from django.dispatch import Signal
 # an hour later.
 key_refused = Signal()
 
-# The clinic moved to another Cliniko account, whose ids belong to other people: delete whatever refers to the old ids.
-# Sent inside the clinic and the transaction. If a receiver raises, the new key isn't stored.
+# The clinic moved to another Cliniko account, whose IDs belong to other people: delete everything that refers to the
+# old IDs. Sent inside the clinic and the transaction. If a receiver raises, the new key isn't stored.
 account_changed = Signal()
 
 # The clinic excluded some fields, and their data is deleted here. Sent inside the clinic and the transaction.

@@ -85,7 +85,7 @@ class SyncSlice:
     started: float = field(default_factory=time.monotonic)
     _prefetched: Future[FetchedPage] | None = None
     _unchanged: dict[str, Cursor] = field(default_factory=dict)  # cursors of empty pages, by the name of their list
-    _changed: set[str] = field(default_factory=set)  # imported resources of which rows were written
+    _changed: set[str] = field(default_factory=set)  # imported resources with rows written
 
     def run(self) -> bool:
         """Walk every list that is due, then run the comparisons that are due. Returns False if the slice ended first.
@@ -200,7 +200,7 @@ class SyncSlice:
             self._counts_for(listing).requests += 1
 
     def _check_deleted(self, listing: Listing, cursor: Cursor) -> bool:
-        """Check a list of deleted records. Returns False if it has to be read on."""
+        """Check a list of deleted records. Returns False if there is more to read."""
         sequence = next_sequence()
         counts = self._counts_for(listing)
         counts.requests += 1

@@ -182,7 +182,7 @@ class Command(LifecycleActions, RecoveryActions):
     def reset_second_factor(self, options: Options) -> None:
         email, dry_run = options["email"], options["dry_run"]
         changed, sent = clinic_staff.reset_second_factor(options["label"], email=email, dry_run=dry_run)
-        notice = "was told by email" if sent else "the email could NOT be sent: tell them yourself"
+        notice = "was notified by email" if sent else "the email could NOT be sent: tell them yourself"
         text = f"{email} was signed out everywhere and can sign in with their password alone; {notice}."
         if dry_run:
             text = f"The two-step verification of {email} would be removed."

@@ -22,7 +22,7 @@ OPERATORS = {
 }
 INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 DATE_PATTERN = re.compile(r"[0-9*]{4}-[0-9*]{2}-[0-9*]{2}")
-LARGEST = 2**63 - 1  # the largest SQLite integer; no Cliniko id comes near
+LARGEST = 2**63 - 1  # the largest SQLite integer; no Cliniko ID comes near
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def make_patient(random: Random, today: date, country: str = "Australia") -> dic
 
 
 def _birth_date(random: Random, today: date) -> date | None:
-    """Return a birth date from newborn to centenarian, or None for one in 25."""
+    """Return a date of birth from newborn to centenarian, or None for one in 25."""
     roll = random.random()
     if roll < 0.04:
         return None
