@@ -108,7 +108,7 @@ def notify_owners(clinic: Clinic) -> None:
 
 
 def send_due_reminder(clinic: Clinic) -> None:
-    """Email the owners of a closing clinic if they haven't been told yet, or a day in REMINDERS has come since.
+    """Email the owners of a closing clinic if they haven't been emailed yet, or a day in REMINDERS has come since.
 
     A failed email is retried on the next call. Two emails are better than none.
     """

@@ -64,7 +64,7 @@ def sync_in_foreground(label: str, *, full: bool, quiet: bool) -> dict[str, Any]
         require_working(clinic)
         if full:
             _start_comparison()
-        gc.freeze()  # an import allocates much: keep the collector from scanning what is loaded by now again and again
+        gc.freeze()  # an import allocates a lot: keep the collector from rescanning what is already loaded
         last_run = SyncRun.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         _run_until_done(ProgressBars(progress) if visible else None)
         totals = _totals_since(last_run)

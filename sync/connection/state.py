@@ -101,7 +101,7 @@ def record_success(loaded: Connection) -> None:
 
 
 def record_key_accepted(loaded: Connection) -> None:
-    """Record that Cliniko answered a key marked invalid, even if other work fails. A later rejection takes precedence."""
+    """Record that Cliniko answered a key marked invalid, even if the rest fails. A later rejection takes precedence."""
     if loaded.key_state != KeyState.INVALID:
         return
     same = Connection.objects.filter(id=1, sealed_key=loaded.sealed_key, key_state=KeyState.INVALID, state=loaded.state)
