@@ -59,6 +59,25 @@ def test_the_clinics_log_has_everything_newest_first(owner: Client) -> None:
     assert 'href="/patients/42/access"' in page
 
 
+def test_each_entry_reads_as_a_sentence_with_and_without_a_patient(owner: Client) -> None:
+    with clinic_context("bondi"):
+        user = User.objects.get(role="owner")
+        for action in (Action.DENIED, Action.EXPORTED, Action.LOG_READ, Action.NOTE_WRITTEN, Action.OPS_ACCESS):
+            record(action, by=user)
+            record(action, by=user, patient_id="42")
+    page = page_of(owner, "/settings/access")
+    for label, phrase in (
+        ("was denied access", "was denied access to"),
+        ("exported data", "exported data of"),
+        ("viewed the access log", "viewed the access log of"),
+        ("wrote a note", "wrote a note on"),
+        ("accessed the clinic", "accessed the clinic and the record of"),
+    ):
+        assert f'log__what">{label}</td>' in page
+        assert f'log__what">{phrase} <a' in page
+    assert "was denied access to this patient" in page_of(owner, "/patients/42/access")
+
+
 @pytest.mark.parametrize("address", PAGES)
 def test_viewing_it_writes_an_entry(owner: Client, address: str) -> None:
     before = access_log("bondi")
