@@ -49,6 +49,24 @@ def _return_to_public(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def close_streaming_responses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close files that responses stream, as a web server does."""
+    streaming = []
+    request = Client.request
+
+    def recorded(client: Client, **environ: Any) -> Any:
+        response = request(client, **environ)
+        if response.streaming:
+            streaming.append(response)
+        return response
+
+    monkeypatch.setattr(Client, "request", recorded)
+    yield
+    for response in streaming:
+        response.close()
+
+
+@pytest.fixture(autouse=True)
 def fast_password_hasher(settings: Settings) -> None:
     """Replace the deliberately slow password hasher."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

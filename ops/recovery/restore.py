@@ -262,7 +262,7 @@ def _require_known_migrations(replica: Clinic) -> None:
     unknown = set(applied) - set(MigrationLoader(None).disk_migrations)
     if unknown:
         raise Refused(
-            f"A newer Sidechart made this backup: this version doesn't have {len(unknown)} of its migrations."
+            f"Another version of Sidechart made this backup: this one doesn't have {len(unknown)} of its migrations."
         )
 
 

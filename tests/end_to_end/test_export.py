@@ -17,6 +17,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_grou
 
 
 def test_an_owner_starts_and_downloads_an_export(stack: Stack, browser: Browser, tmp_path: Path) -> None:
+    expected = {str(record.id) for record in stack.store.all("bondi", "patients")}
+    wait_until(lambda: _mirrored(stack, "bondi") >= expected, what="the mirror to catch up with other tests' patients")
     page = export_page(stack, browser, "bondi")
     page.get_by_role("button", name="Create an export").click()
     with page.expect_download() as started:
@@ -25,7 +27,6 @@ def test_an_owner_starts_and_downloads_an_export(stack: Stack, browser: Browser,
     started.value.save_as(path)
     with ZipFile(path) as packed:
         lines = packed.read("patients.jsonl").decode().split("\n")[:-1]
-    expected = {str(record.id) for record in stack.store.all("bondi", "patients")}
     assert {json.loads(line)["cliniko_id"] for line in lines} >= expected
     page.reload()
     assert "Sidechart has deleted its copy" in page.content()
@@ -52,6 +53,10 @@ def test_a_killed_worker_shows_as_failed_and_a_retry_succeeds(stack: Stack, brow
     page.get_by_role("button", name="Download").wait_for(timeout=60_000)
     page.close()
     assert stack.rows("harbour", "SELECT state FROM exports_export ORDER BY id") == [("failed",), ("ready",)]
+
+
+def _mirrored(stack: Stack, label: str) -> set[str]:
+    return {cliniko_id for (cliniko_id,) in stack.rows(label, "SELECT cliniko_id FROM sync_patient")}
 
 
 def export_page(stack: Stack, browser: Browser, label: str) -> Page:

@@ -7,6 +7,7 @@ status. Starting Python and Django for every command would take most of the test
 import json
 import os
 import sys
+import traceback
 
 import django
 from django.core.management import execute_from_command_line
@@ -28,6 +29,8 @@ def run(words: list[str], output: str, error: str) -> int:
         status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 1
+    except Exception:  # noqa: BLE001 - the test shows it
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

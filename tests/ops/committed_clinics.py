@@ -19,14 +19,14 @@ from tests.services import ROOT
 CREATE_CLINICS = """
 from tenants.context import clinic_context
 from tenants.models import Clinic, Domain
-from tests.clinic_data import furnish
+from tests.clinic_data import populate
 
 for label, name in (("bondi", "Ada"), ("harbour", "Grace")):
     clinic = Clinic.objects.create(label=label, name=label.title(), state="active", key_state="ok")
     Domain.objects.create(domain=label, tenant=clinic)
     clinic.create_schema(verbosity=0)
     with clinic_context(label):
-        furnish(clinic, name)
+        populate(clinic, name)
 """
 PRINT_SECRETS = """
 from django.conf import settings

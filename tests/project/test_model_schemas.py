@@ -99,3 +99,11 @@ def test_no_other_schema_has_tables(db: None) -> None:
         )
         found = {row[0] for row in cursor.fetchall()}
     assert found == {"public", *Clinic.objects.values_list("schema_name", flat=True)}
+
+
+def test_mirrored_tables_have_no_index_for_like(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexname FROM pg_indexes WHERE tablename LIKE 'sync%%' AND indexdef LIKE '%%_pattern_ops%%'"
+        )
+        assert cursor.fetchall() == []

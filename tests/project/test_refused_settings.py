@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -51,8 +51,7 @@ class Web:
         return self._log.read_text()
 
     def answers(self) -> bool:
-        with suppress(OSError):
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        with suppress(OSError), closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
             connection.request("GET", "/healthz", headers={"Host": "sidechart.example"})
             return connection.getresponse().status == 200
         return False

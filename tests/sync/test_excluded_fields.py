@@ -235,7 +235,8 @@ def test_each_choice_is_logged_once(bondi: Clinic) -> None:
     assert include("card_numbers")
     assert not include("card_numbers")
     with clinic_context("bondi"):
-        lines = list(Event.objects.filter(action=Action.SETTINGS_CHANGED).values_list("details", flat=True))
+        changes = Event.objects.filter(action=Action.SETTINGS_CHANGED).order_by("pk")
+        lines = list(changes.values_list("details", flat=True))
     assert lines == [{"no_longer_stored": "Card numbers"}, {"stored_again": "Card numbers"}]
 
 

@@ -171,7 +171,9 @@ def test_a_backup_of_a_newer_version_is_refused(installation: Installation, back
         "bondi", "INSERT INTO django_migrations (app, name, applied) VALUES ('launch', '9999_new', now())"
     )
     newer = str(installation.run_json("backup", str(tmp_path))["backup"])
-    assert "A newer Sidechart made this backup" in installation.refusal("clinic", "restore", "bondi", "--from", newer)
+    assert "Another version of Sidechart made this backup" in installation.refusal(
+        "clinic", "restore", "bondi", "--from", newer
+    )
     installation.query("bondi", "DELETE FROM django_migrations WHERE name = '9999_new'")
 
 
