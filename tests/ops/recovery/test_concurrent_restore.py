@@ -103,9 +103,13 @@ def test_a_dropped_former_schema_is_not_reported(installation: Installation, tmp
     assert installation.run_json("clinic", "drop-former", "bondi")["dropped"]
 
 
-def test_a_purge_is_refused_during_a_restore_and_then_deletes_what_it_left(
-    installation: Installation, tmp_path: Path
-) -> None:
+def test_a_purge_is_refused_during_a_restore_and_then_deletes_what_it_left(tmp_path: Path, worker_id: str) -> None:
+    (tmp_path / "state").mkdir()
+    with new_installation(tmp_path / "state", f"{worker_id}_purge") as installation:
+        check_purge_during_restore(installation, tmp_path)
+
+
+def check_purge_during_restore(installation: Installation, tmp_path: Path) -> None:
     backup, backup_schema = back_up(installation, tmp_path), installation.schema("bondi")
     installation.run_json("clinic", "restore", "bondi", "--from", backup, "--drop-former")
     installation.run_json("clinic", "suspend", "bondi", "--reason", "goodbye")

@@ -117,7 +117,7 @@ def test_users_suspended_since_the_backup_stay_suspended(installation: Installat
 
 
 def test_fields_excluded_since_the_backup_and_in_the_backup_stay_excluded(
-    installation: Installation, backup: str
+    installation: Installation, backup: str, tmp_path: Path
 ) -> None:
     emails = "SELECT count(*) FROM sync_patient WHERE payload ? 'email'"
     installation.run_json("clinic", "restore", "bondi", "--from", backup, "--drop-former")
@@ -131,7 +131,7 @@ def test_fields_excluded_since_the_backup_and_in_the_backup_stay_excluded(
     assert installation.query("bondi", emails) == [(0,)]
     last = "SELECT details FROM audit_event WHERE action = 'settings_changed' ORDER BY id DESC LIMIT 1"
     assert installation.query("bondi", last) == [({"no_longer_stored": "Email address"},)]
-    left_out = str(installation.run_json("backup")["backup"])
+    left_out = str(installation.run_json("backup", str(tmp_path))["backup"])
     installation.query("bondi", "DELETE FROM sync_excludedfield")
     assert installation.run_json("clinic", "restore", "bondi", "--from", left_out)["stay_left_out"] == []
     assert installation.query("bondi", emails) == [(0,)]
