@@ -32,13 +32,20 @@ CLINICS = {"bondi": "Bondi Physio", "harbour": "Harbour Osteopathy"}
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Create the two clinics in Django's test database; every test is rolled back to them."""
     with django_db_blocker.unblock():
         for label, name in CLINICS.items():
             clinic = Clinic.objects.create(label=label, name=name)
             Domain.objects.create(domain=label, tenant=clinic)
             clinic.create_schema(verbosity=0)
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        # Connections of threads that a test started and that ended without closing them would keep the database.
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture(autouse=True)
