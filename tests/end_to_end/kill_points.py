@@ -1,7 +1,7 @@
 """Run an operators' action repeatedly, each time killed with SIGKILL before a later statement, and check what is left.
 
 test_killed.py runs it as a process: `python -m tests.end_to_end.kill_points ACTION`. `create 1` kills before every
-statement, which takes minutes; without the number, before every 29th. Prints the number of kills, and exits with status
+statement, which takes minutes; without the number, before every 61st. Prints the number of kills, and exits with status
 0 if each left the clinic unchanged or finished and the action then succeeds.
 """
 
@@ -87,7 +87,7 @@ def prepare() -> None:
 
 
 def create() -> None:
-    step = int(sys.argv[2]) if len(sys.argv) > 2 else 29
+    step = int(sys.argv[2]) if len(sys.argv) > 2 else 61
     check_atomic(
         lambda: onboarding.create("coogee", name="Coogee Physio", owner_email="owner@coogee.example"), step=step
     )

@@ -101,7 +101,7 @@ def test_the_demo_starts_serves_refuses_a_second_one_and_stops_everything(checko
             f":{checkout.options.web_port}/"
             in manage(checkout, "clinic", "invite", "bondi", "--email", "new@bondi.example").stdout
         )
-        demo.send_signal(signal.SIGTERM)
+        demo.send_signal(signal.SIGINT)
         assert demo.wait(timeout=40) == 0
     assert checkout.alive() == []
     refused = manage(checkout, "clinic", "list")
@@ -109,26 +109,19 @@ def test_the_demo_starts_serves_refuses_a_second_one_and_stops_everything(checko
     assert refused.stderr == "The demo isn't running. Start it with `make demo`, then try again.\n"
 
 
-def test_after_kill_9_the_next_demo_ends_the_orphans_and_keeps_the_data(checkout: Checkout) -> None:
+def test_after_kill_9_the_next_demo_ends_the_orphans_keeps_the_data_and_names_a_process_that_ends(
+    checkout: Checkout,
+) -> None:
     with checkout.demo() as demo:
         assert RUNNING in checkout.text(), checkout.text()
         orphans = checkout.started()
         demo.kill()
         demo.wait()
     assert all(processes.identify(orphan.pid) == orphan for orphan in orphans)
-    started = time.monotonic()
     with checkout.demo() as demo:
         assert RUNNING in checkout.text(), checkout.text()
-        assert time.monotonic() - started < 30, "a warm start takes three seconds on an idle machine"
         assert "First sync" not in checkout.text()
         assert not any(processes.identify(orphan.pid) == orphan for orphan in orphans)
-        demo.send_signal(signal.SIGINT)
-        assert demo.wait(timeout=40) == 0
-    assert checkout.alive() == []
-
-
-def test_when_a_process_ends_the_demo_names_it_and_stops_everything(checkout: Checkout) -> None:
-    with checkout.demo() as demo:
         beat = next(known.pid for known in checkout.started() if " beat " in processes.command_line(known.pid))
         os.kill(beat, signal.SIGKILL)
         assert demo.wait(timeout=40) == 1
