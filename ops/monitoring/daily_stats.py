@@ -93,7 +93,9 @@ def lag_chart(now: datetime, clinic: Clinic | None = None) -> charts.StatsChart:
     hours = [last - timedelta(hours=number) for number in reversed(range(LAG_HOURS))]
     worst = _max_lag_by_hour(hours[0].date(), clinic)
     values = [
-        charts.Value(f"{hour:%a} {_clock(hour)}", _clock(hour) if hour.hour % 6 == 0 else "", worst.get(hour))
+        charts.Value(
+            f"{hour:%a} {_clock(hour)}", _clock(hour) if hour.hour % 6 == 0 and hour != last else "", worst.get(hour)
+        )
         for hour in hours
     ]
     return charts.of_durations("Sync lag by hour", "Longest lag", values)
