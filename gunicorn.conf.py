@@ -25,8 +25,15 @@ def refusal() -> str:
     Reads them in a new process: workers inherit the master's imports, so it must not import them, even for a reload.
     """
     command = [sys.executable, "-c", "import saas.settings"]
-    loaded = subprocess.run(command, check=False, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=60)
-    return loaded.stderr.strip() if loaded.returncode else ""
+    try:
+        loaded = subprocess.run(
+            command, check=False, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=60
+        )
+    except subprocess.TimeoutExpired:
+        return "The settings could not be read within 60 seconds."
+    if loaded.returncode == 0:
+        return ""
+    return loaded.stderr.strip() or f"Reading the settings ended with status {loaded.returncode}."
 
 
 def when_ready(server: Any) -> None:
